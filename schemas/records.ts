@@ -1,0 +1,409 @@
+// Made by tools/record-types.mjs from the .avsc files beside it. Do not edit.
+
+/** Something a person did, or that was done for them. */
+export interface BehaviorEvent {
+  /** Unique id. */
+  readonly event_id: string
+  /** Who. */
+  readonly user_id: string
+  /** Session, where known. */
+  readonly session_id: string | null
+  /** The decision that this is an outcome of; null: attributed by item and window, or organic. */
+  readonly decision_id: string | null
+  /** The item it is about. */
+  readonly item_id: string | null
+  /** Position in the slate, from 0. */
+  readonly slot: number | null
+  /** impression, click, purchase, rating, dwell, view, share, like, skip, hide, dislike, refund, activate or your own. */
+  readonly type: string
+  /** Echo of the decision's slate_hash. */
+  readonly slate_hash: string | null
+  /** Price, stars, seconds; null: none. */
+  readonly value: number | null
+  /** When it happened, ms since the epoch. */
+  readonly time_ms: number
+}
+
+/** A thing that can be recommended. */
+export interface Item {
+  /** Unique id. */
+  readonly item_id: string
+  /** Title, description: what an encoder reads. */
+  readonly text: string | null
+  /** Category, price, region and the like. */
+  readonly attributes: Readonly<Record<string, boolean | string | number>>
+  /** May be recommended. */
+  readonly available: boolean
+  /** When this state of the item became true, ms since the epoch. */
+  readonly time_ms: number
+}
+
+/** The vector of one version of one item. */
+export interface ItemFeatures {
+  /** item_id@feature_version: the compaction key, so that each version stays. */
+  readonly feature_key: string
+  /** Item. */
+  readonly item_id: string
+  /** 48-bit hash of content and encoder version; never 0. */
+  readonly feature_version: number
+  /** Encoder name and version. */
+  readonly encoder_version: string
+  /** Little-endian float32. */
+  readonly vector: Buffer
+  /** The item's attributes, passed through. */
+  readonly attributes: Readonly<Record<string, boolean | string | number>>
+  /** May be recommended. */
+  readonly available: boolean
+  /** The item's time, ms since the epoch; the newest is current. */
+  readonly time_ms: number
+}
+
+/** How far an input is contained. */
+export interface Contained {
+  /** Topic. */
+  readonly topic: string
+  /** Partition. */
+  readonly partition: number
+  /** Next offset not contained. */
+  readonly next: number
+}
+
+export type Dtype = 'float32' | 'float64' | 'int32'
+
+/** A named array. */
+export interface Tensor {
+  /** Name, unique in the checkpoint. */
+  readonly name: string
+  /** Dimensions, outermost first. */
+  readonly shape: readonly number[]
+  /** Element type, little-endian. */
+  readonly dtype: Dtype
+  /** Elements, row-major; empty when in chunks. */
+  readonly data: Buffer
+  /** Content hashes of the chunks that hold the data, in order. */
+  readonly chunks: readonly string[]
+}
+
+/** A version of a policy: a checkpoint from which learning goes on bit-identically. */
+export interface ModelVersion {
+  /** Unique in the policy, rising: zero-padded number. */
+  readonly version: string
+  /** Version it was learned from; null for the first. */
+  readonly parent: string | null
+  /** Policy. */
+  readonly policy: string
+  /** Learner, e.g. linear-gaussian. */
+  readonly algorithm: string
+  /** Explorer to serve it with, e.g. thompson. */
+  readonly explorer: string
+  /** Hyper-parameters that serving needs. */
+  readonly parameters: Readonly<Record<string, number>>
+  /** Hash of all settings whose change makes the checkpoint unusable. */
+  readonly config_hash: string
+  /** Tick of the step that made it, ms since the epoch. */
+  readonly created_ms: number
+  /** Time of the newest outcome learned, ms since the epoch; 0: none. */
+  readonly newest_reward_ms: number
+  /** Transition revisions learned so far. */
+  readonly transitions: number
+  /** Input positions contained. */
+  readonly contains: readonly Contained[]
+  /** Loss, norms, KL and the like. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** Version whose tensors this one builds on: tensors not listed are unchanged; null: all are here. */
+  readonly base_version: string | null
+  /** Weights and statistics. */
+  readonly tensors: readonly Tensor[]
+}
+
+export type Mode = 'online' | 'apprentice' | 'logging_only'
+
+export type ChosenBy = 'policy' | 'baseline' | 'pinned'
+
+export type PropensityKind = 'exact' | 'estimated' | 'deterministic' | 'unknown'
+
+/** How chance entered. */
+export interface Explorer {
+  /** Explorer, e.g. thompson. */
+  readonly name: string
+  /** Its parameters, e.g. draws, epsilon. */
+  readonly parameters: Readonly<Record<string, number>>
+}
+
+/** One past interaction as the ranker had seen it. */
+export interface Interaction {
+  /** Item interacted with. */
+  readonly item_id: string
+  /** Version of the item vector in use then; 0 when the item had none. */
+  readonly feature_version: number
+  /** Event type, e.g. click. */
+  readonly type: string
+  /** Age at the decision, milliseconds. */
+  readonly age_ms: number
+  /** The event's value; 1 when it had none. */
+  readonly value: number
+}
+
+/** Raw user state that a decision was taken on. Encoded by the one state encoder, in ranker and learner alike. */
+export interface Snapshot {
+  /** Version of the user vector; 0 without a profile. */
+  readonly profile_version: number
+  /** User vector used, little-endian float32; null without a profile. */
+  readonly profile: Buffer | null
+  /** Last interactions, newest first. */
+  readonly history: readonly Interaction[]
+  /** Interactions seen so far by type. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Request context: numbers, words, flags. */
+  readonly context: Readonly<Record<string, boolean | string | number>>
+}
+
+/** One item that could have been chosen. */
+export interface Candidate {
+  /** Item. */
+  readonly item_id: string
+  /** Version of the item vector used; 0 without one. */
+  readonly feature_version: number
+  /** Where it came from: request, catalogue, retrieval, exploration. */
+  readonly source: string
+  /** Probability that this candidate got into the set, (0, 1]. */
+  readonly inclusion_probability: number
+}
+
+/** What limited the choice. */
+export interface Constraints {
+  /** Indices of candidates that were masked. */
+  readonly masked: readonly number[]
+  /** Counters of quotas used. */
+  readonly counters: Readonly<Record<string, number>>
+}
+
+/** One place of the slate. */
+export interface Slot {
+  /** Item shown. */
+  readonly item_id: string
+  /** Its index among the candidates; -1 for a pinned item outside them. */
+  readonly candidate: number
+  /** Position shown, from 0. */
+  readonly position: number
+  /** Probability of this item in a first draw, (0, 1]. */
+  readonly first_draw_propensity: number
+  /** Probability of this item here given the slots before, (0, 1]. */
+  readonly conditional_propensity: number
+}
+
+/** A decision, with all that is needed to learn from it and to evaluate others on it. */
+export interface Recommendation {
+  /** The request id. */
+  readonly decision_id: string
+  /** Policy that decided. */
+  readonly policy: string
+  /** For whom. */
+  readonly user_id: string
+  /** Session, given or cut by gap. */
+  readonly session_id: string
+  /** The session's decision before this one. */
+  readonly previous_decision_id: string | null
+  /** Decisions of the session before this one. */
+  readonly session_step: number
+  /** The request's time, ms since the epoch. */
+  readonly request_time_ms: number
+  /** When it was decided, ms since the epoch. */
+  readonly decision_time_ms: number
+  /** The request's deadline, ms since the epoch. */
+  readonly deadline_ms: number | null
+  /** Version that scored; empty: the initial policy. */
+  readonly model_version: string
+  /** Release in force; empty: none yet. */
+  readonly release_version: string
+  /** State encoder and its dimensions. */
+  readonly encoder_version: string
+  /** How candidates were found. */
+  readonly retrieval_version: string
+  /** What the decision was for. */
+  readonly mode: Mode
+  /** Who chose what was shown. */
+  readonly chosen_by: ChosenBy
+  /** What the propensities are worth. */
+  readonly propensity_kind: PropensityKind
+  /** Explorer and its parameters. */
+  readonly explorer: Explorer
+  /** What the decision was taken on. */
+  readonly state: Snapshot
+  /** All that could be chosen, in order. */
+  readonly candidates: readonly Candidate[]
+  /** Mask and counters of the constraints. */
+  readonly constraints: Constraints
+  /** The slate. */
+  readonly slots: readonly Slot[]
+  /** The policy's probability of each candidate for the first slot; sums to 1; empty when shed. */
+  readonly first_slot_probabilities: readonly number[]
+  /** In apprentice mode: what the policy would have shown. */
+  readonly shadow_slate: readonly string[] | null
+  /** 16 hex digits over decision id and shown items; outcomes may echo it. */
+  readonly slate_hash: string
+  /** Seed of all chance in it; 53 bits of a hash of the request id. */
+  readonly seed: number
+  /** Probability of not having been shed, (0, 1]. */
+  readonly pass_probability: number
+  /** Thinned by load shedding. */
+  readonly shed: boolean
+  /** Counts only after an activate event. */
+  readonly deferred: boolean
+  /** Why nothing or something unusual was shown; empty: as usual. */
+  readonly reason: string
+}
+
+/** Traffic of one version. */
+export interface Share {
+  /** Version; empty: the initial policy. */
+  readonly model_version: string
+  /** Part of the users, [0, 1]; all sum to 1. */
+  readonly share: number
+}
+
+/** Which versions serve a policy, from now on. */
+export interface Release {
+  /** Unique, rising. */
+  readonly release_version: string
+  /** Policy. */
+  readonly policy: string
+  /** Tick of the step, ms since the epoch. */
+  readonly time_ms: number
+  /** Traffic shares. */
+  readonly shares: readonly Share[]
+  /** What decisions are for. */
+  readonly mode: Mode
+  /** promoted, refused:CODE, rolled-back, manual … */
+  readonly reason: string
+  /** The version that was refused, where one was. */
+  readonly refused_version: string | null
+  /** The numbers it rests on. */
+  readonly evidence: Readonly<Record<string, boolean | string | number>>
+}
+
+/** A wish for a recommendation. */
+export interface Request {
+  /** Unique id; becomes the decision id. */
+  readonly request_id: string
+  /** Whom to recommend to. */
+  readonly user_id: string
+  /** Session; null: cut by gap. */
+  readonly session_id: string | null
+  /** Policy that decides. */
+  readonly policy: string
+  /** When it was asked, ms since the epoch. */
+  readonly time_ms: number
+  /** After this time (ms since the epoch) the answer is of no use. */
+  readonly deadline_ms: number | null
+  /** Items wanted, 1 or more. */
+  readonly slots: number
+  /** What is known of the moment: device, hour, page. */
+  readonly context: Readonly<Record<string, boolean | string | number>>
+  /** Item ids to choose among; null: the catalogue. */
+  readonly candidates: readonly string[] | null
+  /** Item ids that the caller's own rule would show. */
+  readonly baseline: readonly string[] | null
+  /** The decision counts only after an activate event. */
+  readonly deferred: boolean
+}
+
+export type RevisionKind = 'initial' | 'reward' | 'continuation' | 'close' | 'retraction'
+
+export type Examined = 'yes' | 'no' | 'unknown'
+
+/** One revision of (state, action, propensity, reward, next state, discount). The sum of delta over revisions is the reward. */
+export interface Transition {
+  /** decision_id/slot. */
+  readonly transition_id: string
+  /** 0 for the initial one, then 1, 2 … */
+  readonly revision: number
+  /** What this revision says. */
+  readonly kind: RevisionKind
+  /** Decision. */
+  readonly decision_id: string
+  /** Position in the slate from 0; -1: the slate as a whole. */
+  readonly slot: number
+  /** Size of the slate. */
+  readonly slots: number
+  /** Policy that decided. */
+  readonly policy: string
+  /** User. */
+  readonly user_id: string
+  /** Session. */
+  readonly session_id: string
+  /** Decisions of the session before this one. */
+  readonly session_step: number
+  /** State of the decision. */
+  readonly state: Snapshot
+  /** Candidates of the decision. */
+  readonly candidates: readonly Candidate[]
+  /** Items: the slot's one, or the whole slate. */
+  readonly action: readonly string[]
+  /** Conditional propensity of the slot, or the product over the slate, (0, 1]. */
+  readonly propensity: number
+  /** First-draw propensity of the slot; the product for a slate. */
+  readonly first_draw_propensity: number
+  /** What the propensities are worth. */
+  readonly propensity_kind: PropensityKind
+  /** What the decision was for. */
+  readonly mode: Mode
+  /** Who chose. */
+  readonly chosen_by: ChosenBy
+  /** Did the person look at it? */
+  readonly examined: Examined
+  /** Change of the reward by component since the revision before. */
+  readonly delta: Readonly<Record<string, number>>
+  /** Reward by component up to and including this revision. */
+  readonly cumulative: Readonly<Record<string, number>>
+  /** gamma to the power of the time to the next decision; null while unknown. */
+  readonly discount: number | null
+  /** The session's next decision. */
+  readonly next_decision_id: string | null
+  /** State of the next decision. */
+  readonly next_state: Snapshot | null
+  /** Candidates of the next decision. */
+  readonly next_candidates: readonly Candidate[] | null
+  /** The episode ended here: no value beyond. */
+  readonly terminated: boolean
+  /** Observation ended here: value beyond is unknown, not zero. */
+  readonly truncated: boolean
+  /** Version that decided. */
+  readonly model_version: string
+  /** Learning weight: 1 / pass_probability, times maturity. */
+  readonly weight: number
+  /** When it was decided, ms since the epoch. */
+  readonly decision_time_ms: number
+  /** Time of the newest outcome in it, ms since the epoch. */
+  readonly reward_time_ms: number | null
+  /** Tick of the step that emitted it, ms since the epoch. */
+  readonly emitted_time_ms: number
+}
+
+/** The vector of a user profile. */
+export interface UserFeatures {
+  /** User. */
+  readonly user_id: string
+  /** 48-bit hash of content and encoder version; never 0. */
+  readonly profile_version: number
+  /** Encoder name and version. */
+  readonly encoder_version: string
+  /** Little-endian float32. */
+  readonly vector: Buffer
+  /** The profile's attributes, passed through. */
+  readonly attributes: Readonly<Record<string, boolean | string | number>>
+  /** The profile's time, ms since the epoch. */
+  readonly time_ms: number
+}
+
+/** What is known of a person apart from behaviour. */
+export interface UserProfile {
+  /** Unique id. */
+  readonly user_id: string
+  /** Free text about the person. */
+  readonly text: string | null
+  /** Age band, gender, segment and the like. */
+  readonly attributes: Readonly<Record<string, boolean | string | number>>
+  /** When this state of the profile became true, ms since the epoch. */
+  readonly time_ms: number
+}

@@ -1,0 +1,16 @@
+/**
+ * The wire: records as bytes. Written as Confluent framing (0x00, schema id, Avro) when a registry is configured, else
+ * as Avro single-object encoding (0xC3 0x01, fingerprint, Avro); both are read always. (Signature fixed; body to be written.)
+ */
+import type { TopicName } from '../../pipeline.ts'
+
+export interface Wire {
+  /** @throws FeedloopError RECORD_INVALID, WIRE_UNSAFE_NUMBER */
+  encode(topic: TopicName, value: unknown): Buffer
+  /** Decodes into the topic's current record type, resolving older writers' schemas.
+   * @throws FeedloopError WIRE_UNKNOWN_FRAMING, WIRE_SCHEMA_UNKNOWN, WIRE_DECODE_FAILED, WIRE_UNSAFE_NUMBER */
+  decode(topic: TopicName, bytes: Buffer): unknown
+  /** Fetches a schema that `decode` did not know (a registry id); true when a second `decode` is worth a try.
+   * @throws FeedloopError REGISTRY_UNAVAILABLE */
+  learn(bytes: Buffer): Promise<boolean>
+}

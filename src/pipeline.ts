@@ -1,0 +1,76 @@
+/**
+ * The map of feedloop: every topic and every stage, in the order in which a decision flows. Topic creation and checks,
+ * deploy files, docs, and the import-direction test are derived from these two constants.
+ *
+ *   your topics -> intake -> requests, events, items, users
+ *   items, users -> features -> features, profiles
+ *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations
+ *   recommendations, events -> joiner -> transitions
+ *   transitions (+ features) -> learner -> models
+ *   models -> gate -> releases
+ */
+
+export interface Topic {
+  /** Field of the record that is the Kafka key and decides the partition (murmur2). */
+  readonly key: string
+  /** The record type: `schemas/<schema>.avsc`; null where values pass through as they came. */
+  readonly schema: string | null
+  /** `users`: co-partitioned, partition p of one joins only partition p of another. `policies`: one a policy. */
+  readonly partitions: 'users' | 'policies' | 'one'
+  readonly cleanup: 'delete' | 'compact'
+  /** Chained: written by one task a partition through the chain (src/log/chain), read by its rule. */
+  readonly chained: boolean
+  /** Retention in hours for `delete` topics; `topics.retentionHours` in the config may lengthen it. */
+  readonly retentionHours: number
+  readonly maxBatchBytes: number
+  readonly holds: string
+}
+
+const MiB = 1 << 20
+const week = 7 * 24
+const perUser = { key: 'user_id', partitions: 'users', cleanup: 'delete', retentionHours: week, maxBatchBytes: 2 * MiB } as const
+
+export const topics = {
+  items: { key: 'item_id', schema: 'Item', partitions: 'one', cleanup: 'compact', chained: false, retentionHours: 0, maxBatchBytes: MiB, holds: 'the catalogue: id, text, attributes' },
+  users: { ...perUser, schema: 'UserProfile', cleanup: 'compact', chained: false, holds: 'profiles: id, text, attributes' },
+  features: { key: 'feature_key', schema: 'ItemFeatures', partitions: 'one', cleanup: 'compact', chained: false, retentionHours: 0, maxBatchBytes: 2 * MiB, holds: 'item vectors, each version kept' },
+  profiles: { ...perUser, schema: 'UserFeatures', cleanup: 'compact', chained: false, holds: 'user vectors with their versions' },
+  requests: { ...perUser, schema: 'Request', chained: false, holds: 'what is to be decided' },
+  events: { ...perUser, schema: 'BehaviorEvent', chained: false, holds: 'what people did' },
+  recommendations: { ...perUser, schema: 'Recommendation', chained: true, holds: 'decisions, with how they were chosen' },
+  transitions: { ...perUser, schema: 'Transition', chained: true, holds: 'decisions joined with outcomes, as revisions' },
+  models: { key: 'policy', schema: 'ModelVersion', partitions: 'policies', cleanup: 'delete', chained: true, retentionHours: week, maxBatchBytes: 16 * MiB, holds: 'model versions, each a checkpoint' },
+  releases: { key: 'policy', schema: 'Release', partitions: 'one', cleanup: 'delete', chained: true, retentionHours: 52 * week, maxBatchBytes: MiB, holds: 'which versions serve, and on what evidence' },
+  'dead-letters': { key: 'origin', schema: null, partitions: 'one', cleanup: 'delete', chained: false, retentionHours: 4 * week, maxBatchBytes: 2 * MiB, holds: 'records that were refused, as they came' },
+} as const satisfies Record<string, Topic>
+
+export type TopicName = keyof typeof topics
+
+export interface StageEntry {
+  readonly stage: string
+  /** Inputs that the stage's progress covers. */
+  readonly reads: readonly TopicName[]
+  /** Inputs that every instance reads whole, outside the assigner. */
+  readonly broadcast: readonly TopicName[]
+  readonly writes: readonly TopicName[]
+  /** `chain`: one task an output partition, exactly once. `forward`: at least once, idempotent by key. */
+  readonly runs: 'chain' | 'forward'
+  readonly does: string
+  readonly step: string
+}
+
+export const pipeline = [
+  { stage: 'intake', reads: [], broadcast: [], writes: ['requests', 'events', 'items', 'users'], runs: 'forward', does: 'maps, validates and re-keys your own topics', step: 'src/intake/step.ts' },
+  { stage: 'features', reads: ['items', 'users'], broadcast: [], writes: ['features', 'profiles'], runs: 'forward', does: 'turns texts and attributes into versioned vectors', step: 'src/features/step.ts' },
+  { stage: 'ranker', reads: ['requests', 'events', 'profiles'], broadcast: ['features', 'releases', 'models'], writes: ['recommendations'], runs: 'chain', does: 'keeps user state, scores, explores, logs the decision', step: 'src/ranker/step.ts' },
+  { stage: 'joiner', reads: ['recommendations', 'events'], broadcast: [], writes: ['transitions'], runs: 'chain', does: 'joins decisions with outcomes', step: 'src/transitions/step.ts' },
+  { stage: 'learner', reads: ['transitions'], broadcast: ['features'], writes: ['models'], runs: 'chain', does: 'updates the policy, publishes versions', step: 'src/learner/step.ts' },
+  { stage: 'gate', reads: ['models'], broadcast: [], writes: ['releases'], runs: 'chain', does: 'lets a version serve, or not', step: 'src/gate/step.ts' },
+] as const satisfies readonly StageEntry[]
+
+export type StageName = (typeof pipeline)[number]['stage']
+
+export const stageEntry = (stage: StageName): StageEntry => pipeline.find(entry => entry.stage === stage)!
+
+/** The topic's name on the bus. */
+export const topicName = (prefix: string, topic: TopicName): string => `${prefix}${topic}`
