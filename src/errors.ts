@@ -44,33 +44,69 @@ export const errorTable = {
   BATCH_TOO_LARGE: terminal('A batch exceeds max.message.bytes.', 'Raise it on the topic or lower step.maxBytes.'),
   TOPIC_UNKNOWN: terminal('A topic does not exist.', 'Run `feedloop topics apply`.'),
   TOPIC_MISCONFIGURED: terminal('A topic differs from what the pipeline needs.', 'See `feedloop topics check`.'),
-  OFFSET_OUT_OF_RANGE: terminal('An offset is not (or no longer) stored.', 'Retention is shorter than the lag, or the log lost data.'),
-  BUS_UNAVAILABLE: terminal('No Kafka could be reached or started.', 'Set KAFKA_BROKERS, start Docker, or install Java 17 and Maven.'),
+  OFFSET_OUT_OF_RANGE: terminal(
+    'An offset is not (or no longer) stored.',
+    'Retention is shorter than the lag, or the log lost data.',
+  ),
+  BUS_UNAVAILABLE: terminal(
+    'No Kafka could be reached or started.',
+    'Set KAFKA_BROKERS, start Docker, or install Java 17 and Maven.',
+  ),
 
   // chain
-  CHAIN_IDENTITY_LOST: terminal('The log ends below a known position, or another batch stands there.', 'The topic was re-created or lost acknowledged data: read docs/DESIGN.md on `feedloop chain adopt`.'),
-  CHAIN_NO_ANCHOR: terminal('No accepted batch can be found from where reading starts.', 'Wait for the next step of the writer, or `feedloop chain adopt`.'),
-  CHAIN_HEADER_INVALID: terminal('A batch in a chained topic carries no valid fl-step header.', 'Find out who else writes to the topic.'),
-  PARTITION_COUNT_CHANGED: terminal('A topic has another partition count than the chain was written with.', 'Follow the re-partition procedure in docs/DESIGN.md.'),
+  CHAIN_IDENTITY_LOST: terminal(
+    'The log ends below a known position, or another batch stands there.',
+    'The topic was re-created or lost acknowledged data: read docs/DESIGN.md on `feedloop chain adopt`.',
+  ),
+  CHAIN_NO_ANCHOR: terminal(
+    'No accepted batch can be found from where reading starts.',
+    'Wait for the next step of the writer, or `feedloop chain adopt`.',
+  ),
+  CHAIN_HEADER_INVALID: terminal(
+    'A batch in a chained topic carries no valid fl-step header.',
+    'Find out who else writes to the topic.',
+  ),
+  PARTITION_COUNT_CHANGED: terminal(
+    'A topic has another partition count than the chain was written with.',
+    'Follow the re-partition procedure in docs/DESIGN.md.',
+  ),
 
   // wire
   WIRE_UNKNOWN_FRAMING: record('The value is neither Confluent framing nor Avro single-object.', 'Mend the producer.'),
-  WIRE_SCHEMA_UNKNOWN: record('The schema id or fingerprint is not known.', 'Register the schema, or set registry.url.'),
+  WIRE_SCHEMA_UNKNOWN: record(
+    'The schema id or fingerprint is not known.',
+    'Register the schema, or set registry.url.',
+  ),
   WIRE_DECODE_FAILED: record('The bytes do not decode under their schema.', 'Mend the producer.'),
   WIRE_UNSAFE_NUMBER: record('A long beyond 2^53, or a NaN or infinite double.', 'Mend the producer.'),
   REGISTRY_UNAVAILABLE: retryable('The schema registry does not answer.', 'Check registry.url.'),
 
   // records
   RECORD_INVALID: record('A record breaks a rule of its type; the message names the field.', 'Mend the producer.'),
-  RECORD_UNREADABLE: record('The value is not valid JSON, Avro or CloudEvents as the mapping says.', 'Mend the producer or mapping.'),
+  RECORD_UNREADABLE: record(
+    'The value is not valid JSON, Avro or CloudEvents as the mapping says.',
+    'Mend the producer or mapping.',
+  ),
   FIELD_MISSING: record('The mapping needs a field that the record lacks.', 'Mend the producer or mapping.'),
-  FIELD_UNCONVERTIBLE: record('A field cannot be converted to the type that the mapping asks for.', 'Mend the producer or mapping.'),
-  TIME_IN_FUTURE: record('The event time is further in the future than limits.futureSkewMs.', "Check the producer's clock and its unit."),
-  WRONG_PARTITION: record('The record is not in the partition that murmur2(user_id) gives.', 'Write through intake, or with the Java partitioner.'),
+  FIELD_UNCONVERTIBLE: record(
+    'A field cannot be converted to the type that the mapping asks for.',
+    'Mend the producer or mapping.',
+  ),
+  TIME_IN_FUTURE: record(
+    'The event time is further in the future than limits.futureSkewMs.',
+    "Check the producer's clock and its unit.",
+  ),
+  WRONG_PARTITION: record(
+    'The record is not in the partition that murmur2(user_id) gives.',
+    'Write through intake, or with the Java partitioner.',
+  ),
   ITEM_UNKNOWN: record('The item is not in the catalogue.', 'Publish the item first.'),
   PROPENSITY_INVALID: record('A propensity outside (0, 1].', 'Mend the logger of the decisions.'),
   REWARD_NOT_FINITE: record('A reward or value that is not a finite number.', 'Mend the producer.'),
-  SLATE_HASH_MISMATCH: record('The outcome echoes another slate than the one that was decided.', 'The service showed a slate of a lost rival; quarantined.'),
+  SLATE_HASH_MISMATCH: record(
+    'The outcome echoes another slate than the one that was decided.',
+    'The service showed a slate of a lost rival; quarantined.',
+  ),
   OUTCOME_WRONG_USER: record("The outcome names another user's decision.", 'Mend the producer.'),
   OUTCOME_ITEM_NOT_IN_SLATE: record('The outcome names an item that its decision did not show.', 'Mend the producer.'),
   RECORD_CONTRADICTS: record('The same id came before with other content.', 'Ids must be unique.'),
@@ -80,8 +116,14 @@ export const errorTable = {
   ENCODER_REFUSED: record('The encoder refused an input for good.', 'Look at the text of the item.'),
 
   // models
-  MODEL_NOT_FINITE: terminal('A model holds a NaN or an infinity.', 'The version is refused; the last good one goes on serving.'),
-  MODEL_INCOMPATIBLE: terminal('A checkpoint does not fit the configured algorithm or dimensions.', 'Reset the policy or restore the configuration.'),
+  MODEL_NOT_FINITE: terminal(
+    'A model holds a NaN or an infinity.',
+    'The version is refused; the last good one goes on serving.',
+  ),
+  MODEL_INCOMPATIBLE: terminal(
+    'A checkpoint does not fit the configured algorithm or dimensions.',
+    'Reset the policy or restore the configuration.',
+  ),
   BACKEND_UNAVAILABLE: terminal('No TensorFlow.js backend loads.', 'Reinstall the packages.'),
 
   // audit
@@ -104,5 +146,6 @@ export class FeedloopError extends Error {
   }
 }
 
-export const isCode = (error: unknown, code: ErrorCode): boolean => error instanceof FeedloopError && error.code === code
+export const isCode = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof FeedloopError && error.code === code
 export const isRetryable = (error: unknown): boolean => error instanceof FeedloopError && error.kind === 'retryable'

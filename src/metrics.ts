@@ -2,7 +2,14 @@
  * The one metric table. Base units, `_total` on counters, no ids in labels. docs/metrics.md is checked against it;
  * Prometheus rules and the dashboard are generated from it.
  */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type OpenMetricsContentType,
+  Registry,
+} from 'prom-client'
 
 export interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram'
@@ -15,48 +22,127 @@ const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 
 
 export const metricTable = {
   // bus and chain
-  feedloop_records_consumed_total: { type: 'counter', help: 'Input records covered by accepted steps.', labels: ['stage', 'topic'] },
-  feedloop_records_produced_total: { type: 'counter', help: 'Output records of accepted steps.', labels: ['stage', 'topic'] },
+  feedloop_records_consumed_total: {
+    type: 'counter',
+    help: 'Input records covered by accepted steps.',
+    labels: ['stage', 'topic'],
+  },
+  feedloop_records_produced_total: {
+    type: 'counter',
+    help: 'Output records of accepted steps.',
+    labels: ['stage', 'topic'],
+  },
   feedloop_steps_total: { type: 'counter', help: 'Steps by result: accepted or lost.', labels: ['stage', 'result'] },
-  feedloop_chain_skipped_batches_total: { type: 'counter', help: "Batches skipped by the reader's rule.", labels: ['stage', 'topic'] },
-  feedloop_step_seconds: { type: 'histogram', help: 'Time of one step, append included.', labels: ['stage'], buckets: seconds },
-  feedloop_lag_records: { type: 'gauge', help: 'Records between progress and log end.', labels: ['stage', 'topic', 'partition'] },
-  feedloop_tasks: { type: 'gauge', help: 'Tasks owned by this process, by state: recovering or running.', labels: ['stage', 'state'] },
+  feedloop_chain_skipped_batches_total: {
+    type: 'counter',
+    help: "Batches skipped by the reader's rule.",
+    labels: ['stage', 'topic'],
+  },
+  feedloop_step_seconds: {
+    type: 'histogram',
+    help: 'Time of one step, append included.',
+    labels: ['stage'],
+    buckets: seconds,
+  },
+  feedloop_lag_records: {
+    type: 'gauge',
+    help: 'Records between progress and log end.',
+    labels: ['stage', 'topic', 'partition'],
+  },
+  feedloop_tasks: {
+    type: 'gauge',
+    help: 'Tasks owned by this process, by state: recovering or running.',
+    labels: ['stage', 'state'],
+  },
   feedloop_dead_letters_total: { type: 'counter', help: 'Refused records by code.', labels: ['stage', 'code'] },
   // ranker
-  feedloop_decisions_total: { type: 'counter', help: 'Decisions by mode and who chose.', labels: ['mode', 'chosen_by'] },
+  feedloop_decisions_total: {
+    type: 'counter',
+    help: 'Decisions by mode and who chose.',
+    labels: ['mode', 'chosen_by'],
+  },
   feedloop_requests_duplicate_total: { type: 'counter', help: 'Requests whose id was decided before.' },
-  feedloop_requests_unanswerable_total: { type: 'counter', help: 'Requests without a candidate to show, by reason.', labels: ['reason'] },
+  feedloop_requests_unanswerable_total: {
+    type: 'counter',
+    help: 'Requests without a candidate to show, by reason.',
+    labels: ['reason'],
+  },
   feedloop_decision_seconds: { type: 'histogram', help: 'Request time to decision time.', buckets: seconds },
   feedloop_serving_model: { type: 'gauge', help: 'Number of the model version that serves.', labels: ['policy'] },
-  feedloop_models_refused_total: { type: 'counter', help: 'Model versions refused, by code.', labels: ['stage', 'code'] },
+  feedloop_models_refused_total: {
+    type: 'counter',
+    help: 'Model versions refused, by code.',
+    labels: ['stage', 'code'],
+  },
   // joiner
-  feedloop_outcomes_total: { type: 'counter', help: 'Outcomes by fate: joined, correction, duplicate, orphan, quarantined, organic.', labels: ['fate'] },
-  feedloop_decisions_joined_total: { type: 'counter', help: 'Decisions by fate: opened, inactive, expired, shed, duplicate.', labels: ['fate'] },
+  feedloop_outcomes_total: {
+    type: 'counter',
+    help: 'Outcomes by fate: joined, correction, duplicate, orphan, quarantined, organic.',
+    labels: ['fate'],
+  },
+  feedloop_decisions_joined_total: {
+    type: 'counter',
+    help: 'Decisions by fate: opened, inactive, expired, shed, duplicate.',
+    labels: ['fate'],
+  },
   feedloop_transitions_total: { type: 'counter', help: 'Transition revisions by kind.', labels: ['kind'] },
   feedloop_open_joins: { type: 'gauge', help: 'Decisions that may still get outcomes.', labels: ['partition'] },
   // learner
-  feedloop_learned_total: { type: 'counter', help: 'Transition revisions by result: learned, refused or late_unlearned.', labels: ['policy', 'result'] },
-  feedloop_learner_refused_total: { type: 'counter', help: 'Transitions not learned, by reason.', labels: ['policy', 'reason'] },
+  feedloop_learned_total: {
+    type: 'counter',
+    help: 'Transition revisions by result: learned, refused or late_unlearned.',
+    labels: ['policy', 'result'],
+  },
+  feedloop_learner_refused_total: {
+    type: 'counter',
+    help: 'Transitions not learned, by reason.',
+    labels: ['policy', 'reason'],
+  },
   feedloop_model_version: { type: 'gauge', help: 'Number of the newest version published.', labels: ['policy'] },
-  feedloop_learner_update_seconds: { type: 'histogram', help: 'Time of one update.', labels: ['policy'], buckets: seconds },
-  feedloop_learner_stat: { type: 'gauge', help: 'Last value of a learning statistic: loss, gradient norm, entropy …', labels: ['policy', 'stat'] },
-  feedloop_freshness_seconds: { type: 'histogram', help: 'Time from an outcome to the stage that first used it.', labels: ['until'], buckets: seconds },
-  feedloop_reward_sum_total: { type: 'counter', help: 'Positive parts of rewards joined, by component.', labels: ['component'] },
+  feedloop_learner_update_seconds: {
+    type: 'histogram',
+    help: 'Time of one update.',
+    labels: ['policy'],
+    buckets: seconds,
+  },
+  feedloop_learner_stat: {
+    type: 'gauge',
+    help: 'Last value of a learning statistic: loss, gradient norm, entropy …',
+    labels: ['policy', 'stat'],
+  },
+  feedloop_freshness_seconds: {
+    type: 'histogram',
+    help: 'Time from an outcome to the stage that first used it.',
+    labels: ['until'],
+    buckets: seconds,
+  },
+  feedloop_reward_sum_total: {
+    type: 'counter',
+    help: 'Positive parts of rewards joined, by component.',
+    labels: ['component'],
+  },
   // features
-  feedloop_encoded_total: { type: 'counter', help: 'Texts encoded, by result: encoded, unchanged, fallback, waiting or refused.', labels: ['what', 'result'] },
+  feedloop_encoded_total: {
+    type: 'counter',
+    help: 'Texts encoded, by result: encoded, unchanged, fallback, waiting or refused.',
+    labels: ['what', 'result'],
+  },
   feedloop_encoder_seconds: { type: 'histogram', help: 'Time of one encoder call.', buckets: seconds },
   feedloop_catalogue_items: { type: 'gauge', help: 'Items known to this process.' },
   // gate
   feedloop_releases_total: { type: 'counter', help: 'Releases by reason: promoted or refused.', labels: ['reason'] },
   // intake
-  feedloop_intake_records_total: { type: 'counter', help: 'Source records by source and result: mapped or refused.', labels: ['source', 'result'] },
+  feedloop_intake_records_total: {
+    type: 'counter',
+    help: 'Source records by source and result: mapped or refused.',
+    labels: ['source', 'result'],
+  },
 } as const satisfies Record<string, MetricEntry>
 
 export type MetricName = keyof typeof metricTable
 
 export interface Meter {
-  readonly registry: Registry
+  readonly registry: Registry<OpenMetricsContentType>
   add(name: MetricName, labels?: Record<string, string>, value?: number): void
   set(name: MetricName, labels: Record<string, string>, value: number): void
   observe(name: MetricName, labels: Record<string, string>, seconds: number): void
@@ -64,17 +150,22 @@ export interface Meter {
 
 /** A registry with every metric of the table, rendered in one format (OpenMetrics) for the life of the process. */
 export function createMeter(options: { processMetrics?: boolean } = {}): Meter {
-  const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE)
+  const registry = new Registry<OpenMetricsContentType>()
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
   const metrics = new Map<string, Counter | Gauge | Histogram>()
   for (const [name, entry] of Object.entries(metricTable) as [string, MetricEntry][]) {
-    const common = { help: entry.help, labelNames: [...(entry.labels ?? [])], registers: [registry] }
+    const common = {
+      help: entry.help,
+      labelNames: [...(entry.labels ?? [])],
+      registers: [registry as unknown as Registry],
+    }
     if (entry.type === 'counter') metrics.set(name, new Counter({ name, ...common }))
     else if (entry.type === 'gauge') metrics.set(name, new Gauge({ name, ...common }))
     else metrics.set(name, new Histogram({ name, ...common, buckets: [...(entry.buckets ?? seconds)] }))
   }
-  if (options.processMetrics) collectDefaultMetrics({ register: registry as Registry })
+  if (options.processMetrics) collectDefaultMetrics({ register: registry as unknown as Registry })
   return {
-    registry: registry as Registry,
+    registry,
     add: (name, labels = {}, value = 1) => (metrics.get(name) as Counter).inc(labels, value),
     set: (name, labels, value) => (metrics.get(name) as Gauge).set(labels, value),
     observe: (name, labels, value) => (metrics.get(name) as Histogram).observe(labels, value),

@@ -28,20 +28,93 @@ export interface Topic {
 
 const MiB = 1 << 20
 const week = 7 * 24
-const perUser = { key: 'user_id', partitions: 'users', cleanup: 'delete', retentionHours: week, maxBatchBytes: 2 * MiB } as const
+const perUser = {
+  key: 'user_id',
+  partitions: 'users',
+  cleanup: 'delete',
+  retentionHours: week,
+  maxBatchBytes: 2 * MiB,
+} as const
 
 export const topics = {
-  items: { key: 'item_id', schema: 'Item', partitions: 'one', cleanup: 'compact', chained: false, retentionHours: 0, maxBatchBytes: MiB, holds: 'the catalogue: id, text, attributes' },
-  users: { ...perUser, schema: 'UserProfile', cleanup: 'compact', chained: false, holds: 'profiles: id, text, attributes' },
-  features: { key: 'feature_key', schema: 'ItemFeatures', partitions: 'one', cleanup: 'compact', chained: false, retentionHours: 0, maxBatchBytes: 2 * MiB, holds: 'item vectors, each version kept' },
-  profiles: { ...perUser, schema: 'UserFeatures', cleanup: 'compact', chained: false, holds: 'user vectors with their versions' },
+  items: {
+    key: 'item_id',
+    schema: 'Item',
+    partitions: 'one',
+    cleanup: 'compact',
+    chained: false,
+    retentionHours: 0,
+    maxBatchBytes: MiB,
+    holds: 'the catalogue: id, text, attributes',
+  },
+  users: {
+    ...perUser,
+    schema: 'UserProfile',
+    cleanup: 'compact',
+    chained: false,
+    holds: 'profiles: id, text, attributes',
+  },
+  features: {
+    key: 'feature_key',
+    schema: 'ItemFeatures',
+    partitions: 'one',
+    cleanup: 'compact',
+    chained: false,
+    retentionHours: 0,
+    maxBatchBytes: 2 * MiB,
+    holds: 'item vectors, each version kept',
+  },
+  profiles: {
+    ...perUser,
+    schema: 'UserFeatures',
+    cleanup: 'compact',
+    chained: false,
+    holds: 'user vectors with their versions',
+  },
   requests: { ...perUser, schema: 'Request', chained: false, holds: 'what is to be decided' },
   events: { ...perUser, schema: 'BehaviorEvent', chained: false, holds: 'what people did' },
-  recommendations: { ...perUser, schema: 'Recommendation', chained: true, holds: 'decisions, with how they were chosen' },
-  transitions: { ...perUser, schema: 'Transition', chained: true, holds: 'decisions joined with outcomes, as revisions' },
-  models: { key: 'policy', schema: 'ModelVersion', partitions: 'policies', cleanup: 'delete', chained: true, retentionHours: week, maxBatchBytes: 16 * MiB, holds: 'model versions, each a checkpoint' },
-  releases: { key: 'policy', schema: 'Release', partitions: 'one', cleanup: 'delete', chained: true, retentionHours: 52 * week, maxBatchBytes: MiB, holds: 'which versions serve, and on what evidence' },
-  'dead-letters': { key: 'origin', schema: null, partitions: 'one', cleanup: 'delete', chained: false, retentionHours: 4 * week, maxBatchBytes: 2 * MiB, holds: 'records that were refused, as they came' },
+  recommendations: {
+    ...perUser,
+    schema: 'Recommendation',
+    chained: true,
+    holds: 'decisions, with how they were chosen',
+  },
+  transitions: {
+    ...perUser,
+    schema: 'Transition',
+    chained: true,
+    holds: 'decisions joined with outcomes, as revisions',
+  },
+  models: {
+    key: 'policy',
+    schema: 'ModelVersion',
+    partitions: 'policies',
+    cleanup: 'delete',
+    chained: true,
+    retentionHours: week,
+    maxBatchBytes: 16 * MiB,
+    holds: 'model versions, each a checkpoint',
+  },
+  releases: {
+    key: 'policy',
+    schema: 'Release',
+    partitions: 'one',
+    cleanup: 'delete',
+    chained: true,
+    retentionHours: 52 * week,
+    maxBatchBytes: MiB,
+    holds: 'which versions serve, and on what evidence',
+  },
+  'dead-letters': {
+    key: 'origin',
+    schema: null,
+    partitions: 'one',
+    cleanup: 'delete',
+    chained: false,
+    retentionHours: 4 * week,
+    maxBatchBytes: 2 * MiB,
+    holds: 'records that were refused, as they came',
+  },
 } as const satisfies Record<string, Topic>
 
 export type TopicName = keyof typeof topics
@@ -60,12 +133,60 @@ export interface StageEntry {
 }
 
 export const pipeline = [
-  { stage: 'intake', reads: [], broadcast: [], writes: ['requests', 'events', 'items', 'users'], runs: 'forward', does: 'maps, validates and re-keys your own topics', step: 'src/intake/step.ts' },
-  { stage: 'features', reads: ['items', 'users'], broadcast: [], writes: ['features', 'profiles'], runs: 'forward', does: 'turns texts and attributes into versioned vectors', step: 'src/features/step.ts' },
-  { stage: 'ranker', reads: ['requests', 'events', 'profiles'], broadcast: ['features', 'releases', 'models'], writes: ['recommendations'], runs: 'chain', does: 'keeps user state, scores, explores, logs the decision', step: 'src/ranker/step.ts' },
-  { stage: 'joiner', reads: ['recommendations', 'events'], broadcast: [], writes: ['transitions'], runs: 'chain', does: 'joins decisions with outcomes', step: 'src/transitions/step.ts' },
-  { stage: 'learner', reads: ['transitions'], broadcast: ['features'], writes: ['models'], runs: 'chain', does: 'updates the policy, publishes versions', step: 'src/learner/step.ts' },
-  { stage: 'gate', reads: ['models'], broadcast: [], writes: ['releases'], runs: 'chain', does: 'lets a version serve, or not', step: 'src/gate/step.ts' },
+  {
+    stage: 'intake',
+    reads: [],
+    broadcast: [],
+    writes: ['requests', 'events', 'items', 'users'],
+    runs: 'forward',
+    does: 'maps, validates and re-keys your own topics',
+    step: 'src/intake/step.ts',
+  },
+  {
+    stage: 'features',
+    reads: ['items', 'users'],
+    broadcast: [],
+    writes: ['features', 'profiles'],
+    runs: 'forward',
+    does: 'turns texts and attributes into versioned vectors',
+    step: 'src/features/step.ts',
+  },
+  {
+    stage: 'ranker',
+    reads: ['requests', 'events', 'profiles'],
+    broadcast: ['features', 'releases', 'models'],
+    writes: ['recommendations'],
+    runs: 'chain',
+    does: 'keeps user state, scores, explores, logs the decision',
+    step: 'src/ranker/step.ts',
+  },
+  {
+    stage: 'joiner',
+    reads: ['recommendations', 'events'],
+    broadcast: [],
+    writes: ['transitions'],
+    runs: 'chain',
+    does: 'joins decisions with outcomes',
+    step: 'src/transitions/step.ts',
+  },
+  {
+    stage: 'learner',
+    reads: ['transitions'],
+    broadcast: ['features'],
+    writes: ['models'],
+    runs: 'chain',
+    does: 'updates the policy, publishes versions',
+    step: 'src/learner/step.ts',
+  },
+  {
+    stage: 'gate',
+    reads: ['models'],
+    broadcast: [],
+    writes: ['releases'],
+    runs: 'chain',
+    does: 'lets a version serve, or not',
+    step: 'src/gate/step.ts',
+  },
 ] as const satisfies readonly StageEntry[]
 
 export type StageName = (typeof pipeline)[number]['stage']

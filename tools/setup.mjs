@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stamp = join(root, 'node_modules', '.feedloop-setup')
-const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const wanted = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 const present = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted
 const nodeWorks = () => spawnSync(join(root, 'node_modules', '.bin', 'node'), ['--version']).status === 0
 

@@ -57,6 +57,10 @@ export function memoryTable<V>(): Table<V> {
 /** Commits or discards several tables as one state. */
 export const asState = <T extends Record<string, Table<unknown>>>(tables: T) => ({
   ...tables,
-  commit: () => Object.values(tables).forEach(table => table.commit()),
-  discard: () => Object.values(tables).forEach(table => table.discard()),
+  commit() {
+    for (const table of Object.values(tables)) table.commit()
+  },
+  discard() {
+    for (const table of Object.values(tables)) table.discard()
+  },
 })

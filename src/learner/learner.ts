@@ -1,0 +1,48 @@
+/**
+ * The one interface behind which every algorithm learns. A learner is fed transition revisions in log order and must
+ * end in the same place for any order of revisions (its class says how, architecture rule 2):
+ * - `exact`: statistics are sums, so a late reward is added and a retraction subtracted;
+ * - `replace`: transitions stay in a buffer by id, a revision replaces the reward there.
+ */
+import type { ModelVersion, Tensor, Transition } from '../../schemas/records.ts'
+
+/** A transition revision with its encodings: what the log says, as numbers. */
+export interface Example {
+  readonly transition: Transition
+  /** Encoded state, of src/state/encode.ts. */
+  readonly state: Float64Array
+  /** Candidate vectors in the order of `transition.candidates`. */
+  readonly candidates: readonly Float32Array[]
+  /** Index among the candidates of the (single) action. */
+  readonly action: number
+  /** Encoded next state, null while unknown or at the end. */
+  readonly nextState: Float64Array | null
+  /** Change of the scalar reward (components weighted), and the scalar reward so far. */
+  readonly deltaReward: number
+  readonly reward: number
+}
+
+export interface LearnStats {
+  readonly learned: number
+  /** Refused revisions by reason, e.g. propensity_not_exact, late_unlearned, not_finite. */
+  readonly refused: Readonly<Record<string, number>>
+  /** Loss, norms, entropy …: finite numbers, for metrics. */
+  readonly stats: Readonly<Record<string, number>>
+}
+
+export interface Checkpoint {
+  /** Null: `tensors` are all; else only what changed since that version. */
+  readonly baseVersion: string | null
+  readonly parameters: Readonly<Record<string, number>>
+  readonly tensors: readonly Tensor[]
+}
+
+export interface Learner {
+  readonly algorithm: string
+  readonly revisions: 'exact' | 'replace'
+  learn(batch: readonly Example[]): LearnStats
+  /** The state to publish as `version`; `full: false` may leave out tensors that did not change since the last snapshot. */
+  snapshot(version: string, full: boolean): Checkpoint
+  /** Goes on from a full checkpoint (increments already merged by src/models). @throws FeedloopError MODEL_INCOMPATIBLE */
+  restore(model: ModelVersion): void
+}

@@ -1,0 +1,37 @@
+/**
+ * What serves: a model version applied to decisions. A learner writes checkpoints (`ModelVersion`); `loadPolicy` turns one
+ * into a Policy; the ranker asks it for a Scorer per decision and lets an explorer (src/ranker/explorers) choose from it.
+ */
+import type { ModelVersion } from '../../schemas/records.ts'
+import type { Random } from '../state/random.ts'
+
+/** Candidates of one decision as the policy sees them. */
+export interface CandidateVectors {
+  readonly itemIds: readonly string[]
+  /** One vector an item, `features.dimensions` long; zeros for an item without features. */
+  readonly vectors: readonly Float32Array[]
+}
+
+/** A policy applied to one decision: K candidates. */
+export interface Scorer {
+  /** Expected reward of each candidate (linear-gaussian), or its logit (two-tower). Length K. */
+  readonly mean: Float64Array
+  /** Posterior standard deviation of each mean; absent when the model has no posterior. Length K. */
+  readonly deviation?: Float64Array
+  /** One joint draw from the posterior of the expected rewards, scaled by `alpha`, into `out` (length K). */
+  draw?(random: Random, alpha: number, out: Float64Array): void
+}
+
+export interface Policy {
+  /** Empty for the initial policy. */
+  readonly version: string
+  readonly algorithm: string
+  /** @param state vector of src/state/encode.ts */
+  scorer(state: Float64Array, candidates: CandidateVectors): Scorer
+}
+
+/** Keeps what incremental versions build on: feed it every version in order.
+ * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
+export interface PolicyLoader {
+  load(model: ModelVersion): Policy
+}
