@@ -41,6 +41,7 @@ export const errorTable = {
   // log
   APPEND_UNCERTAIN: retryable('An append was not acknowledged; it may be stored or not.', 'The chain resolves it.'),
   LOG_UNAVAILABLE: retryable('The log does not answer.', 'Check the brokers; the service goes on trying.'),
+  LOG_CORRUPT: terminal('A segment file of the embedded log is damaged in the middle.', 'Restore the folder, or remove it and start anew.'),
   BATCH_TOO_LARGE: terminal('A batch exceeds max.message.bytes.', 'Raise it on the topic or lower step.maxBytes.'),
   TOPIC_UNKNOWN: terminal('A topic does not exist.', 'Run `feedloop topics apply`.'),
   TOPIC_MISCONFIGURED: terminal('A topic differs from what the pipeline needs.', 'See `feedloop topics check`.'),

@@ -28,6 +28,7 @@ export class Partition {
   #batches: Batch[] = []
   #earliest: number
   #latest: number
+  #closed = false
   #waiting = new Set<() => void>()
 
   constructor(name: string, batches: Batch[] = [], ends: Ends = { earliest: 0, latest: 0 }) {
@@ -35,6 +36,7 @@ export class Partition {
     this.#batches = batches
     this.#earliest = ends.earliest
     this.#latest = ends.latest
+    this.#batches.splice(0, this.#indexOf(this.#earliest))
   }
 
   get ends(): Ends {
@@ -44,11 +46,16 @@ export class Partition {
   add(batch: Batch): void {
     this.#batches.push(batch)
     this.#latest = endOf(batch)
-    this.wake()
+    this.#wake()
   }
 
-  /** Lets every waiting reader look again. */
-  wake(): void {
+  /** Lets every waiting reader go with what there is. */
+  close(): void {
+    this.#closed = true
+    this.#wake()
+  }
+
+  #wake(): void {
     const waiting = this.#waiting
     this.#waiting = new Set()
     for (const look of waiting) look()
@@ -59,7 +66,7 @@ export class Partition {
     for (;;) {
       const records = this.#collect(offset, maxBytes)
       const left = deadline - performance.now()
-      if (records.length > 0 || left <= 0 || signal?.aborted) return records
+      if (records.length > 0 || left <= 0 || this.#closed || signal?.aborted) return records
       await this.#changed(left, signal)
     }
   }
@@ -76,7 +83,7 @@ export class Partition {
   truncateFront(offset: number): void {
     this.#earliest = Math.max(this.#earliest, Math.min(offset, this.#latest))
     this.#batches.splice(0, this.#indexOf(this.#earliest))
-    this.wake()
+    this.#wake()
   }
 
   /** A log that rolled back: every batch that reaches beyond `offset` is gone. Returns the new end. */
@@ -85,7 +92,7 @@ export class Partition {
     if (keep.length < this.#batches.length) this.#latest = this.#batches[keep.length].baseOffset
     this.#batches = keep
     this.#earliest = Math.min(this.#earliest, this.#latest)
-    this.wake()
+    this.#wake()
     return this.#latest
   }
 

@@ -5,7 +5,17 @@
  *
  * Frames are handed to the operating system at once: they outlive the process, not a power failure.
  */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { crc32 } from 'node:zlib'
@@ -63,7 +73,13 @@ function writer(folder: string, segments: Segment[], segmentBytes: number) {
       const segment = current(batch.baseOffset)
       fd ??= openSync(segment.file, 'a')
       const frame = encodeFrame(batch)
-      writeAll(fd, frame)
+      try {
+        writeAll(fd, frame)
+      } catch (cause) {
+        release()
+        cutFile(segment.file, segment.bytes)
+        throw new FeedloopError('LOG_UNAVAILABLE', `${segment.file}: ${(cause as Error).message}`, { cause })
+      }
       segment.frames.push({ baseOffset: batch.baseOffset, position: segment.bytes })
       segment.bytes += frame.length
     },
@@ -87,7 +103,9 @@ function writer(folder: string, segments: Segment[], segmentBytes: number) {
 }
 
 function loadSegments(folder: string): { segments: Segment[]; batches: Batch[] } {
-  const files = readdirSync(folder).filter(name => name.endsWith('.log')).sort()
+  const files = readdirSync(folder)
+    .filter(name => name.endsWith('.log'))
+    .sort()
   const segments: Segment[] = []
   const batches: Batch[] = []
   for (const [i, name] of files.entries()) {
@@ -148,4 +166,5 @@ function loadBounds(folder: string): Bounds {
   }
 }
 
-const saveBounds = (folder: string, bounds: Bounds) => writeFileSync(join(folder, 'bounds.json'), JSON.stringify(bounds))
+const saveBounds = (folder: string, bounds: Bounds) =>
+  writeFileSync(join(folder, 'bounds.json'), JSON.stringify(bounds))
