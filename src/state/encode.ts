@@ -1,18 +1,117 @@
 /**
  * The one state encoder: raw snapshot -> vector, used by the ranker at decision time and by the learner from the log,
- * bit-identically. (Signature fixed; body to be written.)
+ * bit-identically. It may use nothing but the snapshot and the item vectors of the versions that the snapshot names:
+ * no clock, no current catalogue. Sums run in the snapshot's own order (history) or in name order (context), because
+ * floating-point addition is not associative and a map may come back from the wire in another order.
  */
-import type { Snapshot } from '../../schemas/records.ts'
+import type { Interaction, Snapshot } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
+import { seedOf } from './random.ts'
 
 /** The vector of exactly that version of an item; undefined when unknown. */
 export type VectorLookup = (itemId: string, featureVersion: number) => Float32Array | undefined
 
 export interface StateEncoder {
-  /** Name and layout, e.g. `mean-1:history32+context8`: logged as encoder_version. */
+  /** Name, layout and a hash of the weights, e.g. `mean-1:history32+context8#04c2a7f1`: logged as encoder_version. */
   readonly version: string
   /** Length of the vector, the leading bias included. */
   readonly dimensions: number
+  /** A new vector `[1, block, block …]` in the order of `state.blocks`. */
   encode(snapshot: Snapshot, lookup: VectorLookup): Float64Array
 }
-export declare function createStateEncoder(config: Config): StateEncoder
+
+interface Block {
+  readonly dimensions: number
+  /** Writes into `out`, which is zero there, from `offset` on. */
+  write(out: Float64Array, offset: number, snapshot: Snapshot, lookup: VectorLookup): void
+}
+
+export function createStateEncoder(config: Config): StateEncoder {
+  const { state, features } = config
+  const names = [...new Set(state.blocks)]
+  const blocks = names.map(name => createBlock(name, config))
+  const dimensions = blocks.reduce((sum, block) => sum + block.dimensions, 1)
+  const layout = names.map((name, i) => `${name}${blocks[i].dimensions}`).join('+')
+  const weights = Object.entries(state.typeWeights).sort(([a], [b]) => (a < b ? -1 : 1))
+  const settings = JSON.stringify([features.dimensions, state.halfLifeMs, state.valueScale, weights])
+  return {
+    version: `mean-1:${layout}#${(seedOf(settings) % 2 ** 32).toString(16).padStart(8, '0')}`,
+    dimensions,
+    encode(snapshot, lookup) {
+      const out = new Float64Array(dimensions)
+      out[0] = 1
+      let offset = 1
+      for (const block of blocks) {
+        block.write(out, offset, snapshot, lookup)
+        offset += block.dimensions
+      }
+      return out
+    },
+  }
+}
+
+function createBlock(name: Config['state']['blocks'][number], config: Config): Block {
+  const { dimensions } = config.features
+  if (name === 'history') return meanBlock(config, () => 1)
+  if (name === 'values') return meanBlock(config, interaction => interaction.value / config.state.valueScale)
+  if (name === 'profile')
+    return { dimensions, write: (out, offset, { profile }) => copy(out, offset, profile, dimensions) }
+  const size = config.state.contextDimensions
+  return { dimensions: size, write: (out, offset, { context }) => hashContext(out, offset, size, context) }
+}
+
+/** Weighted mean of the history's item vectors: Σ w·s·x / Σ|w| with w = type weight · 2^(-age / half-life) and s the
+ * `scale` of the interaction. |w| in the denominator, so that negative type weights (a dislike) cannot make it vanish.
+ * Interactions whose vector is unknown, or whose type has no weight, are absent from both sums. */
+function meanBlock(config: Config, scale: (interaction: Interaction) => number): Block {
+  const { halfLifeMs, typeWeights } = config.state
+  const { dimensions } = config.features
+  const weights = new Map(Object.entries(typeWeights))
+  const decay = (ageMs: number): number => (halfLifeMs > 0 ? 2 ** (-ageMs / halfLifeMs) : 1)
+  return {
+    dimensions,
+    write(out, offset, { history }, lookup) {
+      let total = 0
+      for (const interaction of history) {
+        const typeWeight = weights.get(interaction.type) ?? 0
+        if (typeWeight === 0) continue
+        const vector = lookup(interaction.item_id, interaction.feature_version)
+        if (vector === undefined) continue
+        const weight = typeWeight * decay(interaction.age_ms)
+        total += Math.abs(weight)
+        addScaled(out, offset, vector, weight * scale(interaction), dimensions)
+      }
+      if (total > 0) for (let d = 0; d < dimensions; d++) out[offset + d] /= total
+    },
+  }
+}
+
+function addScaled(out: Float64Array, offset: number, vector: Float32Array, factor: number, dimensions: number): void {
+  const length = Math.min(vector.length, dimensions)
+  for (let d = 0; d < length; d++) out[offset + d] += factor * vector[d]
+}
+
+function copy(out: Float64Array, offset: number, profile: Buffer | null, dimensions: number): void {
+  const length = Math.min((profile?.length ?? 0) >> 2, dimensions)
+  for (let d = 0; d < length; d++) out[offset + d] = profile!.readFloatLE(4 * d)
+}
+
+/** Signed feature hashing (Weinberger et al. 2009): a number is ±value at hash(name), a word ±1 at hash(name=word), a
+ * flag that is set ±1 at hash(name). The sign is a further bit of the hash, so that collisions cancel in expectation. */
+function hashContext(out: Float64Array, offset: number, dimensions: number, context: Snapshot['context']): void {
+  for (const name of Object.keys(context).sort()) {
+    const value = context[name]
+    const hash = hash32(typeof value === 'string' ? `${name}=${value}` : name)
+    const amount = typeof value === 'number' ? value : value === false ? 0 : 1
+    out[offset + ((hash >>> 1) % dimensions)] += (hash & 1) === 1 ? amount : -amount
+  }
+}
+
+/** FNV-1a over UTF-16 code units, with murmur3's finaliser so that the low bits are good too. */
+function hash32(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
