@@ -1,8 +1,10 @@
 /**
  * What a process knows of the catalogue: every version of every item's vector that the `features` topic still holds,
  * and which is current. Fed by the broadcast reader; read by the ranker (current) and the learner (as logged).
+ * Vectors are never changed or dropped here: a decision names its versions, and may be learned from much later.
  */
 import type { ItemFeatures } from '../../schemas/records.ts'
+import { FeedloopError } from '../errors.ts'
 
 export interface CatalogueItem {
   readonly itemId: string
@@ -20,6 +22,77 @@ export interface FeatureStore {
   /** Ids of available items in the order of their first appearance. */
   availableItems(): readonly string[]
   readonly size: number
+  /** Feed records in log order: of two with the same time the later one becomes current.
+   * @throws FeedloopError RECORD_INVALID when the vector's bytes are not whole finite float32 numbers */
   put(features: ItemFeatures): void
 }
-export declare function createFeatureStore(): FeatureStore
+
+interface Entry {
+  current: CatalogueItem
+  /** Versions besides the current one. */
+  others?: Map<number, Float32Array>
+}
+
+export function createFeatureStore(): FeatureStore {
+  const entries = new Map<string, Entry>()
+  let available: readonly string[] | undefined
+  const vector = (itemId: string, featureVersion: number): Float32Array | undefined => {
+    const entry = entries.get(itemId)
+    if (entry === undefined) return undefined
+    return entry.current.featureVersion === featureVersion ? entry.current.vector : entry.others?.get(featureVersion)
+  }
+  return {
+    current: itemId => entries.get(itemId)?.current,
+    vector,
+    availableItems() {
+      available ??= [...entries.values()].filter(entry => entry.current.available).map(entry => entry.current.itemId)
+      return available
+    },
+    get size() {
+      return entries.size
+    },
+    put(features) {
+      const item = toItem(features, vector(features.item_id, features.feature_version))
+      const entry = entries.get(item.itemId)
+      if (entry === undefined) entries.set(item.itemId, { current: item })
+      else replace(entry, item)
+      available = undefined
+    },
+  }
+}
+
+function replace(entry: Entry, item: CatalogueItem): void {
+  const older = item.timeMs < entry.current.timeMs ? item : entry.current
+  if (older !== item) entry.current = item
+  if (older.featureVersion === entry.current.featureVersion) return
+  entry.others ??= new Map()
+  entry.others.set(older.featureVersion, older.vector)
+  entry.others.delete(entry.current.featureVersion)
+}
+
+/** A version's vector never changes, so the one already held is kept: readers may compare or cache by identity. */
+const toItem = (features: ItemFeatures, held: Float32Array | undefined): CatalogueItem => ({
+  itemId: features.item_id,
+  featureVersion: features.feature_version,
+  vector: held ?? bytesToVector(features.vector),
+  attributes: features.attributes,
+  available: features.available,
+  timeMs: features.time_ms,
+})
+
+/** Little-endian float32 as records carry it. @throws FeedloopError RECORD_INVALID */
+export function bytesToVector(bytes: Buffer): Float32Array {
+  if (bytes.length % 4 !== 0) throw new FeedloopError('RECORD_INVALID', `vector: ${bytes.length} bytes are not float32`)
+  const vector = new Float32Array(bytes.length / 4)
+  for (let i = 0; i < vector.length; i++) {
+    vector[i] = bytes.readFloatLE(4 * i)
+    if (!Number.isFinite(vector[i])) throw new FeedloopError('RECORD_INVALID', `vector: element ${i} is not finite`)
+  }
+  return vector
+}
+
+export function vectorToBytes(vector: Float32Array): Buffer {
+  const bytes = Buffer.allocUnsafe(4 * vector.length)
+  for (let i = 0; i < vector.length; i++) bytes.writeFloatLE(vector[i], 4 * i)
+  return bytes
+}

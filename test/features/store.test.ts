@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ItemFeatures } from '../../schemas/records.ts'
+import { isCode } from '../../src/errors.ts'
+import { bytesToVector, createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
+
+const record = (itemId: string, version: number, timeMs: number, rest: Partial<ItemFeatures> = {}): ItemFeatures => ({
+  feature_key: `${itemId}@${version}`,
+  item_id: itemId,
+  feature_version: version,
+  encoder_version: 'test-1',
+  vector: vectorToBytes(Float32Array.of(version, timeMs)),
+  attributes: {},
+  available: true,
+  time_ms: timeMs,
+  ...rest,
+})
+
+test('keeps every version and serves the newest', () => {
+  const store = createFeatureStore()
+  for (const each of [record('a', 1, 10), record('b', 7, 5), record('a', 2, 20), record('a', 3, 15)]) store.put(each)
+  assert.equal(store.size, 2)
+  assert.equal(store.current('a')?.featureVersion, 2)
+  assert.deepEqual(
+    [1, 2, 3].map(version => store.vector('a', version)?.[0]),
+    [1, 2, 3],
+  )
+  assert.equal(store.vector('a', 4), undefined)
+  assert.equal(store.vector('c', 1), undefined)
+  assert.equal(store.current('c'), undefined)
+})
+
+test('content that comes back makes its old version current again, with the vector it had', () => {
+  const store = createFeatureStore()
+  store.put(record('a', 1, 10))
+  const first = store.vector('a', 1)
+  store.put(record('a', 2, 20))
+  store.put(record('a', 1, 30))
+  assert.equal(store.current('a')?.featureVersion, 1)
+  assert.equal(store.current('a')?.vector, first)
+  assert.equal(store.vector('a', 2)?.[0], 2)
+})
+
+test('of two records with one time the later in the log is current', () => {
+  const store = createFeatureStore()
+  store.put(record('a', 1, 10))
+  store.put(record('a', 2, 10))
+  assert.equal(store.current('a')?.featureVersion, 2)
+})
+
+test('lists available items in the order of their first appearance', () => {
+  const store = createFeatureStore()
+  for (const id of ['c', 'a', 'b']) store.put(record(id, 1, 1))
+  assert.deepEqual(store.availableItems(), ['c', 'a', 'b'])
+  store.put(record('a', 1, 2, { available: false }))
+  assert.deepEqual(store.availableItems(), ['c', 'b'])
+  store.put(record('a', 1, 3))
+  assert.deepEqual(store.availableItems(), ['c', 'a', 'b'])
+  assert.equal(store.availableItems(), store.availableItems())
+})
+
+test('refuses bytes that are no finite float32 numbers', () => {
+  assert.throws(
+    () => bytesToVector(Buffer.alloc(6)),
+    error => isCode(error, 'RECORD_INVALID'),
+  )
+  assert.throws(
+    () => bytesToVector(vectorToBytes(Float32Array.of(1, Number.NaN))),
+    error => isCode(error, 'RECORD_INVALID'),
+  )
+})
