@@ -104,6 +104,8 @@ export interface ModelVersion {
   readonly created_ms: number
   /** Time of the newest outcome learned, ms since the epoch; 0: none. */
   readonly newest_reward_ms: number
+  /** Times of outcomes that are contained here and not in the parent, ms since the epoch; a sample of at most 200. From these freshness is measured. */
+  readonly outcome_times_ms: readonly number[]
   /** Transition revisions learned so far. */
   readonly transitions: number
   /** Input positions contained. */

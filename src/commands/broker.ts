@@ -1,0 +1,19 @@
+import type { Command } from 'commander'
+import { brokerStart, brokerStatus, brokerStop } from '../log/kafka/broker/detached.ts'
+import { printJson } from './shared.ts'
+
+export function addBroker(program: Command): void {
+  const broker = program.command('broker').description('a real Apache Kafka on this machine, for trying things out')
+  broker
+    .command('start')
+    .description('start one (Java 17 and Maven are needed) and leave it running')
+    .action(async () => printJson(await brokerStart()))
+  broker
+    .command('status')
+    .description('is one running?')
+    .action(async () => printJson(await brokerStatus()))
+  broker
+    .command('stop')
+    .description('stop it and remove its data')
+    .action(async () => printJson(await brokerStop()))
+}

@@ -1,0 +1,14 @@
+import type { Command } from 'commander'
+import { stringify } from 'yaml'
+import { configOf, withConfig } from './shared.ts'
+
+export function addConfig(program: Command): void {
+  const config = program.command('config').description('check or print the configuration')
+  withConfig(config.command('check').description('read and check it; every problem is listed')).action(options => {
+    configOf(options)
+    process.stdout.write('the configuration is valid\n')
+  })
+  withConfig(config.command('print').description('print it whole, defaults included')).action(options => {
+    process.stdout.write(stringify(configOf(options)))
+  })
+}

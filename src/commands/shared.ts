@@ -1,0 +1,52 @@
+/** What commands have in common: the configuration file and an open bus. */
+
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { type Config, loadConfig } from '../config.ts'
+import { FeedloopError } from '../errors.ts'
+import { openKafkaLog } from '../log/kafka/kafka.ts'
+import { createWire } from '../log/wire/create.ts'
+import { createMeter } from '../metrics.ts'
+import { createLogger, type ServiceContext } from '../operate/context.ts'
+
+export const withConfig = (command: Command): Command =>
+  command.option('-c, --config <file>', 'configuration file (YAML); the defaults without one')
+
+export const configOf = (options: { config?: string }): Config => loadConfig(options.config, process.env)
+
+/** Opens the configured Kafka. @throws FeedloopError CONFIG_INVALID without brokers, LOG_UNAVAILABLE */
+export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {
+  const logger = createLogger(config.log.level)
+  const { brokers, clientId, ssl, sasl } = config.kafka
+  if (brokers.length === 0)
+    throw new FeedloopError(
+      'CONFIG_INVALID',
+      'no brokers: set KAFKA_BROKERS or kafka.brokers (`feedloop broker start` makes one)',
+    )
+  const password = sasl && readFileSync(sasl.passwordFile, 'utf8').trim()
+  const log = await openKafkaLog({
+    brokers,
+    clientId,
+    ssl,
+    sasl: sasl && { mechanism: sasl.mechanism, username: sasl.username, password: password! },
+    logger,
+  })
+  const wire = await createWire({ registryUrl: config.registry.url, prefix: config.topics.prefix })
+  const meter = createMeter({ processMetrics: true })
+  return { config, log, wire, meter, logger, now: Date.now, close: () => log.close() }
+}
+
+/** Runs `work` on an open bus and closes it. */
+export async function onBus<T>(
+  options: { config?: string },
+  work: (context: ServiceContext) => Promise<T>,
+): Promise<T> {
+  const context = await openContext(configOf(options))
+  try {
+    return await work(context)
+  } finally {
+    await context.close()
+  }
+}
+
+export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

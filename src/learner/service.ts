@@ -1,0 +1,27 @@
+/** Wiring of the learner: one task a policy reads the transitions of all partitions and publishes model versions. */
+import type { ItemFeatures } from '../../schemas/records.ts'
+import { createFeatureStore } from '../features/store.ts'
+import { follow } from '../operate/broadcast.ts'
+import { runChainStage } from '../operate/chain-stage.ts'
+import type { Running, ServiceContext } from '../operate/context.ts'
+import { topicName } from '../pipeline.ts'
+import { createLearnerStage } from './step.ts'
+
+export async function runLearner(context: ServiceContext): Promise<Running> {
+  const { config, log } = context
+  const features = createFeatureStore()
+  const follower = follow<ItemFeatures>(context, 'features', value => features.put(value))
+  const partitions = await log.partitionCount(topicName(config.topics.prefix, 'transitions'))
+  return runChainStage(context, {
+    name: 'learner',
+    stage: policy => createLearnerStage(config, config.policies[policy]),
+    assigned: ['models'],
+    inputs: () => Array.from({ length: partitions }, (_, partition) => ({ topic: 'transitions' as const, partition })),
+    view: () => ({ features, caughtUp: true }),
+    // every vector that a transition names was in the log before it: read up to there, then step
+    before: follower.catchUp,
+    intervalMs: config.learner.publishMs,
+    prepare: follower.caughtUp,
+    release: follower.stop,
+  })
+}

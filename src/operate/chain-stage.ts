@@ -1,0 +1,118 @@
+/**
+ * Runs a chained stage: joins the stage's consumer group and keeps one task for each partition that it is assigned.
+ * Losing a partition stops its task after the append in flight; a task that another member still runs is harmless,
+ * because the chain accepts only one of the two (src/log/chain).
+ */
+import { type Head, type InputPosition, STEP_HEADER } from '../log/chain/header.ts'
+import { startTask, type Task, type TaskInput } from '../log/chain/task.ts'
+import type { Committed, Membership } from '../log/log.ts'
+import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
+import type { Stage, StageState } from '../stage.ts'
+import type { Running, ServiceContext } from './context.ts'
+
+export interface ChainStageOptions<S extends StageState, V> {
+  readonly name: StageName
+  readonly stage: (partition: number) => Stage<S, V>
+  /** Topics whose partitions are shared out among the members. */
+  readonly assigned: readonly TopicName[]
+  readonly inputs: (partition: number) => readonly TaskInput[]
+  readonly view: () => V
+  /** Awaited before each step. */
+  readonly before?: () => Promise<void>
+  readonly intervalMs?: number
+  /** Empty when what the stage needs besides its tasks is there, else what is awaited. */
+  readonly waitingFor?: () => string
+  /** Awaited once before the first task starts. */
+  readonly prepare?: Promise<void>
+  readonly release?: () => Promise<void>
+}
+
+const COMMIT_EVERY_MS = 2000
+
+export async function runChainStage<S extends StageState, V>(
+  context: ServiceContext,
+  options: ChainStageOptions<S, V>,
+): Promise<Running> {
+  const { config, log, logger } = context
+  const prefix = config.topics.prefix
+  const group = `${prefix}${options.name}`
+  const output = stageEntry(options.name).writes[0]
+  const tasks = new Map<number, Task>()
+  const recovering = new Set<number>()
+  const uncommitted = new Map<string, Committed>()
+  let membership: Membership | undefined
+  let everAssigned = false
+  const end = Promise.withResolvers<void>()
+
+  const start = (partition: number): void => {
+    recovering.add(partition)
+    const task = startTask<S, V>({
+      ...context,
+      stage: options.stage(partition),
+      prefix,
+      inputs: options.inputs(partition),
+      output: { topic: output, partition },
+      view: options.view,
+      before: options.before,
+      step: { ...config.step, intervalMs: options.intervalMs ?? config.step.intervalMs },
+      group,
+      accepted: ({ baseOffset, header }) => note(header.inputs, { offset: baseOffset, id: header.id }),
+    })
+    tasks.set(partition, task)
+    task.ready.then(() => recovering.delete(partition)).catch(() => {})
+    task.done.catch(end.reject)
+  }
+  const note = (inputs: readonly InputPosition[], head: Head): void => {
+    for (const { topic, partition, next } of inputs) {
+      const name = topicName(prefix, topic as TopicName)
+      uncommitted.set(`${name}/${partition}`, {
+        topic: name,
+        partition,
+        offset: next,
+        metadata: JSON.stringify({ [STEP_HEADER]: head }),
+      })
+    }
+  }
+  const commit = async (): Promise<void> => {
+    if (!membership || uncommitted.size === 0) return
+    const positions = [...uncommitted.values()]
+    uncommitted.clear()
+    await membership.commit(positions).catch(error => logger.debug({ error: String(error), group }, 'commit failed'))
+  }
+  const assigned = async (partitions: readonly number[]): Promise<void> => {
+    await options.prepare
+    const lost = [...tasks.keys()].filter(partition => !partitions.includes(partition))
+    await Promise.all(lost.map(partition => stopTask(partition)))
+    for (const partition of partitions) if (!tasks.has(partition)) start(partition)
+    everAssigned = true
+    logger.info({ stage: options.name, partitions }, 'assigned')
+  }
+  const stopTask = async (partition: number): Promise<void> => {
+    const task = tasks.get(partition)
+    tasks.delete(partition)
+    recovering.delete(partition)
+    await task?.stop()
+  }
+
+  const topics = options.assigned.map(topic => topicName(prefix, topic))
+  membership = await log.join(group, topics, { assigned, failed: end.reject })
+  const timer = setInterval(() => void commit(), COMMIT_EVERY_MS)
+  return {
+    name: options.name,
+    done: end.promise,
+    waitingFor() {
+      if (!everAssigned) return 'group assignment'
+      const missing = options.waitingFor?.()
+      if (missing) return missing
+      return recovering.size > 0 ? `recovery of partitions ${[...recovering].join(', ')}` : ''
+    },
+    async stop() {
+      clearInterval(timer)
+      await Promise.all([...tasks.keys()].map(stopTask))
+      await commit()
+      await membership?.leave()
+      await options.release?.()
+      end.resolve()
+    },
+  }
+}

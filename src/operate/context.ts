@@ -1,0 +1,30 @@
+/** What every service of a process shares. Made once, at the rim; nothing pure may see it. */
+import { type Logger, pino } from 'pino'
+import type { Config } from '../config.ts'
+import type { Log } from '../log/log.ts'
+import type { Wire } from '../log/wire/wire.ts'
+import type { Meter } from '../metrics.ts'
+
+export interface ServiceContext {
+  readonly config: Config
+  readonly log: Log
+  readonly wire: Wire
+  readonly meter: Meter
+  readonly logger: Logger
+  readonly now: () => number
+}
+
+/** A started service. */
+export interface Running {
+  readonly name: string
+  /** Empty when ready, else what is awaited. */
+  waitingFor(): string
+  /** Rejects when the service ends with a terminal error. */
+  readonly done: Promise<void>
+  /** Finishes what is in flight, then stops. */
+  stop(): Promise<void>
+}
+
+/** Structured logs on stderr, so that a command's stdout stays its answer. */
+export const createLogger = (level: string): Logger =>
+  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))

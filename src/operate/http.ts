@@ -1,0 +1,33 @@
+/**
+ * The operator's door of a process: /livez (the event loop turns; never depends on Kafka), /readyz (every service has
+ * what it needs; else 503 with what is awaited), /metrics (OpenMetrics, one format for the life of the process).
+ */
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Running, ServiceContext } from './context.ts'
+
+export async function openOperatorDoor(
+  context: ServiceContext,
+  services: () => readonly Running[],
+): Promise<{ port: number; close(): Promise<void> }> {
+  const { config, meter } = context
+  const server: FastifyInstance = Fastify({ logger: false, forceCloseConnections: true })
+  server.get('/livez', async () => ({ status: 'alive' }))
+  server.get('/readyz', async (_request, reply) => {
+    const waiting = Object.fromEntries(
+      services()
+        .map(service => [service.name, service.waitingFor()] as const)
+        .filter(([, awaited]) => awaited !== ''),
+    )
+    const ready = services().length > 0 && Object.keys(waiting).length === 0
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'waiting', waiting })
+  })
+  server.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', meter.registry.contentType).send(await meter.registry.metrics()),
+  )
+  await server.listen({ host: config.http.host, port: config.http.port })
+  const address = server.server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : config.http.port,
+    close: () => server.close(),
+  }
+}

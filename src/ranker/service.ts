@@ -1,0 +1,39 @@
+/**
+ * Wiring of the ranker: profiles, events and requests of a partition -> recommendations of the same partition. Features,
+ * releases and models are broadcast: read whole by every instance, and taken over between two steps without a pause.
+ */
+import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
+import { createFeatureStore } from '../features/store.ts'
+import { createServing } from '../models/serving.ts'
+import { follow } from '../operate/broadcast.ts'
+import { runChainStage } from '../operate/chain-stage.ts'
+import type { Running, ServiceContext } from '../operate/context.ts'
+import { createRanker } from './step.ts'
+
+export async function runRanker(context: ServiceContext): Promise<Running> {
+  const { config } = context
+  const features = createFeatureStore()
+  const serving = createServing(config)
+  const followers = [
+    follow<ItemFeatures>(context, 'features', value => features.put(value)),
+    follow<ModelVersion>(context, 'models', value => serving.putModel(value)),
+    follow<Release>(context, 'releases', value => serving.putRelease(value)),
+  ]
+  const caughtUp = Promise.all(followers.map(each => each.caughtUp)).then(() => {})
+  let catalogueReady = false
+  caughtUp.then(() => (catalogueReady = true)).catch(() => {})
+  return runChainStage(context, {
+    name: 'ranker',
+    stage: () => createRanker(config),
+    assigned: ['requests', 'events', 'profiles'],
+    inputs: partition => [
+      { topic: 'profiles', partition },
+      { topic: 'events', partition },
+      { topic: 'requests', partition },
+    ],
+    view: () => ({ features, serving: serving.serving, catalogueReady }),
+    prepare: caughtUp,
+    waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),
+    release: async () => void (await Promise.all(followers.map(each => each.stop()))),
+  })
+}
