@@ -1,0 +1,62 @@
+/** What `feedloop demo` shows while it runs: pure text from a snapshot of the loop, so that it can be tested. */
+import { styleText } from 'node:util'
+import type { RewardRates } from './report.ts'
+
+export interface DemoSnapshot {
+  readonly title: string
+  readonly place: string
+  readonly elapsedSeconds: number
+  readonly totalSeconds: number
+  readonly phase: string
+  readonly decisions: number
+  readonly decisionsPerSecond: number
+  readonly events: number
+  readonly modelVersion: string
+  readonly freshnessMs: { readonly p50: number; readonly p95: number; readonly p99: number }
+  /** Mean true reward of what was shown lately, and since the start. */
+  readonly recentRate: number
+  readonly overallRate: number
+  readonly world: Omit<RewardRates, 'policyFirst10pct' | 'policyLast10pct'>
+}
+
+const BAR = 40
+const bar = (share: number, width = BAR): string => {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * width)
+  return '█'.repeat(full) + '░'.repeat(width - full)
+}
+const rate = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
+const count = (value: number): string => Math.round(value).toLocaleString('en-GB')
+const age = (value: number): string => (Number.isFinite(value) ? `${(value / 1000).toFixed(2)} s` : '–')
+
+/** Share of the way from random to oracle. */
+export const gapClosed = (value: number, { random, oracle }: { random: number; oracle: number }): number =>
+  (value - random) / (oracle - random)
+
+export function renderDemo(now: DemoSnapshot): string {
+  const { world } = now
+  const rows: [string, number][] = [
+    ['policy, lately', now.recentRate],
+    ['policy, overall', now.overallRate],
+    ['random', world.random],
+    ['best fixed', world.bestFixed],
+    ['oracle', world.oracle],
+  ]
+  const low = Math.min(0, ...rows.map(row => row[1]))
+  const high = Math.max(...rows.map(row => row[1]))
+  const line = ([name, value]: [string, number]): string => {
+    const drawn = Number.isFinite(value) ? bar((value - low) / (high - low), 30) : ''
+    return `  ${name.padEnd(16)} ${rate(value).padStart(8)}  ${name.startsWith('policy') ? styleText('green', drawn) : drawn}`
+  }
+  const share = now.elapsedSeconds / now.totalSeconds
+  return [
+    `${styleText('bold', 'feedloop')}  ${now.title}  on ${now.place}`,
+    `${bar(share)}  ${Math.round(now.elapsedSeconds)} s of ${now.totalSeconds} s  ${now.phase}`,
+    '',
+    'reward rate (true expected reward of what was shown)',
+    ...rows.map(line),
+    `  ${styleText('green', `${(100 * gapClosed(now.recentRate, world)).toFixed(0)} %`)} of the way from random to oracle`,
+    '',
+    `decisions ${count(now.decisions)} (${count(now.decisionsPerSecond)}/s)   events ${count(now.events)}   model ${now.modelVersion || 'none yet'}`,
+    `freshness, outcome to serving model: p50 ${age(now.freshnessMs.p50)}   p95 ${age(now.freshnessMs.p95)}   p99 ${age(now.freshnessMs.p99)}`,
+  ].join('\n')
+}
