@@ -1,7 +1,7 @@
 /**
  * The one configuration schema. Defaults stand here and nowhere else; unknown keys are refused; every problem is in one
  * error. A configuration is one YAML file plus the few environment variables of `environmentOverrides`. The result is
- * frozen. docs/configuration.md and the chart's values schema are made from this schema.
+ * frozen. docs/configuration.md and the chart's values schema are made from this schema, descriptions included.
  */
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
@@ -15,74 +15,97 @@ const hour = 60 * minute
 const day = 24 * hour
 
 const component = z.strictObject({
-  /** Reward of one such event: a number, or `value` for the event's own. */
-  value: z.union([z.number(), z.literal('value')]).default(1),
-  /** How several outcomes of the type become one number. */
-  aggregate: z.enum(['sum', 'first', 'last', 'max', 'min', 'mean', 'count']).default('sum'),
-  /** Weight of the component in the scalar reward. */
-  weight: z.number().default(1),
+  value: z
+    .union([z.number(), z.literal('value')])
+    .default(1)
+    .describe("Reward of one such event: a number, or `value` for the event's own."),
+  aggregate: z
+    .enum(['sum', 'first', 'last', 'max', 'min', 'mean', 'count'])
+    .default('sum')
+    .describe('How several outcomes of the type become one number.'),
+  weight: z.number().default(1).describe('Weight of the component in the scalar reward.'),
 })
 
 const explorer = z.strictObject({
-  name: z.enum(['thompson', 'softmax', 'epsilon-greedy', 'greedy', 'uniform']).default('thompson'),
-  /** Posterior draws of the logged mixture. */
-  draws: z.number().int().min(1).max(1024).default(64),
-  /** Share of uniform choice mixed in, so that every candidate has a propensity. */
-  epsilon: z.number().min(0).max(1).default(0.01),
-  /** Softmax temperature. */
-  temperature: z.number().positive().default(1),
-  /** Scale of the posterior's standard deviation. */
-  alpha: z.number().nonnegative().default(0.05),
+  name: z
+    .enum(['thompson', 'softmax', 'epsilon-greedy', 'greedy', 'uniform'])
+    .default('thompson')
+    .describe('How the policy explores; every explorer logs exact propensities.'),
+  draws: z.number().int().min(1).max(1024).default(64).describe('Posterior draws of the logged mixture.'),
+  epsilon: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('Share of uniform choice mixed in, so that every candidate has a propensity.'),
+  temperature: z.number().positive().default(1).describe('Softmax temperature.'),
+  alpha: z.number().nonnegative().default(0.05).describe("Scale of the posterior's standard deviation."),
 })
 
 const linearGaussian = z.strictObject({
-  /** Prior precision lambda. */
-  priorPrecision: z.number().positive().default(1),
-  /** Items with a block of their own; the least seen beyond are evicted. */
-  maxItems: z.number().int().positive().default(100_000),
-  /** Statistics halve in this time of decisions; 0: never. */
-  halfLifeMs: ms(0),
+  priorPrecision: z.number().positive().default(1).describe('Prior precision lambda.'),
+  maxItems: z
+    .number()
+    .int()
+    .positive()
+    .default(100_000)
+    .describe('Items with a block of their own; the least seen beyond are evicted.'),
+  halfLifeMs: ms(0).describe('Statistics halve in this time of decisions; 0: never.'),
 })
 
 const twoTower = z.strictObject({
-  hidden: z.number().int().positive().default(64),
-  embedding: z.number().int().positive().default(32),
-  learningRate: z.number().positive().default(0.001),
-  batchSize: z.number().int().positive().default(256),
-  /** Transitions kept for replay. */
-  bufferSize: z.number().int().positive().default(50_000),
-  /** Gradient steps per newly arrived batch. */
-  stepsPerBatch: z.number().int().positive().default(1),
-  /** Cap of the importance weight (rho-bar = c-bar of V-trace). */
-  maxImportanceWeight: z.number().positive().default(1),
-  entropy: z.number().nonnegative().default(0.01),
-  valueLoss: z.number().nonnegative().default(0.5),
-  maxGradientNorm: z.number().positive().default(1),
-  seed: z.number().int().default(1),
+  hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
+  embedding: z.number().int().positive().default(32).describe('Dimensions in which state and item meet.'),
+  learningRate: z.number().positive().default(0.001).describe('Step size of Adam.'),
+  batchSize: z.number().int().positive().default(256).describe('Transitions in one gradient step.'),
+  bufferSize: z.number().int().positive().default(50_000).describe('Transitions kept for replay.'),
+  stepsPerBatch: z.number().int().positive().default(1).describe('Gradient steps per newly arrived batch.'),
+  maxImportanceWeight: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Cap of the importance weight (rho-bar = c-bar of V-trace).'),
+  entropy: z.number().nonnegative().default(0.01).describe('Weight of the entropy bonus in the loss.'),
+  valueLoss: z.number().nonnegative().default(0.5).describe('Weight of the value loss.'),
+  maxGradientNorm: z.number().positive().default(1).describe('Gradients are scaled down to this global norm.'),
+  seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
 })
 
 const policy = z.strictObject({
-  name: z.string().min(1).default('default'),
-  algorithm: z.enum(['linear-gaussian', 'two-tower']).default('linear-gaussian'),
-  /** What serves before the first release. */
-  initial: z.enum(['random', 'greedy']).default('random'),
+  name: z.string().min(1).default('default').describe('Name of the policy, unique.'),
+  algorithm: z
+    .enum(['linear-gaussian', 'two-tower'])
+    .default('linear-gaussian')
+    .describe('What learns. `linear-gaussian`: exact sums; `two-tower`: softmax policy with a value head.'),
+  initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
   explorer: explorer.prefault({}),
   linearGaussian: linearGaussian.prefault({}),
   twoTower: twoTower.prefault({}),
-  /** Reward components by event type; types not listed carry no reward. */
-  rewards: z.record(z.string(), component.prefault({})).default({ click: component.parse({}) }),
-  /** Reward of a decision without outcomes, by component. */
-  defaultReward: z.record(z.string(), z.number()).default({}),
-  /** Discount a second between decisions, (0, 1]; 0: bandit, no continuation is needed to learn. */
-  gamma: z.number().min(0).max(1).default(0),
-  /** `immediately`: a transition as soon as the decision is seen; `at-close`: when its window closes. */
-  learn: z.enum(['immediately', 'at-close']).default('immediately'),
-  /** An outcome counts for a decision up to this long after it. */
-  attributionWindowMs: ms(10 * minute),
-  /** After the window, outcomes are corrections up to this long after the decision; later ones are orphans. */
-  correctionWindowMs: ms(7 * day),
-  /** A session without a given id is cut by a gap of this length; an episode is truncated by it. */
-  sessionGapMs: ms(30 * minute),
+  rewards: z
+    .record(z.string(), component.prefault({}))
+    .default({ click: component.parse({}) })
+    .describe('Reward components by event type; types not listed carry no reward.'),
+  defaultReward: z
+    .record(z.string(), z.number())
+    .default({})
+    .describe('Reward of a decision without outcomes, by component.'),
+  gamma: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Discount a second between decisions, (0, 1]; 0: bandit, no continuation is needed to learn.'),
+  learn: z
+    .enum(['immediately', 'at-close'])
+    .default('immediately')
+    .describe('`immediately`: a transition as soon as the decision is seen; `at-close`: when its window closes.'),
+  attributionWindowMs: ms(10 * minute).describe('An outcome counts for a decision up to this long after it.'),
+  correctionWindowMs: ms(7 * day).describe(
+    'After the window, outcomes are corrections up to this long after the decision; later ones are orphans.',
+  ),
+  sessionGapMs: ms(30 * minute).describe(
+    'A session without a given id is cut by a gap of this length; an episode is truncated by it.',
+  ),
 })
 
 const source = z.looseObject({ topic: z.string(), to: z.enum(['requests', 'events', 'items', 'users']) })
@@ -90,82 +113,116 @@ const source = z.looseObject({ topic: z.string(), to: z.enum(['requests', 'event
 export const configSchema = z.strictObject({
   kafka: z
     .strictObject({
-      brokers: z.array(z.string()).default([]),
-      clientId: z.string().default('feedloop'),
-      ssl: z.boolean().default(false),
+      brokers: z.array(z.string()).default([]).describe('Bootstrap brokers, `host:port`.'),
+      clientId: z.string().default('feedloop').describe('Client id that brokers log.'),
+      ssl: z.boolean().default(false).describe('Encrypt connections, with the authorities that Node trusts.'),
       sasl: z
         .strictObject({
-          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-          username: z.string(),
-          passwordFile: z.string(),
+          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
+          username: z.string().describe('SASL user.'),
+          passwordFile: z.string().describe('File that holds the password; it never stands in the configuration.'),
         })
         .optional(),
     })
     .prefault({}),
-  registry: z.strictObject({ url: z.string().optional() }).prefault({}),
+  registry: z
+    .strictObject({
+      url: z.string().optional().describe('Confluent schema registry; none: Avro single-object encoding.'),
+    })
+    .prefault({}),
   topics: z
     .strictObject({
-      prefix: z.string().default('feedloop.'),
-      /** Partitions of all per-user topics. */
-      partitions: z.number().int().min(1).max(1024).default(4),
-      replicationFactor: z.number().int().min(1).default(1),
-      minInsyncReplicas: z.number().int().min(1).default(1),
-      retentionHours: z.number().positive().optional(),
+      prefix: z.string().default('feedloop.').describe('Prefix of every topic and consumer group.'),
+      partitions: z.number().int().min(1).max(1024).default(4).describe('Partitions of all per-user topics.'),
+      replicationFactor: z.number().int().min(1).default(1).describe('Replicas of every topic; 3 in production.'),
+      minInsyncReplicas: z.number().int().min(1).default(1).describe('`min.insync.replicas`; 2 in production.'),
+      retentionHours: z
+        .number()
+        .positive()
+        .optional()
+        .describe('Retention of `delete` topics where it is longer than that of src/pipeline.ts.'),
     })
     .prefault({}),
   step: z
     .strictObject({
-      intervalMs: ms(25),
-      maxRecords: z.number().int().positive().default(2000),
-      maxBytes: z.number().int().positive().default(900_000),
-      progressMs: ms(5 * second),
-      idleMs: ms(5 * second),
+      intervalMs: ms(25).describe('At least this long from the start of one step to the start of the next.'),
+      maxRecords: z.number().int().positive().default(2000).describe('Input records of one step.'),
+      maxBytes: z.number().int().positive().default(900_000).describe('Bytes of one step, under `max.message.bytes`.'),
+      progressMs: ms(5 * second).describe(
+        'While inputs progress without output, a batch that only carries progress at least this often.',
+      ),
+      idleMs: ms(5 * second).describe('An input without a record for this long does not hold the watermark back.'),
     })
     .prefault({}),
   limits: z
     .strictObject({
-      /** An event time further ahead of the clock than this goes to the dead letters. */
-      futureSkewMs: ms(5 * minute),
-      /** Decided request ids are remembered this long. */
-      requestDedupMs: ms(hour),
-      maxCandidates: z.number().int().positive().default(1000),
-      maxSlots: z.number().int().positive().default(50),
+      futureSkewMs: ms(5 * minute).describe(
+        'An event time further ahead of the clock than this goes to the dead letters.',
+      ),
+      requestDedupMs: ms(hour).describe('Decided request ids are remembered this long.'),
+      maxCandidates: z
+        .number()
+        .int()
+        .positive()
+        .default(1000)
+        .describe('Candidates of one decision; the rest are left out.'),
+      maxSlots: z.number().int().positive().default(50).describe('Slots of one slate.'),
     })
     .prefault({}),
   state: z
     .strictObject({
-      historyLength: z.number().int().min(0).max(500).default(50),
-      /** Weight of an interaction in the history mean by event type; types not listed count nothing. */
+      historyLength: z
+        .number()
+        .int()
+        .min(0)
+        .max(500)
+        .default(50)
+        .describe('Interactions of a user that the state keeps.'),
       typeWeights: z
         .record(z.string(), z.number())
-        .default({ view: 1, click: 1, purchase: 1, rating: 1, dwell: 1, like: 1, share: 1 }),
-      /** An interaction's weight halves in this time; 0: never. */
-      halfLifeMs: ms(0),
-      /** Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value;
-       * `profile`: the user vector; `context`: hashed request context. A bias of 1 always comes first. */
-      blocks: z.array(z.enum(['history', 'values', 'profile', 'context'])).default(['history', 'context']),
-      /** Dimensions of the hashed context. */
-      contextDimensions: z.number().int().positive().default(8),
-      /** Values are divided by this in the `values` block. */
-      valueScale: z.number().positive().default(1),
+        .default({ view: 1, click: 1, purchase: 1, rating: 1, dwell: 1, like: 1, share: 1 })
+        .describe('Weight of an interaction in the history mean by event type; types not listed count nothing.'),
+      halfLifeMs: ms(0).describe("An interaction's weight halves in this time; 0: never."),
+      blocks: z
+        .array(z.enum(['history', 'values', 'profile', 'context']))
+        .default(['history', 'context'])
+        .describe(
+          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context. A bias of 1 always comes first.',
+        ),
+      contextDimensions: z.number().int().positive().default(8).describe('Dimensions of the hashed context.'),
+      valueScale: z.number().positive().default(1).describe('Values are divided by this in the `values` block.'),
     })
     .prefault({}),
   features: z
     .strictObject({
-      encoder: z.enum(['hashed', 'onnx', 'endpoint']).default('hashed'),
-      /** Dimensions of item and user vectors (onnx and endpoint vectors are projected when they differ). */
-      dimensions: z.number().int().min(1).max(4096).default(32),
-      /** Encoder down: keep old vectors; new items `wait`, or get a `hashed` vector until it is back. */
-      whenDown: z.enum(['wait', 'hashed']).default('wait'),
-      onnx: z.strictObject({ folder: z.string().default('') }).prefault({}),
+      encoder: z
+        .enum(['hashed', 'onnx', 'endpoint'])
+        .default('hashed')
+        .describe(
+          'What makes vectors. `hashed`: words and attributes; `onnx`: a sentence encoder in a local folder; `endpoint`: an OpenAI-compatible embeddings endpoint.',
+        ),
+      dimensions: z
+        .number()
+        .int()
+        .min(1)
+        .max(4096)
+        .default(32)
+        .describe('Dimensions of item and user vectors (onnx and endpoint vectors are projected when they differ).'),
+      whenDown: z
+        .enum(['wait', 'hashed'])
+        .default('wait')
+        .describe('Encoder down: keep old vectors; new items `wait`, or get a `hashed` vector until it is back.'),
+      onnx: z
+        .strictObject({ folder: z.string().default('').describe('Folder of the encoder: model and tokeniser.') })
+        .prefault({}),
       endpoint: z
         .strictObject({
-          url: z.string().default(''),
-          model: z.string().default(''),
-          keyFile: z.string().optional(),
-          batchSize: z.number().int().positive().default(64),
-          timeoutMs: ms(10 * second),
-          retries: z.number().int().nonnegative().default(5),
+          url: z.string().default('').describe('URL of the embeddings endpoint.'),
+          model: z.string().default('').describe('Model to ask for.'),
+          keyFile: z.string().optional().describe('File that holds the API key.'),
+          batchSize: z.number().int().positive().default(64).describe('Texts in one call.'),
+          timeoutMs: ms(10 * second).describe('Time limit of one call.'),
+          retries: z.number().int().nonnegative().default(5).describe('Retries of one call, with backoff.'),
         })
         .prefault({}),
     })
@@ -176,19 +233,41 @@ export const configSchema = z.strictObject({
     .default([policy.parse({})]),
   learner: z
     .strictObject({
-      /** Time between published versions, ms. */
-      publishMs: ms(second),
-      /** A full checkpoint at least every so many versions; between them only what changed. */
-      fullEvery: z.number().int().positive().default(30),
+      publishMs: ms(second).describe('Time between published versions, ms.'),
+      fullEvery: z
+        .number()
+        .int()
+        .positive()
+        .default(30)
+        .describe('A full checkpoint at least every so many versions; between them only what changed.'),
     })
     .prefault({}),
-  gate: z.strictObject({ maxKl: z.number().positive().default(5) }).prefault({}),
-  sources: z.array(source).default([]),
+  gate: z
+    .strictObject({
+      maxKl: z
+        .number()
+        .positive()
+        .default(5)
+        .describe('A version whose KL divergence from the serving one is larger is refused.'),
+    })
+    .prefault({}),
+  sources: z
+    .array(source)
+    .default([])
+    .describe('Topics of yours that intake maps to events, requests, items and users.'),
   http: z
-    .strictObject({ host: z.string().default('0.0.0.0'), port: z.number().int().min(0).max(65535).default(9464) })
+    .strictObject({
+      host: z.string().default('0.0.0.0').describe("Address of the operator's door: /livez, /readyz, /metrics."),
+      port: z.number().int().min(0).max(65535).default(9464).describe('Its port; 0: any free one.'),
+    })
     .prefault({}),
   log: z
-    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') })
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least severe line that is logged.'),
+    })
     .prefault({}),
 })
 
