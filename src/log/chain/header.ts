@@ -11,7 +11,12 @@ export const STEP_HEADER = 'fl-step'
 export interface Head {
   readonly offset: number
   readonly id: string
+  /** Epoch of the batch; absent: 0. Not part of the identity. */
+  readonly epoch?: number
 }
+
+/** True when both name the same batch. */
+export const sameHead = (a: Head | null, b: Head | null): boolean => a?.offset === b?.offset && a?.id === b?.id
 
 /** Progress on one input partition. `head` is the upstream batch last accepted, for chained inputs. */
 export interface InputPosition {
@@ -23,6 +28,11 @@ export interface InputPosition {
   readonly head?: Head | null
 }
 
+export interface QuietStep {
+  readonly next: readonly number[]
+  readonly tick: { readonly timeMs: number; readonly watermarkMs: number }
+}
+
 export interface StepHeader {
   readonly version: 1
   readonly id: string
@@ -32,6 +42,11 @@ export interface StepHeader {
   readonly epoch: number
   readonly inputs: readonly InputPosition[]
   readonly tick: { readonly timeMs: number; readonly watermarkMs: number }
+  /** Steps without output that this batch also covers, oldest first: how far each went (parallel to `inputs`) and its
+   * tick. A replay folds them one by one, as they were taken. */
+  readonly quiet?: readonly QuietStep[]
+  /** Records of the input ranges that the stage never saw, because they could not be decoded: [input index, offset]. */
+  readonly unseen?: readonly (readonly [number, number])[]
   /** Records in the batch, this one included. */
   readonly count: number
   /** Output records in it: 0 for a batch that only carries progress (its one record has null key and value). */
@@ -55,6 +70,8 @@ export function decodeHeader(bytes: Buffer): StepHeader {
     /^[0-9a-f]{16}$/.test(header.id) &&
     Number.isSafeInteger(header.count) &&
     header.count >= 1 &&
+    Number.isSafeInteger(header.epoch) &&
+    header.prev !== undefined &&
     Array.isArray(header.inputs)
   if (!wellFormed) throw new FeedloopError('CHAIN_HEADER_INVALID', bytes.toString().slice(0, 200))
   return header

@@ -1,0 +1,47 @@
+/**
+ * The chain's rules, each one small function, apart from all I/O. Everything in this folder takes them as a parameter
+ * with `chainRules` as the default; only the simulation's tests pass others, to prove that each rule is needed.
+ *
+ * They rest on one fact: an honest `prev` always names an accepted batch, because a writer goes on from a batch only
+ * after it has verified by these same rules that the batch was accepted.
+ */
+import { isRetryable } from '../../errors.ts'
+import type { Head, StepHeader } from './header.ts'
+import { sameHead } from './header.ts'
+
+export interface ChainRules {
+  /** Reader's rule: is the batch with this header the next accepted one after `head`? */
+  follows(header: StepHeader, head: Head | null): boolean
+  /** Identity: does the batch at `base` name an accepted batch that cannot be one in the log that `head` stands in? */
+  contradicts(header: StepHeader, base: number, head: Head | null): boolean
+  /** Identity: is the batch found where `known` stood that batch? */
+  isHead(found: Head, known: Head): boolean
+  /** Identity: does a log that ends at `end` still hold everything below `known`? */
+  reaches(end: number, known: number): boolean
+  /** Writer's rule: nobody wrote between the end that the writer knew and its own batch. */
+  adjacent(base: number, knownEnd: number): boolean
+  /** The head that a writer goes on from, of the last accepted batch and the last batch in the log. */
+  writersHead(accepted: Head | null, last: Head | null): Head | null
+  /** May an append that failed so be stored nevertheless? Then the log is read until that is settled. */
+  mayBeStored(error: unknown): boolean
+}
+
+const epochOf = (head: Head | null): number => (head === null ? -1 : (head.epoch ?? 0))
+
+/** The first batch of an epoch above that of `head`: the genesis of a fresh log, or `feedloop chain adopt`. */
+export const startsEpoch = (header: StepHeader, head: Head | null): boolean => header.prev === null && header.epoch > epochOf(head)
+
+export const chainRules: ChainRules = {
+  follows: (header, head) => (header.prev === null ? startsEpoch(header, head) : head !== null && sameHead(header.prev, head)),
+  contradicts(header, base, head) {
+    const { prev } = header
+    if (prev === null) return false
+    if (head === null || prev.offset >= base || prev.offset > head.offset) return true
+    return prev.offset === head.offset && prev.id !== head.id
+  },
+  isHead: sameHead,
+  reaches: (end, known) => end >= known,
+  adjacent: (base, knownEnd) => base === knownEnd,
+  writersHead: accepted => accepted,
+  mayBeStored: isRetryable,
+}
