@@ -41,7 +41,10 @@ export const errorTable = {
   // log
   APPEND_UNCERTAIN: retryable('An append was not acknowledged; it may be stored or not.', 'The chain resolves it.'),
   LOG_UNAVAILABLE: retryable('The log does not answer.', 'Check the brokers; the service goes on trying.'),
-  LOG_CORRUPT: terminal('A segment file of the embedded log is damaged in the middle.', 'Restore the folder, or remove it and start anew.'),
+  LOG_CORRUPT: terminal(
+    'A segment file of the embedded log is damaged in the middle.',
+    'Restore the folder, or remove it and start anew.',
+  ),
   BATCH_TOO_LARGE: terminal('A batch exceeds max.message.bytes.', 'Raise it on the topic or lower step.maxBytes.'),
   TOPIC_UNKNOWN: terminal('A topic does not exist.', 'Run `feedloop topics apply`.'),
   TOPIC_MISCONFIGURED: terminal('A topic differs from what the pipeline needs.', 'See `feedloop topics check`.'),
@@ -81,6 +84,10 @@ export const errorTable = {
   WIRE_DECODE_FAILED: record('The bytes do not decode under their schema.', 'Mend the producer.'),
   WIRE_UNSAFE_NUMBER: record('A long beyond 2^53, or a NaN or infinite double.', 'Mend the producer.'),
   REGISTRY_UNAVAILABLE: retryable('The schema registry does not answer.', 'Check registry.url.'),
+  REGISTRY_REFUSED: terminal(
+    'The schema registry refused a schema, its compatibility setting or the caller.',
+    "Read the registry's message; subjects of feedloop need FULL compatibility.",
+  ),
 
   // records
   RECORD_INVALID: record('A record breaks a rule of its type; the message names the field.', 'Mend the producer.'),

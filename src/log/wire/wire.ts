@@ -1,11 +1,13 @@
 /**
- * The wire: records as bytes. Written as Confluent framing (0x00, schema id, Avro) when a registry is configured, else
- * as Avro single-object encoding (0xC3 0x01, fingerprint, Avro); both are read always. (Signature fixed; body to be written.)
+ * The wire: records as bytes. Written as Confluent framing (0x00, 4-byte big-endian schema id, Avro) when a registry is
+ * configured, else as Avro single-object encoding (0xC3 0x01, 8-byte little-endian fingerprint, Avro); both are read
+ * always. Older writers' schemas are resolved to the current type. Made by `createWire` (create.ts).
  */
 import type { TopicName } from '../../pipeline.ts'
 
 export interface Wire {
-  /** @throws FeedloopError RECORD_INVALID, WIRE_UNSAFE_NUMBER */
+  /** Fields that have a default may be left out.
+   * @throws FeedloopError RECORD_INVALID, WIRE_UNSAFE_NUMBER */
   encode(topic: TopicName, value: unknown): Buffer
   /** Decodes into the topic's current record type, resolving older writers' schemas.
    * @throws FeedloopError WIRE_UNKNOWN_FRAMING, WIRE_SCHEMA_UNKNOWN, WIRE_DECODE_FAILED, WIRE_UNSAFE_NUMBER */

@@ -1,0 +1,61 @@
+/**
+ * The schema registry (Confluent's API), used only when `registry.url` is set: registers our schemas at start, fetches
+ * writers' schemas by id when a record names one that is not known yet. Never on the path of a record that is known.
+ */
+import type avro from 'avsc'
+import { FeedloopError } from '../../errors.ts'
+import { compile } from './types.ts'
+
+export interface Registry {
+  /** Registers `schema` under `subject` with FULL compatibility; the id of it.
+   * @throws FeedloopError REGISTRY_UNAVAILABLE, REGISTRY_REFUSED (incompatible, or no permission) */
+  register(subject: string, schema: unknown): Promise<number>
+  /** The schema with this id; null when the registry has none, or it is not Avro. @throws FeedloopError REGISTRY_UNAVAILABLE */
+  fetch(id: number): Promise<avro.Type | null>
+}
+
+const TIMEOUT_MS = 5000
+const RETRIES = 3
+
+/** The client has no time limit of its own. */
+const timeLimit = () => ({
+  prepareRequest: (next: () => Promise<{ enhance(extras: object): unknown }>) =>
+    next().then(request => request.enhance({ timeout: TIMEOUT_MS })),
+})
+
+/** Statuses that another try may change; 0 and undefined: no answer at all. */
+const isPassing = (status: number | undefined): boolean => !status || status >= 500 || status === 408 || status === 429
+
+function failure(url: string, error: unknown): FeedloopError {
+  const { status, message, name } = error as { status?: number; message: string; name: string }
+  const refused = name === 'ConfluentSchemaRegistryCompatibilityError' || !isPassing(status)
+  return new FeedloopError(refused ? 'REGISTRY_REFUSED' : 'REGISTRY_UNAVAILABLE', `${url}: ${message}`, {
+    cause: error,
+  })
+}
+
+/** Loads the client (and what it brings: protobuf, JSON schema) only when there is a registry. */
+export async function connectRegistry(url: string): Promise<Registry> {
+  const { SchemaRegistry, COMPATIBILITY, SchemaType } = await import('@kafkajs/confluent-schema-registry')
+  const middlewares = [timeLimit] as never
+  const client = new SchemaRegistry({ host: url.replace(/\/$/, ''), retry: { retries: RETRIES }, middlewares })
+  return {
+    async register(subject, schema) {
+      try {
+        const confluent = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
+        return (await client.register(confluent, { subject, compatibility: COMPATIBILITY.FULL })).id
+      } catch (error) {
+        throw failure(url, error)
+      }
+    },
+    async fetch(id) {
+      try {
+        const found = (await client.getSchema(id)) as Partial<avro.Type>
+        return found.schema ? compile(found.schema({ exportAttrs: true })) : null
+      } catch (error) {
+        if ((error as { status?: number }).status === 404) return null
+        throw failure(url, error)
+      }
+    },
+  }
+}

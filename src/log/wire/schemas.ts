@@ -1,0 +1,35 @@
+/**
+ * The schemas that ship with the project: the current ones (schemas/*.avsc) and those of every release
+ * (schemas/released/VERSION/*.avsc), so that records of older writers are understood without a registry. A released
+ * schema is never edited; test/wire/compatibility.test.ts holds the current ones against them.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import type avro from 'avsc'
+import { compile } from './types.ts'
+
+const folder = new URL('../../../schemas/', import.meta.url)
+
+export interface Shipped {
+  /** Record name, e.g. `Request`. */
+  readonly name: string
+  /** The .avsc, parsed. */
+  readonly schema: unknown
+  readonly type: avro.Type
+}
+
+function read(url: URL): Shipped[] {
+  return readdirSync(url)
+    .filter(file => file.endsWith('.avsc'))
+    .map(file => {
+      const schema: unknown = JSON.parse(readFileSync(new URL(file, url), 'utf8'))
+      return { name: file.slice(0, -'.avsc'.length), schema, type: compile(schema) }
+    })
+}
+
+export const currentSchemas = (): Shipped[] => read(folder)
+
+/** Releases with schemas, oldest first. */
+export const releases = (): string[] =>
+  readdirSync(new URL('released/', folder)).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+
+export const releasedSchemas = (release: string): Shipped[] => read(new URL(`released/${release}/`, folder))

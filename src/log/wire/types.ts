@@ -1,0 +1,179 @@
+/**
+ * avsc types with feedloop's rules compiled into them, so that no second walk over a value is needed:
+ * - a double or float is finite, a long is a safe integer, written and read (`WIRE_UNSAFE_NUMBER`);
+ * - an array or map cannot claim more elements than the bytes left could hold, else a few damaged bytes would keep the
+ *   reader busy for hours (every element of our records takes at least one byte);
+ * - decoded records are plain objects of the shape in schemas/records.ts, unions unwrapped.
+ */
+import avro from 'avsc'
+import { FeedloopError } from '../../errors.ts'
+
+/** avsc's cursor over a buffer. Reading past the end yields rubbish; the caller checks the position afterwards. */
+interface Tap {
+  readonly buf: Buffer
+  pos: number
+  readLong(): number
+  readDouble(): number
+  readFloat(): number
+  readString(): string
+  skipLong(): void
+  writeLong(value: number): void
+  writeDouble(value: number): void
+  writeFloat(value: number): void
+}
+interface Readable {
+  _read(tap: Tap): unknown
+}
+type Hook = ((value: unknown, type: avro.Type) => void) | undefined
+
+const unsafe = (value: unknown): FeedloopError => new FeedloopError('WIRE_UNSAFE_NUMBER', String(value))
+
+/** The check of a primitive as avsc wants it: true, or the hook is told. */
+function checked(ok: boolean, value: unknown, hook: Hook, type: avro.Type): boolean {
+  if (!ok && hook) hook(value, type)
+  return ok
+}
+
+const readSafeLong = (tap: Tap): number => {
+  const value = tap.readLong()
+  if (!Number.isSafeInteger(value)) throw unsafe(value)
+  return value
+}
+const readFinite = (tap: Tap, value: number): number => {
+  // Past the end the value is rubbish: let the caller see the truncation instead.
+  if (!Number.isFinite(value) && tap.pos <= tap.buf.length) throw unsafe(value)
+  return value
+}
+
+class FiniteDouble extends avro.types.DoubleType {
+  _check(value: unknown, _flags: unknown, hook: Hook): boolean {
+    return checked(Number.isFinite(value), value, hook, this)
+  }
+  _read(tap: Tap): number {
+    return readFinite(tap, tap.readDouble())
+  }
+  _write(tap: Tap, value: number): void {
+    if (!Number.isFinite(value)) throw unsafe(value)
+    tap.writeDouble(value)
+  }
+  _update(resolver: Readable, writer: avro.Type): void {
+    if (writer.typeName === 'long') resolver._read = readSafeLong
+    else if (['double', 'float', 'int'].includes(writer.typeName)) resolver._read = (writer as never as Readable)._read
+  }
+}
+
+class FiniteFloat extends avro.types.FloatType {
+  _check(value: unknown, _flags: unknown, hook: Hook): boolean {
+    return checked(Number.isFinite(value), value, hook, this)
+  }
+  _read(tap: Tap): number {
+    return readFinite(tap, tap.readFloat())
+  }
+  _write(tap: Tap, value: number): void {
+    if (!Number.isFinite(value)) throw unsafe(value)
+    tap.writeFloat(value)
+  }
+}
+
+class SafeLong extends avro.types.LongType {
+  _check(value: unknown, _flags: unknown, hook: Hook): boolean {
+    return checked(Number.isSafeInteger(value), value, hook, this)
+  }
+  _read(tap: Tap): number {
+    return readSafeLong(tap)
+  }
+  _write(tap: Tap, value: number): void {
+    if (!Number.isSafeInteger(value)) throw unsafe(value)
+    tap.writeLong(value)
+  }
+}
+
+/** The element count of the next block of an array or map; 0 at its end. */
+function readCount(tap: Tap): number {
+  let count = tap.readLong()
+  if (count < 0) {
+    count = -count
+    tap.skipLong()
+  }
+  if (count > tap.buf.length - tap.pos) throw new Error(`a block claims ${count} elements, more than there are bytes`)
+  return count
+}
+
+class BoundedArray extends avro.types.ArrayType {
+  _read(tap: Tap): unknown[] {
+    const items = this.itemsType as never as Readable
+    let values: unknown[] | undefined
+    let i = 0
+    for (let n = readCount(tap); n > 0; n = readCount(tap)) {
+      values ??= new Array(n)
+      while (n-- > 0) values[i++] = items._read(tap)
+    }
+    return values ?? []
+  }
+}
+
+class BoundedMap extends avro.types.MapType {
+  _read(tap: Tap): Record<string, unknown> {
+    const valuesType = this.valuesType as Readable
+    const values: Record<string, unknown> = {}
+    for (let n = readCount(tap); n > 0; n = readCount(tap))
+      while (n-- > 0) {
+        const key = tap.readString()
+        const value = valuesType._read(tap)
+        if (key === '__proto__') throw new Error('a map key may not be __proto__')
+        values[key] = value
+      }
+    return values
+  }
+}
+
+const primitives: Record<string, avro.Type> = {
+  double: new FiniteDouble(),
+  float: new FiniteFloat(),
+  long: new SafeLong(),
+}
+
+function typeHook(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Type | undefined {
+  const kind = typeof schema === 'string' ? schema : (schema as { type?: unknown }).type
+  if (typeof kind !== 'string') return undefined
+  if (typeof schema !== 'string' && kind === 'array') return new BoundedArray(schema, options)
+  if (typeof schema !== 'string' && kind === 'map') return new BoundedMap(schema, options)
+  return primitives[kind]
+}
+
+/** Compiles a parsed .avsc. Logical types are read as what underlies them. @throws Error when it is not a valid schema */
+export function compile(schema: unknown): avro.Type {
+  const registry: Record<string, avro.Type> = {}
+  const hook = typeHook as NonNullable<Parameters<typeof avro.Type.forSchema>[1]>['typeHook']
+  const type = avro.Type.forSchema(schema as avro.Schema, {
+    registry,
+    typeHook: hook,
+    wrapUnions: 'auto',
+    omitRecordMethods: true,
+  })
+  for (const named of Object.values(registry))
+    if (named instanceof avro.types.RecordType) named.recordConstructor.prototype = Object.prototype
+  return type
+}
+
+/** Explains why `value` is not of `type`: the first field that breaks a rule.
+ * @returns WIRE_UNSAFE_NUMBER for numbers out of bounds, else RECORD_INVALID, naming the path */
+export function explain(type: avro.Type, value: unknown, cause: unknown): FeedloopError {
+  let found: FeedloopError | undefined
+  const errorHook = (path: string[], at: unknown, expected: avro.Type) => {
+    found ??= describe(path.join('.') || '(record)', at, expected)
+  }
+  type.isValid(value, { errorHook })
+  return found ?? new FeedloopError('RECORD_INVALID', (cause as Error).message, { cause })
+}
+
+function describe(path: string, value: unknown, expected: avro.Type): FeedloopError {
+  const numeric = expected === primitives.double || expected === primitives.float
+  const outOfBounds =
+    typeof value === 'number' && (numeric || (expected === primitives.long && !(Number.isFinite(value) && value % 1)))
+  if (outOfBounds) return new FeedloopError('WIRE_UNSAFE_NUMBER', `${path}: ${value}`)
+  const shown = (JSON.stringify(value) ?? String(value)).slice(0, 100)
+  const isList = expected instanceof avro.types.ArrayType || expected instanceof avro.types.MapType
+  const wanted = expected.name ?? (isList ? expected.typeName : JSON.stringify(expected.schema()))
+  return new FeedloopError('RECORD_INVALID', `${path}: ${shown} is not ${wanted}`)
+}
