@@ -1,0 +1,116 @@
+/**
+ * Broadcast topics (features, models, releases): every instance reads them whole, from the first record on and for ever,
+ * outside the group. Chained ones are read by the reader's rule. A record that does not decode is logged and passed over:
+ * its writer already answers for it, and one bad record must not blind every instance.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isRetryable } from '../errors.ts'
+import type { Batch } from '../log/chain/batches.ts'
+import { openFeed } from '../log/chain/feed.ts'
+import { realRim } from '../log/chain/rim.ts'
+import { chainRules } from '../log/chain/rules.ts'
+import type { LogRecord } from '../log/log.ts'
+import { type TopicName, topicName, topics } from '../pipeline.ts'
+import type { ServiceContext } from './context.ts'
+
+export interface Follower {
+  /** Resolves once everything that was in the topic when `follow` was called has been taken. */
+  readonly caughtUp: Promise<void>
+  /** Resolves once everything that is in the topic now has been taken. */
+  catchUp(): Promise<void>
+  stop(): Promise<void>
+}
+
+const WAIT_MS = 200
+const BACKOFF_MS = 500
+
+interface Source {
+  readonly position: () => number
+  poll(waitMs: number): Promise<readonly LogRecord[]>
+}
+
+export function follow<T>(context: ServiceContext, topic: TopicName, take: (value: T) => void): Follower {
+  const { log, config, logger } = context
+  const name = topicName(config.topics.prefix, topic)
+  const abort = new AbortController()
+  const sources: Source[] = []
+  const waiters = new Set<() => void>()
+  /** Looks again after every read. */
+  const waitUntil = (condition: () => boolean): Promise<void> =>
+    new Promise(resolve => {
+      const look = (): void => {
+        if (!condition() && !abort.signal.aborted) return
+        waiters.delete(look)
+        resolve()
+      }
+      waiters.add(look)
+      look()
+    })
+  const take1 = (record: LogRecord): void => {
+    if (record.value === null) return
+    try {
+      take(context.wire.decode(topic, record.value) as T)
+    } catch (error) {
+      logger.error({ topic: name, offset: record.offset, error: String(error) }, 'broadcast record passed over')
+    }
+  }
+  const pump = async (source: Source): Promise<void> => {
+    while (!abort.signal.aborted) {
+      try {
+        for (const record of await source.poll(WAIT_MS)) take1(record)
+        for (const look of waiters) look()
+      } catch (error) {
+        if (abort.signal.aborted) return
+        logger.warn({ topic: name, error: String(error) }, 'broadcast read failed')
+        if (!isRetryable(error)) await sleep(BACKOFF_MS)
+      }
+    }
+  }
+  const opened = (async () => {
+    for (let partition = 0; partition < (await log.partitionCount(name)); partition++)
+      sources.push(await openSource(context, topic, partition, abort.signal))
+  })()
+  const pumping = opened.then(() => Promise.all(sources.map(pump)))
+  const catchUp = async (): Promise<void> => {
+    await opened
+    for (const [partition, source] of sources.entries()) {
+      const { latest } = await log.ends(name, partition)
+      await waitUntil(() => source.position() >= latest)
+    }
+  }
+  pumping.catch(() => {})
+  return {
+    caughtUp: catchUp(),
+    catchUp,
+    async stop() {
+      abort.abort()
+      for (const look of waiters) look()
+      await pumping.catch(() => {})
+    },
+  }
+}
+
+async function openSource(
+  context: ServiceContext,
+  topic: TopicName,
+  partition: number,
+  signal: AbortSignal,
+): Promise<Source> {
+  const { log, config } = context
+  const at = { topic: topicName(config.topics.prefix, topic), partition }
+  if (topics[topic].chained) {
+    const feed = await openFeed({ log, rim: realRim(context.now), rules: chainRules, signal }, at, null)
+    return { position: () => feed.offset, poll: async waitMs => (await feed.poll({ waitMs, signal })).flatMap(outputs) }
+  }
+  let offset = (await log.ends(at.topic, partition)).earliest
+  return {
+    position: () => offset,
+    async poll(waitMs) {
+      const records = await log.read(at.topic, partition, offset, { waitMs, signal })
+      if (records.length > 0) offset = records.at(-1)!.offset + 1
+      return records
+    },
+  }
+}
+
+const outputs = (batch: Batch): readonly LogRecord[] => batch.records
