@@ -1,0 +1,129 @@
+/**
+ * What the ranker keeps of one person: the newest interactions, counts by type, the profile, the session of each policy.
+ *
+ * It is a function of the person's events, profiles and decisions alone, in log order, so that recovery rebuilds it from
+ * the topics. That forbids anything of the moment in here: an interaction's feature version is looked up when a snapshot
+ * is taken (and logged there), not when the event arrives. Values are replaced, never mutated (src/state/table.ts).
+ */
+import type { BehaviorEvent, Recommendation, Request, Snapshot, UserFeatures } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+
+export interface PastInteraction {
+  readonly eventId: string
+  readonly itemId: string
+  readonly type: string
+  readonly timeMs: number
+  /** 1 when the event had none. */
+  readonly value: number
+}
+
+export interface Session {
+  readonly id: string
+  readonly lastDecisionId: string
+  /** Decisions with a slate so far. */
+  readonly step: number
+  /** Newest request time, ms. */
+  readonly lastTimeMs: number
+}
+
+export interface UserState {
+  /** Newest first by event time, at most `state.historyLength`. */
+  readonly history: readonly PastInteraction[]
+  readonly counts: Readonly<Record<string, number>>
+  readonly profile: UserFeatures | null
+  /** Current session by policy: two policies that serve one page do not continue each other's episodes. */
+  readonly sessions: Readonly<Record<string, Session>>
+}
+
+export const newUser: UserState = { history: [], counts: {}, profile: null, sessions: {} }
+
+/** Adds an event; the same object when its id is in the history already (a duplicate). Types listed in
+ * `state.typeWeights` enter the history; the others (impressions, refunds …) are counted only, lest they push what the
+ * person liked out of it. So a repeated event is noticed only while the history remembers it. */
+export function applyEvent(user: UserState, event: BehaviorEvent, config: Config['state']): UserState {
+  if (user.history.some(past => past.eventId === event.event_id)) return user
+  const seen = Object.hasOwn(user.counts, event.type) ? user.counts[event.type] : 0
+  const counts = { ...user.counts, [event.type]: seen + 1 }
+  const interaction = event.item_id !== null && Object.hasOwn(config.typeWeights, event.type)
+  return { ...user, counts, history: interaction ? insert(user.history, event, config.historyLength) : user.history }
+}
+
+/** Keeps the history ordered by time, newest first; of equal times the later arrival comes first. */
+function insert(history: readonly PastInteraction[], event: BehaviorEvent, length: number): readonly PastInteraction[] {
+  const place = history.findIndex(past => past.timeMs <= event.time_ms)
+  const at = place < 0 ? history.length : place
+  if (at >= length) return history
+  const past: PastInteraction = {
+    eventId: event.event_id,
+    itemId: event.item_id!,
+    type: event.type,
+    timeMs: event.time_ms,
+    value: event.value ?? 1,
+  }
+  const longer = [...history.slice(0, at), past, ...history.slice(at)]
+  return longer.length > length ? longer.slice(0, length) : longer
+}
+
+/** Takes a profile unless it is older than the one known. */
+export function applyProfile(user: UserState, profile: UserFeatures): UserState {
+  return user.profile !== null && user.profile.time_ms > profile.time_ms ? user : { ...user, profile }
+}
+
+/** Moves the session on. A decision without a slate shows nobody anything: it leaves the session where it was, so that
+ * the next one continues from the last slate that was shown. */
+export function applyDecision(user: UserState, decision: Recommendation): UserState {
+  if (decision.slots.length === 0) return user
+  const before = sessionOf(user, decision.policy)
+  const resumed = before?.id === decision.session_id ? before.lastTimeMs : decision.request_time_ms
+  const session: Session = {
+    id: decision.session_id,
+    lastDecisionId: decision.decision_id,
+    step: decision.session_step + 1,
+    lastTimeMs: Math.max(resumed, decision.request_time_ms),
+  }
+  return { ...user, sessions: { ...user.sessions, [decision.policy]: session } }
+}
+
+const sessionOf = (user: UserState, policy: string): Session | undefined =>
+  Object.hasOwn(user.sessions, policy) ? user.sessions[policy] : undefined
+
+export interface SessionPlace {
+  readonly sessionId: string
+  readonly previousDecisionId: string | null
+  readonly step: number
+}
+
+/** Where a request falls: in the session that it names; else in the current one unless more than `gapMs` lie between;
+ * else in a new one, named after the request that opens it. */
+export function placeInSession(user: UserState, request: Request, gapMs: number): SessionPlace {
+  const current = sessionOf(user, request.policy)
+  const continues =
+    current !== undefined &&
+    (request.session_id === null ? request.time_ms - current.lastTimeMs <= gapMs : request.session_id === current.id)
+  if (continues) return { sessionId: current.id, previousDecisionId: current.lastDecisionId, step: current.step }
+  const sessionId = request.session_id ?? `${request.user_id}~${request.request_id}`
+  return { sessionId, previousDecisionId: null, step: 0 }
+}
+
+/** The raw state for a decision at `nowMs`.
+ * @param versionOf current feature version of an item; 0 when it has none */
+export function snapshotOf(
+  user: UserState,
+  context: Snapshot['context'],
+  nowMs: number,
+  versionOf: (itemId: string) => number,
+): Snapshot {
+  return {
+    profile_version: user.profile?.profile_version ?? 0,
+    profile: user.profile?.vector ?? null,
+    history: user.history.map(past => ({
+      item_id: past.itemId,
+      feature_version: versionOf(past.itemId),
+      type: past.type,
+      age_ms: Math.max(0, nowMs - past.timeMs),
+      value: past.value,
+    })),
+    counts: user.counts,
+    context,
+  }
+}
