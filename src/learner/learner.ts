@@ -40,6 +40,8 @@ export interface Checkpoint {
 export interface Learner {
   readonly algorithm: string
   readonly revisions: 'exact' | 'replace'
+  /** False: it never looks at candidate vectors, so none need be looked up for it. */
+  readonly usesCandidates: boolean
   learn(batch: readonly Example[]): LearnStats
   /** The state to publish as `version`; `full: false` may leave out tensors that did not change since the last snapshot. */
   snapshot(version: string, full: boolean): Checkpoint

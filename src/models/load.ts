@@ -1,0 +1,45 @@
+/**
+ * From a model version to a policy, whatever the algorithm. A loader is fed every version of one policy in log order
+ * and keeps the last few, because an increment builds on the version before it. A version that does not load is
+ * refused with a code and changes nothing; increments on top of it are refused too, until the next full checkpoint.
+ */
+import type { ModelVersion } from '../../schemas/records.ts'
+import type { PolicyConfig } from '../config.ts'
+import { FeedloopError } from '../errors.ts'
+import { type ComponentWeights, loadLinear } from './linear.ts'
+import type { Policy, PolicyLoader } from './policy.ts'
+
+/** Versions kept as a base for increments. */
+const KEPT = 4
+
+export const componentWeights =
+  (rewards: PolicyConfig['rewards']): ComponentWeights =>
+  component =>
+    rewards[component]?.weight ?? 1
+
+export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
+  const kept = new Map<string, Policy>()
+  const weightOf = componentWeights(config.rewards)
+  return {
+    load(model) {
+      if (model.algorithm !== config.algorithm)
+        throw new FeedloopError(
+          'MODEL_INCOMPATIBLE',
+          `version ${model.version} of policy ${model.policy} is ${model.algorithm}, configured is ${config.algorithm}`,
+        )
+      const base = model.base_version === null ? undefined : kept.get(model.base_version)
+      if (model.base_version !== null && !base)
+        throw new FeedloopError(
+          'MODEL_INCOMPATIBLE',
+          `version ${model.version} builds on ${model.base_version}, which is not known here: wait for a full checkpoint`,
+        )
+      const policy = loadLinear(model, base, weightOf)
+      kept.set(model.version, policy)
+      if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
+      return policy
+    },
+  }
+}
+
+/** One self-contained checkpoint, loaded. @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
+export const loadPolicy = (model: ModelVersion, config: PolicyConfig): Policy => createPolicyLoader(config).load(model)
