@@ -1,0 +1,40 @@
+/**
+ * What time a step is told: the rim's clock, and the watermark, which is the event time up to which all inputs are
+ * believed to have been seen. It is the least of the inputs' greatest event times; an input that has been silent for
+ * `idleMs` does not hold it back, and when all are silent it follows the clock at that distance. An event time ahead
+ * of the clock counts as the clock: one bad producer must not close everybody's windows. Neither ever goes back.
+ */
+import type { Input, Tick } from '../../stage.ts'
+
+export interface Clock {
+  /** Takes the event times of what a step takes. `input`: index. */
+  see(input: number, records: readonly Input[], nowMs: number): void
+  /** @param lastArrivalMs per input, on the rim's clock */
+  tick(nowMs: number, lastArrivalMs: readonly number[]): Tick
+  /** Goes on from a step that was accepted. */
+  advance(tick: Tick): void
+}
+
+const eventTimeMs = (input: Input): number => {
+  const value = input.value as { time_ms?: unknown; decision_time_ms?: unknown } | null
+  const own = value?.time_ms ?? value?.decision_time_ms
+  return typeof own === 'number' && Number.isFinite(own) ? own : input.timestampMs
+}
+
+export function createClock(inputs: number, idleMs: number): Clock {
+  const greatest = new Array<number>(inputs).fill(-1)
+  let last: Tick = { timeMs: 0, watermarkMs: -1 }
+  return {
+    see(input, records, nowMs) {
+      for (const record of records) greatest[input] = Math.max(greatest[input]!, Math.min(eventTimeMs(record), nowMs))
+    },
+    tick(nowMs, lastArrivalMs) {
+      const busy = greatest.filter((_, input) => nowMs - lastArrivalMs[input]! < idleMs)
+      const seen = busy.length === 0 ? nowMs - idleMs : Math.min(...busy)
+      return { timeMs: Math.max(last.timeMs, nowMs), watermarkMs: Math.max(last.watermarkMs, seen) }
+    },
+    advance(tick) {
+      last = { timeMs: Math.max(last.timeMs, tick.timeMs), watermarkMs: Math.max(last.watermarkMs, tick.watermarkMs) }
+    },
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Dead letters: records that were refused, as they came (key, value, headers, time), with why. The headers are those of
+ * Kafka Connect (`__connect.errors.*`), so that its tools read them, and an id made of the origin, by which readers
+ * and the audit deduplicate: a step that was redone appends its dead letters again.
+ */
+import type { ErrorCode } from '../errors.ts'
+import type { Headers, LogRecord, NewRecord } from './log.ts'
+
+export const DEAD_LETTER_ID = 'fl-dead-letter'
+const errors = '__connect.errors.'
+
+export interface DeadLetter {
+  /** `topic/partition/offset` of the origin: the same for every copy. */
+  readonly id: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly stage: string
+  readonly code: ErrorCode
+  readonly message: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** As they came, without those that name the error. */
+  readonly headers: Headers
+  readonly timestampMs: number
+}
+
+export interface Refused {
+  readonly origin: LogRecord
+  readonly stage: string
+  readonly code: ErrorCode
+  readonly detail: string
+}
+
+/** The record to append to the dead-letter topic. */
+export function deadLetter({ origin, stage, code, detail }: Refused): NewRecord {
+  const named: Record<string, string> = {
+    [DEAD_LETTER_ID]: `${origin.topic}/${origin.partition}/${origin.offset}`,
+    [`${errors}topic`]: origin.topic,
+    [`${errors}partition`]: String(origin.partition),
+    [`${errors}offset`]: String(origin.offset),
+    [`${errors}stage`]: stage,
+    [`${errors}class.name`]: `feedloop.${stage}`,
+    [`${errors}exception.class.name`]: code,
+    [`${errors}exception.message`]: detail,
+  }
+  const headers: Record<string, Buffer> = { ...origin.headers }
+  for (const [name, value] of Object.entries(named)) headers[name] = Buffer.from(value)
+  return { key: origin.key, value: origin.value, headers, timestampMs: origin.timestampMs }
+}
+
+/** Reads a record of the dead-letter topic; null when it is none of ours. */
+export function parseDeadLetter(record: LogRecord): DeadLetter | null {
+  const text = (name: string): string => record.headers[name]?.toString() ?? ''
+  const id = text(DEAD_LETTER_ID)
+  if (id === '') return null
+  const own = (name: string): boolean => name === DEAD_LETTER_ID || name.startsWith(errors)
+  return {
+    id,
+    topic: text(`${errors}topic`),
+    partition: Number(text(`${errors}partition`)),
+    offset: Number(text(`${errors}offset`)),
+    stage: text(`${errors}stage`),
+    code: text(`${errors}exception.class.name`) as ErrorCode,
+    message: text(`${errors}exception.message`),
+    key: record.key,
+    value: record.value,
+    headers: Object.fromEntries(Object.entries(record.headers).filter(([name]) => !own(name))),
+    timestampMs: record.timestampMs,
+  }
+}
+
+/** The record that puts a dead letter back where it came from. */
+export const redriven = ({ key, value, headers, timestampMs }: DeadLetter): NewRecord => ({ key, value, headers, timestampMs })
