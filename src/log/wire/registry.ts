@@ -14,17 +14,16 @@ export interface Registry {
   fetch(id: number): Promise<avro.Type | null>
 }
 
-const TIMEOUT_MS = 5000
 const RETRIES = 3
 
 /** The client has no time limit of its own. */
-const timeLimit = () => ({
+const timeLimit = (timeoutMs: number) => () => ({
   prepareRequest: (next: () => Promise<{ enhance(extras: object): unknown }>) =>
-    next().then(request => request.enhance({ timeout: TIMEOUT_MS })),
+    next().then(request => request.enhance({ timeout: timeoutMs })),
 })
 
-/** Statuses that another try may change; 0 and undefined: no answer at all. */
-const isPassing = (status: number | undefined): boolean => !status || status >= 500 || status === 408 || status === 429
+/** Statuses that another try may change. The client says 400 where there was no answer at all; registries do not. */
+const isPassing = (status: number | undefined): boolean => !status || status >= 500 || [400, 408, 429].includes(status)
 
 function failure(url: string, error: unknown): FeedloopError {
   const { status, message, name } = error as { status?: number; message: string; name: string }
@@ -35,15 +34,17 @@ function failure(url: string, error: unknown): FeedloopError {
 }
 
 /** Loads the client (and what it brings: protobuf, JSON schema) only when there is a registry. */
-export async function connectRegistry(url: string): Promise<Registry> {
+export async function connectRegistry(url: string, timeoutMs = 5000): Promise<Registry> {
   const { SchemaRegistry, COMPATIBILITY, SchemaType } = await import('@kafkajs/confluent-schema-registry')
-  const middlewares = [timeLimit] as never
+  const middlewares = [timeLimit(timeoutMs)] as never
   const client = new SchemaRegistry({ host: url.replace(/\/$/, ''), retry: { retries: RETRIES }, middlewares })
   return {
     async register(subject, schema) {
       try {
         const confluent = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
-        return (await client.register(confluent, { subject, compatibility: COMPATIBILITY.FULL })).id
+        const { id } = await client.register(confluent, { subject, compatibility: COMPATIBILITY.FULL })
+        if (!Number.isInteger(id)) throw new Error('answered without a schema id')
+        return id
       } catch (error) {
         throw failure(url, error)
       }
