@@ -1,0 +1,70 @@
+/**
+ * A world to decide in, in the manner of Gymnasium: sessions are reset, then stepped with a slate. An environment knows
+ * the truth (the expected reward of anything that it shows), which no stage may see: it only appends requests and
+ * events to the bus like any producer would (drive.ts), and scores what was decided.
+ * All chance comes from (seed, session index), so a world is the same however fast or in which order sessions run.
+ */
+import type { Item, UserProfile } from '../../schemas/records.ts'
+import type { ConfigInput } from '../config.ts'
+
+/** Something a person does: a BehaviorEvent before the driver gives it ids and times. */
+export interface Act {
+  readonly type: string
+  readonly itemId: string
+  readonly value: number | null
+  /** How long after what caused it, ms. */
+  readonly delayMs: number
+}
+
+/** What is known before a decision. */
+export interface Observation {
+  /** What the person did by themselves since the last decision, oldest first; to be on the bus before the request. */
+  readonly organic: readonly Act[]
+  /** Items to choose among; null: the catalogue. */
+  readonly candidates: readonly string[] | null
+  readonly context: Readonly<Record<string, string | number | boolean>>
+  readonly slots: number
+  /** The session ended: `organic` still counts, but nothing is to be decided. */
+  readonly done: boolean
+}
+
+export interface Transition {
+  /** What the person did because of the slate. */
+  readonly outcomes: readonly Act[]
+  /** True expected reward of what was shown, whatever happened: the score without the noise. */
+  readonly expectedReward: number
+  readonly next: Observation
+}
+
+export interface Session {
+  readonly userId: string
+  readonly sessionId: string
+  reset(): Observation
+  /** @param slate item ids in the order shown; only after an observation that was not `done` */
+  step(slate: readonly string[]): Transition
+}
+
+/** Mean expected reward of a decision under what needs no learning, and under what knows everything. */
+export interface Rates {
+  readonly random: number
+  readonly bestFixed: number
+  readonly oracle: number
+  /** The item most popular (in the environment's own sense) among the candidates. */
+  readonly popularity?: number
+  /** How the figures were computed. */
+  readonly how: string
+}
+
+export interface Environment {
+  readonly name: string
+  items(): readonly Item[]
+  profiles?(): readonly UserProfile[]
+  /** Configuration that suits this world; laid under the user's own. */
+  readonly preset: ConfigInput
+  rates(): Rates
+  /** The `index`-th session of the run that `seed` names. */
+  session(index: number, seed: number): Session
+}
+
+/** Part of the way from random to oracle. */
+export const shareOfGap = (rate: number, { random, oracle }: Rates): number => (rate - random) / (oracle - random)
