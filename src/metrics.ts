@@ -64,8 +64,17 @@ export const metricTable = {
   feedloop_requests_duplicate_total: { type: 'counter', help: 'Requests whose id was decided before.' },
   feedloop_requests_unanswerable_total: {
     type: 'counter',
-    help: 'Requests without a candidate to show, by reason.',
+    help: 'Requests answered with an empty slate, by reason.',
     labels: ['reason'],
+  },
+  feedloop_candidates_dropped_total: {
+    type: 'counter',
+    help: 'Candidates of requests left out, by reason: unknown, unavailable or repeated.',
+    labels: ['reason'],
+  },
+  feedloop_events_duplicate_total: {
+    type: 'counter',
+    help: "Events whose id was in the person's history already: not counted twice in the state.",
   },
   feedloop_decision_seconds: { type: 'histogram', help: 'Request time to decision time.', buckets: seconds },
   feedloop_serving_model: { type: 'gauge', help: 'Number of the model version that serves.', labels: ['policy'] },

@@ -16,7 +16,7 @@ export interface Exploration {
 
 export interface Explorer {
   readonly name: ExplorerConfig['name']
-  /** Needs `deviation` or `draw` of the scorer. */
+  /** Needs `deviation` or `draw` of the scorer; the configuration refuses it for an algorithm that has neither. */
   readonly needsPosterior: boolean
   /** The settings that matter to it: what the decision record logs. */
   parameters(config: ExplorerConfig): Readonly<Record<string, number>>

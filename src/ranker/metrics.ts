@@ -1,0 +1,31 @@
+/** What one step of the ranker counts. Summed here, so that a step of a thousand decisions reports a few counts. */
+import type { Recommendation } from '../../schemas/records.ts'
+import type { MetricName } from '../metrics.ts'
+import type { Count } from '../stage.ts'
+import type { Decision } from './decide.ts'
+
+export interface Tally {
+  add(metric: MetricName, labels?: Readonly<Record<string, string>>): void
+  decided(decision: Decision): void
+  counts(): readonly Count[]
+}
+
+export function createTally(): Tally {
+  const totals = new Map<string, Count>()
+  const add: Tally['add'] = (metric, labels = {}) => {
+    const key = `${metric} ${Object.values(labels).join(' ')}`
+    totals.set(key, { metric, labels, value: (totals.get(key)?.value ?? 0) + 1 })
+  }
+  return {
+    add,
+    decided({ recommendation, dropped }) {
+      add('feedloop_decisions_total', labelsOf(recommendation))
+      if (recommendation.slots.length === 0)
+        add('feedloop_requests_unanswerable_total', { reason: recommendation.reason })
+      for (const reason of dropped) add('feedloop_candidates_dropped_total', { reason })
+    },
+    counts: () => [...totals.values()],
+  }
+}
+
+const labelsOf = ({ mode, chosen_by }: Recommendation) => ({ mode, chosen_by })

@@ -1,0 +1,126 @@
+/**
+ * The ranker: profiles, events and requests of one partition -> decisions. Within a step all profiles come first, then all
+ * events, then all requests: `fold` sees inputs and outputs apart and must reach the same state, so no event may fall
+ * between two decisions of a step. For the same reason the state depends on no view (catalogue, model, release): an event
+ * about an item that is not in the catalogue is refused to the dead letters for a person to see, yet stays in the history,
+ * where it encodes as absent until the item is published.
+ */
+import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import type { ErrorCode } from '../errors.ts'
+import { validateEvent, validateRequest } from '../events/validate.ts'
+import type { Input, Output, Refusal, Stage, StageState, Tick } from '../stage.ts'
+import { memoryTable, type Table } from '../state/table.ts'
+import { applyDecision, applyEvent, applyProfile, newUser, type UserState } from '../state/user.ts'
+import { createDecide, type RankerView } from './decide.ts'
+import { type DecidedIds, decidedIds } from './decided.ts'
+import { createTally, type Tally } from './metrics.ts'
+
+export type { RankerView } from './decide.ts'
+
+export interface RankerState extends StageState {
+  readonly users: Table<UserState>
+  readonly decided: DecidedIds
+}
+
+export function createRanker(config: Config): Stage<RankerState, RankerView> {
+  const decide = createDecide(config)
+  const policies = new Set(config.policies.map(policy => policy.name))
+
+  const refuseRequest = (request: Request, tick: Tick): Fault | null =>
+    validateRequest(request, tick.timeMs, config.limits) ?? unknownPolicy(request, policies)
+
+  const refuseEvent = (event: BehaviorEvent, tick: Tick): Fault | null =>
+    validateEvent(event, tick.timeMs, config.limits)
+
+  return {
+    name: 'ranker',
+    open: () => createState(config),
+    step(state, inputs, tick, view) {
+      const tally = createTally()
+      const refusals: Refusal[] = []
+      const outputs: Output<Recommendation>[] = []
+      learnProfiles(state, inputs)
+      for (const input of of<BehaviorEvent>(inputs, 'events')) {
+        const fault = refuseEvent(input.value, tick)
+        if (fault === null) takeEvent(state, input.value, config, tally)
+        const refused = fault ?? unknownItem(input.value, view)
+        if (refused !== null) refusals.push({ input, ...refused })
+      }
+      for (const input of of<Request>(inputs, 'requests')) {
+        const fault = refuseRequest(input.value, tick)
+        if (fault !== null) refusals.push({ input, ...fault })
+        else if (state.decided.has(input.value.request_id)) tally.add('feedloop_requests_duplicate_total')
+        else {
+          const decision = decide(input.value, userOf(state, input.value.user_id), tick.timeMs, view)
+          remember(state, decision.recommendation)
+          tally.decided(decision)
+          outputs.push({ key: input.value.user_id, value: decision.recommendation })
+        }
+      }
+      return { outputs, refusals, counts: tally.counts() }
+    },
+    fold(state, inputs, outputs, tick) {
+      learnProfiles(state, inputs)
+      for (const { value } of of<BehaviorEvent>(inputs, 'events'))
+        if (refuseEvent(value, tick) === null) takeEvent(state, value, config)
+      for (const { value } of outputs) remember(state, value as Recommendation)
+    },
+  }
+}
+
+interface Fault {
+  readonly code: ErrorCode
+  readonly detail: string
+}
+
+function createState(config: Config): RankerState {
+  const users = memoryTable<UserState>()
+  const decided = decidedIds(config.limits.requestDedupMs)
+  return {
+    users,
+    decided,
+    commit() {
+      users.commit()
+      decided.commit()
+    },
+    discard() {
+      users.discard()
+      decided.discard()
+    },
+  }
+}
+
+const of = <T>(inputs: readonly Input[], topic: Input['topic']): readonly Input<T>[] =>
+  inputs.filter(input => input.topic === topic) as readonly Input<T>[]
+
+const userOf = (state: RankerState, userId: string): UserState => state.users.get(userId) ?? newUser
+
+function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
+  for (const { value } of of<UserFeatures>(inputs, 'profiles'))
+    state.users.set(value.user_id, applyProfile(userOf(state, value.user_id), value))
+}
+
+function takeEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {
+  const before = userOf(state, event.user_id)
+  const after = applyEvent(before, event, config.state)
+  if (after === before) tally?.add('feedloop_events_duplicate_total')
+  else state.users.set(event.user_id, after)
+}
+
+function remember(state: RankerState, decision: Recommendation): void {
+  state.decided.add(decision.decision_id, decision.decision_time_ms)
+  const before = userOf(state, decision.user_id)
+  const after = applyDecision(before, decision)
+  if (after !== before) state.users.set(decision.user_id, after)
+}
+
+const unknownPolicy = (request: Request, policies: ReadonlySet<string>): Fault | null =>
+  policies.has(request.policy)
+    ? null
+    : { code: 'RECORD_INVALID', detail: `policy: "${request.policy}" is not configured` }
+
+const unknownItem = (event: BehaviorEvent, { features, catalogueReady }: RankerView): Fault | null =>
+  catalogueReady && event.item_id !== null && features.current(event.item_id) === undefined
+    ? { code: 'ITEM_UNKNOWN', detail: `item_id: "${event.item_id}" is not in the catalogue` }
+    : null
