@@ -1,0 +1,85 @@
+/**
+ * What a record must satisfy beyond its schema, before any stage believes it. Pure and cheap: ranker and joiner call
+ * these on every input. A fault is an answer, not an exception: the record goes to the dead letters with its code and
+ * the stage goes on. Whether an item exists is the ranker's knowledge and is not checked here.
+ */
+import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import type { ErrorCode } from '../errors.ts'
+import { partitionFor } from '../log/partition.ts'
+
+export interface Fault {
+  readonly code: ErrorCode
+  readonly detail: string
+}
+
+/** How much a record may ask for, and how far ahead of the clock it may be. */
+export type Limits = Pick<Config['limits'], 'futureSkewMs' | 'maxCandidates' | 'maxSlots'>
+
+const invalid = (detail: string): Fault => ({ code: 'RECORD_INVALID', detail })
+
+const emptyId = (name: string, id: string | null): Fault | null => (id === '' ? invalid(`${name} is empty`) : null)
+
+function badTime(timeMs: number, nowMs: number, limits: Limits): Fault | null {
+  if (!(timeMs > 0)) return invalid(`time_ms: ${timeMs} is not a time`)
+  const aheadMs = timeMs - nowMs
+  if (aheadMs <= limits.futureSkewMs) return null
+  return { code: 'TIME_IN_FUTURE', detail: `time_ms: ${timeMs} is ${aheadMs} ms ahead` }
+}
+
+/** A list of ids: none empty, none twice, at most `max`, at least one. */
+function badIds(name: string, ids: readonly string[], max: number): Fault | null {
+  if (ids.length === 0) return invalid(`${name} is an empty list; null means all`)
+  if (ids.length > max) return invalid(`${name}: ${ids.length} ids, more than ${max}`)
+  if (ids.includes('')) return invalid(`${name} holds an empty id`)
+  return new Set(ids).size < ids.length ? invalid(`${name} names an id twice`) : null
+}
+
+/** A wish for a recommendation: RECORD_INVALID, TIME_IN_FUTURE. */
+export function requestFault(request: Request, nowMs: number, limits: Limits): Fault | null {
+  const { slots, candidates, baseline } = request
+  if (slots < 1 || slots > limits.maxSlots) return invalid(`slots: ${slots} is not within 1 … ${limits.maxSlots}`)
+  return (
+    emptyId('request_id', request.request_id) ??
+    emptyId('user_id', request.user_id) ??
+    emptyId('policy', request.policy) ??
+    emptyId('session_id', request.session_id) ??
+    (candidates && badIds('candidates', candidates, limits.maxCandidates)) ??
+    (baseline && badIds('baseline', baseline, limits.maxSlots)) ??
+    badTime(request.time_ms, nowMs, limits)
+  )
+}
+
+/** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE. */
+export function eventFault(event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null {
+  const { value, slot } = event
+  if (value !== null && !Number.isFinite(value)) return { code: 'REWARD_NOT_FINITE', detail: `value: ${value}` }
+  if (slot !== null && slot < 0) return invalid(`slot: ${slot} is below 0`)
+  return (
+    emptyId('event_id', event.event_id) ??
+    emptyId('user_id', event.user_id) ??
+    emptyId('type', event.type) ??
+    emptyId('session_id', event.session_id) ??
+    emptyId('decision_id', event.decision_id) ??
+    emptyId('item_id', event.item_id) ??
+    badTime(event.time_ms, nowMs, limits)
+  )
+}
+
+/** A state of an item: RECORD_INVALID, TIME_IN_FUTURE. */
+export const itemFault = (item: Item, nowMs: number, limits: Limits): Fault | null =>
+  emptyId('item_id', item.item_id) ?? badTime(item.time_ms, nowMs, limits)
+
+/** A state of a user profile: RECORD_INVALID, TIME_IN_FUTURE. */
+export const profileFault = (profile: UserProfile, nowMs: number, limits: Limits): Fault | null =>
+  emptyId('user_id', profile.user_id) ?? badTime(profile.time_ms, nowMs, limits)
+
+/** WRONG_PARTITION unless `userId` belongs in `partition` of `count`: another stage would look for it elsewhere. */
+export function partitionFault(userId: string, partition: number, count: number): Fault | null {
+  const right = partitionFor(userId, count)
+  if (right === partition) return null
+  return {
+    code: 'WRONG_PARTITION',
+    detail: `user ${userId} belongs in partition ${right} of ${count}, not ${partition}`,
+  }
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
+import type { ErrorCode } from '../../src/errors.ts'
+import { eventFault, itemFault, partitionFault, profileFault, requestFault } from '../../src/events/validate.ts'
+import { partitionFor } from '../../src/log/partition.ts'
+
+const nowMs = 1_764_000_000_000
+const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2 }
+const request: Request = {
+  request_id: 'r',
+  user_id: 'u',
+  session_id: null,
+  policy: 'p',
+  time_ms: nowMs,
+  deadline_ms: null,
+  slots: 1,
+  context: {},
+  candidates: null,
+  baseline: null,
+  deferred: false,
+}
+const event: BehaviorEvent = {
+  event_id: 'e',
+  user_id: 'u',
+  session_id: null,
+  decision_id: null,
+  item_id: null,
+  slot: null,
+  type: 'click',
+  slate_hash: null,
+  value: null,
+  time_ms: nowMs,
+}
+const item: Item = { item_id: 'i', text: null, attributes: {}, available: true, time_ms: nowMs }
+const profile: UserProfile = { user_id: 'u', text: null, attributes: {}, time_ms: nowMs }
+
+type Expected = [ErrorCode, RegExp] | null
+const times: [string, { time_ms: number }, Expected][] = [
+  ['time at the bound', { time_ms: nowMs + 1000 }, null],
+  ['time over the bound', { time_ms: nowMs + 1001 }, ['TIME_IN_FUTURE', /1001 ms ahead/]],
+  ['time 0', { time_ms: 0 }, ['RECORD_INVALID', /time_ms/]],
+  ['time below 0', { time_ms: -5 }, ['RECORD_INVALID', /time_ms/]],
+  ['time long ago', { time_ms: 1 }, null],
+]
+const requests: [string, Partial<Request>, Expected][] = [
+  ['as it should be', {}, null],
+  ...times,
+  ['no request id', { request_id: '' }, ['RECORD_INVALID', /request_id/]],
+  ['no user', { user_id: '' }, ['RECORD_INVALID', /user_id/]],
+  ['no policy', { policy: '' }, ['RECORD_INVALID', /policy/]],
+  ['empty session', { session_id: '' }, ['RECORD_INVALID', /session_id/]],
+  ['no slots', { slots: 0 }, ['RECORD_INVALID', /slots: 0/]],
+  ['most slots', { slots: 2 }, null],
+  ['too many slots', { slots: 3 }, ['RECORD_INVALID', /slots: 3/]],
+  ['most candidates', { candidates: ['a', 'b', 'c'] }, null],
+  ['no candidates', { candidates: [] }, ['RECORD_INVALID', /candidates/]],
+  ['too many candidates', { candidates: ['a', 'b', 'c', 'd'] }, ['RECORD_INVALID', /more than 3/]],
+  ['a candidate twice', { candidates: ['a', 'a'] }, ['RECORD_INVALID', /twice/]],
+  ['an empty candidate', { candidates: ['a', ''] }, ['RECORD_INVALID', /empty id/]],
+  ['an empty baseline', { baseline: [] }, ['RECORD_INVALID', /baseline/]],
+  ['a baseline item twice', { baseline: ['a', 'a'] }, ['RECORD_INVALID', /baseline/]],
+]
+const events: [string, Partial<BehaviorEvent>, Expected][] = [
+  ['as it should be', {}, null],
+  ...times,
+  ['no event id', { event_id: '' }, ['RECORD_INVALID', /event_id/]],
+  ['no user', { user_id: '' }, ['RECORD_INVALID', /user_id/]],
+  ['no type', { type: '' }, ['RECORD_INVALID', /type/]],
+  ['empty session', { session_id: '' }, ['RECORD_INVALID', /session_id/]],
+  ['empty decision', { decision_id: '' }, ['RECORD_INVALID', /decision_id/]],
+  ['empty item', { item_id: '' }, ['RECORD_INVALID', /item_id/]],
+  ['slot 0', { slot: 0 }, null],
+  ['slot -1', { slot: -1 }, ['RECORD_INVALID', /slot/]],
+  ['negative value', { value: -3 }, null],
+  ['NaN', { value: Number.NaN }, ['REWARD_NOT_FINITE', /NaN/]],
+  ['infinite value', { value: Number.POSITIVE_INFINITY }, ['REWARD_NOT_FINITE', /Infinity/]],
+]
+const items: [string, Partial<Item>, Expected][] = [
+  ['as it should be', {}, null],
+  ...times,
+  ['no id', { item_id: '' }, ['RECORD_INVALID', /item_id/]],
+]
+const profiles: [string, Partial<UserProfile>, Expected][] = [
+  ['as it should be', {}, null],
+  ...times,
+  ['no id', { user_id: '' }, ['RECORD_INVALID', /user_id/]],
+]
+
+function table<T>(
+  name: string,
+  good: T,
+  check: (value: T, nowMs: number, limit: typeof limits) => unknown,
+  cases: [string, Partial<T>, Expected][],
+) {
+  describe(name, () => {
+    for (const [title, change, expected] of cases)
+      test(title, () => {
+        const fault = check({ ...good, ...change }, nowMs, limits) as { code: string; detail: string } | null
+        assert.equal(fault?.code ?? null, expected?.[0] ?? null)
+        if (expected) assert.match(fault!.detail, expected[1])
+      })
+  })
+}
+table('requests', request, requestFault, requests)
+table('events', event, eventFault, events)
+table('items', item, itemFault, items)
+table('profiles', profile, profileFault, profiles)
+
+test('a user belongs in one partition only', () => {
+  for (const user of ['u-1', 'ü', 'someone']) {
+    const right = partitionFor(user, 7)
+    for (let partition = 0; partition < 7; partition++)
+      assert.equal(partitionFault(user, partition, 7)?.code ?? null, partition === right ? null : 'WRONG_PARTITION')
+  }
+})
