@@ -2,14 +2,7 @@
  * The one metric table. Base units, `_total` on counters, no ids in labels. docs/metrics.md is checked against it;
  * Prometheus rules and the dashboard are generated from it.
  */
-import {
-  Counter,
-  collectDefaultMetrics,
-  Gauge,
-  Histogram,
-  type OpenMetricsContentType,
-  Registry,
-} from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client'
 
 export interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram'
@@ -69,7 +62,7 @@ export const metricTable = {
   },
   feedloop_candidates_dropped_total: {
     type: 'counter',
-    help: 'Candidates of requests left out, by reason: unknown, unavailable or repeated.',
+    help: 'Candidates of requests left out, by reason: unknown or unavailable.',
     labels: ['reason'],
   },
   feedloop_events_duplicate_total: {

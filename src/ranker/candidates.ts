@@ -8,7 +8,7 @@ import type { CatalogueItem, FeatureStore } from '../features/store.ts'
 import type { CandidateVectors } from '../models/policy.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
 
-export type Drop = 'unknown' | 'unavailable' | 'repeated'
+export type Drop = 'unknown' | 'unavailable'
 
 export interface Found {
   /** How they were found: logged as retrieval_version. */
@@ -66,16 +66,15 @@ const toCandidate = (
 })
 
 function allow(wanted: readonly string[], catalogue: Catalogue): { allowed: readonly string[]; dropped: Drop[] } {
-  const allowed = new Set<string>()
+  const allowed: string[] = []
   const dropped: Drop[] = []
   for (const itemId of wanted) {
     const item = catalogue.features.current(itemId)
-    if (allowed.has(itemId)) dropped.push('repeated')
-    else if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
+    if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
     else if (item?.available === false) dropped.push('unavailable')
-    else allowed.add(itemId)
+    else allowed.push(itemId)
   }
-  return { allowed: [...allowed], dropped }
+  return { allowed, dropped }
 }
 
 /** `count` of `all`, each subset alike, in their own order (Floyd's algorithm: Bentley & Floyd 1987). */
