@@ -44,12 +44,19 @@ export function batchCutter(startsInside: boolean): (records: readonly LogRecord
   const take = (record: LogRecord): Batch | null => {
     if (header === null && !open(record)) return null
     const current = header!
-    const follows = records.length === 0 || (record.offset === records[0]!.offset + records.length && record.headers[STEP_HEADER] === undefined)
+    const follows =
+      records.length === 0 ||
+      (record.offset === records[0]!.offset + records.length && record.headers[STEP_HEADER] === undefined)
     if (!follows) throw new FeedloopError('CHAIN_HEADER_INVALID', `${where(record)} breaks into the step before it`)
     records.push(record)
     if (records.length < current.count) return null
     header = null
-    return { head: headOf(records[0]!.offset, current), header: current, records: current.outputs === 0 ? [] : records, end: record.offset + 1 }
+    return {
+      head: headOf(records[0]!.offset, current),
+      header: current,
+      records: current.outputs === 0 ? [] : records,
+      end: record.offset + 1,
+    }
   }
   return stream => {
     const batches: Batch[] = []

@@ -31,6 +31,8 @@ export interface Cursor {
   /** Takes exactly up to a position that an accepted step recorded, waiting for it.
    * @throws FeedloopError CHAIN_IDENTITY_LOST when the input does not go there */
   takeTo(to: InputPosition): Promise<LogRecord[]>
+  /** An accepted batch of this input, for a chained one that began inside the log. */
+  witness(head: Head | null | undefined): void
   /** What was taken is accepted. */
   settle(): void
   /** What was taken since `settle` is given back. */
@@ -113,11 +115,14 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     return records
   }
   const lost = (to: InputPosition): FeedloopError =>
-    new FeedloopError('CHAIN_IDENTITY_LOST', `${at.topic}/${at.partition} was known to ${to.next} after ${to.head?.offset}/${to.head?.id}, now goes to ${position().next}`)
+    new FeedloopError(
+      'CHAIN_IDENTITY_LOST',
+      `${at.topic}/${at.partition} was known to ${to.next} after ${to.head?.offset}/${to.head?.id}, now goes to ${position().next}`,
+    )
   /** The input was read to its end and does not reach `to`. Gaps that compaction left are no loss. */
   const cannotReach = async (to: InputPosition): Promise<boolean> => {
     if (!source.atEnd) return false
-    if (source.offset >= to.next) return chained
+    if (source.offset >= to.next) return source.decided
     return (await retrying(io, () => io.log.ends(at.topic, at.partition))).latest < to.next
   }
   const anchorAt = (to: InputPosition): void => {
@@ -151,7 +156,6 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     },
     async takeTo(to) {
       const records: LogRecord[] = []
-      if (to.head) push(source.witness(to.head))
       for (;;) {
         check()
         const next = arrival.promise
@@ -163,6 +167,9 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
       }
       anchorAt(to)
       return records
+    },
+    witness(head) {
+      if (head) push(source.witness(head))
     },
     settle() {
       if (taken === 0) return

@@ -43,7 +43,13 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
     const now = await retrying(io, () => io.log.ends(at.topic, at.partition))
     if (now.earliest > offset || reader.fault !== null) throw error
     if (io.rules.reaches(now.latest, offset)) return []
-    lose(new FeedloopError('CHAIN_IDENTITY_LOST', `${at.topic}/${at.partition} ends at ${now.latest}, was read to ${offset}`), now.earliest)
+    lose(
+      new FeedloopError(
+        'CHAIN_IDENTITY_LOST',
+        `${at.topic}/${at.partition} ends at ${now.latest}, was read to ${offset}`,
+      ),
+      now.earliest,
+    )
     return read({})
   }
   const read = async (options: ReadOptions): Promise<readonly LogRecord[]> => {
@@ -64,7 +70,8 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
       const sound = reader.fault === null
       const batches = reader.feed(records)
       // The epoch that mends it may have begun below: look through the whole log for it.
-      if (sound && reader.fault !== null) lose(reader.fault, (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest)
+      if (sound && reader.fault !== null)
+        lose(reader.fault, (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest)
       return batches
     },
     get reader() {
@@ -79,16 +86,32 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
   }
 }
 
-function anchor(io: ChainIo, at: Partition, stored: ChainPosition | null, ends: { earliest: number; latest: number }): { reader: ChainReader; offset: number } {
+function anchor(
+  io: ChainIo,
+  at: Partition,
+  stored: ChainPosition | null,
+  ends: { earliest: number; latest: number },
+): { reader: ChainReader; offset: number } {
   const { earliest, latest } = ends
   const offset = stored?.next ?? earliest
   const head = stored?.head ?? null
   if (!io.rules.reaches(latest, offset)) {
-    const fault = new FeedloopError('CHAIN_IDENTITY_LOST', `${at.topic}/${at.partition} ends at ${latest}, known to ${offset}`)
+    const fault = new FeedloopError(
+      'CHAIN_IDENTITY_LOST',
+      `${at.topic}/${at.partition} ends at ${latest}, known to ${offset}`,
+    )
     return { reader: createReader({ from: 'fault', head, fault }, io.rules), offset: earliest }
   }
-  if (head !== null && head.offset >= earliest) return { reader: createReader({ from: 'head', head, reread: true }, io.rules), offset: Math.min(head.offset, latest) }
-  if (offset < earliest) throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${at.topic}/${at.partition} begins at ${earliest}, ${offset} is wanted`)
+  if (head !== null && head.offset >= earliest)
+    return {
+      reader: createReader({ from: 'head', head, reread: true }, io.rules),
+      offset: Math.min(head.offset, latest),
+    }
+  if (offset < earliest)
+    throw new FeedloopError(
+      'OFFSET_OUT_OF_RANGE',
+      `${at.topic}/${at.partition} begins at ${earliest}, ${offset} is wanted`,
+    )
   if (head !== null) return { reader: createReader({ from: 'head', head, reread: false }, io.rules), offset }
   if (offset === 0) return { reader: createReader({ from: 'genesis' }, io.rules), offset }
   return { reader: createReader({ from: 'offset', offset }, io.rules), offset: Math.min(offset, latest) }

@@ -63,7 +63,10 @@ export function createReader(start: ReaderStart, rules = chainRules): ChainReade
   const fail = (batch: Batch): Batch[] => {
     const known = head === null ? 'nothing' : `${head.offset}/${head.id}`
     const named = batch.header.prev === null ? 'nothing' : `${batch.header.prev.offset}/${batch.header.prev.id}`
-    fault = new FeedloopError('CHAIN_IDENTITY_LOST', `known head ${known}; found ${batch.head.offset}/${batch.head.id} after ${named}`)
+    fault = new FeedloopError(
+      'CHAIN_IDENTITY_LOST',
+      `known head ${known}; found ${batch.head.offset}/${batch.head.id} after ${named}`,
+    )
     return skip()
   }
   const judge = (batch: Batch): Batch[] => {

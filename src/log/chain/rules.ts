@@ -29,10 +29,12 @@ export interface ChainRules {
 const epochOf = (head: Head | null): number => (head === null ? -1 : (head.epoch ?? 0))
 
 /** The first batch of an epoch above that of `head`: the genesis of a fresh log, or `feedloop chain adopt`. */
-export const startsEpoch = (header: StepHeader, head: Head | null): boolean => header.prev === null && header.epoch > epochOf(head)
+export const startsEpoch = (header: StepHeader, head: Head | null): boolean =>
+  header.prev === null && header.epoch > epochOf(head)
 
 export const chainRules: ChainRules = {
-  follows: (header, head) => (header.prev === null ? startsEpoch(header, head) : head !== null && sameHead(header.prev, head)),
+  follows: (header, head) =>
+    header.prev === null ? startsEpoch(header, head) : head !== null && sameHead(header.prev, head),
   contradicts(header, base, head) {
     const { prev } = header
     if (prev === null) return false

@@ -26,6 +26,8 @@ export interface Source {
   /** All below is read. */
   readonly offset: number
   readonly atEnd: boolean
+  /** All that was read was judged, and the position moves to its end: a chained source with an anchor. */
+  readonly decided: boolean
   readonly skipped: number
 }
 
@@ -48,13 +50,17 @@ export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }
   let offset = start.next
   let atEnd = false
   const inRange = (earliest: number, latest: number): void => {
-    if (!io.rules.reaches(latest, offset)) throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place} ends at ${latest}, known to ${offset}`)
-    if (offset < earliest) throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${place} begins at ${earliest}, ${offset} is wanted`)
+    if (!io.rules.reaches(latest, offset))
+      throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place} ends at ${latest}, known to ${offset}`)
+    if (offset < earliest)
+      throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${place} begins at ${earliest}, ${offset} is wanted`)
   }
   inRange(ends.earliest, ends.latest)
   const read = async (): Promise<readonly LogRecord[]> => {
     try {
-      return await retrying(io, () => io.log.read(at.topic, at.partition, offset, { maxBytes, waitMs, ...(io.signal && { signal: io.signal }) }))
+      return await retrying(io, () =>
+        io.log.read(at.topic, at.partition, offset, { maxBytes, waitMs, ...(io.signal && { signal: io.signal }) }),
+      )
     } catch (error) {
       if (!isCode(error, 'OFFSET_OUT_OF_RANGE')) throw error
       const now = await retrying(io, () => io.log.ends(at.topic, at.partition))
@@ -77,6 +83,7 @@ export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }
     get atEnd() {
       return atEnd
     },
+    decided: false,
     skipped: 0,
   }
 }
@@ -86,7 +93,8 @@ export async function chainedSource(io: ChainIo, at: Partition, { from, maxBytes
   const feed = await openFeed(io, at, from)
   const start = { next: from?.next ?? feed.offset, head: from?.head ?? null }
   let undecidedSinceMs: number | null = null
-  const entriesOf = (batches: readonly Batch[]): Entry[] => batches.flatMap(entriesOfBatch).filter(entry => entry.next > start.next)
+  const entriesOf = (batches: readonly Batch[]): Entry[] =>
+    batches.flatMap(entriesOfBatch).filter(entry => entry.next > start.next)
 
   const checkAnchor = (): void => {
     if (feed.reader.anchored || feed.reader.last === null) return
@@ -108,6 +116,9 @@ export async function chainedSource(io: ChainIo, at: Partition, { from, maxBytes
     },
     get atEnd() {
       return feed.atEnd
+    },
+    get decided() {
+      return feed.reader.anchored
     },
     get skipped() {
       return feed.reader.skipped

@@ -1,10 +1,24 @@
-/** Runs one stage on one output partition through the chain. (Signature fixed; body to be written.) */
+/**
+ * Runs one stage on one output partition through the chain: recovers, then takes steps until it is stopped. Any number
+ * of tasks may do so on the same partition; the log decides whose steps count (chain/rules.ts), and the others follow.
+ *
+ * recover.ts -> steps.ts (cursor.ts -> stage.step -> writer.ts), and again from the top when a race was lost that the
+ * state cannot follow.
+ */
 import type { Logger } from 'pino'
 import type { Meter } from '../../metrics.ts'
 import type { TopicName } from '../../pipeline.ts'
+import { topicName } from '../../pipeline.ts'
 import type { Stage, StageState } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
+import { recover } from './recover.ts'
+import type { ChainIo, Rim } from './rim.ts'
+import { realRim, retrying, Stopped } from './rim.ts'
+import type { ChainRules } from './rules.ts'
+import { chainRules } from './rules.ts'
+import type { Session, TaskContext } from './session.ts'
+import { createStepper } from './steps.ts'
 
 export interface TaskInput {
   readonly topic: TopicName
@@ -32,9 +46,17 @@ export interface TaskOptions<S extends StageState, V> {
     readonly progressMs: number
     /** An input with no record for this long does not hold the watermark back, ms. */
     readonly idleMs: number
+    /** Bytes of one output batch; the output topic's own bound when absent. */
+    readonly maxBatchBytes?: number
   }
   /** Called after each accepted step: what was emitted, at which offset. For commits of group offsets and for doors. */
   readonly accepted?: (step: { baseOffset: number; header: import('./header.ts').StepHeader }) => void
+  /** The consumer group whose commits (chain/progress.ts) anchor a chain that has expired. */
+  readonly group?: string
+  /** Time, sleep and chance; the real ones when absent. */
+  readonly rim?: Rim
+  /** Only the simulation passes others than `chainRules`. */
+  readonly rules?: ChainRules
 }
 
 export interface Task {
@@ -45,4 +67,147 @@ export interface Task {
   /** Finishes the append in flight, then stops. */
   stop(): Promise<void>
 }
-export declare function startTask<S extends StageState, V>(options: TaskOptions<S, V>): Task
+
+/** A log is asked for its ends, its partition count and the own head this often. */
+const watchMs = 5000
+const pollMs = 50
+const drainMs = 10_000
+
+/** @throws nothing: `ready` and `done` reject with the terminal error */
+export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): Task {
+  const abort = new AbortController()
+  const ready = Promise.withResolvers<void>()
+  const bell = createBell()
+  const rim = options.rim ?? realRim(options.now)
+  const io: ChainIo = { log: options.log, rim, rules: options.rules ?? chainRules, signal: abort.signal }
+  const context: TaskContext<S, V> = {
+    options,
+    io,
+    squeeze: { records: options.step.maxRecords, time: 1 },
+    notify: bell.ring,
+  }
+  let stopping = false
+  let stepping = false
+
+  const work = async (session: Session<S>): Promise<void> => {
+    const stepper = createStepper(context, session)
+    const watch = createWatch(context, session)
+    while (!stopping) {
+      for (const cursor of session.cursors) cursor.check()
+      watch()
+      if (!stepper.due()) {
+        await bell.wait(io, Math.max(pollMs, options.step.intervalMs))
+        continue
+      }
+      const startedMs = rim.now()
+      stepping = true
+      const fate = await stepper.step()
+      stepping = false
+      if (fate === 'accepted')
+        options.meter.observe('feedloop_step_seconds', { stage: options.stage.name }, (rim.now() - startedMs) / 1000)
+      if (fate === 'lost') return
+      const restMs = startedMs + options.step.intervalMs - rim.now()
+      if (restMs > 0 && !stopping) await rim.sleep(restMs, abort.signal)
+    }
+  }
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      const recovering = countTask(options, 'recovering')
+      const session = await recover(context).finally(recovering)
+      ready.resolve()
+      const running = countTask(options, 'running')
+      await work(session).finally(() => {
+        running()
+        session.close()
+      })
+    }
+  }
+  const finish = (error?: unknown): void => {
+    abort.abort()
+    if (error === undefined || error instanceof Stopped) return ready.resolve()
+    ready.reject(error)
+    throw error
+  }
+  const done = run().then(() => finish(), finish)
+  // Who only waits for `done` must not be killed by `ready`.
+  ready.promise.catch(() => {})
+  return {
+    ready: ready.promise,
+    done,
+    stop() {
+      stopping = true
+      bell.ring()
+      if (!stepping) abort.abort()
+      else void rim.sleep(drainMs, abort.signal).then(() => abort.abort())
+      return done
+    },
+  }
+}
+
+/** A condition that many may signal and one waits for, with a limit. */
+function createBell(): { ring(): void; wait(io: ChainIo, ms: number): Promise<void> } {
+  let waiting: AbortController | null = null
+  let rung = false
+  return {
+    ring() {
+      rung = true
+      waiting?.abort()
+    },
+    async wait(io, ms) {
+      if (!rung) {
+        waiting = new AbortController()
+        await io.rim.sleep(ms, waiting.signal)
+        waiting = null
+      }
+      rung = false
+    },
+  }
+}
+
+/** Now and then: is the log still ours, and how far are we behind? A failure stops the task at its next turn. */
+function createWatch<S extends StageState, V>(
+  { io, options, notify }: TaskContext<S, V>,
+  { cursors, writer }: Session<S>,
+): () => void {
+  let failure: unknown
+  let nextMs = io.rim.now() + watchMs
+  const look = async (): Promise<void> => {
+    await writer.check()
+    for (const { input, position } of cursors) {
+      const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
+      const labels = { stage: options.stage.name, topic: input.topic, partition: String(input.partition) }
+      options.meter.set('feedloop_lag_records', labels, Math.max(0, latest - position.next))
+    }
+  }
+  return () => {
+    if (failure !== undefined) throw failure
+    if (io.rim.now() < nextMs) return
+    nextMs = Number.POSITIVE_INFINITY
+    look()
+      .catch((error: unknown) => {
+        failure = error
+        notify()
+      })
+      .finally(() => {
+        nextMs = io.rim.now() + watchMs
+      })
+  }
+}
+
+const tasks = new WeakMap<Meter, Map<string, number>>()
+
+/** Counts a task in a state until the returned function is called. */
+function countTask(
+  { meter, stage }: { meter: Meter; stage: { name: string } },
+  state: 'recovering' | 'running',
+): () => void {
+  const counts = tasks.get(meter) ?? new Map<string, number>()
+  tasks.set(meter, counts)
+  const add = (change: number): void => {
+    const key = `${stage.name} ${state}`
+    counts.set(key, (counts.get(key) ?? 0) + change)
+    meter.set('feedloop_tasks', { stage: stage.name, state }, counts.get(key)!)
+  }
+  add(1)
+  return () => add(-1)
+}

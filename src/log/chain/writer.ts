@@ -67,7 +67,8 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
   }
   /** What the log says about the batch `id` that was put at `base`; null while it says nothing. */
   const settle = async (base: number, own: Batch): Promise<readonly Batch[]> => {
-    if (!io.rules.reaches(base, end)) throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place} ended at ${base}, was written to ${end}`)
+    if (!io.rules.reaches(base, end))
+      throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place} ended at ${base}, was written to ${end}`)
     if (!io.rules.adjacent(base, end)) return catchUp()
     const accepted = { ...own, head: { ...own.head, offset: base }, end: base + own.header.count }
     move(accepted)
@@ -114,7 +115,11 @@ export const partitionsChanged = (topic: string, was: number, is: number): Feedl
 /** Is the batch `head` still where it was? What retention has removed cannot be asked. */
 async function verify(io: ChainIo, at: Partition, head: Head, end: number): Promise<void> {
   const { earliest, latest } = await retrying(io, () => io.log.ends(at.topic, at.partition))
-  if (!io.rules.reaches(latest, end)) throw new FeedloopError('CHAIN_IDENTITY_LOST', `${at.topic}/${at.partition} ends at ${latest}, was written to ${end}`)
+  if (!io.rules.reaches(latest, end))
+    throw new FeedloopError(
+      'CHAIN_IDENTITY_LOST',
+      `${at.topic}/${at.partition} ends at ${latest}, was written to ${end}`,
+    )
   if (head.offset < earliest) return
   try {
     const reader = createReader({ from: 'head', head, reread: true }, io.rules)
@@ -134,7 +139,16 @@ interface Place {
 function ownBatch(id: string, content: StepContent, outputs: number, { head, newEpoch, partitions }: Place): Batch {
   const epoch = newEpoch ?? head?.epoch ?? 0
   const prev = newEpoch !== undefined || head === null ? null : { offset: head.offset, id: head.id }
-  const header: StepHeader = { version: 1, id, prev, epoch, ...content, count: Math.max(1, outputs), outputs, partitions }
+  const header: StepHeader = {
+    version: 1,
+    id,
+    prev,
+    epoch,
+    ...content,
+    count: Math.max(1, outputs),
+    outputs,
+    partitions,
+  }
   return { head: epoch > 0 ? { offset: -1, id, epoch } : { offset: -1, id }, header, records: [], end: -1 }
 }
 

@@ -1,0 +1,131 @@
+/** Records to inputs and outputs to records, and what cannot be converted to the dead letters. */
+import { errorTable, FeedloopError } from '../../errors.ts'
+import { topicName, topics } from '../../pipeline.ts'
+import type { Input, Output, Refusal } from '../../stage.ts'
+import type { Refused } from '../deadletters.ts'
+import { deadLetter } from '../deadletters.ts'
+import type { LogRecord, NewRecord } from '../log.ts'
+import type { Wire } from '../wire/wire.ts'
+import type { ChainIo } from './rim.ts'
+import { retrying } from './rim.ts'
+import type { TaskInput } from './task.ts'
+
+export interface Undecodable {
+  readonly record: LogRecord
+  readonly error: FeedloopError
+}
+
+export interface Decoded {
+  readonly inputs: Input[]
+  readonly undecodable: Undecodable[]
+}
+
+const isRecordFault = (error: unknown): error is FeedloopError =>
+  error instanceof FeedloopError && errorTable[error.code].scope === 'record'
+
+/** A compacted topic's deletion reaches the stage as a null value; elsewhere a record must have one. */
+function value(wire: Wire, { topic }: TaskInput, record: LogRecord): unknown {
+  if (record.value !== null) return wire.decode(topic, record.value)
+  if (topics[topic].cleanup === 'compact') return null
+  throw new FeedloopError('RECORD_INVALID', 'the record has no value')
+}
+
+/** Decodes what was taken of one input; a schema that is not known is asked for once. @throws what is not the record's fault */
+export async function decode(
+  io: ChainIo,
+  wire: Wire,
+  from: TaskInput,
+  records: readonly LogRecord[],
+): Promise<Decoded> {
+  const inputs: Input[] = []
+  const undecodable: Undecodable[] = []
+  const add = (record: LogRecord): void => {
+    const { offset, key, timestampMs, headers } = record
+    inputs.push({
+      ...from,
+      offset,
+      key: key === null ? null : key.toString(),
+      value: value(wire, from, record),
+      timestampMs,
+      headers,
+    })
+  }
+  for (const record of records) {
+    try {
+      add(record)
+    } catch (error) {
+      if (!isRecordFault(error)) throw error
+      const error2 = error.code === 'WIRE_SCHEMA_UNKNOWN' ? await again(io, wire, record, add, error) : error
+      if (error2 !== null) undecodable.push({ record, error: error2 })
+    }
+  }
+  return { inputs, undecodable }
+}
+
+async function again(
+  io: ChainIo,
+  wire: Wire,
+  record: LogRecord,
+  add: (record: LogRecord) => void,
+  first: FeedloopError,
+): Promise<FeedloopError | null> {
+  if (!(await retrying(io, () => wire.learn(record.value!)))) return first
+  try {
+    add(record)
+    return null
+  } catch (error) {
+    if (!isRecordFault(error)) throw error
+    return error
+  }
+}
+
+/** @throws FeedloopError RECORD_INVALID, WIRE_UNSAFE_NUMBER: a fault of the stage */
+export const encode = (wire: Wire, to: TaskInput, outputs: readonly Output[], timestampMs: number): NewRecord[] =>
+  outputs.map(({ key, value }) => ({
+    key: key === null ? null : Buffer.from(key),
+    value: wire.encode(to.topic, value),
+    timestampMs,
+  }))
+
+const recordOverheadBytes = 40
+const headerBytes = 4096
+
+/** Size of a batch on the log, rounded up. */
+export const batchBytes = (records: readonly NewRecord[]): number =>
+  records.reduce(
+    (sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0) + recordOverheadBytes,
+    headerBytes,
+  )
+
+/** Pairs the stage's refusals with the records as they came. */
+export function refusedRecords(
+  stage: string,
+  records: readonly LogRecord[],
+  prefix: string,
+  refusals: readonly Refusal[],
+): Refused[] {
+  if (refusals.length === 0) return []
+  const name = (topic: string, partition: number, offset: number): string => `${topic}/${partition}/${offset}`
+  const byName = new Map(records.map(record => [name(record.topic, record.partition, record.offset), record]))
+  return refusals.flatMap(({ input, code, detail }) => {
+    const origin = byName.get(name(topicName(prefix, input.topic), input.partition, input.offset))
+    return origin === undefined ? [] : [{ origin, stage, code, detail }]
+  })
+}
+
+/** Appends dead letters in batches that fit; on return they are acknowledged. */
+export async function bury(io: ChainIo, prefix: string, refused: readonly Refused[]): Promise<void> {
+  const room = topics['dead-letters'].maxBatchBytes * 0.9
+  let batch: NewRecord[] = []
+  const flush = async (): Promise<void> => {
+    const records = batch
+    batch = []
+    if (records.length > 0) await retrying(io, () => io.log.append(topicName(prefix, 'dead-letters'), 0, records))
+  }
+  for (const one of refused) {
+    const letter = deadLetter(one)
+    if (batchBytes([...batch.slice(-1), letter]) + batchBytes(batch) > room) await flush()
+    batch.push(letter)
+  }
+  await flush()
+}

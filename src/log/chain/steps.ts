@@ -1,0 +1,240 @@
+/**
+ * One step of a task: take inputs, let the stage decide, append, and only then make it so.
+ *
+ * A step without output is *quiet*: it stays in the overlay, and the next batch (at the latest after `progressMs`) names
+ * it with its own range and tick, so that a replay folds the very same steps. A step whose outputs exceed a batch is
+ * taken again with half the inputs; with none left, with half the time.
+ */
+import { FeedloopError, isCode } from '../../errors.ts'
+import { topics } from '../../pipeline.ts'
+import type { Count, Input, StageState, StepResult, Tick } from '../../stage.ts'
+import type { LogRecord, NewRecord } from '../log.ts'
+import type { Batch } from './batches.ts'
+import type { Undecodable } from './codec.ts'
+import { batchBytes, bury, decode, encode, refusedRecords } from './codec.ts'
+import type { QuietStep } from './header.ts'
+import type { Session, TaskContext } from './session.ts'
+import { foldBatch } from './session.ts'
+
+/** What became of a step. `lost`: the state must be recovered, because it cannot drop what it did. */
+export type StepFate = 'idle' | 'quiet' | 'accepted' | 'lost'
+
+export interface Stepper {
+  /** True when a step would have something to do now. */
+  due(): boolean
+  step(): Promise<StepFate>
+}
+
+interface Taken {
+  readonly inputs: readonly Input[]
+  readonly records: readonly LogRecord[]
+  readonly undecodable: readonly (Undecodable & { readonly input: number })[]
+  /** Records taken of each input. */
+  readonly counts: readonly number[]
+}
+
+/** No task is silent for longer than this, so that its progress does not expire with the topic's retention. */
+const keepAliveMs = 6 * 3_600_000
+const maxQuiet = 64
+const batchShare = 0.95
+
+export function createStepper<S extends StageState, V>(context: TaskContext<S, V>, session: Session<S>): Stepper {
+  const { io, options } = context
+  const { stage, step: bounds, output, meter, prefix } = options
+  const { cursors, writer, clock, state } = session
+  const keepsOverlay = stage.recovery !== 'positions-in-output'
+  const maxBatchBytes = Math.floor((bounds.maxBatchBytes ?? topics[output.topic].maxBatchBytes) * batchShare)
+  let quiet: QuietStep[] = []
+  let unseen: (readonly [number, number])[] = []
+  let counts: Count[] = []
+  let consumed: number[] = cursors.map(() => 0)
+  let acceptedMs = io.rim.now()
+  let moved = false
+  let skippedOf = [0, ...cursors.map(() => 0)]
+  let skippedBefore = 0
+  const { squeeze } = context
+
+  const progressDue = (): boolean => {
+    if (!keepsOverlay) return false
+    const silentMs = io.rim.now() - acceptedMs
+    return (
+      ((moved || quiet.length > 0) && silentMs >= bounds.progressMs) ||
+      quiet.length >= maxQuiet ||
+      silentMs >= keepAliveMs
+    )
+  }
+  const tickNow = (): Tick => {
+    const now = clock.tick(
+      io.rim.now(),
+      cursors.map(cursor => (cursor.ready ? Number.POSITIVE_INFINITY : cursor.lastArrivalMs)),
+    )
+    if (squeeze.time === 1) return now
+    const { timeMs, watermarkMs } = quiet.at(-1)?.tick ?? session.header?.tick ?? now
+    const part = (from: number, to: number): number => from + Math.floor((to - from) * squeeze.time)
+    return { timeMs: part(timeMs, now.timeMs), watermarkMs: part(watermarkMs, now.watermarkMs) }
+  }
+  const take = async (): Promise<Taken> => {
+    const taken = {
+      inputs: [] as Input[],
+      records: [] as LogRecord[],
+      undecodable: [] as (Undecodable & { input: number })[],
+      counts: [] as number[],
+    }
+    const now = io.rim.now()
+    for (const [index, records] of takeFairly(session.cursors, squeeze.records, bounds.maxBytes).entries()) {
+      const decoded = await decode(io, options.wire, cursors[index]!.input, records)
+      clock.see(index, decoded.inputs, now)
+      for (const input of decoded.inputs) taken.inputs.push(input)
+      for (const record of records) taken.records.push(record)
+      for (const one of decoded.undecodable) taken.undecodable.push({ ...one, input: index })
+      taken.counts.push(records.length)
+    }
+    return taken
+  }
+  const forget = (): void => {
+    quiet = []
+    unseen = []
+    counts = []
+    consumed = cursors.map(() => 0)
+    moved = false
+  }
+  /** Gives the step back, with the quiet ones before it. False when the state cannot. */
+  const giveBack = (): boolean => {
+    if (state.discard === undefined || !keepsOverlay) return false
+    state.discard()
+    for (const cursor of cursors) cursor.rewind()
+    forget()
+    return true
+  }
+  const halve = (taken: Taken): StepFate => {
+    const spanMs = Math.max(1, io.rim.now() - (session.header?.tick.timeMs ?? 0))
+    const cannotShrink = taken.records.length === 0 && squeeze.time * spanMs < 1
+    if (!keepsOverlay || cannotShrink)
+      throw new FeedloopError('BATCH_TOO_LARGE', `an output of ${stage.name} exceeds ${maxBatchBytes} bytes`)
+    if (taken.records.length === 0) squeeze.time /= 2
+    squeeze.records = Math.floor(taken.records.length / 2)
+    return giveBack() ? 'quiet' : 'lost'
+  }
+  const refuse = async (taken: Taken, result: StepResult): Promise<void> => {
+    const refused = refusedRecords(stage.name, taken.records, prefix, result.refusals)
+    for (const { record, error, input } of taken.undecodable) {
+      refused.push({ origin: record, stage: stage.name, code: error.code, detail: error.message })
+      unseen.push([input, record.offset])
+    }
+    if (refused.length === 0) return
+    await bury(io, prefix, refused)
+    for (const { code } of refused)
+      counts.push({ metric: 'feedloop_dead_letters_total', labels: { stage: stage.name, code }, value: 1 })
+  }
+  const keepQuiet = (taken: Taken, tick: Tick): StepFate => {
+    if (keepsOverlay) quiet.push({ next: cursors.map(cursor => cursor.position.next), tick })
+    else for (const cursor of cursors) cursor.settle()
+    return taken.records.length > 0 ? 'quiet' : 'idle'
+  }
+  /** What was accepted besides the own step, or instead of it. */
+  const followOthers = async (others: readonly Batch[]): Promise<void> => {
+    for (const batch of others) {
+      await foldBatch(context, { state, cursors, clock }, batch)
+      session.header = batch.header
+    }
+  }
+  const settle = async (id: string, accepted: readonly Batch[]): Promise<StepFate> => {
+    acceptedMs = io.rim.now()
+    const won = accepted[0]!.header.id === id
+    meter.add('feedloop_steps_total', { stage: stage.name, result: won ? 'accepted' : 'lost' })
+    if (won) makeSo(accepted[0]!)
+    else if (!giveBack()) return 'lost'
+    const others = won ? accepted.slice(1) : accepted
+    if (others.length > 0)
+      options.logger.warn(
+        { stage: stage.name, partition: output.partition, others: others.length },
+        'another task writes to this partition',
+      )
+    if (others.length > 0 && !keepsOverlay) return 'lost'
+    await followOthers(others)
+    return won ? 'accepted' : 'quiet'
+  }
+  const makeSo = ({ header, head }: Batch): void => {
+    state.commit()
+    for (const cursor of cursors) cursor.settle()
+    session.header = header
+    clock.advance(header.tick)
+    for (const { metric, labels, value } of counts)
+      meter.add(metric as Parameters<typeof meter.add>[0], { ...labels }, value)
+    for (const [index, { input }] of cursors.entries())
+      if (consumed[index]! > 0)
+        meter.add('feedloop_records_consumed_total', { stage: stage.name, topic: input.topic }, consumed[index])
+    if (header.outputs > 0)
+      meter.add('feedloop_records_produced_total', { stage: stage.name, topic: output.topic }, header.outputs)
+    forget()
+    squeeze.records = Math.min(bounds.maxRecords, Math.max(1, squeeze.records * 2))
+    squeeze.time = Math.min(1, squeeze.time * 2)
+    countSkipped()
+    options.accepted?.({ baseOffset: head.offset, header })
+  }
+  const countSkipped = (): void => {
+    const skips = [
+      { topic: output.topic, skipped: writer.skipped },
+      ...cursors.map(({ input, skipped: n }) => ({ topic: input.topic, skipped: n })),
+    ]
+    const total = skips.reduce((sum, { skipped: n }) => sum + n, 0)
+    if (total === skippedBefore) return
+    for (const [i, { topic, skipped: n }] of skips.entries())
+      if (n > skippedOf[i]!)
+        meter.add('feedloop_chain_skipped_batches_total', { stage: stage.name, topic }, n - skippedOf[i]!)
+    skippedOf = skips.map(({ skipped: n }) => n)
+    skippedBefore = total
+  }
+  const append = async (outputs: readonly NewRecord[], tick: Tick, taken: Taken): Promise<StepFate> => {
+    const id = io.rim.randomId()
+    const content = {
+      inputs: cursors.map(cursor => cursor.position),
+      tick,
+      ...(quiet.length > 0 && { quiet }),
+      ...(unseen.length > 0 && { unseen }),
+    }
+    try {
+      return await settle(id, await writer.append(id, content, outputs))
+    } catch (error) {
+      if (!isCode(error, 'BATCH_TOO_LARGE') || outputs.length === 0) throw error
+      return halve(taken)
+    }
+  }
+  return {
+    due: () => cursors.some(cursor => cursor.ready) || progressDue() || stage.due?.(state, tickNow()) === true,
+    async step() {
+      const taken = await take()
+      const tick = tickNow()
+      const goesOn =
+        taken.inputs.length > 0 || taken.undecodable.length > 0 || progressDue() || stage.due?.(state, tick) === true
+      moved = true
+      if (!goesOn) return 'idle'
+      const result = stage.step(state, taken.inputs, tick, options.view())
+      clock.advance(tick)
+      const outputs = encode(options.wire, output, result.outputs, tick.timeMs)
+      if (outputs.length > 0 && batchBytes(outputs) > maxBatchBytes) return halve(taken)
+      await refuse(taken, result)
+      counts.push(...result.counts)
+      taken.counts.forEach((count, index) => {
+        consumed[index]! += count
+      })
+      if (outputs.length === 0 && !progressDue()) return keepQuiet(taken, tick)
+      return append(outputs, tick, taken)
+    },
+  }
+}
+
+/** Every input gets an even share of a step first, so that none starves another; what is left goes in order. */
+function takeFairly(cursors: Session<StageState>['cursors'], maxRecords: number, maxBytes: number): LogRecord[][] {
+  const share = Math.floor(maxRecords / cursors.length)
+  const bytes = Math.floor(maxBytes / cursors.length)
+  const takes = cursors.map(cursor => (share > 0 ? cursor.take(share, bytes) : []))
+  let left = maxRecords - takes.reduce((sum, { length }) => sum + length, 0)
+  for (const [index, cursor] of cursors.entries()) {
+    if (left <= 0 || !cursor.ready) continue
+    const more = cursor.take(left, bytes)
+    left -= more.length
+    takes[index]!.push(...more)
+  }
+  return takes
+}
