@@ -1,0 +1,156 @@
+/**
+ * The alert rules. Metric names are typed by the metric table, so a renamed metric cannot leave a rule behind that never
+ * fires. An alert asks a person to do something: its annotation says what.
+ */
+import type { MetricName } from '../../src/metrics.ts'
+import { pipeline, type StageEntry } from '../../src/pipeline.ts'
+
+interface Alert {
+  readonly alert: string
+  readonly expr: string
+  readonly for: string
+  readonly labels: { readonly severity: 'critical' | 'warning' }
+  readonly annotations: { readonly summary: string; readonly description: string }
+}
+
+/** A selector; the type checks the name. */
+const metric = (name: MetricName, labels = '') => `${name}${labels && `{${labels}}`}`
+const buckets = (name: MetricName) => `${name}_bucket`
+const increase = (name: MetricName, window: string, labels = '') => `increase(${metric(name, labels)}[${window}])`
+const rate = (name: MetricName, window: string, labels = '') => `rate(${metric(name, labels)}[${window}])`
+
+function alert(
+  name: string,
+  severity: 'critical' | 'warning',
+  expr: string,
+  wait: string,
+  texts: [string, string],
+): Alert {
+  return {
+    alert: `Feedloop${name}`,
+    expr,
+    for: wait,
+    labels: { severity },
+    annotations: { summary: texts[0], description: texts[1] },
+  }
+}
+
+const chained: readonly StageEntry[] = pipeline.filter(entry => entry.runs === 'chain')
+
+/** A heartbeat: a stage without a running task answers nobody, and a counter that stands still would not say so. */
+const heartbeats = chained.map(({ stage }) =>
+  alert(
+    `${stage[0].toUpperCase()}${stage.slice(1)}Absent`,
+    'critical',
+    `absent(${metric('feedloop_tasks', `stage="${stage}",state="running"`)} > 0)`,
+    '5m',
+    [
+      `No task of the ${stage} runs`,
+      `No process reports a running task of the ${stage}. Look whether it runs and what its /readyz waits for.`,
+    ],
+  ),
+)
+
+const progress: readonly Alert[] = [
+  alert(
+    'Stalled',
+    'critical',
+    `sum by (stage) (${metric('feedloop_lag_records')}) > 0 unless sum by (stage) (${rate('feedloop_steps_total', '5m', 'result="accepted"')}) > 0`,
+    '5m',
+    [
+      '{{ $labels.stage }} makes no step',
+      'Records wait and no step was accepted for 5 minutes. See its log and the brokers.',
+    ],
+  ),
+  alert('Lag', 'warning', `sum by (stage, topic) (${metric('feedloop_lag_records')}) > 10000`, '10m', [
+    '{{ $labels.stage }} is {{ $value }} records behind on {{ $labels.topic }}',
+    'It reads more slowly than others write. Add instances, up to the partition count.',
+  ]),
+  alert('RecoveringLong', 'warning', `max by (stage) (${metric('feedloop_tasks', 'state="recovering"')}) > 0`, '10m', [
+    'A task of the {{ $labels.stage }} recovers since 10 minutes',
+    'Recovery folds the log since the last known state. If the log shows no progress, look for chain errors.',
+  ]),
+  alert(
+    'Rivals',
+    'warning',
+    `sum by (stage) (${rate('feedloop_steps_total', '10m', 'result="lost"')}) > 0.1 * sum by (stage) (${rate('feedloop_steps_total', '10m', 'result="accepted"')})`,
+    '15m',
+    [
+      'Two processes do the work of one in {{ $labels.stage }}',
+      'More than a tenth of its steps lose to a rival: no harm to the data, but work twice. Look for a second installation on the same topics.',
+    ],
+  ),
+]
+
+const records: readonly Alert[] = [
+  alert(
+    'DeadLetters',
+    'warning',
+    `sum by (stage, code) (${increase('feedloop_dead_letters_total', '10m')}) > 0`,
+    '0m',
+    [
+      '{{ $labels.stage }} refuses records: {{ $labels.code }}',
+      '`feedloop dead-letters list` shows them; docs/errors.md says what the code asks for.',
+    ],
+  ),
+]
+
+const learning: readonly Alert[] = [
+  alert(
+    'LearnerRefusing',
+    'warning',
+    `sum by (policy, reason) (${increase('feedloop_learner_refused_total', '10m')}) > 0`,
+    '10m',
+    [
+      'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
+      'What it refuses is not learned. The reason names what the transitions lack.',
+    ],
+  ),
+  alert(
+    'ModelRefused',
+    'warning',
+    `sum by (stage, code) (${increase('feedloop_models_refused_total', '10m')}) > 0`,
+    '0m',
+    [
+      '{{ $labels.stage }} refuses model versions: {{ $labels.code }}',
+      'The last good version goes on serving. Look at the learner: its loss, its input, its configuration.',
+    ],
+  ),
+  alert(
+    'NoNewModel',
+    'critical',
+    `sum by (policy) (${increase('feedloop_learned_total', '15m', 'result="learned"')}) > 0 unless sum by (policy) (changes(${metric('feedloop_model_version')}[15m])) > 0`,
+    '5m',
+    [
+      '{{ $labels.policy }} learns and publishes nothing',
+      'Transitions were learned for 15 minutes and no version came out. See the log of the learner.',
+    ],
+  ),
+  alert(
+    'Stale',
+    'warning',
+    `histogram_quantile(0.95, sum by (le, until) (rate(${buckets('feedloop_freshness_seconds')}[10m]))) > 10`,
+    '10m',
+    [
+      'Outcomes take long to count: until {{ $labels.until }}',
+      'One in twenty outcomes takes more than 10 s to reach this stage. Look for lag on the way.',
+    ],
+  ),
+  alert(
+    'SlowDecisions',
+    'warning',
+    `histogram_quantile(0.99, sum by (le) (rate(${buckets('feedloop_decision_seconds')}[5m]))) > 2`,
+    '10m',
+    [
+      'One in a hundred decisions takes more than 2 s',
+      'Look for lag of the ranker on requests; add instances, up to the partition count.',
+    ],
+  ),
+]
+
+export const alertRules = () => [
+  { name: 'feedloop-heartbeats', rules: heartbeats },
+  { name: 'feedloop-progress', rules: progress },
+  { name: 'feedloop-records', rules: records },
+  { name: 'feedloop-learning', rules: learning },
+]

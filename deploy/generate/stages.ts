@@ -1,0 +1,19 @@
+/** The stages as the chart needs them. */
+import { pipeline, type StageEntry, topics } from '../../src/pipeline.ts'
+
+export interface ChartStage {
+  readonly stage: string
+  readonly does: string
+  /** At most one process is of use: a second would only lose every race of the chain. */
+  readonly single: boolean
+  /** Runs only when the configuration names sources. */
+  readonly needsSources: boolean
+}
+
+export const chartStages = (): readonly ChartStage[] =>
+  pipeline.map((entry: StageEntry) => ({
+    stage: entry.stage,
+    does: entry.does,
+    single: entry.runs === 'chain' && entry.writes.every(topic => topics[topic].partitions !== 'users'),
+    needsSources: entry.reads.length === 0 && entry.broadcast.length === 0,
+  }))

@@ -1,0 +1,90 @@
+{{- define "feedloop.fullname" -}}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "feedloop.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "feedloop.labels" -}}
+{{ include "feedloop.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "feedloop.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
+{{- end }}
+
+{{- /* The configuration file, and what must be known about it here. */ -}}
+{{- define "feedloop.config" -}}
+{{- if not (dig "kafka" "brokers" list .Values.config) }}{{ fail "config.kafka.brokers: name the bootstrap brokers of your Kafka" }}{{ end -}}
+{{ toYaml .Values.config }}
+{{- end }}
+
+{{- define "feedloop.port" -}}
+{{ dig "http" "port" 9464 .Values.config }}
+{{- end }}
+
+{{- /* The stages that run, each with its values: the defaults, overridden key by key. A list under `stages`. */ -}}
+{{- define "feedloop.stages" -}}
+{{- $root := . -}}
+{{- $running := list -}}
+{{- range (.Files.Get "generated/stages.yaml" | fromYamlArray) -}}
+{{- $own := default dict (get $root.Values.stages .stage) -}}
+{{- $values := mergeOverwrite (deepCopy $root.Values.defaults) $own -}}
+{{- if and (dig "enabled" true $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
+{{- $running = append $running (merge (dict "values" $values) .) -}}
+{{- end -}}
+{{- end -}}
+{{ dict "stages" $running | toYaml }}
+{{- end }}
+
+{{- /* What every pod of ours has in common: dict "root" $ "name" NAME_OF_ACCOUNT_AND_CONFIG_MAP */ -}}
+{{- define "feedloop.pod" -}}
+serviceAccountName: {{ .name }}
+automountServiceAccountToken: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: { type: RuntimeDefault }
+volumes:
+  - { name: config, configMap: { name: {{ .name }} } }
+  - { name: tmp, emptyDir: {} }
+  {{- range $index, $secret := .root.Values.secrets }}
+  - { name: secret-{{ $index }}, secret: { secretName: {{ $secret.secretName }} } }
+  {{- end }}
+{{- end }}
+
+{{- define "feedloop.container" -}}
+image: {{ include "feedloop.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: { drop: [ALL] }
+{{- with .Values.env }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  - { name: config, mountPath: /etc/feedloop/config, readOnly: true }
+  - { name: tmp, mountPath: /tmp }
+  {{- range $index, $secret := .Values.secrets }}
+  - { name: secret-{{ $index }}, mountPath: {{ $secret.mountPath }}, readOnly: true }
+  {{- end }}
+{{- end }}
