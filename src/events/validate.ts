@@ -36,7 +36,7 @@ function badIds(name: string, ids: readonly string[], max: number): Fault | null
 }
 
 /** A wish for a recommendation: RECORD_INVALID, TIME_IN_FUTURE. */
-export function requestFault(request: Request, nowMs: number, limits: Limits): Fault | null {
+export function validateRequest(request: Request, nowMs: number, limits: Limits): Fault | null {
   const { slots, candidates, baseline } = request
   if (slots < 1 || slots > limits.maxSlots) return invalid(`slots: ${slots} is not within 1 … ${limits.maxSlots}`)
   return (
@@ -51,7 +51,7 @@ export function requestFault(request: Request, nowMs: number, limits: Limits): F
 }
 
 /** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE. */
-export function eventFault(event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null {
+export function validateEvent(event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null {
   const { value, slot } = event
   if (value !== null && !Number.isFinite(value)) return { code: 'REWARD_NOT_FINITE', detail: `value: ${value}` }
   if (slot !== null && slot < 0) return invalid(`slot: ${slot} is below 0`)
@@ -67,15 +67,15 @@ export function eventFault(event: BehaviorEvent, nowMs: number, limits: Limits):
 }
 
 /** A state of an item: RECORD_INVALID, TIME_IN_FUTURE. */
-export const itemFault = (item: Item, nowMs: number, limits: Limits): Fault | null =>
+export const validateItem = (item: Item, nowMs: number, limits: Limits): Fault | null =>
   emptyId('item_id', item.item_id) ?? badTime(item.time_ms, nowMs, limits)
 
 /** A state of a user profile: RECORD_INVALID, TIME_IN_FUTURE. */
-export const profileFault = (profile: UserProfile, nowMs: number, limits: Limits): Fault | null =>
+export const validateProfile = (profile: UserProfile, nowMs: number, limits: Limits): Fault | null =>
   emptyId('user_id', profile.user_id) ?? badTime(profile.time_ms, nowMs, limits)
 
 /** WRONG_PARTITION unless `userId` belongs in `partition` of `count`: another stage would look for it elsewhere. */
-export function partitionFault(userId: string, partition: number, count: number): Fault | null {
+export function validatePartition(userId: string, partition: number, count: number): Fault | null {
   const right = partitionFor(userId, count)
   if (right === partition) return null
   return {
