@@ -24,6 +24,10 @@ const component = z.strictObject({
     .default('sum')
     .describe('How several outcomes of the type become one number.'),
   weight: z.number().default(1).describe('Weight of the component in the scalar reward.'),
+  cancels: z
+    .string()
+    .optional()
+    .describe('Event type whose outcomes this takes back instead of being a reward, e.g. refund cancels purchase.'),
 })
 
 const explorer = z.strictObject({

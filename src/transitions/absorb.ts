@@ -1,0 +1,264 @@
+/**
+ * Absorbing inputs into the joins. What is known afterwards depends on the set of records that were absorbed, not on
+ * their order: outcomes wait for their decisions, decisions take over what is theirs, and ids are counted once.
+ * (Of two records with one id and different content the first in the log counts, which is the same for every reader.)
+ */
+import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
+import type { Config, PolicyConfig } from '../config.ts'
+import type { Fault } from '../events/validate.ts'
+import type { MetricName } from '../metrics.ts'
+import type { Count, Input, Refusal } from '../stage.ts'
+import { seedOf } from '../state/random.ts'
+import { decisionFlaw, emptyTouch, lastTouch, outcomeFlaw, slotOf, type Touch, touchKey } from './attribution.ts'
+import { truncationMs } from './emit.ts'
+import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
+import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
+import { type JoinerState, keepMs } from './state.ts'
+import { timeOf } from './transition.ts'
+
+export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic'
+export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
+
+/** The rules that the joiner goes by. */
+export interface Rules {
+  readonly policies: ReadonlyMap<string, PolicyConfig>
+  /** Event types that some policy rewards: the only ones attributed without a decision id. */
+  readonly rewarded: ReadonlySet<string>
+  readonly keepMs: number
+  readonly validate: Validate
+}
+
+export const rulesOf = (config: Config, validate: Validate): Rules => ({
+  policies: new Map(config.policies.map(policy => [policy.name, policy])),
+  rewarded: new Set(config.policies.flatMap(policy => Object.keys(policy.rewards))),
+  keepMs: keepMs(config),
+  validate,
+})
+
+/** One step's work: the state, and what the step will have to say. */
+export interface Work {
+  readonly state: JoinerState
+  readonly rules: Rules
+  /** Joins that may have something to emit, in order. */
+  readonly dirty: Set<string>
+  readonly refusals: Refusal[]
+  readonly counts: Map<string, Count>
+}
+
+export const startWork = (state: JoinerState, rules: Rules): Work => ({
+  state,
+  rules,
+  dirty: new Set(),
+  refusals: [],
+  counts: new Map(),
+})
+
+export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
+  const key = `${metric}/${name}`
+  work.counts.set(key, { metric, labels: { [label]: name }, value: (work.counts.get(key)?.value ?? 0) + value })
+}
+
+export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedloop_outcomes_total', 'fate', fate)
+export const countDecision = (work: Work, fate: string): void =>
+  count(work, 'feedloop_decisions_joined_total', 'fate', fate)
+
+const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
+
+function refuseOutcome(work: Work, input: Input, flaw: Fault): void {
+  countOutcome(work, 'quarantined')
+  refuse(work, input, flaw)
+}
+
+/** Absorbs one accepted recommendation. Returns its event time, -1 when it was refused. */
+export function absorbDecision(work: Work, input: Input): number {
+  const decision = input.value as Recommendation
+  const flaw = decisionFlaw(decision, work.rules.policies)
+  if (flaw) {
+    refuse(work, input, flaw)
+    return -1
+  }
+  if (work.state.joins.get(decision.decision_id)) countDecision(work, 'duplicate')
+  else open(work, decision)
+  return timeOf(decision)
+}
+
+function open(work: Work, decision: Recommendation): void {
+  const { state, dirty } = work
+  const id = decision.decision_id
+  const join = openJoin(decision)
+  state.joins.set(id, join)
+  scheduleJoin(work, join)
+  countDecision(work, join.kind === 'open' ? 'opened' : join.kind === 'empty' ? 'inactive' : join.kind)
+  dirty.add(id)
+  if (join.active) activate(work, join)
+  const waiting = state.waiting.get(id)
+  if (!waiting) return
+  state.waiting.delete(id)
+  for (const each of waiting) absorbOutcome(work, each)
+}
+
+function scheduleJoin({ state, rules }: Work, join: Join): void {
+  const { decision_id: id, policy: name } = join.decision
+  const policy = rules.policies.get(name)!
+  state.retiring.schedule(joinTime(join) + rules.keepMs, id)
+  if (join.kind !== 'open') return
+  if (policy.learn === 'at-close') state.closing.schedule(joinTime(join) + policy.attributionWindowMs, id)
+  if (policy.gamma > 0) state.closing.schedule(truncationMs(join, policy), id)
+}
+
+/** People can have seen it: it takes its place in the session, and the outcomes on its items that name no decision. */
+function activate(work: Work, join: Join): void {
+  const { decision } = join
+  if (join.kind === 'expired' || join.kind === 'empty') return
+  if (work.rules.policies.get(decision.policy)!.gamma > 0) enterSession(work, join)
+  const { decision_id: id, policy } = decision
+  const shown = { id, policy, timeMs: joinTime(join) }
+  if (join.kind === 'open')
+    for (const { item_id } of decision.slots)
+      changeTouch(work, touchKey(decision.user_id, item_id), touch => ({ ...touch, shown: [...touch.shown, shown] }))
+}
+
+function enterSession({ state, dirty }: Work, { decision }: Join): void {
+  const key = sessionOf(decision)
+  const session = joinSession(state.sessions.get(key) ?? emptySession, memberOf(decision))
+  state.sessions.set(key, session)
+  const { previous } = neighbours(session, decision.decision_id)
+  if (previous) dirty.add(previous.id)
+}
+
+/** Absorbs one behaviour event. Returns its event time, -1 when it was refused. */
+export function absorbEvent(work: Work, input: Input, tickMs: number): number {
+  const event = input.value as BehaviorEvent
+  const flaw = work.rules.validate(event, tickMs) ?? contradiction(work, event)
+  if (flaw) {
+    refuseOutcome(work, input, flaw)
+    return -1
+  }
+  if (work.state.seen.get(event.event_id)) countOutcome(work, 'duplicate')
+  else attribute(work, input as Input<BehaviorEvent>)
+  return event.time_ms
+}
+
+function attribute(work: Work, input: Input<BehaviorEvent>): void {
+  const { state, rules } = work
+  const event = input.value
+  state.seen.set(event.event_id, { hash: contentHash(event), awaits: null, touch: null, left: null })
+  state.forgetting.schedule(event.time_ms + rules.keepMs, event.event_id)
+  if (event.decision_id !== null) absorbOutcome(work, input)
+  else if (event.type === 'leave' && event.session_id !== null) absorbLeave(work, event)
+  else if (event.item_id !== null && rules.rewarded.has(event.type)) absorbUnnamed(work, event)
+  else countOutcome(work, 'organic')
+}
+
+function contradiction({ state }: Work, event: BehaviorEvent): Fault | null {
+  const seen = state.seen.get(event.event_id)
+  if (!seen || seen.hash === contentHash(event)) return null
+  return { code: 'RECORD_CONTRADICTS', detail: `event ${event.event_id} came before with other content` }
+}
+
+const contentHash = (event: BehaviorEvent): number =>
+  seedOf(
+    JSON.stringify([
+      event.user_id,
+      event.session_id,
+      event.decision_id,
+      event.item_id,
+      event.slot,
+      event.type,
+      event.slate_hash,
+      event.value,
+      event.time_ms,
+    ]),
+  )
+
+/** An outcome that names its decision: joined, or kept waiting for it. */
+function absorbOutcome(work: Work, input: Input<BehaviorEvent>): void {
+  const { state } = work
+  const event = input.value
+  const id = event.decision_id!
+  const join = state.joins.get(id)
+  if (join) {
+    joinOutcome(work, join, input)
+    return
+  }
+  state.waiting.set(id, [...(state.waiting.get(id) ?? []), input])
+  state.seen.set(event.event_id, { ...state.seen.get(event.event_id)!, awaits: id })
+}
+
+function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void {
+  const event = input.value
+  const flaw = outcomeFlaw(join.decision, event)
+  if (flaw) {
+    refuseOutcome(work, input, flaw)
+    return
+  }
+  const policy = work.rules.policies.get(join.decision.policy)!
+  const ageMs = event.time_ms - joinTime(join)
+  const again = join.outcomes.some(each => each.id === event.event_id)
+  if (again) countOutcome(work, 'duplicate')
+  else if (ageMs > policy.correctionWindowMs) countOutcome(work, 'orphan')
+  else {
+    countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
+    addOutcome(work, join, event)
+    if (event.type === 'leave' && policy.gamma > 0) noteLeave(work, sessionOf(join.decision), event.time_ms)
+    if (event.type === 'activate' && ageMs <= policy.attributionWindowMs) activateLate(work, join)
+  }
+}
+
+function activateLate(work: Work, { active, decision }: Join): void {
+  if (active) return
+  const join = { ...work.state.joins.get(decision.decision_id)!, active: true }
+  work.state.joins.set(decision.decision_id, join)
+  activate(work, join)
+}
+
+function addOutcome(work: Work, join: Join, event: BehaviorEvent): void {
+  const id = join.decision.decision_id
+  work.state.joins.set(id, withOutcome(join, outcomeOf(event, slotOf(join.decision, event))))
+  work.dirty.add(id)
+}
+
+/** A `leave` that names a session ends it under every policy. */
+function absorbLeave(work: Work, event: BehaviorEvent): void {
+  const { seen } = work.state
+  countOutcome(work, 'organic')
+  seen.set(event.event_id, { ...seen.get(event.event_id)!, left: `${event.user_id}\0${event.session_id}` })
+  for (const { name, gamma } of work.rules.policies.values())
+    if (gamma > 0) noteLeave(work, sessionKey(name, event.user_id, event.session_id!), event.time_ms)
+}
+
+function noteLeave({ state, dirty }: Work, key: string, timeMs: number): void {
+  const session = leaveSession(state.sessions.get(key) ?? emptySession, timeMs)
+  state.sessions.set(key, session)
+  const last = session.members.at(-1)
+  if (last) dirty.add(last.id)
+}
+
+function absorbUnnamed(work: Work, event: BehaviorEvent): void {
+  const { seen } = work.state
+  const key = touchKey(event.user_id, event.item_id!)
+  seen.set(event.event_id, { ...seen.get(event.event_id)!, touch: key })
+  changeTouch(work, key, touch => ({ ...touch, events: [...touch.events, { event, to: null }] }))
+}
+
+/** Changes a touch and moves the outcomes in it to the decisions that are now theirs. */
+function changeTouch(work: Work, key: string, change: (touch: Touch) => Touch): void {
+  const touch = change(work.state.touches.get(key) ?? emptyTouch)
+  const events = touch.events.map(each => {
+    const to = lastTouch(touch.shown, each.event, work.rules.policies)
+    if (to === each.to) return each
+    if (each.to === null) countOutcome(work, 'joined')
+    else takeBack(work, each.to, each.event.event_id)
+    const join = to === null ? undefined : work.state.joins.get(to)
+    if (join) addOutcome(work, join, each.event)
+    return { ...each, to }
+  })
+  work.state.touches.set(key, { shown: touch.shown, events })
+}
+
+function takeBack({ state, dirty }: Work, decisionId: string, eventId: string): void {
+  const join = state.joins.get(decisionId)
+  if (!join) return
+  state.joins.set(decisionId, withoutOutcome(join, eventId))
+  dirty.add(decisionId)
+}

@@ -1,0 +1,127 @@
+/**
+ * Emission: the difference between what should be known of a join (its target) and what is (emitted), as revisions. At
+ * most two revisions a transition a step: one for the reward, one for the way on.
+ */
+import type { RevisionKind, Transition } from '../../schemas/records.ts'
+import type { PolicyConfig } from '../config.ts'
+import { type Continuation, type Emitted, type Join, joinTime, type Outcome } from './join.ts'
+import { difference, type Rewards, rewardOf, standing } from './reward.ts'
+import { emptySession, neighbours, sessionOf } from './session.ts'
+import type { JoinerTables } from './state.ts'
+import { examinedBy, type Fixed, fixedPart, outcomesOf, slotsOf } from './transition.ts'
+
+export interface Moment {
+  /** The joiner's clock, ms of event time. */
+  readonly nowMs: number
+  /** The tick, ms. */
+  readonly emittedMs: number
+}
+
+const open: Continuation = { nextId: null, terminated: false, truncated: false }
+
+/** True once transitions may be written: shown, and by policy at once or when the window is over. */
+export function isReleased(join: Join, policy: PolicyConfig, nowMs: number): boolean {
+  if (join.kind !== 'open' || !join.active) return false
+  return (
+    policy.learn === 'immediately' || join.emitted.length > 0 || nowMs >= joinTime(join) + policy.attributionWindowMs
+  )
+}
+
+/** When an episode without a next decision is truncated, ms. */
+export const truncationMs = (join: Join, policy: PolicyConfig): number =>
+  joinTime(join) + Math.min(policy.sessionGapMs, policy.correctionWindowMs)
+
+/** The way on from a decision, as it is known now. At gamma = 0 nothing beyond matters and none is sought. */
+export function continuationOf(tables: JoinerTables, join: Join, policy: PolicyConfig, nowMs: number): Continuation {
+  if (policy.gamma === 0) return open
+  const session = tables.sessions.get(sessionOf(join.decision)) ?? emptySession
+  const { next } = neighbours(session, join.decision.decision_id)
+  if (next) return { ...open, nextId: next.id }
+  const terminated = session.leaveMs >= joinTime(join)
+  return { nextId: null, terminated, truncated: !terminated && nowMs >= truncationMs(join, policy) }
+}
+
+/** What is to be written about a join now. */
+export function revisionsOf(tables: JoinerTables, join: Join, policy: PolicyConfig, moment: Moment): Transition[] {
+  if (!isReleased(join, policy, moment.nowMs)) return []
+  const wayOn = continuationOf(tables, join, policy, moment.nowMs)
+  const revisions: Transition[] = []
+  slotsOf(join.decision).forEach((slot, i) => {
+    const outcomes = outcomesOf(join.outcomes, slot)
+    const reward = rewardOf(outcomes, policy)
+    let emitted = join.emitted[i]
+    const delta = difference(emitted?.cumulative ?? {}, reward)
+    const rewardKind = kindOfReward(emitted, outcomes, delta, policy)
+    const wayOnKind = kindOfWayOn(emitted ?? open, wayOn)
+    if (!rewardKind && !wayOnKind) return
+    const write = (kind: RevisionKind, known: Emitted, change: Rewards) => {
+      emitted = known
+      revisions.push(
+        revision(tables, { fixed: fixedPart(join.decision, slot), kind, known, change, outcomes, policy, moment }),
+      )
+    }
+    if (rewardKind) write(rewardKind, { ...(emitted ?? first), ...following(emitted), cumulative: reward }, delta)
+    if (wayOnKind) write(wayOnKind, { ...emitted!, ...following(emitted), ...wayOn }, {})
+  })
+  return revisions
+}
+
+const first: Emitted = { ...open, revision: -1, cumulative: {} }
+const following = (emitted: Emitted | undefined) => ({ revision: (emitted?.revision ?? -1) + 1 })
+
+function kindOfReward(
+  emitted: Emitted | undefined,
+  outcomes: readonly Outcome[],
+  delta: Rewards,
+  policy: PolicyConfig,
+): RevisionKind | null {
+  if (!emitted) return 'initial'
+  const changed = Object.keys(delta)
+  if (changed.length === 0) return null
+  const cancelled = (type: string) =>
+    outcomes.filter(each => each.type === type).length > standing(outcomes, type, policy).length
+  return changed.some(cancelled) ? 'retraction' : 'reward'
+}
+
+function kindOfWayOn(from: Continuation, to: Continuation): RevisionKind | null {
+  const same = from.nextId === to.nextId && from.terminated === to.terminated && from.truncated === to.truncated
+  if (same) return null
+  return to.terminated || to.truncated ? 'close' : 'continuation'
+}
+
+interface Writing {
+  readonly fixed: Fixed
+  readonly kind: RevisionKind
+  readonly known: Emitted
+  readonly change: Rewards
+  readonly outcomes: readonly Outcome[]
+  readonly policy: PolicyConfig
+  readonly moment: Moment
+}
+
+function revision(tables: JoinerTables, writing: Writing): Transition {
+  const { fixed, kind, known, change, outcomes, policy, moment } = writing
+  const next = known.nextId === null ? undefined : tables.joins.get(known.nextId)
+  return {
+    ...fixed,
+    revision: known.revision,
+    kind,
+    examined: examinedBy(outcomes),
+    delta: change,
+    cumulative: known.cumulative,
+    discount: discountOf(tables, fixed.decision_id, next, policy),
+    next_decision_id: known.nextId,
+    next_state: next?.decision.state ?? null,
+    next_candidates: next?.decision.candidates ?? null,
+    terminated: known.terminated,
+    truncated: known.truncated,
+    reward_time_ms: outcomes.at(-1)?.timeMs ?? null,
+    emitted_time_ms: moment.emittedMs,
+  }
+}
+
+/** gamma^(seconds to the next decision); 0 at gamma = 0; null while there is no next. */
+function discountOf(tables: JoinerTables, id: string, next: Join | undefined, policy: PolicyConfig): number | null {
+  if (policy.gamma === 0) return 0
+  return next ? policy.gamma ** ((joinTime(next) - joinTime(tables.joins.get(id)!)) / 1000) : null
+}

@@ -1,0 +1,59 @@
+/**
+ * Sessions as chains of decisions: a decision's continuation is the one that follows it in (time, step, id) order under
+ * the same policy, whatever the order in which they arrive. Only decisions that people can have seen are members: no
+ * deferred one before its activation, none that expired.
+ */
+import type { Recommendation } from '../../schemas/records.ts'
+import { timeOf } from './transition.ts'
+
+export interface Member {
+  readonly id: string
+  readonly timeMs: number
+  readonly step: number
+}
+
+export interface Session {
+  /** In order. */
+  readonly members: readonly Member[]
+  /** Newest `leave` event, ms; -1: none. */
+  readonly leaveMs: number
+}
+
+export const emptySession: Session = { members: [], leaveMs: -1 }
+
+export const sessionKey = (policy: string, userId: string, sessionId: string): string =>
+  `${policy}\0${userId}\0${sessionId}`
+
+export const sessionOf = (decision: Recommendation): string =>
+  sessionKey(decision.policy, decision.user_id, decision.session_id)
+
+export const memberOf = (decision: Recommendation): Member => ({
+  id: decision.decision_id,
+  timeMs: timeOf(decision),
+  step: decision.session_step,
+})
+
+const after = (a: Member, b: Member): boolean =>
+  a.timeMs !== b.timeMs ? a.timeMs > b.timeMs : a.step !== b.step ? a.step > b.step : a.id > b.id
+
+export function joinSession(session: Session, member: Member): Session {
+  const at = session.members.findLastIndex(each => !after(each, member)) + 1
+  return { ...session, members: session.members.toSpliced(at, 0, member) }
+}
+
+export const leaveSession = (session: Session, timeMs: number): Session => ({
+  ...session,
+  leaveMs: Math.max(session.leaveMs, timeMs),
+})
+
+export const withoutMember = (session: Session, id: string): Session => ({
+  ...session,
+  members: session.members.filter(each => each.id !== id),
+})
+
+/** The members just before and after `id`, where there are any. */
+export function neighbours(session: Session, id: string): { previous: Member | null; next: Member | null } {
+  const at = session.members.findLastIndex(each => each.id === id)
+  if (at < 0) return { previous: null, next: null }
+  return { previous: session.members[at - 1] ?? null, next: session.members[at + 1] ?? null }
+}
