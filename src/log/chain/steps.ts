@@ -209,6 +209,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
         taken.inputs.length > 0 || taken.undecodable.length > 0 || progressDue() || stage.due?.(state, tick) === true
       moved = true
       if (!goesOn) return 'idle'
+      await options.before?.()
       const result = stage.step(state, taken.inputs, tick, options.view())
       clock.advance(tick)
       const outputs = encode(options.wire, output, result.outputs, tick.timeMs)

@@ -36,6 +36,8 @@ export interface TaskOptions<S extends StageState, V> {
   readonly output: TaskInput
   /** What the rim lends each step besides its inputs, asked anew before each. */
   readonly view: () => V
+  /** Awaited between taking the inputs of a step and the step: what they refer to can be fetched here. */
+  readonly before?: () => Promise<void>
   readonly now: () => number
   readonly step: {
     /** At least this long from the start of one step to the start of the next, ms. */
@@ -124,9 +126,11 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
   }
   const finish = (error?: unknown): void => {
     abort.abort()
-    if (error === undefined || error instanceof Stopped) return ready.resolve()
-    ready.reject(error)
-    throw error
+    if (error !== undefined && !(error instanceof Stopped)) {
+      ready.reject(error)
+      throw error
+    }
+    ready.resolve()
   }
   const done = run().then(() => finish(), finish)
   // Who only waits for `done` must not be killed by `ready`.
