@@ -93,7 +93,11 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
   const free = (): void => {
     if (aheadBytes <= maxAheadBytes) room.resolve()
   }
-  io.signal?.addEventListener('abort', () => (room.resolve(), wake()), { once: true })
+  const release = (): void => {
+    room.resolve()
+    wake()
+  }
+  io.signal?.addEventListener('abort', release, { once: true })
   readAhead().catch((error: unknown) => {
     failure = error
     wake()
