@@ -123,6 +123,11 @@ export const errorTable = {
   ENCODER_UNAVAILABLE: retryable('The encoder does not answer.', 'Items keep their old vector; see features.whenDown.'),
   ENCODER_REFUSED: record('The encoder refused an input for good.', 'Look at the text of the item.'),
 
+  FEATURES_BEHIND: retryable(
+    'A transition names a vector that the features reader has not read yet.',
+    'The step is taken again when it has; a lasting one means that the features topic lost records.',
+  ),
+
   // models
   MODEL_NOT_FINITE: terminal(
     'A model holds a NaN or an infinity.',
@@ -131,6 +136,10 @@ export const errorTable = {
   MODEL_INCOMPATIBLE: terminal(
     'A checkpoint does not fit the configured algorithm or dimensions.',
     'Reset the policy or restore the configuration.',
+  ),
+  MODEL_TOO_FAR: terminal(
+    'A version decides so unlike the serving one that the divergence exceeds gate.maxKl.',
+    'The serving version stays; find out what the learner was fed, or raise gate.maxKl.',
   ),
   BACKEND_UNAVAILABLE: terminal('No TensorFlow.js backend loads.', 'Reinstall the packages.'),
 

@@ -65,6 +65,7 @@ export function loadLinear(model: ModelVersion, base: Policy | undefined, weight
   const policy: Policy = {
     version: model.version,
     algorithm: model.algorithm,
+    knownItems: limit => [...arms.keys().take(limit)],
     scorer: (state, candidates) => createScorer(version, state, candidates),
   }
   versions.set(policy, version)

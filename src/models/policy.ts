@@ -26,6 +26,8 @@ export interface Policy {
   /** Empty for the initial policy. */
   readonly version: string
   readonly algorithm: string
+  /** Up to `limit` items that the model has parameters of their own for; absent when it has none for any item. */
+  knownItems?(limit: number): readonly string[]
   /** @param state vector of src/state/encode.ts */
   scorer(state: Float64Array, candidates: CandidateVectors): Scorer
 }

@@ -1,0 +1,158 @@
+/**
+ * The gate: model versions -> releases. A version serves when it passes every structural check: it is finite, loads
+ * with the configured shapes, follows the version before it, scores finite numbers, and is no further from the serving
+ * version than a mean KL of gate.maxKl (src/gate/probe.ts). Every judged version gets a release; a refused one repeats the shares
+ * that serve, with the reason and the numbers. What serves is in the last release, so recovery reads releases only.
+ * After a restart an increment cannot be judged until a full checkpoint has come: it is passed over, without a release.
+ */
+import type { ModelVersion, Release } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import { type ErrorCode, FeedloopError } from '../errors.ts'
+import { assertFinite } from '../learner/tensors.ts'
+import { createPolicyLoader } from '../models/load.ts'
+import type { Policy, PolicyLoader } from '../models/policy.ts'
+import type { Count, Input, Output, Stage, StageState, Tick } from '../stage.ts'
+import { createStateEncoder } from '../state/encode.ts'
+import { createProbe, type Probe } from './probe.ts'
+
+interface Track {
+  readonly loader: PolicyLoader
+  readonly probe: Probe
+  /** Version seen last, judged or passed over; null: none since the state was opened. */
+  seen: string | null
+  /** A version was loaded since the state was opened: from then on every increment is judged. */
+  loaded: boolean
+  /** What serves; '': the initial policy. */
+  serving: string
+  /** Null: it is the initial policy, or was loaded before the state was opened. */
+  policy: Policy | null
+}
+
+export interface GateState extends StageState {
+  releases: number
+  readonly tracks: ReadonlyMap<string, Track>
+}
+
+type Evidence = Record<string, boolean | string | number>
+/** `refused` null: it may serve. */
+interface Verdict {
+  readonly refused: ErrorCode | null
+  readonly policy: Policy | null
+  readonly evidence: Evidence
+}
+
+const VERSION_DIGITS = 12
+
+export function createGate(config: Config): Stage<GateState> {
+  const stateDimensions = createStateEncoder(config).dimensions
+  const itemDimensions = config.features.dimensions
+  const newTrack = (policy: Config['policies'][number]): Track => ({
+    loader: createPolicyLoader(policy),
+    probe: createProbe({ stateDimensions, itemDimensions, temperature: policy.explorer.temperature }),
+    seen: null,
+    loaded: false,
+    serving: '',
+    policy: null,
+  })
+  return {
+    name: 'gate',
+    recovery: 'positions-in-output',
+    open: () => ({
+      releases: 0,
+      tracks: new Map(config.policies.map(policy => [policy.name, newTrack(policy)])),
+      commit() {},
+    }),
+    step(state, inputs, tick) {
+      const outputs: Output<Release>[] = []
+      const counts: Count[] = []
+      for (const { value: model } of inputs as readonly Input<ModelVersion>[]) {
+        const track = state.tracks.get(model.policy)
+        if (!track || passOver(track, model)) continue
+        const verdict = judge(track, model, config.gate.maxKl)
+        outputs.push({ key: model.policy, value: release(state, track, model, verdict, tick) })
+        counts.push(...countsOf(verdict))
+      }
+      return { outputs, refusals: [], counts }
+    },
+    fold(state, _inputs, outputs) {
+      for (const { value } of outputs as readonly Output<Release>[]) {
+        state.releases = Number(value.release_version)
+        const track = state.tracks.get(value.policy)
+        if (track) track.serving = value.shares[0].model_version
+      }
+    },
+  }
+}
+
+function passOver(track: Track, model: ModelVersion): boolean {
+  if (track.loaded || model.base_version === null) return false
+  track.seen = model.version
+  return true
+}
+
+/** All checks; the first that fails gives the code. */
+function judge(track: Track, model: ModelVersion, maxKl: number): Verdict {
+  const evidence: Evidence = {
+    version: model.version,
+    transitions: model.transitions,
+    tensors: model.tensors.length,
+    bytes: model.tensors.reduce((sum, tensor) => sum + tensor.data.length, 0),
+  }
+  try {
+    assertFollows(track, model)
+    assertFinite(model.version, model.tensors)
+    const policy = track.loader.load(model)
+    track.loaded = true
+    assertClose(track, policy, maxKl, evidence)
+    return { refused: null, policy, evidence }
+  } catch (error) {
+    if (!(error instanceof FeedloopError)) throw error
+    return { refused: error.code, policy: null, evidence: { ...evidence, detail: error.message } }
+  } finally {
+    track.seen = model.version
+  }
+}
+
+function assertFollows(track: Track, model: ModelVersion): void {
+  if (track.seen !== null && model.parent !== track.seen)
+    throw new FeedloopError(
+      'MODEL_INCOMPATIBLE',
+      `version ${model.version} names ${model.parent} as its parent, after ${track.seen}`,
+    )
+}
+
+function assertClose(track: Track, policy: Policy, maxKl: number, evidence: Evidence): void {
+  // a version compared with itself: the means must be finite even when nothing serves yet
+  const { mean, max, probes } = track.probe.compare(policy, track.policy ?? policy)
+  if (!Number.isFinite(mean))
+    throw new FeedloopError('MODEL_NOT_FINITE', `version ${policy.version} scores numbers that are not finite`)
+  evidence.compared_with = track.policy?.version ?? ''
+  evidence.probes = probes
+  if (!track.policy) return
+  evidence.kl_mean = mean
+  evidence.kl_max = max
+  if (mean > maxKl)
+    throw new FeedloopError('MODEL_TOO_FAR', `version ${policy.version}: mean KL ${mean.toFixed(3)} exceeds ${maxKl}`)
+}
+
+function release(state: GateState, track: Track, model: ModelVersion, verdict: Verdict, tick: Tick): Release {
+  if (verdict.policy) {
+    track.serving = model.version
+    track.policy = verdict.policy
+  }
+  return {
+    release_version: String(++state.releases).padStart(VERSION_DIGITS, '0'),
+    policy: model.policy,
+    time_ms: tick.timeMs,
+    shares: [{ model_version: track.serving, share: 1 }],
+    mode: 'online',
+    reason: verdict.refused ? `refused:${verdict.refused}` : 'promoted',
+    refused_version: verdict.refused ? model.version : null,
+    evidence: verdict.evidence,
+  }
+}
+
+const countsOf = ({ refused }: Verdict): Count[] => [
+  { metric: 'feedloop_releases_total', labels: { reason: refused ? 'refused' : 'promoted' }, value: 1 },
+  ...(refused ? [{ metric: 'feedloop_models_refused_total', labels: { stage: 'gate', code: refused }, value: 1 }] : []),
+]

@@ -1,0 +1,54 @@
+/**
+ * From a logged transition to numbers. The state goes through the one encoder and every vector is that of the version
+ * that the decision logged, so training sees exactly what serving saw. A vector that is not known yet is not replaced
+ * by another: the caller waits for it or refuses the transition.
+ */
+import type { Candidate, Transition } from '../../schemas/records.ts'
+import type { StateEncoder, VectorLookup } from '../state/encode.ts'
+import type { Example } from './learner.ts'
+
+export interface ExampleEncoder {
+  /** @returns the example, or the key `item@version` of a vector that is not known */
+  encode(transition: Transition, lookup: VectorLookup): Example | string
+}
+
+export interface ExampleOptions {
+  readonly encoder: StateEncoder
+  /** Length of candidate vectors. */
+  readonly dimensions: number
+  /** False: candidate vectors and next states are not looked up. */
+  readonly usesCandidates: boolean
+  /** Weight of a component in the scalar reward. */
+  readonly weightOf: (component: string) => number
+}
+
+export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
+  const { encoder, usesCandidates, weightOf } = options
+  const zeros = new Float32Array(options.dimensions)
+  const scalar = (components: Readonly<Record<string, number>>): number =>
+    Object.keys(components)
+      .sort()
+      .reduce((sum, component) => sum + weightOf(component) * components[component], 0)
+  return {
+    encode(transition, lookup) {
+      const missing: string[] = []
+      const known: VectorLookup = (itemId, version) => {
+        if (version === 0) return undefined
+        const vector = lookup(itemId, version)
+        if (!vector) missing.push(`${itemId}@${version}`)
+        return vector
+      }
+      const vectorOf = (candidate: Candidate) => known(candidate.item_id, candidate.feature_version) ?? zeros
+      const example: Example = {
+        transition,
+        state: encoder.encode(transition.state, known),
+        candidates: usesCandidates ? transition.candidates.map(vectorOf) : [],
+        action: transition.candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
+        nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
+        deltaReward: scalar(transition.delta),
+        reward: scalar(transition.cumulative),
+      }
+      return missing[0] ?? example
+    },
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * The learner stage: transitions of all partitions -> model versions of one policy. Each step learns its transitions and
+ * publishes one version, the checkpoint from which learning goes on: the state *is* the last output, so recovery reads
+ * versions and never transitions again. Weights are changed in place, hence there is nothing to discard: a step that
+ * lost its race is undone by opening anew. A step learns all of its inputs or, when a vector is not here yet, nothing.
+ */
+import { createHash } from 'node:crypto'
+import type { Contained, ModelVersion, Transition } from '../../schemas/records.ts'
+import type { Config, PolicyConfig } from '../config.ts'
+import { FeedloopError } from '../errors.ts'
+import type { FeatureStore } from '../features/store.ts'
+import type { Count, Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
+import { createStateEncoder } from '../state/encode.ts'
+import { createLearner } from './create.ts'
+import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
+import type { Example, Learner, LearnStats } from './learner.ts'
+import { asFull, assertFinite, type Merged, mergeVersion } from './tensors.ts'
+
+export interface LearnerView {
+  readonly features: Pick<FeatureStore, 'vector'>
+  /** Every vector that the step's transitions name was in the log before `features` was read: one that is missing will
+   * not come. */
+  readonly caughtUp: boolean
+}
+
+export interface LearnerState extends StageState {
+  readonly learner: Learner
+  readonly examples: ExampleEncoder
+  /** Folded versions that the learner has not been restored to yet. */
+  folded: Merged | undefined
+  version: number
+  transitions: number
+  newestRewardMs: number
+  /** Next offset by `topic/partition`. */
+  readonly contains: Map<string, Contained>
+}
+
+/** Outcome times that a version lists at most. */
+const MAX_OUTCOME_TIMES = 200
+const VERSION_DIGITS = 12
+
+const versionName = (number: number): string => String(number).padStart(VERSION_DIGITS, '0')
+
+export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<LearnerState, LearnerView> {
+  const encoder = createStateEncoder(config)
+  const configHash = hashOf(config, policy, encoder.version)
+  return {
+    name: 'learner',
+    recovery: 'positions-in-output',
+    async open() {
+      const learner = await createLearner(config, policy, encoder.dimensions)
+      const examples = createExampleEncoder({
+        encoder,
+        dimensions: config.features.dimensions,
+        usesCandidates: learner.usesCandidates,
+        weightOf: component => policy.rewards[component]?.weight ?? 1,
+      })
+      const fresh = { folded: undefined, version: 0, transitions: 0, newestRewardMs: 0, contains: new Map() }
+      return { learner, examples, ...fresh, commit() {} }
+    },
+    step(state, inputs, tick, view) {
+      restoreFolded(state)
+      if (inputs.length === 0) return { outputs: [], refusals: [], counts: [] }
+      const { examples, missing } = encodeAll(state, inputs as readonly Input<Transition>[], policy.name, view)
+      const learned = state.learner.learn(examples)
+      const stats = missing > 0 ? withRefused(learned, 'feature_missing', missing) : learned
+      cover(state, inputs, examples)
+      const output = publish(state, { config, policy, configHash, tick, examples, stats })
+      return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
+    },
+    fold(state, _inputs, outputs) {
+      for (const { value } of outputs as readonly Output<ModelVersion>[]) foldVersion(state, value, configHash)
+    },
+  }
+}
+
+/** Hash of all settings whose change makes a checkpoint unusable. Weights of rewards, the prior, learning rates, alpha
+ * and the like are not among them: they may change from one start to the next. */
+function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
+  const { hidden, embedding } = policy.twoTower
+  const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [policy.linearGaussian.halfLifeMs]
+  const features = [config.features.encoder, config.features.dimensions]
+  const settings = JSON.stringify([policy.name, policy.algorithm, shape, encoderVersion, features])
+  return createHash('sha256').update(settings).digest('hex').slice(0, 16)
+}
+
+function foldVersion(state: LearnerState, model: ModelVersion, configHash: string): void {
+  if (model.config_hash !== configHash)
+    throw new FeedloopError(
+      'MODEL_INCOMPATIBLE',
+      `policy ${model.policy}, version ${model.version}: learned with other settings of algorithm, state or features ` +
+        `(${model.config_hash}, now ${configHash}). Restore them, or give the policy another name to start it anew`,
+    )
+  // history may begin with increments whose base is beyond retention: the first full checkpoint starts it
+  if (!state.folded && model.base_version !== null) return
+  state.folded = mergeVersion(state.folded, model)
+}
+
+function restoreFolded(state: LearnerState): void {
+  if (!state.folded) return
+  const { model } = state.folded
+  state.learner.restore(asFull(state.folded))
+  state.version = Number(model.version)
+  state.transitions = model.transitions
+  state.newestRewardMs = model.newest_reward_ms
+  for (const contained of model.contains) state.contains.set(`${contained.topic}/${contained.partition}`, contained)
+  state.folded = undefined
+}
+
+function encodeAll(
+  state: LearnerState,
+  inputs: readonly Input<Transition>[],
+  policy: string,
+  view: LearnerView,
+): { examples: Example[]; missing: number } {
+  const examples: Example[] = []
+  let missing = 0
+  for (const { value } of inputs) {
+    if (value.policy !== policy) continue
+    const example = state.examples.encode(value, view.features.vector)
+    if (typeof example !== 'string') examples.push(example)
+    else if (view.caughtUp) missing++
+    else throw new FeedloopError('FEATURES_BEHIND', `vector ${example} of transition ${value.transition_id}`)
+  }
+  return { examples, missing }
+}
+
+const withRefused = (stats: LearnStats, reason: string, count: number): LearnStats => ({
+  ...stats,
+  refused: { ...stats.refused, [reason]: (stats.refused[reason] ?? 0) + count },
+})
+
+/** Notes how far the inputs are contained from now on. */
+function cover(state: LearnerState, inputs: readonly Input[], examples: readonly Example[]): void {
+  state.transitions += inputs.length
+  for (const { topic, partition, offset } of inputs) {
+    const key = `${topic}/${partition}`
+    const next = Math.max(state.contains.get(key)?.next ?? 0, offset + 1)
+    state.contains.set(key, { topic, partition, next })
+  }
+  for (const { transition } of examples)
+    state.newestRewardMs = Math.max(state.newestRewardMs, transition.reward_time_ms ?? 0)
+}
+
+interface Publication {
+  readonly config: Config
+  readonly policy: PolicyConfig
+  readonly configHash: string
+  readonly tick: Tick
+  readonly examples: readonly Example[]
+  readonly stats: LearnStats
+}
+
+function publish(state: LearnerState, { config, policy, configHash, tick, examples, stats }: Publication) {
+  const parent = state.version === 0 ? null : versionName(state.version)
+  const full = state.version % config.learner.fullEvery === 0
+  const version = versionName(++state.version)
+  const checkpoint = state.learner.snapshot(version, full)
+  assertFinite(version, checkpoint.tensors)
+  const model: ModelVersion = {
+    version,
+    parent,
+    policy: policy.name,
+    algorithm: policy.algorithm,
+    explorer: policy.explorer.name,
+    parameters: checkpoint.parameters,
+    config_hash: configHash,
+    created_ms: tick.timeMs,
+    newest_reward_ms: state.newestRewardMs,
+    outcome_times_ms: outcomeTimes(examples),
+    transitions: state.transitions,
+    contains: [...state.contains.values()].sort((a, b) => a.partition - b.partition),
+    metrics: { ...stats.stats, learned: stats.learned },
+    base_version: checkpoint.baseVersion,
+    tensors: checkpoint.tensors,
+  }
+  return { key: policy.name, value: model }
+}
+
+/** Times of the step's outcomes, evenly thinned. */
+function outcomeTimes(examples: readonly Example[]): number[] {
+  const times = examples.flatMap(({ transition: { kind, reward_time_ms } }) =>
+    kind === 'reward' && reward_time_ms !== null ? [reward_time_ms] : [],
+  )
+  if (times.length <= MAX_OUTCOME_TIMES) return times
+  return Array.from({ length: MAX_OUTCOME_TIMES }, (_, i) => times[Math.floor((i * times.length) / MAX_OUTCOME_TIMES)])
+}
+
+function countsOf(policy: string, { learned, refused }: LearnStats): Count[] {
+  const late = refused.late_unlearned ?? 0
+  const all = Object.values(refused).reduce((sum, count) => sum + count, 0)
+  const results = { learned, refused: all - late, late_unlearned: late }
+  return [
+    ...Object.entries(results).map(([result, value]) => ({
+      metric: 'feedloop_learned_total',
+      labels: { policy, result },
+      value,
+    })),
+    ...Object.entries(refused).map(([reason, value]) => ({
+      metric: 'feedloop_learner_refused_total',
+      labels: { policy, reason },
+      value,
+    })),
+  ].filter(count => count.value > 0)
+}

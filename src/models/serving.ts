@@ -1,0 +1,120 @@
+/**
+ * What serves now. Models and releases come from two topics in no fixed order between them; a release takes effect when
+ * every version that it names is loaded, and until then the release before it stays: the last good one always serves.
+ * A user stays with the same version while the shares stay: the choice is a hash of user and policy, not chance.
+ */
+import type { Mode, ModelVersion, Release } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import { type ErrorCode, FeedloopError } from '../errors.ts'
+import { seedOf } from '../state/random.ts'
+import { createPolicyLoader } from './load.ts'
+import type { Policy, PolicyLoader } from './policy.ts'
+
+export interface Served {
+  /** Null: the initial policy. */
+  readonly policy: Policy | null
+  /** Empty before the first release. */
+  readonly releaseVersion: string
+  readonly mode: Mode
+}
+
+export interface Serving {
+  /** Loads a version; one that does not load is counted in `refusals` and changes nothing. */
+  putModel(model: ModelVersion): void
+  putRelease(release: Release): void
+  serving(policy: string, userId: string): Served
+  /** Versions refused so far, by code. */
+  readonly refusals: ReadonlyMap<ErrorCode, number>
+}
+
+/** Loaded versions kept beside those that serve, and releases kept waiting, to bridge the lag of one topic's reader
+ * behind the other's. */
+const KEPT = 64
+const BUCKETS = 2 ** 53
+
+interface Slot {
+  readonly loader: PolicyLoader
+  readonly policies: Map<string, Policy>
+  readonly salt: number
+  /** In force. */
+  release: Release | undefined
+  /** Newer ones, in order, that name a version which is not here yet. */
+  waiting: Release[]
+}
+
+export function createServing(config: Config): Serving {
+  const refusals = new Map<ErrorCode, number>()
+  const slots = new Map<string, Slot>()
+  for (const policy of config.policies)
+    slots.set(policy.name, {
+      loader: createPolicyLoader(policy),
+      policies: new Map(),
+      salt: seedOf(policy.name) | 0,
+      release: undefined,
+      waiting: [],
+    })
+  return {
+    refusals,
+    putModel(model) {
+      const slot = slots.get(model.policy)
+      if (!slot) return
+      try {
+        slot.policies.set(model.version, slot.loader.load(model))
+      } catch (error) {
+        if (!(error instanceof FeedloopError)) throw error
+        refusals.set(error.code, (refusals.get(error.code) ?? 0) + 1)
+        return
+      }
+      advance(slot)
+      forget(slot)
+    },
+    putRelease(release) {
+      const slot = slots.get(release.policy)
+      if (!slot) return
+      slot.waiting.push(release)
+      advance(slot)
+      if (slot.waiting.length > KEPT) slot.waiting.shift()
+    },
+    serving(policy, userId) {
+      const slot = slots.get(policy)
+      if (!slot?.release) return { policy: null, releaseVersion: '', mode: 'online' }
+      const version = versionFor(slot.release, seedOf(userId, slot.salt) / BUCKETS)
+      return {
+        policy: slot.policies.get(version) ?? null,
+        releaseVersion: slot.release.release_version,
+        mode: slot.release.mode,
+      }
+    },
+  }
+}
+
+/** Puts the newest complete release in force and drops those before it. */
+function advance(slot: Slot): void {
+  const index = slot.waiting.findLastIndex(release => versionsOf(release).every(version => slot.policies.has(version)))
+  if (index < 0) return
+  slot.release = slot.waiting[index]
+  slot.waiting = slot.waiting.slice(index + 1)
+}
+
+const versionsOf = (release: Release): string[] =>
+  release.shares.map(share => share.model_version).filter(version => version !== '')
+
+/** @param point the user's place in [0, 1) */
+function versionFor({ shares }: Release, point: number): string {
+  let sum = 0
+  for (const { model_version, share } of shares) {
+    sum += share
+    if (point < sum) return model_version
+  }
+  return shares.at(-1)?.model_version ?? ''
+}
+
+/** Drops the oldest versions that neither serve nor are waited for. */
+function forget(slot: Slot): void {
+  const releases = slot.release ? [slot.release, ...slot.waiting] : slot.waiting
+  const needed = new Set(releases.flatMap(versionsOf))
+  for (const version of slot.policies.keys()) {
+    if (slot.policies.size <= KEPT + needed.size) return
+    if (!needed.has(version)) slot.policies.delete(version)
+  }
+}

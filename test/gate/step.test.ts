@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ModelVersion, Release } from '../../schemas/records.ts'
+import { parseConfig } from '../../src/config.ts'
+import { createGate, type GateState } from '../../src/gate/step.ts'
+import { createLinearLearner } from '../../src/learner/linear/learner.ts'
+import type { Input } from '../../src/stage.ts'
+import { exampleOf, publish } from '../learner/examples.ts'
+
+const config = parseConfig({ features: { dimensions: 2 }, gate: { maxKl: 2 } })
+const gate = createGate(config)
+const d = 1 + 2 + 8
+const tick = { timeMs: 77, watermarkMs: 0 }
+
+/** Versions 1 … n of one learner, the first full. */
+function versions(n: number, reward = (_: number) => 1): ModelVersion[] {
+  const learner = createLinearLearner({
+    dimensions: d,
+    priorPrecision: 1,
+    maxItems: 9,
+    halfLifeMs: 0,
+    maxCheckpointBytes: 1 << 20,
+  })
+  const x = new Float64Array(d).fill(1)
+  return Array.from({ length: n }, (_, i) => {
+    for (const action of ['a', 'b'])
+      learner.learn([exampleOf(x, { action: [action], delta: { click: action === 'a' ? reward(i) : 0 } })])
+    return { ...publish(learner, String(i + 1), i === 0), parent: i === 0 ? null : String(i) }
+  })
+}
+
+const judge = (state: GateState, ...models: ModelVersion[]): Release[] => {
+  const inputs: Input[] = models.map((value, offset) => ({
+    topic: 'models',
+    partition: 0,
+    offset,
+    key: value.policy,
+    value,
+    timestampMs: 0,
+    headers: {},
+  }))
+  return gate.step(state, inputs, tick, undefined).outputs.map(output => output.value as Release)
+}
+const opened = () => gate.open(0) as GateState
+const brief = (releases: readonly Release[]) =>
+  releases.map(({ release_version, reason, shares }) => [Number(release_version), reason, shares[0].model_version])
+
+describe('the gate', () => {
+  test('a chain of good versions is promoted, with evidence', () => {
+    const releases = judge(opened(), ...versions(3))
+    assert.deepEqual(brief(releases), [
+      [1, 'promoted', '1'],
+      [2, 'promoted', '2'],
+      [3, 'promoted', '3'],
+    ])
+    assert.equal(releases[1].time_ms, 77)
+    assert.equal(releases[1].refused_version, null)
+    assert.equal(releases[1].evidence.compared_with, '1')
+    const { kl_max, kl_mean } = releases[1].evidence as Record<string, number>
+    assert.ok(kl_max > 0 && kl_mean > 0 && kl_mean <= kl_max && kl_max < 2)
+  })
+
+  const broken: Record<string, (model: ModelVersion) => ModelVersion> = {
+    MODEL_NOT_FINITE: model => {
+      model.tensors[0].data.writeDoubleLE(Number.POSITIVE_INFINITY, 64)
+      return model
+    },
+    MODEL_INCOMPATIBLE: model => ({ ...model, tensors: [{ ...model.tensors[0], shape: [5] }] }),
+    'MODEL_INCOMPATIBLE by its parent': model => ({ ...model, parent: 'stranger' }),
+    'MODEL_INCOMPATIBLE by its algorithm': model => ({ ...model, algorithm: 'two-tower' }),
+  }
+  for (const [name, breakIt] of Object.entries(broken))
+    test(`refused: ${name}; the serving version stays and the next full one is promoted`, () => {
+      const [first, second] = versions(2)
+      const full = { ...versions(1)[0], version: '3', parent: '2' }
+      const state = opened()
+      const releases = judge(state, first, breakIt(second), full)
+      assert.deepEqual(brief(releases), [
+        [1, 'promoted', '1'],
+        [2, `refused:${name.split(' ')[0]}`, '1'],
+        [3, 'promoted', '3'],
+      ])
+      assert.equal(releases[1].refused_version, '2')
+      assert.match(String(releases[1].evidence.detail), /^MODEL_/)
+    })
+
+  test('too far from the serving version: MODEL_TOO_FAR with the number', () => {
+    const releases = judge(opened(), ...versions(2, i => (i === 0 ? 0 : 1000)))
+    assert.deepEqual(brief(releases)[1], [2, 'refused:MODEL_TOO_FAR', '1'])
+    assert.ok((releases[1].evidence.kl_mean as number) > 2)
+  })
+
+  test('after a restart releases go on from the folded ones; increments wait for a full checkpoint', () => {
+    const all = versions(3)
+    const before = judge(opened(), ...all.slice(0, 1))
+    const state = opened()
+    gate.fold(
+      state,
+      [],
+      before.map(value => ({ key: 'default', value })),
+      tick,
+    )
+    assert.deepEqual(judge(state, all[1]), [])
+    const bad = { ...versions(1)[0], version: '3', parent: 'x' }
+    const full = { ...versions(1)[0], version: '4', parent: '3' }
+    assert.deepEqual(brief(judge(state, bad, full)), [
+      [2, 'refused:MODEL_INCOMPATIBLE', '1'],
+      [3, 'promoted', '4'],
+    ])
+  })
+
+  test('versions of policies that are not configured are left alone', () =>
+    assert.deepEqual(judge(opened(), { ...versions(1)[0], policy: 'other' }), []))
+})

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { isCode } from '../../src/errors.ts'
+import { createLearnerStage, type LearnerState } from '../../src/learner/step.ts'
+import type { Input, Output } from '../../src/stage.ts'
+import { snapshotOf, transitionOf } from './examples.ts'
+
+const configWith = (changes: ConfigInput = {}) => parseConfig({ features: { dimensions: 2 }, ...changes })
+const stageWith = (config = configWith()) => createLearnerStage(config, config.policies[0])
+const tick = (timeMs = 5000) => ({ timeMs, watermarkMs: timeMs })
+const noVectors = { features: { vector: () => undefined }, caughtUp: true }
+
+const inputs = (values: readonly Partial<Transition>[], partition = 0, from = 0): Input<Transition>[] =>
+  values.map((value, index) => ({
+    topic: 'transitions',
+    partition,
+    offset: from + index,
+    key: 'u',
+    value: transitionOf(value),
+    timestampMs: 0,
+    headers: {},
+  }))
+const model = (outputs: readonly Output[]) => outputs[0].value as ModelVersion
+const learnOnce = (state: LearnerState, values: readonly Partial<Transition>[], from = 0, stage = stageWith()) =>
+  model(stage.step(state, inputs(values, 0, from), tick(), noVectors).outputs)
+const clicked = { state: snapshotOf({ hour: 3 }), delta: { click: 1 } }
+
+describe('the learner stage', () => {
+  test('publishes a version with what it contains', async () => {
+    const stage = stageWith()
+    const state = await stage.open(0)
+    const rewards = [{ ...clicked, kind: 'reward' as const, reward_time_ms: 1500 }]
+    const step = stage.step(state, [...inputs([clicked]), ...inputs(rewards, 3, 7)], tick(6000), noVectors)
+    const { version, parent, transitions, contains, created_ms, newest_reward_ms, outcome_times_ms, base_version } =
+      model(step.outputs)
+    assert.deepEqual(
+      { version, parent, transitions, contains, created_ms, newest_reward_ms, outcome_times_ms, base_version },
+      {
+        version: '000000000001',
+        parent: null,
+        transitions: 2,
+        contains: [
+          { topic: 'transitions', partition: 0, next: 1 },
+          { topic: 'transitions', partition: 3, next: 8 },
+        ],
+        created_ms: 6000,
+        newest_reward_ms: 1500,
+        outcome_times_ms: [1500],
+        base_version: null,
+      },
+    )
+    assert.deepEqual(step.counts, [
+      { metric: 'feedloop_learned_total', labels: { policy: 'default', result: 'learned' }, value: 2 },
+    ])
+  })
+
+  test('nothing in, nothing out', async () => {
+    const stage = stageWith()
+    assert.deepEqual(stage.step(await stage.open(0), [], tick(), noVectors).outputs, [])
+  })
+
+  test('transitions of other policies and refused ones are covered, not learned', async () => {
+    const stage = stageWith()
+    const step = stage.step(
+      await stage.open(0),
+      inputs([{ policy: 'other' }, { slot: -1, action: ['a', 'b'] }]),
+      tick(),
+      noVectors,
+    )
+    assert.equal(model(step.outputs).transitions, 2)
+    assert.equal(model(step.outputs).tensors.length, 0)
+    assert.deepEqual(step.counts, [
+      { metric: 'feedloop_learned_total', labels: { policy: 'default', result: 'refused' }, value: 1 },
+      { metric: 'feedloop_learner_refused_total', labels: { policy: 'default', reason: 'slate' }, value: 1 },
+    ])
+  })
+
+  test('every fullEvery-th version is full, the others hold what changed', async () => {
+    const config = configWith({ learner: { fullEvery: 3 } })
+    const stage = stageWith(config)
+    const state = await stage.open(0)
+    const bases = [0, 1, 2, 3, 4].map(
+      i => learnOnce(state, [{ ...clicked, action: [`item${i}`] }], i, stage).base_version,
+    )
+    assert.deepEqual(bases, [null, '000000000001', '000000000002', null, '000000000004'])
+  })
+
+  for (const [name, restarted] of Object.entries({ 'all versions': 0, 'from a full one in mid-log': 2 }))
+    test(`the law: folding ${name} leaves the state as stepping did`, async () => {
+      const config = configWith({ learner: { fullEvery: 4 } })
+      const stage = stageWith(config)
+      const stepped = await stage.open(0)
+      const outputs: Output[] = []
+      for (let i = 0; i < 6; i++)
+        outputs.push(
+          ...stage.step(stepped, inputs([{ ...clicked, action: [`item${i % 3}`] }], i % 2, i), tick(), noVectors)
+            .outputs,
+        )
+      const folded = await stage.open(0)
+      for (const output of outputs.slice(restarted)) stage.fold(folded, [], [output], tick())
+      const next = inputs([{ ...clicked, action: ['item1'] }], 0, 9)
+      const sorted = ({ tensors, ...rest }: ModelVersion) => ({
+        ...rest,
+        tensors: [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      })
+      assert.deepEqual(
+        sorted(model(stage.step(folded, next, tick(), noVectors).outputs)),
+        sorted(model(stage.step(stepped, next, tick(), noVectors).outputs)),
+      )
+    })
+
+  test('another configuration of the state: MODEL_INCOMPATIBLE that says what to do; other weights go on', async () => {
+    const first = learnOnce(await stageWith().open(0), [clicked])
+    const output = { key: 'default', value: first }
+    const other = stageWith(configWith({ state: { contextDimensions: 4 } }))
+    const state = await other.open(0)
+    assert.throws(
+      () => other.fold(state, [], [output], tick()),
+      error => isCode(error, 'MODEL_INCOMPATIBLE') && /Restore them/.test(String(error)),
+    )
+    const weighted = stageWith(configWith({ policies: [{ rewards: { click: { weight: 7 } } }] }))
+    const going = await weighted.open(0)
+    weighted.fold(going, [], [output], tick())
+    assert.equal(learnOnce(going, [clicked], 1, weighted).parent, first.version)
+  })
+})
+
+describe('vectors', () => {
+  const seen = { item_id: 'x', feature_version: 5, type: 'click', age_ms: 1, value: 1 }
+  const withHistory = { ...clicked, state: { ...snapshotOf(), history: [seen] } }
+
+  test('one that is not here yet: FEATURES_BEHIND, and nothing was learned', async () => {
+    const stage = stageWith()
+    const state = await stage.open(0)
+    const batch = inputs([clicked, withHistory])
+    assert.throws(
+      () => stage.step(state, batch, tick(), { ...noVectors, caughtUp: false }),
+      error => isCode(error, 'FEATURES_BEHIND'),
+    )
+    const vector = (id: string, version: number) => (id === 'x' && version === 5 ? Float32Array.of(1, 2) : undefined)
+    const version = model(stage.step(state, batch, tick(), { features: { vector }, caughtUp: false }).outputs)
+    assert.equal(version.version, '000000000001')
+    assert.equal(version.metrics.learned, 2)
+  })
+
+  test('one that will not come: refused with its reason, the others are learned', async () => {
+    const stage = stageWith()
+    const step = stage.step(await stage.open(0), inputs([clicked, withHistory]), tick(), noVectors)
+    assert.deepEqual(
+      step.counts.map(({ labels, value }) => [labels?.reason ?? labels?.result, value]),
+      [
+        ['learned', 1],
+        ['refused', 1],
+        ['feature_missing', 1],
+      ],
+    )
+  })
+})
