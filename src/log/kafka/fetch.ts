@@ -1,0 +1,184 @@
+/**
+ * Reading: all reads that wait for one broker go into one fetch request, on a connection of its own, again and again while
+ * any waits. The broker holds a fetch for FETCH_WAIT_MS at most, so a read that is asked meanwhile is not held up longer;
+ * it answers at once when a record comes. An empty answer is given only after the broker itself said that there is none.
+ */
+import { FeedloopError } from '../../errors.ts'
+import type { LogRecord, ReadOptions } from '../log.ts'
+import { type DecodedBatches, decodeBatches } from './batch.ts'
+import { createErrorFromCode, Decoder, fetchRequest, type WireDecoder } from './kafkajs.ts'
+import type { Node } from './node.ts'
+import { persist } from './retry.ts'
+import type { Router } from './router.ts'
+
+const FETCH_WAIT_MS = 20
+const FETCH_BYTES = 32 << 20
+const READ_COMMITTED = 1
+const OFFSET_OUT_OF_RANGE = 1
+
+interface Waiting {
+  readonly topic: string
+  readonly partition: number
+  /** Where the next fetch begins: beyond `from` once control batches were skipped. */
+  offset: number
+  maxBytes: number
+  readonly deadline: number
+  readonly resolve: (records: readonly LogRecord[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Fetcher {
+  readonly node: Node
+  readonly waiting: Set<Waiting>
+  busy: boolean
+}
+
+export type Read = (
+  topic: string,
+  partition: number,
+  offset: number,
+  options: ReadOptions,
+) => Promise<readonly LogRecord[]>
+
+export function createRead(router: Router, closed: AbortSignal): Read {
+  const fetchers = new Map<Node, Fetcher>()
+
+  const ask = (node: Node, waiting: Waiting, signal: AbortSignal) => {
+    if (!fetchers.has(node)) fetchers.set(node, { node, waiting: new Set(), busy: false })
+    const fetcher = fetchers.get(node)!
+    fetcher.waiting.add(waiting)
+    signal.addEventListener('abort', () => fetcher.waiting.delete(waiting), { once: true })
+    if (!fetcher.busy) run(fetcher, router)
+  }
+  return async (topic, partition, offset, { maxBytes = 1 << 20, waitMs = 0, signal }) => {
+    if (!(offset >= 0)) throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${topic}/${partition}: ${offset}`)
+    const deadline = performance.now() + waitMs
+    const either = signal ? AbortSignal.any([signal, closed]) : closed
+    return persist(async () => {
+      if (signal?.aborted) return []
+      const node = await router.leader(topic, partition)
+      const { promise, resolve, reject } = Promise.withResolvers<readonly LogRecord[]>()
+      const stop = () =>
+        signal?.aborted ? resolve([]) : reject(new FeedloopError('LOG_UNAVAILABLE', 'the log is closed'))
+      if (either.aborted) stop()
+      else {
+        either.addEventListener('abort', stop, { once: true })
+        ask(node, { topic, partition, offset, maxBytes, deadline, resolve, reject }, either)
+      }
+      return await promise.finally(() => either.removeEventListener('abort', stop))
+    }, either)
+  }
+}
+
+/** Fetches while any read waits. */
+async function run(fetcher: Fetcher, router: Router): Promise<void> {
+  fetcher.busy = true
+  while (fetcher.waiting.size > 0) {
+    const round = takeRound(fetcher)
+    try {
+      const results = await fetchRound(fetcher.node, round)
+      for (const waiting of round) await settle(fetcher, waiting, results, router)
+    } catch (error) {
+      for (const waiting of round) fail(fetcher, waiting, error, router)
+    }
+  }
+  fetcher.busy = false
+}
+
+function fail(fetcher: Fetcher, waiting: Waiting, error: unknown, router: Router): void {
+  router.forget(waiting.topic)
+  fetcher.waiting.delete(waiting)
+  waiting.reject(error)
+}
+
+/** One read a partition; those served go to the back, so that a large partition does not starve the others. */
+function takeRound(fetcher: Fetcher): Waiting[] {
+  const round = new Map<string, Waiting>()
+  for (const waiting of fetcher.waiting) {
+    const key = `${waiting.topic}/${waiting.partition}`
+    if (!round.has(key)) round.set(key, waiting)
+  }
+  return [...round.values()]
+}
+
+interface PartitionResult {
+  readonly topic: string
+  readonly partition: number
+  readonly errorCode: number
+  readonly aborted: readonly { producerId: bigint; firstOffset: number }[]
+  readonly bytes: Buffer
+}
+
+async function fetchRound(node: Node, round: readonly Waiting[]): Promise<Map<string, PartitionResult>> {
+  const now = performance.now()
+  const patienceMs = Math.min(...round.map(({ deadline }) => deadline - now), FETCH_WAIT_MS)
+  const partition = ({ partition, offset, maxBytes }: Waiting) => ({ partition, fetchOffset: String(offset), maxBytes })
+  const byTopic = Map.groupBy(round, ({ topic }) => topic)
+  const request = fetchRequest({
+    replicaId: -1,
+    isolationLevel: READ_COMMITTED,
+    maxWaitTime: Math.max(0, Math.ceil(patienceMs)),
+    minBytes: 1,
+    maxBytes: FETCH_BYTES,
+    topics: [...byTopic].map(([topic, reads]) => ({ topic, partitions: reads.map(partition) })),
+  })
+  const results = await node.send('fetches', { request, decode: decodeAnswer })
+  return new Map(results.map(result => [`${result.topic}/${result.partition}`, result]))
+}
+
+/** Fetch, version 11, without a fetch session. @throws FeedloopError LOG_UNAVAILABLE on an error of the whole request */
+async function decodeAnswer(bytes: Buffer): Promise<PartitionResult[]> {
+  const decoder = new Decoder(bytes)
+  decoder.readInt32() // throttle time: the broker has waited already
+  const errorCode = decoder.readInt16()
+  if (errorCode !== 0) throw new FeedloopError('LOG_UNAVAILABLE', createErrorFromCode(errorCode).message)
+  decoder.readInt32() // session id
+  return decoder.readArray(topicResult).flat()
+}
+
+function topicResult(decoder: WireDecoder): PartitionResult[] {
+  const topic = decoder.readString()
+  return decoder.readArray(() => {
+    const partition = decoder.readInt32()
+    const errorCode = decoder.readInt16()
+    for (const _ of ['high watermark', 'last stable offset', 'log start offset']) decoder.readInt64()
+    const aborted = decoder.readArray(() => ({
+      producerId: BigInt(decoder.readInt64().toString()),
+      firstOffset: Number(decoder.readInt64().toString()),
+    }))
+    decoder.readInt32() // preferred read replica: we read from leaders
+    return { topic, partition, errorCode, aborted, bytes: decoder.readBytes() ?? Buffer.alloc(0) }
+  })
+}
+
+/** Gives one read its answer, or lets it wait for the next round. */
+async function settle(
+  fetcher: Fetcher,
+  waiting: Waiting,
+  results: ReadonlyMap<string, PartitionResult>,
+  router: Router,
+): Promise<void> {
+  if (!fetcher.waiting.has(waiting)) return
+  const result = results.get(`${waiting.topic}/${waiting.partition}`)
+  if (!result || result.errorCode !== 0)
+    return fail(fetcher, waiting, toError(waiting, result?.errorCode ?? -1), router)
+  let decoded: DecodedBatches
+  try {
+    decoded = await decodeBatches(result.bytes, waiting, result.aborted)
+  } catch (error) {
+    return fail(fetcher, waiting, error, router)
+  }
+  fetcher.waiting.delete(waiting)
+  if (decoded.bytesNeeded) waiting.maxBytes = Math.max(decoded.bytesNeeded, waiting.maxBytes)
+  const progressed = decoded.nextOffset > waiting.offset
+  waiting.offset = decoded.nextOffset
+  const over = performance.now() >= waiting.deadline && !decoded.bytesNeeded && !progressed
+  if (decoded.records.length > 0 || over) waiting.resolve(decoded.records)
+  else fetcher.waiting.add(waiting)
+}
+
+function toError({ topic, partition, offset }: Waiting, code: number): FeedloopError {
+  const { message, type } = createErrorFromCode(code)
+  const detail = `${topic}/${partition} at ${offset}: ${type}: ${message}`
+  return new FeedloopError(code === OFFSET_OUT_OF_RANGE ? 'OFFSET_OUT_OF_RANGE' : 'LOG_UNAVAILABLE', detail)
+}

@@ -1,0 +1,101 @@
+/**
+ * The log on Kafka, put together from its parts: append.ts, fetch.ts, topics.ts, group.ts, over node.ts and router.ts.
+ * Short failures of brokers pass unseen (retry.ts); the outcome of an append that was sent is never guessed.
+ */
+import type { KafkaConfig } from 'kafkajs'
+import type { Logger } from 'pino'
+import { FeedloopError } from '../../errors.ts'
+import type { Log, Membership } from '../log.ts'
+import { createAppend } from './append.ts'
+import { createRead } from './fetch.ts'
+import { joinGroup } from './group.ts'
+import { createSocketFactory, kafkajs, logCreator } from './kafkajs.ts'
+import type { Address } from './node.ts'
+import { persist } from './retry.ts'
+import { createRouter } from './router.ts'
+import { committed, createTopics, describeTopics, EARLIEST, LATEST, listOffset } from './topics.ts'
+
+export interface KafkaLogOptions {
+  /** `host:port` of some brokers of the cluster. */
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly ssl?: KafkaConfig['ssl']
+  readonly sasl?: KafkaConfig['sasl']
+  readonly logger: Logger
+}
+
+const CONNECT_MS = 5000
+const REQUEST_MS = 20_000
+const FIRST_CONTACT_MS = 10_000
+
+/** Opens the log.
+ * @throws FeedloopError LOG_UNAVAILABLE when no broker answers within about ten seconds */
+export async function openKafkaLog({ brokers, clientId, ssl, sasl, logger }: KafkaLogOptions): Promise<Log> {
+  const common = {
+    clientId,
+    ssl,
+    sasl,
+    connectionTimeout: CONNECT_MS,
+    requestTimeout: REQUEST_MS,
+    enforceRequestTimeout: true,
+  }
+  const kafka = new kafkajs.Kafka({ ...common, brokers: [...brokers], logCreator: logCreator(logger) })
+  const router = createRouter(
+    { ...common, socketFactory: createSocketFactory(), logger: kafka.logger() },
+    brokers.map(toAddress),
+  )
+  const closing = new AbortController()
+  const { signal: closed } = closing
+  const memberships = new Set<Membership>()
+  const patiently = <T>(call: () => Promise<T>): Promise<T> =>
+    closed.aborted ? Promise.reject(new FeedloopError('LOG_UNAVAILABLE', 'the log is closed')) : persist(call, closed)
+  const appendBatch = createAppend(router, closed)
+  const read = createRead(router, closed)
+  const end = (topic: string, partition: number, which: number) => listOffset(router, topic, partition, which)
+
+  await persist(() => router.controller(), closed, FIRST_CONTACT_MS)
+  return {
+    place: `kafka ${brokers.join(',')}`,
+    append: (topic, partition, records) =>
+      records.length > 0 ? appendBatch(topic, partition, records) : patiently(() => end(topic, partition, LATEST)),
+    read: (topic, partition, offset, options = {}) => read(topic, partition, offset, options),
+    ends: (topic, partition) =>
+      patiently(async () => {
+        const [earliest, latest] = await Promise.all([EARLIEST, LATEST].map(which => end(topic, partition, which)))
+        return { earliest, latest }
+      }),
+    offsetForTime: (topic, partition, timeMs) =>
+      patiently(async () => {
+        const found = await end(topic, partition, Math.max(0, Math.floor(timeMs)))
+        return found >= 0 ? found : end(topic, partition, LATEST)
+      }),
+    partitionCount: topic => patiently(async () => (await router.partitions(topic)).length),
+    async join(group, topics, handlers) {
+      const found = await patiently(() => Promise.all(topics.map(topic => router.partitions(topic))))
+      const counts = new Set(found.map(partitions => partitions.length))
+      if (counts.size !== 1)
+        throw new FeedloopError(
+          'TOPIC_MISCONFIGURED',
+          `${topics.join(', ')}: partition counts ${[...counts].join(', ')}`,
+        )
+      const membership = await joinGroup(kafka, group, topics, handlers)
+      memberships.add(membership)
+      return membership
+    },
+    committed: (group, topic) => patiently(() => committed(router, group, topic)),
+    describeTopics: (topics, configKeys) => patiently(() => describeTopics(router, topics, configKeys)),
+    createTopics: specs => patiently(() => createTopics(router, specs)),
+    async close() {
+      if (closed.aborted) return
+      await Promise.allSettled([...memberships].map(membership => membership.leave()))
+      closing.abort()
+      await router.close()
+    },
+  }
+}
+
+function toAddress(broker: string): Address {
+  const [, host, port] = /^\[?(.+?)\]?:(\d+)$/.exec(broker) ?? []
+  if (!host) throw new FeedloopError('CONFIG_INVALID', `"${broker}" is not host:port`)
+  return { host, port: Number(port) }
+}

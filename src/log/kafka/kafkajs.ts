@@ -1,0 +1,106 @@
+/**
+ * The door to kafkajs: the library, repaired, and those of its inner parts that we use directly. We take its connections,
+ * protocol and consumer group; producing and fetching are our own (produce.ts, fetch.ts), because its producer hides the
+ * outcome of a partition and its consumer reads only through a group. kafkajs is pinned: its insides have no promise.
+ */
+import { createRequire } from 'node:module'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { Logger } from 'pino'
+import { FeedloopError } from '../../errors.ts'
+import { loadRepairedKafkaJs } from './repairs.ts'
+
+export const kafkajs = loadRepairedKafkaJs()
+const require = createRequire(import.meta.url)
+const inner = (path: string) => require(`kafkajs/src/${path}`)
+
+/** A request as kafkajs sends it: `encode` gives the body. */
+export interface WireRequest {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly apiName: string
+  readonly encode: () => Promise<unknown>
+  readonly expectResponse?: () => boolean
+}
+export interface WireCall<T> {
+  readonly request: WireRequest
+  readonly response: { readonly decode: (bytes: Buffer) => Promise<T>; readonly parse: (decoded: T) => Promise<T> }
+}
+
+export interface WireEncoder {
+  writeString(text: string | null): WireEncoder
+  writeInt16(value: number): WireEncoder
+  writeInt32(value: number): WireEncoder
+  writeBytes(bytes: Buffer): WireEncoder
+  writeArray(items: readonly WireEncoder[]): WireEncoder
+}
+export interface WireDecoder {
+  readInt16(): number
+  readInt32(): number
+  readInt64(): { toString(): string }
+  readString(): string
+  readBytes(): Buffer | null
+  readArray<T>(item: (decoder: WireDecoder) => T): T[]
+}
+export const Encoder = inner('protocol/encoder') as new () => WireEncoder
+export const Decoder = inner('protocol/decoder') as new (bytes: Buffer) => WireDecoder
+
+export interface InnerConnection {
+  isConnected(): boolean
+  send<T>(call: WireCall<T>): Promise<T>
+}
+export interface InnerPool {
+  readonly pool: readonly InnerConnection[]
+  getConnection(index: number): Promise<InnerConnection>
+  destroy(): Promise<void>
+}
+export interface InnerBroker {
+  readonly lookupRequest: <T>(apiKey: number, definition: unknown) => (args: unknown) => WireCall<T>
+  isConnected(): boolean
+  connect(): Promise<void>
+}
+export const ConnectionPool = inner('network/connectionPool') as new (options: object) => InnerPool
+export const Broker = inner('broker') as new (options: object) => InnerBroker
+export const createSocketFactory = inner('network/socketFactory') as () => unknown
+export const apiKeys = inner('protocol/requests/apiKeys') as Readonly<Record<string, number>>
+export const requests = inner('protocol/requests').requests as Readonly<Record<string, unknown>>
+export const crc32c = inner('protocol/recordBatch/crc32C') as (bytes: Buffer) => number
+export const createErrorFromCode = inner('protocol/error').createErrorFromCode as (code: number) => Error & {
+  readonly type: string
+  readonly retriable: boolean
+}
+export const produceResponse = inner('protocol/requests/produce/v7/response') as {
+  decode: (bytes: Buffer) => Promise<unknown>
+}
+export const fetchRequest = inner('protocol/requests/fetch/v11/request') as (args: object) => WireRequest
+
+interface Codec {
+  compress(encoder: { buffer: Buffer }): Promise<Buffer>
+  decompress(bytes: Buffer): Promise<Buffer>
+}
+const codecs = kafkajs.CompressionCodecs as unknown as Record<number, () => Codec>
+codecs[kafkajs.CompressionTypes.ZSTD] = () => ({
+  compress: async encoder => zstdCompressSync(encoder.buffer),
+  decompress: async bytes => zstdDecompressSync(bytes),
+})
+
+/** Bytes of a compressed batch's records: gzip and zstd; snappy and lz4 when a codec is put into kafkajs's table.
+ * @throws FeedloopError RECORD_UNREADABLE */
+export async function decompress(codec: number, bytes: Buffer, topic: string): Promise<Buffer> {
+  try {
+    return await codecs[codec]().decompress(bytes)
+  } catch (cause) {
+    throw new FeedloopError('RECORD_UNREADABLE', `${topic}: compression codec ${codec}: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+/** kafkajs's log lines as pino's. All at debug and below: what fails for good is thrown. */
+export function logCreator(logger: Logger) {
+  return () =>
+    ({ namespace, level, log: { message, timestamp: _, logger: __, ...rest } }: import('kafkajs').LogEntry) => {
+      const line = `kafkajs ${namespace}: ${message}`
+      if (level === kafkajs.logLevel.DEBUG) logger.trace(rest, line)
+      else logger.debug(rest, line)
+    }
+}

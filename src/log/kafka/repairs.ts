@@ -1,0 +1,69 @@
+/**
+ * Two repairs of kafkajs 2.2.4 (unmaintained since 2023), applied to its modules before the library is loaded:
+ * - `network/requestQueue` re-arms a timer after every response although nothing waits, about one a millisecond;
+ * - `producer/groupMessagesPerPartition` copies the array of a partition for every message: quadratic in the batch.
+ * Together they halve the CPU of a record. They are applied here and not by a patch of node_modules, because a patch would
+ * not reach those who install feedloop as a package. The version is pinned; another one is refused, not patched blindly.
+ */
+import { createRequire } from 'node:module'
+import { FeedloopError } from '../../errors.ts'
+
+const require = createRequire(import.meta.url)
+const REPAIRED_VERSION = '2.2.4'
+
+interface RequestQueue {
+  pending: unknown[]
+  throttledUntil: number
+  throttleCheckTimeoutId: NodeJS.Timeout | null
+  scheduleCheckPendingRequests(): void
+  checkPendingRequests(): void
+}
+
+/** The library's own pause before it looks again at requests that wait for a free place. */
+const CHECK_INTERVAL_MS = 10
+
+/** As the original, but without a timer when nothing waits. */
+function scheduleCheckPendingRequests(this: RequestQueue): void {
+  if (this.throttleCheckTimeoutId || this.pending.length === 0) return
+  const throttledMs = this.throttledUntil - Date.now()
+  this.throttleCheckTimeoutId = setTimeout(
+    () => {
+      this.throttleCheckTimeoutId = null
+      this.checkPendingRequests()
+    },
+    throttledMs > 0 ? throttledMs : CHECK_INTERVAL_MS,
+  )
+}
+
+interface Grouping {
+  readonly topic: string
+  readonly partitionMetadata: readonly unknown[]
+  readonly messages: readonly unknown[]
+  readonly partitioner: (message: { topic: string; partitionMetadata: readonly unknown[]; message: unknown }) => number
+}
+
+/** As the original, in linear time. */
+function groupMessagesPerPartition({ topic, partitionMetadata, messages, partitioner }: Grouping) {
+  const groups: Record<number, unknown[]> = {}
+  if (partitionMetadata.length === 0) return groups
+  for (const message of messages) {
+    const partition = partitioner({ topic, partitionMetadata, message })
+    groups[partition] ??= []
+    groups[partition].push(message)
+  }
+  return groups
+}
+
+/** Loads kafkajs with both repairs in place. Calling it again returns the same module.
+ * @throws FeedloopError DEPENDENCY_MISSING when another version than the one repaired is installed */
+export function loadRepairedKafkaJs(): typeof import('kafkajs') {
+  const { version } = require('kafkajs/package.json') as { version: string }
+  if (version !== REPAIRED_VERSION)
+    throw new FeedloopError('DEPENDENCY_MISSING', `kafkajs ${REPAIRED_VERSION} is needed, ${version} is installed`)
+  const queue = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }
+  queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests
+  const grouping = 'kafkajs/src/producer/groupMessagesPerPartition'
+  require(grouping)
+  require.cache[require.resolve(grouping)]!.exports = groupMessagesPerPartition
+  return require('kafkajs') as typeof import('kafkajs')
+}

@@ -1,0 +1,90 @@
+/**
+ * Where the bus comes from, and why: brokers that are named, else a Docker engine, else Java with Maven, else, for the
+ * demo alone, the log in this process. Real brokers are never replaced by the embedded log behind anybody's back.
+ */
+import type { Logger } from 'pino'
+import { FeedloopError } from '../errors.ts'
+import { openEmbeddedLog } from './embedded/embedded.ts'
+import type { RunningBroker } from './kafka/broker/local.ts'
+import type { Log } from './log.ts'
+
+export interface BusOptions {
+  /** `auto`: Kafka if it can be had, else embedded (the demo). `kafka`: Kafka or an error. */
+  readonly kind: 'auto' | 'kafka' | 'embedded'
+  readonly logger: Logger
+  readonly clientId?: string
+}
+
+export interface Bus {
+  readonly log: Log
+  /** Where it runs and why there, for people. */
+  readonly place: string
+  /** Absent for the embedded log. */
+  readonly brokers?: readonly string[]
+  /** Closes the log and stops what was started for it. */
+  stop(): Promise<void>
+}
+
+/** The ways to a broker, in the order in which they are tried. */
+const ways = [
+  {
+    name: 'Docker',
+    start: async (logger: Logger) => (await import('./kafka/broker/docker.ts')).startDockerBroker({ logger }),
+  },
+  {
+    name: 'Java and Maven',
+    start: async (logger: Logger) => (await import('./kafka/broker/local.ts')).startLocalBroker({ logger }),
+  },
+] as const
+
+/** Finds or starts the bus, and logs the choice with its reason.
+ * @throws FeedloopError BUS_UNAVAILABLE with what was tried; LOG_UNAVAILABLE when KAFKA_BROKERS do not answer */
+export async function findBus({ kind, logger, clientId = 'feedloop' }: BusOptions): Promise<Bus> {
+  if (kind === 'embedded') return announce(embedded('as asked'), logger)
+  const named = process.env.KAFKA_BROKERS
+  if (named) {
+    const given = { brokers: named.split(',').map(broker => broker.trim()), stop: async () => {} }
+    return announce(await onKafka(given, 'from KAFKA_BROKERS', logger, clientId), logger)
+  }
+  const failures: string[] = []
+  for (const { name, start } of ways) {
+    try {
+      const because = [`started with ${name}`, ...failures].join('; ')
+      return announce(await onKafka(await start(logger), because, logger, clientId), logger)
+    } catch (error) {
+      failures.push(`no ${name}: ${(error as Error).message.split('\n')[0]}`)
+    }
+  }
+  const tried = ['KAFKA_BROKERS is not set', ...failures].join('; ')
+  if (kind === 'auto') return announce(embedded(tried), logger)
+  throw new FeedloopError(
+    'BUS_UNAVAILABLE',
+    `${tried}. Set KAFKA_BROKERS=host:port, start a Docker engine, or install Java 17 (JDK) and Maven.`,
+  )
+}
+
+function announce(bus: Bus, logger: Logger): Bus {
+  logger.info({ place: bus.place }, 'bus')
+  return bus
+}
+
+function embedded(because: string): Bus {
+  const log = openEmbeddedLog()
+  return { log, place: `embedded log in this process (${because})`, stop: () => log.close() }
+}
+
+async function onKafka(broker: RunningBroker, because: string, logger: Logger, clientId: string): Promise<Bus> {
+  const { brokers } = broker
+  const { openKafkaLog } = await import('./kafka/kafka.ts')
+  try {
+    const log = await openKafkaLog({ brokers, clientId, logger })
+    const stop = async () => {
+      await log.close()
+      await broker.stop()
+    }
+    return { log, place: `Kafka at ${brokers.join(',')} (${because})`, brokers, stop }
+  } catch (error) {
+    await broker.stop()
+    throw error
+  }
+}
