@@ -7,7 +7,7 @@
  */
 import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
-import { eventFault, type Fault, requestFault } from '../events/validate.ts'
+import { type Fault, validateEvent, validateRequest } from '../events/validate.ts'
 import type { Input, Output, Refusal, Stage, StageState, Tick } from '../stage.ts'
 import { memoryTable, type Table } from '../state/table.ts'
 import { applyDecision, applyEvent, applyProfile, newUser, type UserState } from '../state/user.ts'
@@ -27,9 +27,10 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
   const policies = new Set(config.policies.map(policy => policy.name))
 
   const refuseRequest = (request: Request, tick: Tick): Fault | null =>
-    requestFault(request, tick.timeMs, config.limits) ?? unknownPolicy(request, policies)
+    validateRequest(request, tick.timeMs, config.limits) ?? unknownPolicy(request, policies)
 
-  const refuseEvent = (event: BehaviorEvent, tick: Tick): Fault | null => eventFault(event, tick.timeMs, config.limits)
+  const refuseEvent = (event: BehaviorEvent, tick: Tick): Fault | null =>
+    validateEvent(event, tick.timeMs, config.limits)
 
   return {
     name: 'ranker',
