@@ -3,7 +3,7 @@
  * Losing a partition stops its task after the append in flight; a task that another member still runs is harmless,
  * because the chain accepts only one of the two (src/log/chain).
  */
-import { type Head, type InputPosition, STEP_HEADER } from '../log/chain/header.ts'
+import { committedOf } from '../log/chain/progress.ts'
 import { startTask, type Task, type TaskInput } from '../log/chain/task.ts'
 import type { Committed, Membership } from '../log/log.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
@@ -27,7 +27,7 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly release?: () => Promise<void>
 }
 
-const COMMIT_EVERY_MS = 2000
+const COMMIT_EVERY_MS = 1000
 
 export async function runChainStage<S extends StageState, V>(
   context: ServiceContext,
@@ -56,22 +56,13 @@ export async function runChainStage<S extends StageState, V>(
       before: options.before,
       step: { ...config.step, intervalMs: options.intervalMs ?? config.step.intervalMs },
       group,
-      accepted: ({ baseOffset, header }) => note(header.inputs, { offset: baseOffset, id: header.id }),
+      accepted: step => {
+        for (const position of committedOf(prefix, step)) uncommitted.set(`${position.topic}/${position.partition}`, position)
+      },
     })
     tasks.set(partition, task)
     task.ready.then(() => recovering.delete(partition)).catch(() => {})
     task.done.catch(end.reject)
-  }
-  const note = (inputs: readonly InputPosition[], head: Head): void => {
-    for (const { topic, partition, next } of inputs) {
-      const name = topicName(prefix, topic as TopicName)
-      uncommitted.set(`${name}/${partition}`, {
-        topic: name,
-        partition,
-        offset: next,
-        metadata: JSON.stringify({ [STEP_HEADER]: head }),
-      })
-    }
   }
   const commit = async (): Promise<void> => {
     if (!membership || uncommitted.size === 0) return

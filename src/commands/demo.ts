@@ -1,0 +1,107 @@
+import { type Command, Option } from 'commander'
+import logUpdate from 'log-update'
+import type { ConfigInput } from '../config.ts'
+import { type LoopProgress, runLoop } from '../demo/loop.ts'
+import { quantiles, summarise } from '../demo/report.ts'
+import { renderDemo } from '../demo/view.ts'
+import type { Environment } from '../environments/environment.ts'
+import { environmentNames, openEnvironment } from '../environments/open.ts'
+import { printJson } from './shared.ts'
+
+interface DemoOptions {
+  readonly json?: boolean
+  readonly bus: 'auto' | 'kafka' | 'embedded'
+  readonly seconds: string
+  readonly environment: string
+  readonly world?: string
+  readonly data?: string
+  readonly algorithm: 'linear-gaussian' | 'two-tower'
+  readonly seed: string
+  readonly partitions: string
+  readonly sessions: string
+}
+
+/** Decisions that count as lately in the view. */
+const RECENT = 5000
+const PLAIN_EVERY_S = 5
+
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('the whole loop live on simulated people, with a summary at the end')
+    .option('--json', 'print one JSON object instead of the view')
+    .addOption(new Option('--bus <bus>', 'where the log is').choices(['auto', 'kafka', 'embedded']).default('auto'))
+    .option('--seconds <n>', 'how long the traffic runs', '90')
+    .addOption(new Option('--environment <name>', 'the world').choices(environmentNames).default('recogym'))
+    .option('--world <file>', 'constants of another recogym world (JSON)')
+    .option('--data <folder>', 'data of the environment (jester: ratings.csv, jokes.csv)')
+    .addOption(
+      new Option('--algorithm <name>', 'the learner')
+        .choices(['linear-gaussian', 'two-tower'])
+        .default('linear-gaussian'),
+    )
+    .option('--seed <n>', 'of the simulated people', '1')
+    .option('--partitions <n>', 'partitions of the per-user topics', '2')
+    .option('--sessions <n>', 'concurrent people', '256')
+    .action(demo)
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const environment = openEnvironment(options.environment, { world: options.world, data: options.data })
+  const report = await runLoop({
+    environment,
+    bus: options.bus,
+    seconds: Number(options.seconds),
+    seed: Number(options.seed),
+    sessions: Number(options.sessions),
+    config: configOf(options),
+    progress: options.json ? undefined : showProgress(environment, Number(options.seconds)),
+  })
+  logUpdate.done()
+  if (options.json) printJson(report)
+  else process.stdout.write(`\n${summarise(report)}\n`)
+  // 1: the accounts do not add up
+  if (!report.balanced) process.exitCode = 1
+}
+
+function configOf({ partitions, algorithm }: DemoOptions): ConfigInput {
+  // a softmax over logits is the two-tower policy's own way to explore: it has no posterior to draw from
+  const policy = algorithm === 'two-tower' ? { algorithm, explorer: { name: 'softmax' as const } } : { algorithm }
+  return { topics: { partitions: Number(partitions) }, policies: [policy] }
+}
+
+/** Redraws on a terminal; elsewhere a line now and then. */
+function showProgress(environment: Environment, totalSeconds: number): (progress: LoopProgress) => void {
+  let saidSeconds = -PLAIN_EVERY_S
+  return progress => {
+    const text = renderDemo(snapshot(environment, totalSeconds, progress))
+    if (process.stdout.isTTY) logUpdate(text)
+    else if (progress.elapsedSeconds >= saidSeconds + PLAIN_EVERY_S) {
+      saidSeconds = progress.elapsedSeconds
+      const { decisions = 0 } = progress.drive?.stats() ?? {}
+      const lately = progress.drive?.recent(RECENT) ?? Number.NaN
+      process.stdout.write(
+        `${progress.phase} ${Math.round(progress.elapsedSeconds)}/${totalSeconds} s: ${decisions} decisions, reward rate lately ${lately.toFixed(4)}, model ${progress.modelVersion || 'none yet'}\n`,
+      )
+    }
+  }
+}
+
+function snapshot(environment: Environment, totalSeconds: number, progress: LoopProgress) {
+  const stats = progress.drive?.stats()
+  return {
+    title: environment.name,
+    place: progress.place,
+    elapsedSeconds: progress.elapsedSeconds,
+    totalSeconds,
+    phase: progress.phase,
+    decisions: stats?.decisions ?? 0,
+    decisionsPerSecond: (stats?.decisions ?? 0) / Math.max(1, progress.elapsedSeconds),
+    events: stats?.events ?? 0,
+    modelVersion: progress.modelVersion,
+    freshnessMs: quantiles(progress.agesMs.slice(-2000)),
+    recentRate: progress.drive?.recent(RECENT) ?? Number.NaN,
+    overallRate: progress.drive?.recent(Number.POSITIVE_INFINITY) ?? Number.NaN,
+    world: environment.rates(),
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The whole loop in one process, driven by an environment: what `feedloop demo`, the loop benchmark and the whole-loop
+ * tests run. The same services as in production; only the people are simulated.
+ */
+import { randomBytes } from 'node:crypto'
+import type { ModelVersion, Release } from '../../schemas/records.ts'
+import { type Config, type ConfigInput, parseConfig } from '../config.ts'
+import { type Drive, publishWorld, startDrive } from '../environments/drive.ts'
+import type { Environment } from '../environments/environment.ts'
+import { FeedloopError } from '../errors.ts'
+import { audit } from '../evaluation/audit.ts'
+import { findBus } from '../log/open.ts'
+import { applyTopics, topicSpecs } from '../log/topics.ts'
+import { createWire } from '../log/wire/create.ts'
+import { createMeter } from '../metrics.ts'
+import { createFreshnessTracker } from '../models/freshness.ts'
+import { follow } from '../operate/broadcast.ts'
+import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
+import { startServices, stopServices } from '../operate/run.ts'
+import { settle } from '../operate/settle.ts'
+import type { StageName } from '../pipeline.ts'
+import { merge } from './merge.ts'
+import { type LoopReport, quantiles } from './report.ts'
+
+export interface LoopOptions {
+  readonly environment: Environment
+  readonly bus: 'auto' | 'kafka' | 'embedded'
+  /** Traffic runs this long; starting and settling come on top. */
+  readonly seconds: number
+  readonly seed: number
+  /** Laid over the environment's preset. */
+  readonly config?: ConfigInput
+  /** Concurrent simulated people. Default 256. */
+  readonly sessions?: number
+  readonly progress?: (state: LoopProgress) => void
+}
+
+/** What a view may look at while the loop runs. */
+export interface LoopProgress {
+  readonly phase: 'starting' | 'live' | 'settling' | 'auditing'
+  readonly place: string
+  readonly elapsedSeconds: number
+  readonly drive: Drive | undefined
+  readonly modelVersion: string
+  readonly agesMs: readonly number[]
+}
+
+const STAGES: readonly StageName[] = ['features', 'ranker', 'joiner', 'learner', 'gate']
+const LOOK_MS = 250
+const READY_MS = 60_000
+const SETTLE_MS = 90_000
+
+export async function runLoop(options: LoopOptions): Promise<LoopReport> {
+  const config = loopConfig(options)
+  const logger = createLogger(config.log.level)
+  const bus = await findBus({ kind: options.bus, logger })
+  const { prefix } = config.topics
+  const wire = await createWire({ registryUrl: config.registry.url, prefix })
+  const context: ServiceContext = { config, log: bus.log, wire, meter: createMeter(), logger, now: Date.now }
+  let running: readonly Running[] = []
+  try {
+    await applyTopics(bus.log, topicSpecs({ ...config.topics, policies: config.policies.length }))
+    await publishWorld({ environment: options.environment, log: bus.log, wire, prefix })
+    running = await startServices(context, STAGES)
+    const failed = Promise.race(running.map(service => service.done)).then(() => new Promise<never>(() => {}))
+    const report = await Promise.race([drive(context, running, { ...options, place: bus.place }), failed])
+    return report
+  } finally {
+    await stopServices(running).catch(error => logger.warn({ error: String(error) }, 'stop failed'))
+    await bus.stop()
+  }
+}
+
+/** The environment's preset, under the caller's settings, under what a single machine needs. */
+function loopConfig({ environment, config }: LoopOptions): Config {
+  const base: ConfigInput = {
+    topics: { prefix: `loop-${randomBytes(4).toString('hex')}.`, partitions: 2 },
+    step: { progressMs: 1000 },
+    log: { level: 'warn' },
+  }
+  return parseConfig(merge(merge(base, environment.preset), config ?? {}))
+}
+
+async function drive(
+  context: ServiceContext,
+  running: readonly Running[],
+  options: LoopOptions & { place: string },
+): Promise<LoopReport> {
+  const { config, log, wire } = context
+  const freshness = followFreshness(context)
+  let traffic: Drive | undefined
+  let phase: LoopProgress['phase'] = 'starting'
+  let startedMs = Date.now()
+  const tell = (): void =>
+    options.progress?.({
+      phase,
+      place: options.place,
+      elapsedSeconds: phase === 'starting' ? 0 : Math.min(options.seconds, (Date.now() - startedMs) / 1000),
+      drive: traffic,
+      modelVersion: freshness.modelVersion(),
+      agesMs: freshness.agesMs,
+    })
+  const timer = setInterval(tell, LOOK_MS)
+  try {
+    await settle(context, ['features'], READY_MS)
+    await untilReady(running)
+    startedMs = Date.now()
+    phase = 'live'
+    traffic = await startDrive({
+      environment: options.environment,
+      log,
+      wire,
+      prefix: config.topics.prefix,
+      seed: options.seed,
+      sessions: options.sessions,
+    })
+    await Promise.race([sleepMs(options.seconds * 1000), traffic.done])
+    const seconds = (Date.now() - startedMs) / 1000
+    phase = 'settling'
+    await traffic.stop()
+    await settle(context, ['ranker', 'joiner', 'learner', 'gate'], SETTLE_MS)
+    phase = 'auditing'
+    const accounts = await audit({ log, wire, config, prefix: config.topics.prefix })
+    tell()
+    const stats = traffic.stats()
+    const rates = options.environment.rates()
+    return {
+      bus: options.place,
+      environment: options.environment.name,
+      algorithm: config.policies[0].algorithm,
+      seconds,
+      decisions: stats.decisions,
+      events: stats.events,
+      transitions: accounts.transitions.total,
+      modelVersions: freshness.versions(),
+      rewardRate: {
+        policyFirst10pct: stats.policyFirst10pct,
+        policyLast10pct: stats.policyLast10pct,
+        random: rates.random,
+        bestFixed: rates.bestFixed,
+        oracle: rates.oracle,
+        ...(rates.popularity !== undefined && { popularity: rates.popularity }),
+      },
+      freshnessMs: quantiles(freshness.agesMs),
+      latencyMs: stats.latencyMs,
+      balance: { decisions: accounts.decisions, outcomes: accounts.outcomes, requests: accounts.requests },
+      balanced: accounts.balanced,
+      differences: accounts.differences,
+    }
+  } finally {
+    clearInterval(timer)
+    await freshness.stop()
+  }
+}
+
+const sleepMs = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+async function untilReady(running: readonly Running[]): Promise<void> {
+  const deadline = Date.now() + READY_MS
+  for (;;) {
+    const waiting = running.filter(service => service.waitingFor() !== '')
+    if (waiting.length === 0) return
+    if (Date.now() > deadline) {
+      const list = waiting.map(service => `${service.name}: ${service.waitingFor()}`)
+      throw new FeedloopError('DEADLINE_EXCEEDED', `not ready: ${list.join('; ')}`)
+    }
+    await sleepMs(20)
+  }
+}
+
+/** Model versions and the ages of outcomes when they first served. */
+function followFreshness(context: ServiceContext) {
+  const tracker = createFreshnessTracker()
+  const agesMs: number[] = []
+  let newest = ''
+  let versions = 0
+  const followers = [
+    follow<ModelVersion>(context, 'models', model => {
+      versions++
+      tracker.putModel(model)
+    }),
+    follow<Release>(context, 'releases', release => {
+      for (const { model_version: version } of release.shares) if (version > newest) newest = version
+      agesMs.push(...tracker.putRelease(release, context.now()))
+    }),
+  ]
+  return {
+    agesMs,
+    modelVersion: () => newest,
+    versions: () => versions,
+    stop: () => Promise.all(followers.map(follower => follower.stop())),
+  }
+}
