@@ -75,12 +75,12 @@ const act = (type: string, product: number, delayMs: number): Act => ({
 function preset(products: number): Environment['preset'] {
   return {
     features: { encoder: 'hashed', dimensions: products },
-    state: { blocks: ['history'], historyLength: 50, typeWeights: { view: 1 } },
+    state: { blocks: ['history'], historyLength: 20, typeWeights: { view: 1 } },
     policies: [
       {
         algorithm: 'linear-gaussian',
         rewards: { click: {} },
-        explorer: { name: 'thompson', draws: 16, epsilon: 0.005, alpha: 0.05 },
+        explorer: { name: 'thompson', draws: 16, epsilon: 0.005, alpha: 0.06 },
         linearGaussian: { priorPrecision: 1 },
       },
     ],
