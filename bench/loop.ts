@@ -4,6 +4,7 @@
  */
 import { runLoop } from '../src/demo/loop.ts'
 import type { LoopReport } from '../src/demo/report.ts'
+import { openEnvironment } from '../src/environments/open.ts'
 import type { BenchOptions, BenchResult } from './main.ts'
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
@@ -12,7 +13,7 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
   const seconds = Number(args.seconds ?? 20)
   const rounds: LoopReport[] = []
   for (let round = 1; round <= Number(args.rounds ?? 3); round++) {
-    rounds.push(await runLoop({ bus: 'kafka', seconds, seed: round }))
+    rounds.push(await runLoop({ environment: openEnvironment('recogym'), bus: 'kafka', seconds, seed: round }))
     say(`round ${round}: ${rounds.at(-1)!.decisions} decisions in ${seconds} s`)
   }
   const of = (pick: (report: LoopReport) => number): number => median(rounds.map(pick))
@@ -29,7 +30,12 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
     results,
     bars: [
       { name: 'reward to serving, p50', value: results.rewardToServingMs.p50, unit: 'ms', atMost: 2000 },
-      { name: 'rounds that balance', value: rounds.filter(report => report.balanced).length, unit: 'rounds', atLeast: rounds.length },
+      {
+        name: 'rounds that balance',
+        value: rounds.filter(report => report.balanced).length,
+        unit: 'rounds',
+        atLeast: rounds.length,
+      },
     ],
   }
 }

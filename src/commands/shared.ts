@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
-import { openKafkaLog } from '../log/kafka/kafka.ts'
+import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
 import { createWire } from '../log/wire/create.ts'
 import { createMeter } from '../metrics.ts'
 import { createLogger, type ServiceContext } from '../operate/context.ts'
@@ -28,7 +28,8 @@ export async function openContext(config: Config): Promise<ServiceContext & { cl
     brokers,
     clientId,
     ssl,
-    sasl: sasl && { mechanism: sasl.mechanism, username: sasl.username, password: password! },
+    sasl:
+      sasl && ({ mechanism: sasl.mechanism, username: sasl.username, password: password! } as KafkaLogOptions['sasl']),
     logger,
   })
   const wire = await createWire({ registryUrl: config.registry.url, prefix: config.topics.prefix })
