@@ -10,7 +10,7 @@
  */
 import type { Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
-import { eventFault } from '../events/validate.ts'
+import { validateEvent } from '../events/validate.ts'
 import type { Input, Output, Stage, Tick } from '../stage.ts'
 import { absorbDecision, absorbEvent, count, type Rules, rulesOf, startWork, type Work } from './absorb.ts'
 import { revisionsOf } from './emit.ts'
@@ -22,7 +22,7 @@ export type { JoinerState } from './state.ts'
 
 /** Creates the joiner stage. Inputs: recommendations, events; output: transitions, keyed by user. */
 export function createJoiner(config: Config): Stage<JoinerState, undefined> {
-  const rules = rulesOf(config, (value, nowMs) => eventFault(value, nowMs, config.limits))
+  const rules = rulesOf(config, (value, nowMs) => validateEvent(value, nowMs, config.limits))
   return {
     name: 'joiner',
     open: () => createState(config),

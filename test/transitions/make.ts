@@ -98,7 +98,10 @@ export const input = (value: Recommendation | BehaviorEvent): Input => ({
   headers: {},
 })
 
-export const tick = (seconds: number, watermark = seconds): Tick => ({ timeMs: at(seconds), watermarkMs: at(watermark) })
+export const tick = (seconds: number, watermark = seconds): Tick => ({
+  timeMs: at(seconds),
+  watermarkMs: at(watermark),
+})
 
 /** A step of a scenario: its tick and its inputs. */
 export interface Taken {

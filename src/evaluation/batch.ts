@@ -1,0 +1,190 @@
+/**
+ * The batch join: what the joiner must come to, computed from whole sets of decisions and outcomes, written to be read
+ * and not to be fast. It is the reference of the joiner's property tests and the rule by which `feedloop audit` judges
+ * the log; so it shares no logic with src/transitions but the meaning of a slot number and of each reducer's name.
+ *
+ * It says what holds once every window is over. It knows no retirement: records later than correctionWindowMs behind
+ * the others are outside of what it judges.
+ */
+import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
+import type { Config, PolicyConfig } from '../config.ts'
+import { reducers } from '../transitions/reward.ts'
+
+export type OutcomeFate = 'joined' | 'correction' | 'orphan' | 'quarantined' | 'organic'
+export type DecisionFate = 'open' | 'inactive' | 'expired' | 'shed'
+
+export interface ExpectedTransition {
+  readonly decisionId: string
+  readonly rewards: Readonly<Record<string, number>>
+  readonly outcomes: number
+  readonly nextId: string | null
+  readonly discount: number | null
+  readonly end: 'terminated' | 'truncated' | null
+}
+
+export interface BatchJoin {
+  readonly transitions: ReadonlyMap<string, ExpectedTransition>
+  /** Fate by event id. */
+  readonly outcomes: ReadonlyMap<string, OutcomeFate>
+  /** By decision id; `open`: it makes transitions. */
+  readonly decisions: ReadonlyMap<string, DecisionFate>
+}
+
+type Outcome = BehaviorEvent & { readonly place: number }
+
+/** @param events valid ones, each event id once */
+export function batchJoin(
+  decisions: readonly Recommendation[],
+  events: readonly BehaviorEvent[],
+  config: Config,
+): BatchJoin {
+  const policies = new Map(config.policies.map(policy => [policy.name, policy]))
+  const byId = new Map(decisions.map(decision => [decision.decision_id, decision]))
+  const fates = new Map<string, OutcomeFate>()
+  const outcomes = new Map<string, Outcome[]>(decisions.map(decision => [decision.decision_id, []]))
+  const give = (decision: Recommendation, event: BehaviorEvent) =>
+    outcomes.get(decision.decision_id)!.push({ ...event, place: placeOf(decision, event) })
+
+  for (const event of events.filter(each => each.decision_id !== null)) {
+    const decision = byId.get(event.decision_id!)
+    const policy = decision && policies.get(decision.policy)!
+    const fate = namedFate(decision, event, policy)
+    fates.set(event.event_id, fate)
+    if (fate === 'joined' || fate === 'correction') give(decision!, event)
+  }
+
+  const seen = decisions.filter(each => isShown(each, outcomes.get(each.decision_id)!, policies.get(each.policy)!))
+  const showing = Map.groupBy(
+    seen.filter(each => !each.shed).flatMap(each => each.slots.map(slot => ({ decision: each, item: slot.item_id }))),
+    each => `${each.decision.user_id}\0${each.item}`,
+  )
+  for (const event of events.filter(each => each.decision_id === null)) {
+    const shown = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
+    const rewards = (each: Recommendation) => policies.get(each.policy)!.rewards[event.type] !== undefined
+    const inWindow = (each: Recommendation) => {
+      const age = event.time_ms - each.request_time_ms
+      return age >= 0 && age <= policies.get(each.policy)!.attributionWindowMs
+    }
+    const last = shown
+      .filter(each => rewards(each) && inWindow(each))
+      .sort(byTimeAndId)
+      .at(-1)
+    fates.set(event.event_id, last ? 'joined' : 'organic')
+    if (last) give(last, event)
+  }
+
+  const transitions = new Map<string, ExpectedTransition>()
+  const chains = sessions(seen)
+  const namedLeaves = Map.groupBy(
+    [...outcomes.values()].flat().filter(each => each.type === 'leave'),
+    each => chainOf(byId.get(each.decision_id!)!),
+  )
+  const leaves = Map.groupBy(
+    events.filter(each => each.decision_id === null && each.type === 'leave'),
+    each => `${each.user_id}\0${each.session_id}`,
+  )
+  for (const decision of seen.filter(each => !each.shed)) {
+    const policy = policies.get(decision.policy)!
+    const chain = chains.get(chainOf(decision))!
+    const left = [
+      ...(leaves.get(`${decision.user_id}\0${decision.session_id}`) ?? []),
+      ...(namedLeaves.get(chainOf(decision)) ?? []),
+    ]
+    const way = wayOn(decision, chain, left, policy)
+    const all = outcomes.get(decision.decision_id)!.sort((a, b) => order(a.time_ms, b.time_ms, a.event_id, b.event_id))
+    const slots = decision.slots.map((_, i) => i)
+    for (const slot of slots.length > 1 ? [-1, ...slots] : slots) {
+      const own = slot === -1 ? all : all.filter(each => each.place === slot)
+      const rewards = rewardsOf(own, policy)
+      const expected = { decisionId: decision.decision_id, rewards, outcomes: own.length, ...way }
+      transitions.set(`${decision.decision_id}/${slot}`, expected)
+    }
+  }
+  const shown = new Set(seen)
+  const fateOf = (each: Recommendation): DecisionFate => {
+    if (each.reason === 'expired') return 'expired'
+    if (each.slots.length === 0) return 'inactive'
+    if (each.shed) return 'shed'
+    return shown.has(each) ? 'open' : 'inactive'
+  }
+  return { transitions, outcomes: fates, decisions: new Map(decisions.map(each => [each.decision_id, fateOf(each)])) }
+}
+
+const order = (timeA: number, timeB: number, idA: string, idB: string): number =>
+  timeA - timeB || (idA < idB ? -1 : idA > idB ? 1 : 0)
+
+const byTimeAndId = (a: Recommendation, b: Recommendation): number =>
+  order(a.request_time_ms, b.request_time_ms, a.decision_id, b.decision_id)
+
+function namedFate(
+  decision: Recommendation | undefined,
+  event: BehaviorEvent,
+  policy: PolicyConfig | undefined,
+): OutcomeFate {
+  if (!decision || !policy) return 'orphan'
+  const items = decision.slots.map(slot => slot.item_id)
+  const honest =
+    event.user_id === decision.user_id &&
+    (event.slate_hash === null || event.slate_hash === decision.slate_hash) &&
+    (event.slot === null || event.slot < items.length) &&
+    (event.item_id === null || items.includes(event.item_id)) &&
+    (event.slot === null || event.item_id === null || items[event.slot] === event.item_id)
+  if (!honest) return 'quarantined'
+  const age = event.time_ms - decision.request_time_ms
+  if (age > policy.correctionWindowMs) return 'orphan'
+  return age > policy.attributionWindowMs ? 'correction' : 'joined'
+}
+
+function placeOf(decision: Recommendation, event: BehaviorEvent): number {
+  if (event.slot !== null) return event.slot
+  if (event.item_id !== null) return decision.slots.findIndex(slot => slot.item_id === event.item_id)
+  return decision.slots.length === 1 ? 0 : -1
+}
+
+/** Somebody can have seen it. */
+function isShown(decision: Recommendation, outcomes: readonly Outcome[], policy: PolicyConfig): boolean {
+  if (decision.reason === 'expired' || decision.slots.length === 0) return false
+  const until = decision.request_time_ms + policy.attributionWindowMs
+  return !decision.deferred || outcomes.some(each => each.type === 'activate' && each.time_ms <= until)
+}
+
+const chainOf = (decision: Recommendation): string => `${decision.policy}\0${decision.user_id}\0${decision.session_id}`
+
+function sessions(shown: readonly Recommendation[]): Map<string, Recommendation[]> {
+  const chains = Map.groupBy(shown, chainOf)
+  for (const chain of chains.values())
+    chain.sort((a, b) => a.request_time_ms - b.request_time_ms || a.session_step - b.session_step || byTimeAndId(a, b))
+  return chains
+}
+
+function wayOn(
+  decision: Recommendation,
+  chain: readonly Recommendation[],
+  left: readonly BehaviorEvent[],
+  policy: PolicyConfig,
+): Pick<ExpectedTransition, 'nextId' | 'discount' | 'end'> {
+  if (policy.gamma === 0) return { nextId: null, discount: 0, end: null }
+  const next = chain[chain.indexOf(decision) + 1]
+  if (next) {
+    const seconds = (next.request_time_ms - decision.request_time_ms) / 1000
+    return { nextId: next.decision_id, discount: policy.gamma ** seconds, end: null }
+  }
+  const ended = left.some(each => each.type === 'leave' && each.time_ms >= decision.request_time_ms)
+  return { nextId: null, discount: null, end: ended ? 'terminated' : 'truncated' }
+}
+
+function rewardsOf(outcomes: readonly Outcome[], policy: PolicyConfig): Record<string, number> {
+  const rewards: Record<string, number> = { ...policy.defaultReward }
+  for (const [type, component] of Object.entries(policy.rewards)) {
+    if (component.cancels) continue
+    const left = outcomes.filter(each => each.type === type)
+    for (const taker of outcomes.filter(each => policy.rewards[each.type]?.cancels === type)) {
+      const earlier = left.filter(each => each.time_ms <= taker.time_ms)
+      const taken = earlier.filter(each => each.value === taker.value).at(-1) ?? earlier.at(-1)
+      if (taken) left.splice(left.indexOf(taken), 1)
+    }
+    const values = left.map(each => (component.value === 'value' ? (each.value ?? 1) : component.value))
+    if (values.length > 0) rewards[type] = reducers[component.aggregate](values)
+  }
+  return rewards
+}

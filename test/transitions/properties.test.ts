@@ -1,0 +1,191 @@
+/**
+ * Same set in, same sums out: any order, split, duplication, lost race and crash of a random history must come to what
+ * the batch join comes to (src/evaluation/batch.ts). FEEDLOOP_RUNS sets how many histories each property tries.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { BehaviorEvent, Recommendation, Transition } from '../../schemas/records.ts'
+import { type BatchJoin, batchJoin } from '../../src/evaluation/batch.ts'
+import { createRandom, type Random } from '../../src/state/random.ts'
+import type { JoinerState } from '../../src/transitions/state.ts'
+import { createJoiner } from '../../src/transitions/step.ts'
+import { type History, history } from './histories.ts'
+import { at, input, type Taken, tick } from './make.ts'
+
+const numRuns = Number(process.env.FEEDLOOP_RUNS ?? 10_000)
+
+/** How a history comes about: chance decides order, repetition, splits and faults. */
+interface Chances {
+  readonly seed: number
+  readonly repeat: number
+  readonly lose: number
+  readonly crash: number
+}
+const chances = fc.record({
+  seed: fc.nat(),
+  repeat: fc.constantFrom(0, 0.3),
+  lose: fc.constantFrom(0, 0.2),
+  crash: fc.constantFrom(0, 0.2),
+})
+
+function shuffled<T>(values: readonly T[], random: Random): T[] {
+  const left = [...values]
+  for (let i = left.length - 1; i > 0; i--) {
+    const j = Math.floor(random.uniform() * (i + 1))
+    ;[left[i], left[j]] = [left[j], left[i]]
+  }
+  return left
+}
+
+/** Steps in which a history arrives: watermarks creep within the lateness bound, then all windows close one by one. */
+function arrivals({ decisions, events }: History, { repeat }: Chances, random: Random): Taken[] {
+  const again = events.filter(() => random.uniform() < repeat)
+  const left = shuffled<Recommendation | BehaviorEvent>([...decisions, ...events, ...again], random)
+  const steps: Taken[] = []
+  let watermark = 0
+  while (left.length > 0) {
+    const inputs = left.splice(0, 1 + Math.floor(random.uniform() * 4)).map(input)
+    watermark += random.uniform() * 40
+    steps.push({ tick: tick(300 + steps.length, watermark), inputs })
+  }
+  return [...steps, { tick: tick(700, 700), inputs: [] }, { tick: tick(900, 900), inputs: [] }]
+}
+
+interface Result {
+  readonly written: Transition[]
+  readonly state: JoinerState
+}
+
+function play({ config }: History, steps: readonly Taken[], { lose, crash }: Chances, random: Random): Result {
+  const joiner = createJoiner(config)
+  let state = joiner.open(0) as JoinerState
+  const accepted: { taken: Taken; written: Transition[] }[] = []
+  const recover = () => {
+    state = joiner.open(0) as JoinerState
+    for (const { taken, written } of accepted) {
+      joiner.fold(
+        state,
+        taken.inputs,
+        written.map(value => ({ key: value.user_id, value })),
+        taken.tick,
+      )
+      state.commit()
+    }
+  }
+  for (const taken of steps) {
+    if (random.uniform() < lose) {
+      joiner.step(state, taken.inputs, taken.tick, undefined)
+      state.discard()
+    }
+    if (random.uniform() < crash) recover()
+    const { outputs } = joiner.step(state, taken.inputs, taken.tick, undefined)
+    accepted.push({ taken, written: outputs.map(each => each.value as Transition) })
+    if (random.uniform() < crash) recover()
+    else state.commit()
+  }
+  return { written: accepted.flatMap(each => each.written), state }
+}
+
+function assertAgrees(written: readonly Transition[], expected: BatchJoin): void {
+  const revisions = Map.groupBy(written, each => each.transition_id)
+  assert.deepEqual([...revisions.keys()].sort(), [...expected.transitions.keys()].sort())
+  for (const [id, list] of revisions) {
+    const should = expected.transitions.get(id)!
+    assert.deepEqual(
+      list.map(each => each.revision),
+      list.map((_, i) => i),
+      id,
+    )
+    assert.equal(list[0].kind, 'initial', id)
+    const last = list.at(-1)!
+    const sums: Record<string, number> = {}
+    for (const { delta } of list)
+      for (const [component, change] of Object.entries(delta)) sums[component] = (sums[component] ?? 0) + change
+    for (const component of new Set([...Object.keys(sums), ...Object.keys(should.rewards)])) {
+      assert.ok(Math.abs((sums[component] ?? 0) - (should.rewards[component] ?? 0)) < 1e-9, `${id} ${component}`)
+      assert.ok(
+        Math.abs((last.cumulative[component] ?? 0) - (should.rewards[component] ?? 0)) < 1e-9,
+        `${id} ${component}`,
+      )
+    }
+    assert.equal(last.next_decision_id, should.nextId, id)
+    assert.equal(last.next_state?.context.of ?? null, should.nextId, id)
+    assert.equal(last.discount, should.discount, id)
+    assert.equal(last.terminated ? 'terminated' : last.truncated ? 'truncated' : null, should.end, id)
+  }
+}
+
+test('any order, split, duplication, lost step and crash comes to the batch join', () => {
+  fc.assert(
+    fc.property(history, chances, (past, how) => {
+      const random = createRandom(how.seed)
+      const { written } = play(past, arrivals(past, how, random), how, random)
+      assertAgrees(written, batchJoin(past.decisions, past.events, past.config))
+    }),
+    { numRuns },
+  )
+})
+
+test('the last cumulative reward does not even differ in its last bit between two arrivals', () => {
+  const ends = (written: readonly Transition[]) =>
+    written
+      .toSorted((a, b) => a.transition_id.localeCompare(b.transition_id) || a.revision - b.revision)
+      .filter((each, i, all) => all[i + 1]?.transition_id !== each.transition_id)
+      .map(each => [each.transition_id, Object.entries(each.cumulative).sort(), each.next_decision_id, each.discount])
+  fc.assert(
+    fc.property(history, chances, chances, (past, how, other) => {
+      const results = [how, other].map(each => {
+        const random = createRandom(each.seed)
+        return ends(play(past, arrivals(past, each, random), each, random).written)
+      })
+      assert.deepEqual(results[0], results[1])
+    }),
+    { numRuns: Math.ceil(numRuns / 3) },
+  )
+})
+
+const dump = (state: JoinerState) =>
+  Object.fromEntries(
+    (['joins', 'sessions', 'touches', 'waiting', 'seen', 'pages', 'buckets', 'clock'] as const).map(name => [
+      name,
+      [...state[name].range('', '\uffff')],
+    ]),
+  )
+
+test('the law: a step leaves the state exactly as a fold of its inputs and outputs', () => {
+  fc.assert(
+    fc.property(history, chances, (past, how) => {
+      const joiner = createJoiner(past.config)
+      const stepped = joiner.open(0) as JoinerState
+      const folded = joiner.open(0) as JoinerState
+      for (const taken of arrivals(past, how, createRandom(how.seed))) {
+        const { outputs } = joiner.step(stepped, taken.inputs, taken.tick, undefined)
+        joiner.fold(folded, taken.inputs, outputs, taken.tick)
+        stepped.commit()
+        folded.commit()
+        assert.deepEqual(dump(folded), dump(stepped))
+      }
+    }),
+    { numRuns: Math.ceil(numRuns / 3) },
+  )
+})
+
+test('nothing stays behind: past the correction window every table is empty', () => {
+  fc.assert(
+    fc.property(history, chances, (past, how) => {
+      const joiner = createJoiner(past.config)
+      const state = joiner.open(0) as JoinerState
+      const last = { tick: tick(5000), inputs: [] }
+      for (const taken of [...arrivals(past, how, createRandom(how.seed)), last]) {
+        joiner.step(state, taken.inputs, taken.tick, undefined)
+        state.commit()
+      }
+      const { clock: _, buckets, ...rest } = dump(state)
+      for (const [name, entries] of Object.entries(rest)) assert.deepEqual(entries, [], name)
+      for (const [name, due] of buckets) assert.deepEqual(due, [], name)
+      assert.equal(joiner.due!(state, { timeMs: at(1e6), watermarkMs: at(1e6) }), false)
+    }),
+    { numRuns: Math.ceil(numRuns / 5) },
+  )
+})
