@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
+import { sourceSchema } from './intake/mapping.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000
@@ -111,8 +112,6 @@ const policy = z.strictObject({
     'A session without a given id is cut by a gap of this length; an episode is truncated by it.',
   ),
 })
-
-const source = z.looseObject({ topic: z.string(), to: z.enum(['requests', 'events', 'items', 'users']) })
 
 export const configSchema = z.strictObject({
   kafka: z
@@ -256,7 +255,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   sources: z
-    .array(source)
+    .array(sourceSchema)
     .default([])
     .describe('Topics of yours that intake maps to events, requests, items and users.'),
   http: z

@@ -136,7 +136,7 @@ export const metricTable = {
   // intake
   feedloop_intake_records_total: {
     type: 'counter',
-    help: 'Source records by source and result: mapped or refused.',
+    help: 'Source records by source and result: mapped, skipped or refused.',
     labels: ['source', 'result'],
   },
 } as const satisfies Record<string, MetricEntry>

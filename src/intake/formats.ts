@@ -1,0 +1,131 @@
+/**
+ * Source bytes to values: JSON, Avro, and CloudEvents 1.0 in binary and structured mode (CloudEvents Kafka protocol
+ * binding, sections 3.2 and 3.3). CloudEvents is read by hand: the binding is four rules, while the SDK brings a JSON schema
+ * validator and its own event classes to the path of every record.
+ */
+import { readFileSync } from 'node:fs'
+import type avro from 'avsc'
+import { FeedloopError } from '../errors.ts'
+import type { LogRecord } from '../log/log.ts'
+import { fingerprintOf } from '../log/wire/fingerprint.ts'
+import type { Registry } from '../log/wire/registry.ts'
+import { compile } from '../log/wire/types.ts'
+import type { SourceMapping } from './mapping.ts'
+import type { SourceRecord } from './step.ts'
+
+/** @throws FeedloopError RECORD_UNREADABLE, WIRE_SCHEMA_UNKNOWN; REGISTRY_UNAVAILABLE when trying again may help */
+export type Reader = (record: LogRecord) => Promise<SourceRecord>
+
+function unreadable(detail: string, cause?: unknown): never {
+  throw new FeedloopError('RECORD_UNREADABLE', detail, { cause })
+}
+
+type Attributes = Readonly<Record<string, unknown>>
+type AvroReader = (bytes: Buffer) => Promise<unknown>
+
+const sourceRecord = (record: LogRecord, value: unknown, attributes: Attributes = {}): SourceRecord => ({
+  value,
+  attributes,
+  key: record.key === null ? null : record.key.toString(),
+  header: name => (Object.hasOwn(record.headers, name) ? record.headers[name].toString() : undefined),
+  origin: `${record.topic}/${record.partition}/${record.offset}`,
+  timestampMs: record.timestampMs,
+})
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch (cause) {
+    return unreadable(`not JSON: ${(cause as Error).message}`, cause)
+  }
+}
+
+function decodeAvro(type: avro.Type, bytes: Buffer): unknown {
+  try {
+    return type.fromBuffer(bytes)
+  } catch (cause) {
+    if (cause instanceof FeedloopError) throw cause
+    return unreadable(`not Avro of ${type.name ?? 'the schema'}: ${(cause as Error).message}`, cause)
+  }
+}
+
+/** With a registry, Confluent framing by id; with a schema file, its single-object encoding or bare Avro. */
+function avroReader(schemaFile: string | undefined, registry: Registry | undefined): AvroReader {
+  const own = schemaFile === undefined ? undefined : readSchema(schemaFile)
+  const marker = own && Buffer.concat([Buffer.from([0xc3, 0x01]), fingerprintBytes(own)])
+  const known = new Map<number, avro.Type>()
+  const byId = async (id: number): Promise<avro.Type> => {
+    const type = known.get(id) ?? (await registry!.fetch(id))
+    if (!type) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', `schema id ${id}`)
+    known.set(id, type)
+    return type
+  }
+  return async bytes => {
+    if (own && bytes.subarray(0, 10).equals(marker!)) return decodeAvro(own, bytes.subarray(10))
+    if (own) return decodeAvro(own, bytes)
+    if (bytes.length < 5 || bytes[0] !== 0) return unreadable('not in Confluent framing')
+    return decodeAvro(await byId(bytes.readUInt32BE(1)), bytes.subarray(5))
+  }
+}
+
+function fingerprintBytes(type: avro.Type): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(fingerprintOf(type))
+  return bytes
+}
+
+function readSchema(file: string): avro.Type {
+  try {
+    return compile(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (cause) {
+    throw new FeedloopError('MAPPING_INVALID', `schema ${file}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** The attributes that every event must have. @throws FeedloopError RECORD_UNREADABLE */
+function checkAttributes(attributes: Attributes): Attributes {
+  if (attributes.specversion !== '1.0') unreadable(`CloudEvents specversion ${String(attributes.specversion)}, not 1.0`)
+  for (const name of ['id', 'source', 'type'])
+    if (typeof attributes[name] !== 'string' || attributes[name] === '') unreadable(`CloudEvents without ${name}`)
+  return attributes
+}
+
+/** Attributes are headers named `ce_…`, the value is the data. */
+async function binaryEvent(record: LogRecord, contentType: string, readAvro: AvroReader | null) {
+  const attributes: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(record.headers))
+    if (name.startsWith('ce_')) attributes[name.slice(3)] = value.toString()
+  checkAttributes(attributes)
+  if (record.value === null) return sourceRecord(record, null, attributes)
+  if (contentType === '' || /[/+]json\b/.test(contentType))
+    return sourceRecord(record, parseJson(record.value), attributes)
+  if (readAvro && contentType.includes('avro')) return sourceRecord(record, await readAvro(record.value), attributes)
+  return unreadable(`CloudEvents data of content type ${contentType}`)
+}
+
+/** The value is a JSON object of attributes and `data` or `data_base64` (JSON within). */
+function structuredEvent(record: LogRecord): SourceRecord {
+  const event = parseJson(record.value ?? Buffer.alloc(0))
+  if (event === null || typeof event !== 'object' || Array.isArray(event)) return unreadable('not a CloudEvents object')
+  const { data, data_base64: encoded, ...attributes } = event as Record<string, unknown>
+  const value = typeof encoded === 'string' ? parseJson(Buffer.from(encoded, 'base64')) : data
+  return sourceRecord(record, value ?? null, checkAttributes(attributes))
+}
+
+function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> | SourceRecord {
+  const contentType = record.headers['content-type']?.toString().toLowerCase() ?? ''
+  if (contentType.startsWith('application/cloudevents-batch')) return unreadable('CloudEvents batches are not read')
+  if (!contentType.startsWith('application/cloudevents')) return binaryEvent(record, contentType, readAvro)
+  if (!contentType.includes('+json')) return unreadable(`CloudEvents format ${contentType}`)
+  return structuredEvent(record)
+}
+
+/** The reader of a source. @throws FeedloopError MAPPING_INVALID when its schema file cannot be used */
+export function createReader(source: SourceMapping, registry: Registry | undefined): Reader {
+  const readAvro = source.schema || registry ? avroReader(source.schema, registry) : null
+  return async record => {
+    if (source.format === 'cloudevents') return readEvent(record, readAvro)
+    if (record.value === null) return unreadable('no value')
+    return sourceRecord(record, source.format === 'avro' ? await readAvro!(record.value) : parseJson(record.value))
+  }
+}

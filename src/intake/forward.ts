@@ -1,0 +1,75 @@
+/**
+ * Appends mapped records to our topics: each to the partition that murmur2 of its key gives, so that whoever wrote the
+ * source and however they partition, a user's records meet in one place. Returns only when all is acknowledged.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isRetryable } from '../errors.ts'
+import type { Log, NewRecord } from '../log/log.ts'
+import { partitionFor } from '../log/partition.ts'
+import { topicName, topics } from '../pipeline.ts'
+import type { Target } from './mapping.ts'
+
+export interface Ready {
+  readonly to: Target
+  readonly key: string
+  readonly bytes: Buffer
+  readonly timestampMs: number
+}
+
+/** Leaves room for keys and record overhead. */
+const bytesPerBatch = (to: Target): number => topics[to].maxBatchBytes / 2
+const MAX_RECORDS = 5000
+
+/** Calls `work` again while its error is retryable, waiting longer each time; ends with the signal. */
+export async function retrying<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let waitMs = 50; ; waitMs = Math.min(2 * waitMs, 5000)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isRetryable(error) || signal.aborted) throw error
+      await sleep(waitMs, undefined, { signal })
+    }
+  }
+}
+
+/** Appends, in order within each partition. An append in doubt is repeated: duplicates are harmless, losses are not.
+ * @throws FeedloopError TOPIC_UNKNOWN and other terminal codes; AbortError */
+export type Forward = (records: readonly Ready[], signal: AbortSignal) => Promise<void>
+
+export function createForward(log: Log, prefix: string): Forward {
+  const counts = new Map<Target, number>()
+  const partitions = async (to: Target): Promise<number> => {
+    const count = counts.get(to) ?? (await log.partitionCount(topicName(prefix, to)))
+    counts.set(to, count)
+    return count
+  }
+  return async (records, signal) => {
+    const lanes = new Map<string, { to: Target; partition: number; records: Ready[] }>()
+    for (const record of records) {
+      const partition = partitionFor(record.key, await retrying(signal, () => partitions(record.to)))
+      const name = `${record.to}/${partition}`
+      if (!lanes.has(name)) lanes.set(name, { to: record.to, partition, records: [] })
+      lanes.get(name)!.records.push(record)
+    }
+    const appendLane = async ({ to, partition, records }: { to: Target; partition: number; records: Ready[] }) => {
+      for (const batch of batches(records, bytesPerBatch(to)))
+        await retrying(signal, () => log.append(topicName(prefix, to), partition, batch))
+    }
+    await Promise.all([...lanes.values()].map(appendLane))
+  }
+}
+
+function* batches(records: readonly Ready[], maxBytes: number): Generator<NewRecord[]> {
+  let batch: NewRecord[] = []
+  let size = 0
+  for (const { key, bytes, timestampMs } of records) {
+    if (batch.length > 0 && (size + bytes.length > maxBytes || batch.length >= MAX_RECORDS)) {
+      yield batch
+      batch = []
+      size = 0
+    }
+    batch.push({ key: Buffer.from(key), value: bytes, timestampMs })
+    size += bytes.length
+  }
+  if (batch.length > 0) yield batch
+}
