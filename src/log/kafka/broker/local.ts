@@ -127,11 +127,11 @@ export const brokerProperties = ({ port, controllerPort, folder }: Place): Reado
 export function writeProperties(folder: string, properties: Readonly<Record<string, string>>): string {
   mkdirSync(join(folder, 'data'), { recursive: true })
   const file = join(folder, 'broker.properties')
-  const escape = (value: string) => value.replaceAll('\\', '\\\\')
+  const escaped = (value: string) => value.replaceAll('\\', '\\\\')
   writeFileSync(
     file,
     Object.entries(properties)
-      .map(([key, value]) => `${key}=${escape(value)}\n`)
+      .map(([key, value]) => `${key}=${escaped(value)}\n`)
       .join(''),
   )
   return file
