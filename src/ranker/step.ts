@@ -26,11 +26,9 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
   const decide = createDecide(config)
   const policies = new Set(config.policies.map(policy => policy.name))
 
-  const refuseRequest = (request: Request, tick: Tick): Fault | null =>
+  const eventFault = (event: BehaviorEvent, tick: Tick) => validateEvent(event, tick.timeMs, config.limits)
+  const requestFault = (request: Request, tick: Tick) =>
     validateRequest(request, tick.timeMs, config.limits) ?? unknownPolicy(request, policies)
-
-  const refuseEvent = (event: BehaviorEvent, tick: Tick): Fault | null =>
-    validateEvent(event, tick.timeMs, config.limits)
 
   return {
     name: 'ranker',
@@ -41,20 +39,21 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
       const outputs: Output<Recommendation>[] = []
       learnProfiles(state, inputs)
       for (const input of of<BehaviorEvent>(inputs, 'events')) {
-        const fault = refuseEvent(input.value, tick)
-        if (fault === null) takeEvent(state, input.value, config, tally)
+        const fault = eventFault(input.value, tick)
+        if (fault === null) learnEvent(state, input.value, config, tally)
         const refused = fault ?? unknownItem(input.value, view)
         if (refused !== null) refusals.push({ input, ...refused })
       }
       for (const input of of<Request>(inputs, 'requests')) {
-        const fault = refuseRequest(input.value, tick)
+        const request = input.value
+        const fault = requestFault(request, tick)
         if (fault !== null) refusals.push({ input, ...fault })
-        else if (state.decided.has(input.value.request_id)) tally.add('feedloop_requests_duplicate_total')
+        else if (state.decided.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
         else {
-          const decision = decide(input.value, userOf(state, input.value.user_id), tick.timeMs, view)
+          const decision = decide(request, userOf(state, request.user_id), tick.timeMs, view)
           remember(state, decision.recommendation)
           tally.decided(decision)
-          outputs.push({ key: input.value.user_id, value: decision.recommendation })
+          outputs.push({ key: request.user_id, value: decision.recommendation })
         }
       }
       return { outputs, refusals, counts: tally.counts() }
@@ -62,7 +61,7 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
     fold(state, inputs, outputs, tick) {
       learnProfiles(state, inputs)
       for (const { value } of of<BehaviorEvent>(inputs, 'events'))
-        if (refuseEvent(value, tick) === null) takeEvent(state, value, config)
+        if (eventFault(value, tick) === null) learnEvent(state, value, config)
       for (const { value } of outputs) remember(state, value as Recommendation)
     },
   }
@@ -95,7 +94,7 @@ function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
     state.users.set(value.user_id, applyProfile(userOf(state, value.user_id), value))
 }
 
-function takeEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {
+function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {
   const before = userOf(state, event.user_id)
   const after = applyEvent(before, event, config.state)
   if (after === before) tally?.add('feedloop_events_duplicate_total')

@@ -1,5 +1,5 @@
 /**
- * What the ranker keeps of one person: the newest interactions, counts by type, the profile, the session of each policy.
+ * What the ranker keeps of one person: the newest interactions, counts by type, the profile, the open sessions.
  *
  * It is a function of the person's events, profiles and decisions alone, in log order, so that recovery rebuilds it from
  * the topics. That forbids anything of the moment in here: an interaction's feature version is looked up when a snapshot
@@ -18,6 +18,7 @@ export interface PastInteraction {
 }
 
 export interface Session {
+  readonly policy: string
   readonly id: string
   readonly lastDecisionId: string
   /** Decisions with a slate so far. */
@@ -26,16 +27,19 @@ export interface Session {
   readonly lastTimeMs: number
 }
 
+/** Open sessions remembered of one person: tabs and devices at a time, times the policies. */
+const sessionsKept = 8
+
 export interface UserState {
   /** Newest first by event time, at most `state.historyLength`. */
   readonly history: readonly PastInteraction[]
   readonly counts: Readonly<Record<string, number>>
   readonly profile: UserFeatures | null
-  /** Current session by policy: two policies that serve one page do not continue each other's episodes. */
-  readonly sessions: Readonly<Record<string, Session>>
+  /** Last decided first. Each belongs to one policy: two that serve one page do not continue each other's episodes. */
+  readonly sessions: readonly Session[]
 }
 
-export const newUser: UserState = { history: [], counts: {}, profile: null, sessions: {} }
+export const newUser: UserState = { history: [], counts: {}, profile: null, sessions: [] }
 
 /** Adds an event; the same object when its id is in the history already (a duplicate). Types listed in
  * `state.typeWeights` enter the history; the others (impressions, refunds …) are counted only, lest they push what the
@@ -73,19 +77,21 @@ export function applyProfile(user: UserState, profile: UserFeatures): UserState 
  * the next one continues from the last slate that was shown. */
 export function applyDecision(user: UserState, decision: Recommendation): UserState {
   if (decision.slots.length === 0) return user
-  const before = sessionOf(user, decision.policy)
-  const resumed = before?.id === decision.session_id ? before.lastTimeMs : decision.request_time_ms
+  const before = sessionOf(user, decision.policy, decision.session_id)
   const session: Session = {
+    policy: decision.policy,
     id: decision.session_id,
     lastDecisionId: decision.decision_id,
     step: decision.session_step + 1,
-    lastTimeMs: Math.max(resumed, decision.request_time_ms),
+    lastTimeMs: Math.max(before?.lastTimeMs ?? 0, decision.request_time_ms),
   }
-  return { ...user, sessions: { ...user.sessions, [decision.policy]: session } }
+  const others = user.sessions.filter(each => each !== before)
+  return { ...user, sessions: [session, ...others].slice(0, sessionsKept) }
 }
 
-const sessionOf = (user: UserState, policy: string): Session | undefined =>
-  Object.hasOwn(user.sessions, policy) ? user.sessions[policy] : undefined
+/** The session of that id; without one, the last of the policy. */
+const sessionOf = (user: UserState, policy: string, id: string | null): Session | undefined =>
+  user.sessions.find(each => each.policy === policy && (id === null || each.id === id))
 
 export interface SessionPlace {
   readonly sessionId: string
@@ -93,14 +99,12 @@ export interface SessionPlace {
   readonly step: number
 }
 
-/** Where a request falls: in the session that it names; else in the current one unless more than `gapMs` lie between;
- * else in a new one, named after the request that opens it. */
+/** Where a request falls: in the session that it names; else in the policy's last one unless more than `gapMs` lie
+ * between; else in a new one, named after the request that opens it. */
 export function placeInSession(user: UserState, request: Request, gapMs: number): SessionPlace {
-  const current = sessionOf(user, request.policy)
-  const continues =
-    current !== undefined &&
-    (request.session_id === null ? request.time_ms - current.lastTimeMs <= gapMs : request.session_id === current.id)
-  if (continues) return { sessionId: current.id, previousDecisionId: current.lastDecisionId, step: current.step }
+  const last = sessionOf(user, request.policy, request.session_id)
+  if (last !== undefined && (request.session_id !== null || request.time_ms - last.lastTimeMs <= gapMs))
+    return { sessionId: last.id, previousDecisionId: last.lastDecisionId, step: last.step }
   const sessionId = request.session_id ?? `${request.user_id}~${request.request_id}`
   return { sessionId, previousDecisionId: null, step: 0 }
 }

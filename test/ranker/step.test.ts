@@ -270,6 +270,8 @@ test('sessions: by id where given, else cut by the gap; policies do not share th
       asked('r4', nowMs - 6999, 'given'),
       asked('r5', nowMs - 6500),
       asked('r6', nowMs - 5000, 'given'),
+      asked('r7', nowMs - 4900, 'other device'),
+      asked('r8', nowMs - 4800, 'given'),
     ],
   })
   assert.deepEqual(
@@ -282,6 +284,8 @@ test('sessions: by id where given, else cut by the gap; policies do not share th
       ['r4', 'given', null, 0],
       ['r5', 'given', 'r4', 1],
       ['r6', 'given', 'r5', 2],
+      ['r7', 'other device', null, 0],
+      ['r8', 'given', 'r6', 3],
     ],
   )
 })
