@@ -43,13 +43,7 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
     const now = await retrying(io, () => io.log.ends(at.topic, at.partition))
     if (now.earliest > offset || reader.fault !== null) throw error
     if (io.rules.reaches(now.latest, offset)) return []
-    lose(
-      new FeedloopError(
-        'CHAIN_IDENTITY_LOST',
-        `${at.topic}/${at.partition} ends at ${now.latest}, was read to ${offset}`,
-      ),
-      now.earliest,
-    )
+    lose(endsBelow(at, now.latest, offset), now.earliest)
     return read({})
   }
   const read = async (options: ReadOptions): Promise<readonly LogRecord[]> => {
@@ -60,6 +54,16 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
       return outOfRange(error)
     }
   }
+  /** Records that belong to no step: somebody else's, or another log than the one that was known. */
+  const judge = async (records: readonly LogRecord[]): Promise<readonly Batch[]> => {
+    try {
+      return reader.feed(records)
+    } catch (error) {
+      if (isCode(error, 'CHAIN_HEADER_INVALID'))
+        await verifyHead(io, at, { head: reader.head, next: records[0]!.offset })
+      throw error
+    }
+  }
   return {
     async poll(options = {}) {
       const records = await read(options)
@@ -68,7 +72,7 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
       if (atEnd) return []
       offset = records.at(-1)!.offset + 1
       const sound = reader.fault === null
-      const batches = reader.feed(records)
+      const batches = await judge(records)
       // The epoch that mends it may have begun below: look through the whole log for it.
       if (sound && reader.fault !== null)
         lose(reader.fault, (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest)
@@ -96,10 +100,7 @@ function anchor(
   const offset = stored?.next ?? earliest
   const head = stored?.head ?? null
   if (!io.rules.reaches(latest, offset)) {
-    const fault = new FeedloopError(
-      'CHAIN_IDENTITY_LOST',
-      `${at.topic}/${at.partition} ends at ${latest}, known to ${offset}`,
-    )
+    const fault = endsBelow(at, latest, offset)
     return { reader: createReader({ from: 'fault', head, fault }, io.rules), offset: earliest }
   }
   if (head !== null && head.offset >= earliest)
@@ -116,3 +117,27 @@ function anchor(
   if (offset === 0) return { reader: createReader({ from: 'genesis' }, io.rules), offset }
   return { reader: createReader({ from: 'offset', offset }, io.rules), offset: Math.min(offset, latest) }
 }
+
+/** Is the batch `head` still where it was? What retention has removed cannot be asked.
+ * @throws FeedloopError CHAIN_IDENTITY_LOST */
+export async function verifyHead(io: ChainIo, at: Partition, { head, next }: ChainPosition): Promise<void> {
+  const { earliest, latest } = await retrying(io, () => io.log.ends(at.topic, at.partition))
+  if (!io.rules.reaches(latest, next)) throw endsBelow(at, latest, next)
+  if (!head || head.offset < earliest) return
+  const reader = createReader({ from: 'head', head, reread: true }, io.rules)
+  try {
+    reader.feed(await retrying(io, () => io.log.read(at.topic, at.partition, head.offset, { maxBytes: 1 })))
+  } catch (error) {
+    if (isCode(error, 'OFFSET_OUT_OF_RANGE')) return
+    if (isCode(error, 'CHAIN_HEADER_INVALID'))
+      throw new FeedloopError(
+        'CHAIN_IDENTITY_LOST',
+        `${at.topic}/${at.partition}: no step begins at ${head.offset} any more`,
+      )
+    throw error
+  }
+  if (reader.fault !== null) throw reader.fault
+}
+
+const endsBelow = (at: Partition, latest: number, known: number): FeedloopError =>
+  new FeedloopError('CHAIN_IDENTITY_LOST', `${at.topic}/${at.partition} ends at ${latest}, known to ${known}`)

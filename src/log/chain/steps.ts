@@ -3,7 +3,7 @@
  *
  * A step without output is *quiet*: it stays in the overlay, and the next batch (at the latest after `progressMs`) names
  * it with its own range and tick, so that a replay folds the very same steps. A step whose outputs exceed a batch is
- * taken again with half the inputs; with none left, with half the time.
+ * taken again with half the inputs; where only one is left, with half the time.
  */
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
@@ -107,12 +107,13 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     return true
   }
   const halve = (taken: Taken): StepFate => {
-    const spanMs = Math.max(1, io.rim.now() - (session.header?.tick.timeMs ?? 0))
-    const cannotShrink = taken.records.length === 0 && squeeze.time * spanMs < 1
-    if (!keepsOverlay || cannotShrink)
+    const spanMs = io.rim.now() - (session.header?.tick.timeMs ?? 0)
+    const few = taken.records.length <= 1
+    if (!keepsOverlay || (few && squeeze.time * spanMs < 1)) {
       throw new FeedloopError('BATCH_TOO_LARGE', `an output of ${stage.name} exceeds ${maxBatchBytes} bytes`)
-    if (taken.records.length === 0) squeeze.time /= 2
-    squeeze.records = Math.floor(taken.records.length / 2)
+    }
+    if (few) squeeze.time /= 2
+    else squeeze.records = Math.floor(taken.records.length / 2)
     return giveBack() ? 'quiet' : 'lost'
   }
   const refuse = async (taken: Taken, result: StepResult): Promise<void> => {
@@ -167,7 +168,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     if (header.outputs > 0)
       meter.add('feedloop_records_produced_total', { stage: stage.name, topic: output.topic }, header.outputs)
     forget()
-    squeeze.records = Math.min(bounds.maxRecords, Math.max(1, squeeze.records * 2))
+    squeeze.records = Math.min(bounds.maxRecords, squeeze.records * 2)
     squeeze.time = Math.min(1, squeeze.time * 2)
     countSkipped()
     options.accepted?.({ baseOffset: head.offset, header })

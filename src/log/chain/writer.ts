@@ -7,13 +7,12 @@
  *
  * One append in flight. The caller drops a lost step's effects and goes on from the winner's progress.
  */
-import { FeedloopError, isCode } from '../../errors.ts'
+import { FeedloopError } from '../../errors.ts'
 import type { NewRecord } from '../log.ts'
 import type { Batch } from './batches.ts'
-import { openFeed } from './feed.ts'
+import { openFeed, verifyHead } from './feed.ts'
 import type { Head, StepHeader } from './header.ts'
 import { encodeHeader, STEP_HEADER } from './header.ts'
-import { createReader } from './reader.ts'
 import type { ChainIo, Partition } from './rim.ts'
 import { backoffMs, retrying, Stopped } from './rim.ts'
 
@@ -104,31 +103,13 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
     async check() {
       const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
       if (partitions !== start.partitions) throw partitionsChanged(at.topic, start.partitions, partitions)
-      if (head !== null) await verify(io, at, head, end)
+      if (head !== null) await verifyHead(io, at, { head, next: end })
     },
   }
 }
 
 export const partitionsChanged = (topic: string, was: number, is: number): FeedloopError =>
   new FeedloopError('PARTITION_COUNT_CHANGED', `${topic} was written with ${was} partitions and has ${is}`)
-
-/** Is the batch `head` still where it was? What retention has removed cannot be asked. */
-async function verify(io: ChainIo, at: Partition, head: Head, end: number): Promise<void> {
-  const { earliest, latest } = await retrying(io, () => io.log.ends(at.topic, at.partition))
-  if (!io.rules.reaches(latest, end))
-    throw new FeedloopError(
-      'CHAIN_IDENTITY_LOST',
-      `${at.topic}/${at.partition} ends at ${latest}, was written to ${end}`,
-    )
-  if (head.offset < earliest) return
-  try {
-    const reader = createReader({ from: 'head', head, reread: true }, io.rules)
-    reader.feed(await retrying(io, () => io.log.read(at.topic, at.partition, head.offset, { maxBytes: 1 })))
-    if (reader.fault !== null) throw reader.fault
-  } catch (error) {
-    if (!isCode(error, 'OFFSET_OUT_OF_RANGE')) throw error
-  }
-}
 
 interface Place {
   readonly head: Head | null

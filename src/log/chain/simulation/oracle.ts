@@ -31,7 +31,10 @@ export function viewChain(partition: SimulatedPartition): ChainView {
         const batch = partition.batches[seen]!
         const head = accepted.at(-1)
         const prev = batch.header!.prev
-        const follows = prev === null ? head === undefined : head !== undefined && prev.offset === head.base && prev.id === head.header.id
+        const follows =
+          prev === null
+            ? head === undefined
+            : head !== undefined && prev.offset === head.base && prev.id === head.header.id
         if (follows) accepted.push(batch as AcceptedInLog)
       }
       lastSeen = partition.batches[seen - 1]
@@ -62,16 +65,29 @@ interface Value {
 
 const unreadable = (record: LogRecord): boolean => record.value![0] === 63
 const valueOf = <T>(record: LogRecord): T => JSON.parse(record.value!.toString()) as T
-const readable = (records: readonly LogRecord[]): Value[] => records.filter(record => !unreadable(record)).map(record => valueOf<Value>(record)).filter(value => !value.refuse)
+const readable = (records: readonly LogRecord[]): Value[] =>
+  records
+    .filter(record => !unreadable(record))
+    .map(record => valueOf<Value>(record))
+    .filter(value => !value.refuse)
 
 /** Goes through a chain, checking that its ranges cover each input without a gap or an overlap. */
-function* walk(chain: readonly AcceptedInLog[], other: readonly LogRecord[], events: readonly LogRecord[], otherTopic: string): Generator<{ batch: AcceptedInLog; steps: Ranged[] } | { fault: string }> {
+function* walk(
+  chain: readonly AcceptedInLog[],
+  other: readonly LogRecord[],
+  events: readonly LogRecord[],
+  otherTopic: string,
+): Generator<{ batch: AcceptedInLog; steps: Ranged[] } | { fault: string }> {
   const next = { other: 0, events: 0 }
-  const cut = (records: readonly LogRecord[], from: number, to: number): readonly LogRecord[] => records.filter(record => record.offset >= from && record.offset < to)
+  const cut = (records: readonly LogRecord[], from: number, to: number): readonly LogRecord[] =>
+    records.filter(record => record.offset >= from && record.offset < to)
   for (const batch of chain) {
     const at = (topic: string): number => batch.header.inputs.findIndex(position => position.topic === topic)
     const [o, e] = [at(otherTopic), at('events')]
-    const ends = [...(batch.header.quiet ?? []).map(quiet => ({ o: quiet.next[o]!, e: quiet.next[e]!, tick: quiet.tick })), { o: batch.header.inputs[o]!.next, e: batch.header.inputs[e]!.next, tick: batch.header.tick }]
+    const ends = [
+      ...(batch.header.quiet ?? []).map(quiet => ({ o: quiet.next[o]!, e: quiet.next[e]!, tick: quiet.tick })),
+      { o: batch.header.inputs[o]!.next, e: batch.header.inputs[e]!.next, tick: batch.header.tick },
+    ]
     const steps: Ranged[] = []
     for (const end of ends) {
       if (end.o < next.other || end.e < next.events) yield { fault: `${batch.base} goes back` }
@@ -95,17 +111,31 @@ export function judgeAnswers(chain: readonly AcceptedInLog[], partitions: Partit
       for (const { id } of readable(others)) {
         const output = outputs.shift()
         const right = output?.id === id && output.sum === state.sum && output.sinceMs === tick.timeMs - state.lastMs
-        if (!right) return { fault: `recommendations@${one.batch.base}: ${JSON.stringify(output)} where request ${id} after ${JSON.stringify(state)} at ${tick.timeMs} is due`, answers: state.answered, closed: 0 }
+        if (!right)
+          return {
+            fault: `recommendations@${one.batch.base}: ${JSON.stringify(output)} where request ${id} after ${JSON.stringify(state)} at ${tick.timeMs} is due`,
+            answers: state.answered,
+            closed: 0,
+          }
         state = { sum: state.sum + output.draw, lastMs: tick.timeMs, answered: state.answered + 1 }
       }
     }
-    if (outputs.length > 0) return { fault: `recommendations@${one.batch.base}: ${outputs.length} answers too many`, answers: state.answered, closed: 0 }
+    if (outputs.length > 0)
+      return {
+        fault: `recommendations@${one.batch.base}: ${outputs.length} answers too many`,
+        answers: state.answered,
+        closed: 0,
+      }
   }
   return { fault: null, answers: state.answered, closed: 0 }
 }
 
 /** The sequential run of `closing` over what its chain claims and the accepted recommendations. */
-export function judgeClosed(chain: readonly AcceptedInLog[], upstream: readonly AcceptedInLog[], partitions: Partitions): Judged {
+export function judgeClosed(
+  chain: readonly AcceptedInLog[],
+  upstream: readonly AcceptedInLog[],
+  partitions: Partitions,
+): Judged {
   const recommendations = upstream.flatMap(batch => (batch.header.outputs === 0 ? [] : batch.records))
   const events = partitions.get('events')!.batches.flatMap(batch => batch.records)
   let state: Joins = { open: [], events: 0 }
@@ -115,13 +145,22 @@ export function judgeClosed(chain: readonly AcceptedInLog[], upstream: readonly 
     if ('fault' in one) return fault(one.fault)
     const outputs = outputsOf<Closed>(one.batch)
     for (const step of one.steps) {
-      const opened: Open[] = step.others.map(record => valueOf<Answer>(record)).map(({ id, sum }) => ({ id, sum, closesMs: step.tick.timeMs + openForMs }))
+      const opened: Open[] = step.others
+        .map(record => valueOf<Answer>(record))
+        .map(({ id, sum }) => ({ id, sum, closesMs: step.tick.timeMs + openForMs }))
       for (const { n } of readable(step.events)) state = { ...state, events: state.events + n }
       state = { ...state, open: [...state.open, ...opened] }
       for (const due of state.open.filter(({ closesMs }) => closesMs <= step.tick.timeMs)) {
         const output = outputs.shift()
-        const right = output?.id === due.id && output.sum === due.sum && output.events === state.events && output.tickMs === step.tick.timeMs
-        if (!right) return fault(`${one.batch.base}: ${JSON.stringify(output)} where ${JSON.stringify(due)} is due with ${state.events}`)
+        const right =
+          output?.id === due.id &&
+          output.sum === due.sum &&
+          output.events === state.events &&
+          output.tickMs === step.tick.timeMs
+        if (!right)
+          return fault(
+            `${one.batch.base}: ${JSON.stringify(output)} where ${JSON.stringify(due)} is due with ${state.events}`,
+          )
         state = { ...state, open: state.open.filter(open => open !== due) }
         closed++
       }
@@ -131,6 +170,7 @@ export function judgeClosed(chain: readonly AcceptedInLog[], upstream: readonly 
   return { fault: null, answers: 0, closed }
 }
 
-const outputsOf = <T>(batch: AcceptedInLog): T[] => (batch.header.outputs === 0 ? [] : batch.records.map(record => valueOf<T>(record)))
+const outputsOf = <T>(batch: AcceptedInLog): T[] =>
+  batch.header.outputs === 0 ? [] : batch.records.map(record => valueOf<T>(record))
 
 export const headIn = (batch: AcceptedInLog): Head => ({ offset: batch.base, id: batch.header.id })

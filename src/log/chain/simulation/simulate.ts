@@ -57,10 +57,26 @@ const topicsUsed = ['requests', 'events', 'recommendations', 'transitions', 'dea
 export async function simulateChain(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
   const world = createWorld(seed, options.trace ?? (() => {}))
   const partitions = new Map<string, SimulatedPartition>(topicsUsed.map(topic => [topic, createPartition(topic)]))
-  const plan = { rollBack: world.chance(0.1), truncate: world.chance(0.4), rivals: world.chance(0.7), trouble: 0.12 * world.random() }
-  const trouble = { lostAck: plan.trouble, late: plan.trouble, lost: plan.trouble, repeated: plan.trouble, unavailable: plan.trouble / 3 }
+  const plan = {
+    rollBack: world.chance(0.1),
+    truncate: world.chance(0.4),
+    rivals: world.chance(0.7),
+    trouble: 0.12 * world.random(),
+  }
+  const trouble = {
+    lostAck: plan.trouble,
+    late: plan.trouble,
+    lost: plan.trouble,
+    repeated: plan.trouble,
+    unavailable: plan.trouble / 3,
+  }
   const calm = (): boolean => world.nowMs > troubledMs
-  const sea = { world, partitions, trouble: () => (calm() ? noTrouble : trouble), ...(options.tamper && { tamper: options.tamper }) }
+  const sea = {
+    world,
+    partitions,
+    trouble: () => (calm() ? noTrouble : trouble),
+    ...(options.tamper && { tamper: options.tamper }),
+  }
   const answers = viewChain(partitions.get('recommendations')!)
   const closed = viewChain(partitions.get('transitions')!)
   const believed: { topic: string; base: number; id: string }[] = []
@@ -76,12 +92,14 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
         signal?.addEventListener('abort', () => process.deliver(0, resolve), { once: true })
         process.deliver(ms, resolve)
       }),
-    randomId: () => (world.below(2 ** 32).toString(16) + world.below(2 ** 32).toString(16)).padStart(16, '0').slice(0, 16),
+    randomId: () =>
+      (world.below(2 ** 32).toString(16) + world.below(2 ** 32).toString(16)).padStart(16, '0').slice(0, 16),
   })
   const died = (name: string, error: unknown): void => {
     world.trace(`${name} died: ${String(error)}`)
     if (isCode(error, 'CHAIN_IDENTITY_LOST') && plan.rollBack) identityLost = true
-    else if (!(isCode(error, 'OFFSET_OUT_OF_RANGE') && plan.truncate)) fault ??= `${name}: ${error instanceof FeedloopError ? error.message : String((error as Error).stack)}`
+    else if (!(isCode(error, 'OFFSET_OUT_OF_RANGE') && plan.truncate))
+      fault ??= `${name}: ${error instanceof FeedloopError ? error.message : String((error as Error).stack)}`
   }
   const keepRunning = (slot: string, stage: Stage<any, any>, inputs: readonly TaskInput[], output: TaskInput): void => {
     const process = createProcess(world, `${slot}#${++processes}`)
@@ -99,8 +117,9 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
       now: () => Math.floor(world.nowMs),
       rim: rimOf(process),
       rules: options.rules ?? chainRules,
-      step: { intervalMs: 4, maxRecords: 8, maxBytes: 4096, progressMs: 40, idleMs: 60, maxBatchBytes: 5200 },
-      accepted: ({ baseOffset, header }) => void believed.push({ topic: output.topic, base: baseOffset, id: header.id }),
+      step: { intervalMs: 4, maxRecords: 8, maxBytes: 4096, progressMs: 40, idleMs: 60, maxBatchBytes: 7000 },
+      accepted: ({ baseOffset, header }) =>
+        void believed.push({ topic: output.topic, base: baseOffset, id: header.id }),
     })
     const again = (): void => world.after(5 + world.below(30), () => keepRunning(slot, stage, inputs, output))
     task.done.catch((error: unknown) => {
@@ -130,13 +149,24 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     keepRunning(`closing-${slot}`, closing, [in0('recommendations'), in0('events')], in0('transitions'))
   }
   const written = feedInputs(world, partitions)
-  if (plan.truncate) removeFront(world, partitions, () => answers.accepted(), () => closed.accepted())
+  if (plan.truncate)
+    removeFront(
+      world,
+      partitions,
+      () => answers.accepted(),
+      () => closed.accepted(),
+    )
   if (plan.rollBack) rollBack(world, partitions)
 
   const finished = (): boolean => {
     if (fault !== null || identityLost) return true
     if (!calm() || partitions.get('requests')!.latest < written.requests) return false
-    return covers(answers.accepted(), 'events', written.events) && covers(answers.accepted(), 'requests', written.requests) && covers(closed.accepted(), 'events', written.events) && closedIn(closed.accepted()) >= written.answerable
+    return (
+      covers(answers.accepted(), 'events', written.events) &&
+      covers(answers.accepted(), 'requests', written.requests) &&
+      covers(closed.accepted(), 'events', written.events) &&
+      closedIn(closed.accepted()) >= written.answerable
+    )
   }
   const events = await world.run(finished, maxEvents)
   if (fault === null && !identityLost) fault = judge()
@@ -150,22 +180,43 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     if (answered.fault !== null) return answered.fault
     const joined = judgeClosed(c, a, partitions)
     if (joined.fault !== null) return joined.fault
-    if (!finished()) return `not finished after ${events} events: ${answered.answers} answers, ${joined.closed} closed of ${written.answerable}`
-    const lie = plan.rollBack ? undefined : believed.find(one => !(one.topic === 'transitions' ? c : a).some(batch => batch.base === one.base && batch.header.id === one.id))
+    if (!finished())
+      return `not finished after ${events} events: ${answered.answers} answers, ${joined.closed} closed of ${written.answerable}`
+    const lie = plan.rollBack
+      ? undefined
+      : believed.find(
+          one =>
+            !(one.topic === 'transitions' ? c : a).some(batch => batch.base === one.base && batch.header.id === one.id),
+        )
     if (lie !== undefined) return `${lie.topic}@${lie.base}/${lie.id} was believed accepted`
-    return lettersMissing(partitions) ?? readsDiffer(world, partitions.get('transitions')!, c, options.rules) ?? readsDiffer(world, partitions.get('recommendations')!, a, options.rules)
+    return (
+      lettersMissing(partitions) ??
+      readsDiffer(world, partitions.get('transitions')!, c, options.rules) ??
+      readsDiffer(world, partitions.get('recommendations')!, a, options.rules)
+    )
   }
 }
 
-const covers = (chain: readonly AcceptedInLog[], topic: string, to: number): boolean => (chain.at(-1)?.header.inputs.find(position => position.topic === topic)?.next ?? 0) >= to
+const covers = (chain: readonly AcceptedInLog[], topic: string, to: number): boolean =>
+  (chain.at(-1)?.header.inputs.find(position => position.topic === topic)?.next ?? 0) >= to
 const closedIn = (chain: readonly AcceptedInLog[]): number => chain.reduce((sum, { header }) => sum + header.outputs, 0)
 
 /** Requests and events over the first part of the time; some do not decode, some are refused. */
-function feedInputs(world: World, partitions: ReadonlyMap<string, SimulatedPartition>): { requests: number; events: number; answerable: number } {
+function feedInputs(
+  world: World,
+  partitions: ReadonlyMap<string, SimulatedPartition>,
+): { requests: number; events: number; answerable: number } {
   const written = { requests: 0, events: 0, answerable: 0 }
   const put = (topic: 'requests' | 'events'): void => {
     const odd = world.random()
-    const value = odd < 0.04 ? '?' : JSON.stringify({ id: written.requests, n: 1 + world.below(9), ...(odd < 0.08 && topic === 'requests' && { refuse: true }) })
+    const value =
+      odd < 0.04
+        ? '?'
+        : JSON.stringify({
+            id: written.requests,
+            n: 1 + world.below(9),
+            ...(odd < 0.08 && topic === 'requests' && { refuse: true }),
+          })
     written[topic]++
     if (topic === 'requests' && odd >= 0.08) written.answerable++
     const atMs = world.random() * (troubledMs - 50)
@@ -178,8 +229,14 @@ function feedInputs(world: World, partitions: ReadonlyMap<string, SimulatedParti
 }
 
 /** Removes what every accepted step has behind it, keeping a first step with outputs and one that names it. */
-function removeFront(world: World, partitions: ReadonlyMap<string, SimulatedPartition>, answers: () => readonly AcceptedInLog[], closed: () => readonly AcceptedInLog[]): void {
-  const next = (header: StepHeader, topic: string): number => header.inputs.find(position => position.topic === topic)!.next
+function removeFront(
+  world: World,
+  partitions: ReadonlyMap<string, SimulatedPartition>,
+  answers: () => readonly AcceptedInLog[],
+  closed: () => readonly AcceptedInLog[],
+): void {
+  const next = (header: StepHeader, topic: string): number =>
+    header.inputs.find(position => position.topic === topic)!.next
   const pick = (chain: readonly AcceptedInLog[], below: number): AcceptedInLog | undefined => {
     const able = chain.filter((batch, i) => batch.header.outputs > 0 && i < chain.length - 1 && batch.base <= below)
     return able[world.below(able.length)]
@@ -214,7 +271,9 @@ function rollBack(world: World, partitions: ReadonlyMap<string, SimulatedPartiti
 
 /** Every record that could not be read or was refused is in the dead letters. */
 function lettersMissing(partitions: ReadonlyMap<string, SimulatedPartition>): string | null {
-  const buried = new Set(partitions.get('dead-letters')!.batches.flatMap(batch => batch.records.map(record => parseDeadLetter(record)?.id)))
+  const buried = new Set(
+    partitions.get('dead-letters')!.batches.flatMap(batch => batch.records.map(record => parseDeadLetter(record)?.id)),
+  )
   for (const topic of ['requests', 'events']) {
     for (const { records } of partitions.get(topic)!.batches) {
       const record = records[0]!
@@ -226,7 +285,12 @@ function lettersMissing(partitions: ReadonlyMap<string, SimulatedPartition>): st
 }
 
 /** Reads from the beginning, from a stored head and from any offset, in pieces of any size. */
-function readsDiffer(world: World, partition: SimulatedPartition, chain: readonly AcceptedInLog[], rules = chainRules): string | null {
+function readsDiffer(
+  world: World,
+  partition: SimulatedPartition,
+  chain: readonly AcceptedInLog[],
+  rules = chainRules,
+): string | null {
   const records = partition.batches.flatMap(batch => batch.records)
   const read = (from: number, reader: ReturnType<typeof createReader>): number[] => {
     const found: number[] = []
@@ -237,14 +301,25 @@ function readsDiffer(world: World, partition: SimulatedPartition, chain: readonl
     }
     return found
   }
-  const expected = (from: number): string => chain.filter(batch => batch.base >= from).map(batch => batch.base).join()
-  if (read(0, createReader({ from: 'genesis' }, rules)).join() !== expected(0)) return `${partition.topic} read from its beginning differs`
+  const expected = (from: number): string =>
+    chain
+      .filter(batch => batch.base >= from)
+      .map(batch => batch.base)
+      .join()
+  if (read(0, createReader({ from: 'genesis' }, rules)).join() !== expected(0))
+    return `${partition.topic} read from its beginning differs`
   const head = chain[world.below(chain.length)]
-  if (head !== undefined && read(head.base, createReader({ from: 'head', head: headIn(head), reread: true }, rules)).join() !== expected(head.base)) return `${partition.topic} read from head ${head.base} differs`
+  if (
+    head !== undefined &&
+    read(head.base, createReader({ from: 'head', head: headIn(head), reread: true }, rules)).join() !==
+      expected(head.base)
+  )
+    return `${partition.topic} read from head ${head.base} differs`
   const offset = world.below(partition.latest + 1)
   const anywhere = createReader({ from: 'offset', offset }, rules)
   const found = read(offset, anywhere)
   const witnessed = chain.some(batch => batch.header.prev !== null && batch.header.prev.offset >= offset)
-  if (found.join() !== (witnessed ? expected(offset) : '')) return `${partition.topic} read from offset ${offset} differs: ${found.join()} for ${expected(offset)}`
+  if (found.join() !== (witnessed ? expected(offset) : ''))
+    return `${partition.topic} read from offset ${offset} differs: ${found.join()} for ${expected(offset)}`
   return null
 }

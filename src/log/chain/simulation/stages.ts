@@ -62,7 +62,11 @@ const nothing = { refusals: [], counts: [] } as const
 export const refusable = (value: unknown): boolean => (value as { refuse?: boolean }).refuse === true
 
 /** What one answer does to the state; `draw` is chance when it is decided, and read from the answer when it is folded. */
-const answered = ({ sum, answered: count }: Sum, draw: number, tick: Tick): Sum => ({ sum: sum + draw, answered: count + 1, lastMs: tick.timeMs })
+const answered = ({ sum, answered: count }: Sum, draw: number, tick: Tick): Sum => ({
+  sum: sum + draw,
+  answered: count + 1,
+  lastMs: tick.timeMs,
+})
 
 export interface Draw {
   draw(): number
@@ -81,7 +85,16 @@ export const summing: Stage<Cell<Sum>, Draw> = {
         const before = state.value
         const draw = chance.draw()
         state.value = answered(before, draw, tick)
-        outputs.push({ key: null, value: { id: (input.value as { id: number }).id, sum: before.sum, draw, sinceMs: tick.timeMs - before.lastMs, after: state.value } })
+        outputs.push({
+          key: null,
+          value: {
+            id: (input.value as { id: number }).id,
+            sum: before.sum,
+            draw,
+            sinceMs: tick.timeMs - before.lastMs,
+            after: state.value,
+          },
+        })
       }
     }
     return { ...nothing, outputs, refusals }
@@ -124,7 +137,10 @@ export const closing: Stage<Cell<Joins>, Draw> = {
     for (const one of state.value.open) {
       if (one.closesMs > tick.timeMs) continue
       state.value = { ...state.value, open: state.value.open.filter(other => other !== one) }
-      outputs.push({ key: null, value: { id: one.id, sum: one.sum, events: state.value.events, tickMs: tick.timeMs, after: state.value } })
+      outputs.push({
+        key: null,
+        value: { id: one.id, sum: one.sum, events: state.value.events, tickMs: tick.timeMs, after: state.value },
+      })
     }
     return { ...nothing, outputs }
   },
