@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { alertRules } from './generate/alerts.ts'
-import { composeStages } from './generate/compose.ts'
+import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboard } from './generate/dashboard.ts'
 import { chartStages } from './generate/stages.ts'
 import { chartTopics } from './generate/topics.ts'
@@ -25,6 +25,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
   return {
     'compose.stages.yaml': yaml(composeStages()),
     'prometheus/feedloop.rules.yaml': rules,
+    'prometheus/prometheus.yaml': yaml(prometheusConfig()),
     'grafana/feedloop.json': board,
     'helm/feedloop/values.schema.json': json(valuesSchema()),
     'helm/feedloop/generated/stages.yaml': yaml(chartStages()),

@@ -9,7 +9,7 @@ interface Alert {
   readonly alert: string
   readonly expr: string
   readonly for: string
-  readonly labels: { readonly severity: 'critical' | 'warning' }
+  readonly labels: { readonly severity: 'critical' | 'warning'; readonly stage?: string }
   readonly annotations: { readonly summary: string; readonly description: string }
 }
 
@@ -38,18 +38,15 @@ function alert(
 const chained: readonly StageEntry[] = pipeline.filter(entry => entry.runs === 'chain')
 
 /** A heartbeat: a stage without a running task answers nobody, and a counter that stands still would not say so. */
-const heartbeats = chained.map(({ stage }) =>
-  alert(
-    `${stage[0].toUpperCase()}${stage.slice(1)}Absent`,
-    'critical',
-    `absent(${metric('feedloop_tasks', `stage="${stage}",state="running"`)} > 0)`,
-    '5m',
-    [
-      `No task of the ${stage} runs`,
-      `No process reports a running task of the ${stage}. Look whether it runs and what its /readyz waits for.`,
-    ],
-  ),
-)
+const heartbeats = chained.map(({ stage }): Alert => {
+  const running = metric('feedloop_tasks', `stage="${stage}",state="running"`)
+  const name = `${stage[0].toUpperCase()}${stage.slice(1)}Absent`
+  const absent = alert(name, 'critical', `absent(${running} > 0)`, '5m', [
+    `No task of the ${stage} runs`,
+    `No process reports a running task of the ${stage}. Look whether it runs and what its /readyz waits for.`,
+  ])
+  return { ...absent, labels: { ...absent.labels, stage } }
+})
 
 const progress: readonly Alert[] = [
   alert(

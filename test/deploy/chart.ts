@@ -1,0 +1,134 @@
+/** The chart on a real Kubernetes API server: refused and accepted values, every manifest, install, upgrade, uninstall. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chartStages } from '../../deploy/generate/stages.ts'
+import { topics } from '../../src/pipeline.ts'
+import { has, kubernetesTools, mustFail, type Part, root, type Say, shell, toolsFolder } from './parts.ts'
+
+const chart = join(root, 'deploy', 'helm', 'feedloop')
+const values = (name: string) => ['-f', join(chart, 'ci', `${name}.yaml`)]
+
+export const chartPart: Part = {
+  name: 'chart',
+  async run(say) {
+    const PATH = await kubernetesTools()
+    await offline(say, { PATH })
+    await onServer(say, PATH)
+  },
+}
+
+async function offline(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
+  for (const name of ['minimal', 'everything'])
+    await shell('helm', ['lint', '--strict', chart, ...values(name)], { env })
+  say('helm lint --strict, two sets of values')
+  const refused: [string, RegExp][] = [
+    ['unknown=1', /unknown/],
+    ['config.topics.partition=8', /partition/],
+    ['stages.learner.replicas=2', /replicas/],
+    ['stages.rankr.replicas=2', /rankr/],
+    ['topics.mode=by-hand', /mode/],
+  ]
+  for (const [value, reason] of refused)
+    await mustFail(reason, 'helm', ['template', 'r', chart, ...values('minimal'), '--set', value], env)
+  await mustFail(/kafka\.brokers/, 'helm', ['template', 'r', chart], env)
+  say(`${refused.length + 1} wrong values refused, each with its reason`)
+}
+
+async function onServer(say: Say, PATH: string): Promise<void> {
+  const script = join(toolsFolder, 'kube-up.sh')
+  if (!existsSync(script))
+    throw new Error(
+      `no Kubernetes API server: ${script} starts one; FEEDLOOP_TOOLS names its folder (or --only another part)`,
+    )
+  for (const [command, where] of [
+    ['etcd', 'Debian: etcd-server'],
+    ['go', 'go.dev'],
+    ['openssl', 'openssl'],
+  ])
+    if (!(await has(command)))
+      throw new Error(`no ${command}, which the API server's script needs (${where}), or --only another part`)
+  const state = mkdtempSync(join(tmpdir(), 'feedloop-kube-'))
+  const env = { PATH, KUBE_STATE: state, KUBECONFIG: join(state, 'admin.kubeconfig') }
+  try {
+    await shell('bash', [script, 'up'], { env })
+    say(`Kubernetes ${await serverVersion(env)}`)
+    await manifests(say, env)
+    await lifecycle(say, env)
+  } finally {
+    await shell('bash', [script, 'down'], { env })
+    rmSync(state, { recursive: true, force: true })
+  }
+}
+
+const serverVersion = async (env: NodeJS.ProcessEnv): Promise<string> =>
+  JSON.parse(await shell('kubectl', ['version', '-o', 'json'], { env })).serverVersion.gitVersion
+
+async function manifests(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
+  for (const name of ['minimal', 'everything']) {
+    const input = await shell('helm', ['template', 'r', chart, ...values(name)], { env })
+    const answer = await shell('kubectl', ['apply', '--dry-run=server', '--validate=strict', '-f', '-'], { env, input })
+    say(`${name}: ${answer.trim().split('\n').length} manifests accepted under strict validation`)
+  }
+}
+
+/** The whole life of a release in a namespace that enforces the restricted Pod Security standard. */
+async function lifecycle(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
+  const namespace = 'loop'
+  const inside = ['-n', namespace]
+  const restricted = 'pod-security.kubernetes.io/enforce=restricted'
+  await shell('kubectl', ['create', 'namespace', namespace], { env })
+  await shell('kubectl', ['label', 'namespace', namespace, restricted], { env })
+  const helm = (...args: string[]) => shell('helm', [...args, ...inside], { env })
+  const list = async (...args: string[]) =>
+    JSON.parse(await shell('kubectl', ['get', ...args, ...inside, '-o', 'json'], { env })).items
+  const waited = ['--wait', '--timeout', '180s']
+
+  await helm('install', 'r', chart, ...values('minimal'), ...waited)
+  const expected = chartStages().filter(stage => !stage.needsSources)
+  const installed = await list('deployments')
+  assert.deepEqual(names(installed), expected.map(({ stage }) => `r-feedloop-${stage}`).sort())
+  for (const { stage, single } of expected) {
+    const { spec } = installed.find((each: Named) => each.metadata.name === `r-feedloop-${stage}`)
+    assert.equal(spec.strategy.type, single ? 'Recreate' : 'RollingUpdate', stage)
+  }
+  say(`installed: ${expected.length} stages available under the restricted standard, after the topics job`)
+
+  const before = checksums(installed)
+  await helm('upgrade', 'r', chart, ...values('minimal'), '--set', 'config.log.level=debug', ...waited)
+  assert.ok(checksums(await list('deployments')).every(sum => !before.includes(sum)))
+  say('upgraded: a changed configuration rolls every stage')
+
+  await helm('upgrade', 'r', chart, ...values('everything'), ...waited)
+  const made = await list('kafkatopics.kafka.strimzi.io')
+  assert.deepEqual(
+    made.map((each: KafkaTopic) => each.spec.topicName).sort(),
+    Object.keys(topics)
+      .map(topic => `shop.${topic}`)
+      .sort(),
+  )
+  assert.equal((await list('servicemonitors,prometheusrules')).length, 2)
+  say(`upgraded to Strimzi: ${made.length} KafkaTopics, monitor and rules`)
+
+  await helm('uninstall', 'r', ...waited)
+  assert.deepEqual(names(await list('deployments,services,configmaps,serviceaccounts')).filter(ours), [])
+  assert.equal((await list('kafkatopics.kafka.strimzi.io')).length, made.length)
+  say('uninstalled: only the topics stay')
+}
+
+interface Named {
+  readonly metadata: { readonly name: string }
+}
+interface Deployment extends Named {
+  readonly spec: {
+    readonly template: { readonly metadata: { readonly annotations: Readonly<Record<string, string>> } }
+  }
+}
+interface KafkaTopic extends Named {
+  readonly spec: { readonly topicName: string }
+}
+const names = (items: readonly Named[]) => items.map(item => item.metadata.name).sort()
+const ours = (name: string) => name.startsWith('r-feedloop')
+const checksums = (items: readonly Deployment[]) =>
+  items.map(item => item.spec.template.metadata.annotations['checksum/config'])
