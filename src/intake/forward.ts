@@ -1,6 +1,8 @@
 /**
  * Appends mapped records to our topics: each to the partition that murmur2 of its key gives, so that whoever wrote the
- * source and however they partition, a user's records meet in one place. Returns only when all is acknowledged.
+ * source and however they partition, a user's records meet in one place. Records get the log's own time, not the event's
+ * (which is in the value): retention would remove an old backlog as soon as it is written. Returns only when all is
+ * acknowledged.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isRetryable } from '../errors.ts'
@@ -13,7 +15,6 @@ export interface Ready {
   readonly to: Target
   readonly key: string
   readonly bytes: Buffer
-  readonly timestampMs: number
 }
 
 /** Leaves room for keys and record overhead. */
@@ -62,13 +63,13 @@ export function createForward(log: Log, prefix: string): Forward {
 function* batches(records: readonly Ready[], maxBytes: number): Generator<NewRecord[]> {
   let batch: NewRecord[] = []
   let size = 0
-  for (const { key, bytes, timestampMs } of records) {
+  for (const { key, bytes } of records) {
     if (batch.length > 0 && (size + bytes.length > maxBytes || batch.length >= MAX_RECORDS)) {
       yield batch
       batch = []
       size = 0
     }
-    batch.push({ key: Buffer.from(key), value: bytes, timestampMs })
+    batch.push({ key: Buffer.from(key), value: bytes })
     size += bytes.length
   }
   if (batch.length > 0) yield batch

@@ -6,7 +6,7 @@
 
 export type Path = readonly (string | number)[]
 
-const segment = /(?:^|(?<=[^])\.)([^.[\]"]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y
+const segment = /(?:^|(?<!^)\.)([^.[\]"]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y
 const forbidden = new Set(['__proto__', 'prototype', 'constructor'])
 
 /** @throws Error saying where the text is not a path */

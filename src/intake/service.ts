@@ -146,7 +146,7 @@ async function mapOne(flow: Flow, record: LogRecord, { ready, refused }: Batch):
     if (mapped.kind === 'refused') throw new FeedloopError(mapped.fault.code, mapped.fault.detail)
     const { to, key, value } = mapped
     const bytes = encodeBounded(wire, to, value)
-    ready.push({ to, key, bytes, timestampMs: record.timestampMs })
+    ready.push({ to, key, bytes })
     count('mapped')
   } catch (error) {
     if (!(error instanceof FeedloopError) || errorTable[error.code].scope !== 'record') throw error

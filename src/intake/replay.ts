@@ -1,0 +1,210 @@
+/**
+ * Replay: a log that someone kept in a file (CSV or JSON lines) goes through a mapping into the bus. A row may become
+ * several records: a logged decision is a request and, where it was clicked, an event. Ids come from the rows, so that a
+ * row that is sent twice (after a kill) is one row. Progress is kept beside the bus, in a state file that belongs to one data
+ * file and one mapping; another run goes on behind the last row that is known to be stored.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { errorTable, FeedloopError } from '../errors.ts'
+import type { Limits } from '../events/validate.ts'
+import type { Log } from '../log/log.ts'
+import type { Wire } from '../log/wire/wire.ts'
+import { createForward, type Ready } from './forward.ts'
+import { type CompiledMapping, checkShape, compileOutput, outputSchema, throwProblems } from './mapping.ts'
+import { openRows, type Row } from './rows.ts'
+import { mapRecord, type SourceRecord } from './step.ts'
+
+export const replaySchema = z.strictObject({
+  outputs: z.array(outputSchema).min(1).describe('What each row becomes, in this order.'),
+})
+
+export interface ReplayOptions {
+  readonly log: Log
+  readonly wire: Wire
+  readonly prefix: string
+  readonly limits: Limits
+  /** The file of rows: `.csv`, `.tsv` or JSON lines. */
+  readonly data: string
+  /** The YAML mapping. */
+  readonly mapping: string
+  /** Times real time, by the rows' own times; absent: as fast as the bus takes them. */
+  readonly speed?: number
+  /** Where progress is kept; default `DATA.replay-MAPPING.json` in the working folder. */
+  readonly stateFile?: string
+  readonly now: () => number
+  readonly signal: AbortSignal
+  readonly progress?: (progress: ReplayProgress) => void
+}
+
+export interface ReplayProgress {
+  /** Rows done, those of earlier runs included. */
+  readonly rows: number
+  readonly records: number
+  readonly refused: number
+  /** Part of the file read, [0, 1]. */
+  readonly part: number
+}
+
+export interface ReplaySummary extends ReplayProgress {
+  /** Rows that an earlier run had done. */
+  readonly resumedAt: number
+  /** The first refusals, for people. */
+  readonly refusals: readonly string[]
+  /** False when the signal ended it before the file did. */
+  readonly finished: boolean
+}
+
+const ROWS_PER_APPEND = 500
+const REFUSALS_SHOWN = 20
+/** With a speed, rows wait for their time, and are sent at least this often. */
+const PACED_FLUSH_MS = 50
+
+/** @throws FeedloopError MAPPING_INVALID with every problem, DATA_MISSING */
+export function loadReplayMapping(file: string): CompiledMapping[] {
+  let input: unknown
+  try {
+    input = parse(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    throw new FeedloopError('MAPPING_INVALID', `${file}: ${(cause as Error).message}`, { cause })
+  }
+  const problems: string[] = []
+  const shape = checkShape(replaySchema, input, '', problems)
+  const compiled = shape?.outputs.map((output, i) => compileOutput(output, `outputs[${i}]`, problems)) ?? []
+  throwProblems(problems)
+  return compiled
+}
+
+/** Where a run stands: valid only for the same data and mapping. */
+interface State {
+  readonly fingerprint: string
+  readonly rows: number
+  readonly records: number
+  readonly refused: number
+}
+
+const stateFileOf = (options: ReplayOptions): string =>
+  options.stateFile ?? `${basename(options.data)}.replay-${basename(options.mapping)}.json`
+
+/** Another mapping, bus prefix or file size is another replay. */
+const fingerprintOf = (options: ReplayOptions, sizeBytes: number): string =>
+  createHash('sha256')
+    .update(JSON.stringify([basename(options.data), sizeBytes, readFileSync(options.mapping, 'utf8'), options.prefix]))
+    .digest('hex')
+
+function readState(file: string, fingerprint: string): State {
+  try {
+    const state = JSON.parse(readFileSync(file, 'utf8')) as State
+    if (state.fingerprint === fingerprint) return state
+  } catch {
+    // None yet, or not ours: from the start.
+  }
+  return { fingerprint, rows: 0, records: 0, refused: 0 }
+}
+
+function writeState(file: string, state: State): void {
+  writeFileSync(`${file}.tmp`, JSON.stringify(state))
+  renameSync(`${file}.tmp`, file)
+}
+
+/** What a row became. */
+interface MappedRow {
+  readonly ready: readonly Ready[]
+  readonly refusals: readonly string[]
+  /** Time of the row by its first record; null when it has none. */
+  readonly timeMs: number | null
+}
+
+const sourceOf = (row: Row, data: string): SourceRecord => ({
+  value: row.value,
+  key: null,
+  header: () => undefined,
+  attributes: {},
+  origin: `${basename(data)}/${row.number}`,
+  timestampMs: 0,
+})
+
+function mapRow(row: Row, mappings: readonly CompiledMapping[], options: ReplayOptions): MappedRow {
+  const source = sourceOf(row, options.data)
+  if (row.value === null)
+    return { ready: [], refusals: [`${source.origin}: RECORD_UNREADABLE: ${row.problem}`], timeMs: null }
+  const ready: Ready[] = []
+  const refusals: string[] = []
+  let timeMs: number | null = null
+  for (const mapping of mappings) {
+    const mapped = mapRecord(mapping, source, options.now(), options.limits)
+    if (mapped.kind === 'refused') refusals.push(`${source.origin}: ${mapped.fault.code}: ${mapped.fault.detail}`)
+    if (mapped.kind !== 'mapped') continue
+    const { to, key, value } = mapped
+    try {
+      ready.push({ to, key, bytes: options.wire.encode(to, value) })
+      timeMs ??= value.time_ms as number
+    } catch (error) {
+      if (!(error instanceof FeedloopError) || errorTable[error.code].scope !== 'record') throw error
+      refusals.push(`${source.origin}: ${error.message}`)
+    }
+  }
+  return { ready, refusals, timeMs }
+}
+
+/** Waits until a row's time has come; the first row sets the clock. */
+function createPace(speed: number | undefined, now: () => number, signal: AbortSignal) {
+  let start: { rowMs: number; wallMs: number } | undefined
+  const aheadMs = (timeMs: number | null): number => {
+    if (speed === undefined || timeMs === null) return 0
+    start ??= { rowMs: timeMs, wallMs: now() }
+    return (timeMs - start.rowMs) / speed - (now() - start.wallMs)
+  }
+  return { aheadMs, wait: (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined) }
+}
+
+/** Streams the file into the bus. On return all that is counted is acknowledged. Rows refused are counted and shown, not
+ * sent to the dead letters: they are still in the file.
+ * @throws FeedloopError MAPPING_INVALID, DATA_MISSING, RECORD_UNREADABLE (a CSV that breaks off), those of the log */
+export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
+  const mappings = loadReplayMapping(options.mapping)
+  const file = openRows(options.data)
+  const stateFile = stateFileOf(options)
+  let state = readState(stateFile, fingerprintOf(options, file.sizeBytes))
+  const resumedAt = state.rows
+  const refusals: string[] = []
+  const forward = createForward(options.log, options.prefix)
+  const pace = createPace(options.speed, options.now, options.signal)
+  let waiting: MappedRow[] = []
+
+  const part = () => (file.sizeBytes === 0 ? 1 : file.readBytes() / file.sizeBytes)
+  const flush = async (rows: number) => {
+    const ready = waiting.flatMap(row => row.ready)
+    await forward(ready, options.signal)
+    const refused = waiting.flatMap(row => row.refusals)
+    refusals.push(...refused.slice(0, REFUSALS_SHOWN - refusals.length))
+    state = { ...state, rows, records: state.records + ready.length, refused: state.refused + refused.length }
+    writeState(stateFile, state)
+    waiting = []
+    options.progress?.({ rows, records: state.records, refused: state.refused, part: part() })
+  }
+
+  let next = resumedAt
+  for await (const row of file.rows) {
+    if (options.signal.aborted) break
+    if (row.number < resumedAt) continue
+    const mapped = mapRow(row, mappings, options)
+    const aheadMs = pace.aheadMs(mapped.timeMs)
+    if (aheadMs > PACED_FLUSH_MS) {
+      if (waiting.length > 0) await flush(next)
+      await pace.wait(aheadMs)
+      if (options.signal.aborted) break
+    }
+    waiting.push(mapped)
+    next = row.number + 1
+    if (waiting.length >= ROWS_PER_APPEND) await flush(next)
+  }
+  if (waiting.length > 0 && !options.signal.aborted) await flush(next)
+  const { rows, records, refused } = state
+  const finished = !options.signal.aborted
+  return { rows, records, refused, resumedAt, refusals, finished, part: finished ? 1 : part() }
+}

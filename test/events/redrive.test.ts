@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { isCode } from '../../src/errors.ts'
+import { findDeadLetter, listDeadLetters, REDRIVEN, redrive } from '../../src/events/redrive.ts'
+import { deadLetter } from '../../src/log/deadletters.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import type { LogRecord } from '../../src/log/log.ts'
+
+const spec = (topic: string) => ({ topic, partitions: 2, replicationFactor: 1, config: {} })
+
+/** A bus on which three records were refused, one of them buried twice. */
+async function morgue() {
+  const log = openEmbeddedLog()
+  await log.createTopics([
+    spec('p.events'),
+    spec('shop.clicks'),
+    spec('p.recommendations'),
+    { ...spec('p.dead-letters'), partitions: 1 },
+  ])
+  const headers = { trace: Buffer.from('t-1') }
+  const value = Buffer.from([0, 255, 1])
+  const bury = async (topic: string, code: 'FIELD_MISSING' | 'TIME_IN_FUTURE', timestampMs: number) => {
+    const offset = await log.append(topic, 1, [{ key: Buffer.from('k'), value, headers, timestampMs }])
+    const [origin] = (await log.read(topic, 1, offset)) as LogRecord[]
+    const letter = deadLetter({ origin, stage: 'intake', code, detail: 'why' })
+    await log.append('p.dead-letters', 0, [letter])
+    return letter
+  }
+  await bury('shop.clicks', 'FIELD_MISSING', 100)
+  await log.append('p.dead-letters', 0, [await bury('p.events', 'TIME_IN_FUTURE', 200)])
+  await bury('p.recommendations', 'FIELD_MISSING', 300)
+  await log.append('p.dead-letters', 0, [{ key: null, value: Buffer.from('not ours') }])
+  return { log, prefix: 'p.' }
+}
+
+const ids = async (letters: ReturnType<typeof listDeadLetters>) =>
+  (await Array.fromAsync(letters)).map(letter => letter.id)
+
+describe('list', () => {
+  const all = ['shop.clicks/1/0', 'p.events/1/0', 'p.recommendations/1/0']
+  const cases: [string, Parameters<typeof listDeadLetters>[1], string[]][] = [
+    ['all, each once', {}, all],
+    ['by code', { code: 'TIME_IN_FUTURE' }, [all[1]]],
+    ['by topic', { topic: 'shop.clicks' }, [all[0]]],
+    ['by topic without the prefix', { topic: 'events' }, [all[1]]],
+    ['by stage', { stage: 'ranker' }, []],
+    ['since', { sinceMs: 200 }, all.slice(1)],
+    ['until', { untilMs: 200 }, all.slice(0, 1)],
+  ]
+  for (const [name, filter, expected] of cases)
+    test(name, async () => assert.deepEqual(await ids(listDeadLetters(await morgue(), filter)), expected))
+})
+
+test('show finds one, or says that there is none', async () => {
+  const place = await morgue()
+  const letter = await findDeadLetter(place, 'p.events/1/0')
+  assert.deepEqual([letter.code, letter.message, letter.stage], ['TIME_IN_FUTURE', 'why', 'intake'])
+  await assert.rejects(findDeadLetter(place, 'p.events/1/9'), error => isCode(error, 'USAGE'))
+})
+
+describe('redrive', () => {
+  test('puts the original bytes back, once, however often it is called', async () => {
+    const place = await morgue()
+    const letter = await findDeadLetter(place, 'shop.clicks/1/0')
+    assert.deepEqual(await redrive(place, letter), { id: letter.id, result: 'appended', offset: 1 })
+    assert.deepEqual(await redrive(place, letter), { id: letter.id, result: 'before', offset: 1 })
+    const [record, ...more] = await place.log.read('shop.clicks', 1, 1)
+    assert.deepEqual(more, [])
+    assert.deepEqual([record.key, record.value], [Buffer.from('k'), Buffer.from([0, 255, 1])])
+    assert.deepEqual(Object.keys(record.headers).sort(), [REDRIVEN, 'trace'].sort())
+  })
+  test('works when retention took the records after the dead letter', async () => {
+    const place = await morgue()
+    const letter = await findDeadLetter(place, 'shop.clicks/1/0')
+    place.log.truncateFront('shop.clicks', 1, 1)
+    assert.equal((await redrive(place, letter)).result, 'appended')
+  })
+  test('never writes into a chained topic', async () => {
+    const place = await morgue()
+    await assert.rejects(redrive(place, await findDeadLetter(place, 'p.recommendations/1/0')), error =>
+      isCode(error, 'USAGE'),
+    )
+  })
+})
