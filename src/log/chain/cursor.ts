@@ -31,8 +31,8 @@ export interface Cursor {
   /** Takes exactly up to a position that an accepted step recorded, waiting for it.
    * @throws FeedloopError CHAIN_IDENTITY_LOST when the input does not go there */
   takeTo(to: InputPosition): Promise<LogRecord[]>
-  /** An accepted batch of this input, for a chained one that began inside the log. */
-  witness(head: Head | null | undefined): void
+  /** A position that an accepted step recorded: its head is accepted, which anchors an input that began inside the log. */
+  witness(position: InputPosition | undefined): void
   /** What was taken is accepted. */
   settle(): void
   /** What was taken since `settle` is given back. */
@@ -172,8 +172,9 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
       anchorAt(to)
       return records
     },
-    witness(head) {
-      if (head) push(source.witness(head))
+    witness(to) {
+      // A head from before the beginning says nothing when what came after it is gone too.
+      if (to?.head && to.next >= source.start.next) push(source.witness(to.head))
     },
     settle() {
       if (taken === 0) return

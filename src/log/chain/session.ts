@@ -57,7 +57,7 @@ export async function foldBatch<S extends StageState, V>(
   const { stage, wire, output } = context.options
   const { header } = batch
   const { inputs: outputs } = await decode(context.io, wire, output, batch.records)
-  for (const cursor of on.cursors) cursor.witness(positionIn(header, cursor.input)?.head)
+  for (const cursor of on.cursors) cursor.witness(positionIn(header, cursor.input))
   for (const quiet of header.quiet ?? []) {
     const stops = header.inputs.map((position, i) => ({
       topic: position.topic,

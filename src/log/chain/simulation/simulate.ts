@@ -238,7 +238,7 @@ function removeFront(
   const next = (header: StepHeader, topic: string): number =>
     header.inputs.find(position => position.topic === topic)!.next
   const pick = (chain: readonly AcceptedInLog[], below: number): AcceptedInLog | undefined => {
-    const able = chain.filter((batch, i) => batch.header.outputs > 0 && i < chain.length - 1 && batch.base <= below)
+    const able = chain.filter((batch, i) => batch.header.outputs > 0 && i > 0 && i < chain.length - 1 && batch.base <= below)
     return able[world.below(able.length)]
   }
   const cut = (topic: string, offset: number): void => {
