@@ -7,6 +7,10 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
 import { createLearnerStage } from './step.ts'
 
+/** A step is a whole publishing interval's worth of transitions, and its output does not grow with them. */
+const MAX_RECORDS = 50_000
+const MAX_BYTES = 16 << 20
+
 export async function runLearner(context: ServiceContext): Promise<Running> {
   const { config, log } = context
   const features = createFeatureStore()
@@ -20,7 +24,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
     view: () => ({ features, caughtUp: true }),
     // every vector that a transition names was in the log before it: read up to there, then step
     before: follower.catchUp,
-    intervalMs: config.learner.publishMs,
+    step: { intervalMs: config.learner.publishMs, maxRecords: MAX_RECORDS, maxBytes: MAX_BYTES },
     prepare: follower.caughtUp,
     release: follower.stop,
   })

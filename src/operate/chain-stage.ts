@@ -19,7 +19,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly view: () => V
   /** Awaited before each step. */
   readonly before?: () => Promise<void>
-  readonly intervalMs?: number
+  /** Bounds of a step that differ from the configured ones. */
+  readonly step?: Partial<ServiceContext['config']['step']>
   /** Empty when what the stage needs besides its tasks is there, else what is awaited. */
   readonly waitingFor?: () => string
   /** Awaited once before the first task starts. */
@@ -54,10 +55,11 @@ export async function runChainStage<S extends StageState, V>(
       output: { topic: output, partition },
       view: options.view,
       before: options.before,
-      step: { ...config.step, intervalMs: options.intervalMs ?? config.step.intervalMs },
+      step: { ...config.step, ...options.step },
       group,
       accepted: step => {
-        for (const position of committedOf(prefix, step)) uncommitted.set(`${position.topic}/${position.partition}`, position)
+        for (const position of committedOf(prefix, step))
+          uncommitted.set(`${position.topic}/${position.partition}`, position)
       },
     })
     tasks.set(partition, task)

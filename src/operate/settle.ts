@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FeedloopError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
 import { pipeline, type StageName, type TopicName, topicName } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
 
@@ -26,12 +27,22 @@ async function lags({ log, config }: ServiceContext, stages: readonly StageName[
   for (const { stage, reads } of pipeline.filter(entry => stages.includes(entry.stage)))
     for (const topic of reads as readonly TopicName[]) {
       const name = topicName(prefix, topic)
-      const committed = new Map((await log.committed(`${prefix}${stage}`, name)).map(one => [one.partition, one.offset]))
+      const committed = new Map(
+        (await log.committed(`${prefix}${stage}`, name)).map(one => [one.partition, one.offset]),
+      )
       for (let partition = 0; partition < (await log.partitionCount(name)); partition++) {
-        const { latest } = await log.ends(name, partition)
-        const behind = latest - (committed.get(partition) ?? 0)
+        const behind = await recordsBehind(log, { topic: name, partition, from: committed.get(partition) ?? 0 })
         if (behind > 0) lagging.push(`${stage} ${topic}/${partition} by ${behind}`)
       }
     }
   return lagging
+}
+
+/** Records that carry something: a chain's progress batches (null key and value) hold no input for anybody. */
+async function recordsBehind(log: Log, { topic, partition, from }: { topic: string; partition: number; from: number }) {
+  const { latest } = await log.ends(topic, partition)
+  const rest = latest > from ? await log.read(topic, partition, from) : []
+  const progressOnly =
+    rest.at(-1)?.offset === latest - 1 && rest.every(({ key, value }) => key === null && value === null)
+  return progressOnly ? 0 : latest - from
 }
