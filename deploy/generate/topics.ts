@@ -1,14 +1,17 @@
 /** The topics as KafkaTopic resources need them. Counts of partitions and replicas come from the chart's values. */
-import { type Topic, topics } from '../../src/pipeline.ts'
+import { topicSpecs } from '../../src/log/topics.ts'
+import { type Topic, type TopicName, topics } from '../../src/pipeline.ts'
+
+/** The chart's templates make these from the values. */
+const fromValues = ['retention.ms', 'min.insync.replicas']
 
 export const chartTopics = () =>
-  Object.entries(topics).map(([topic, entry]: [string, Topic]) => ({
-    topic,
-    partitions: entry.partitions,
-    retentionHours: entry.cleanup === 'delete' ? entry.retentionHours : 0,
-    config: {
-      'cleanup.policy': entry.cleanup,
-      'max.message.bytes': String(entry.maxBatchBytes),
-      'unclean.leader.election.enable': 'false',
-    },
-  }))
+  topicSpecs({ prefix: '', partitions: 1, policies: 1, replicationFactor: 1 }).map(({ topic, config }) => {
+    const { partitions, cleanup, retentionHours }: Topic = topics[topic as TopicName]
+    return {
+      topic,
+      partitions,
+      retentionHours: cleanup === 'delete' ? retentionHours : 0,
+      config: Object.fromEntries(Object.entries(config).filter(([key]) => !fromValues.includes(key))),
+    }
+  })
