@@ -44,8 +44,9 @@ export function createDecide(config: Config): Decide {
   return (request, user, nowMs, view) => {
     const policy = policies.get(request.policy)!
     const serving = view.serving(request.policy, request.user_id)
+    const explorer = serving.policy === null ? initialExplorer(policy.initial) : explorers[policy.explorer.name]
     const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
-    const circumstances = {
+    const circumstances: Circumstances = {
       request,
       session: placeInSession(user, request, policy.sessionGapMs),
       snapshot: snapshotOf(user, request.context, nowMs, versionOf),
@@ -53,45 +54,51 @@ export function createDecide(config: Config): Decide {
       encoderVersion: encoder.version,
       modelVersion: serving.policy?.version ?? '',
       releaseVersion: serving.releaseVersion,
+      explorer: logged(explorer, policy),
       seed: seedOf(request.request_id),
     }
-    const explorer = serving.policy === null ? initialExplorer(policy.initial) : explorers[policy.explorer.name]
-    if (request.deadline_ms !== null && nowMs > request.deadline_ms)
-      return nothing({ ...circumstances, explorer: logged(explorer, policy) }, 'none', 'expired')
+    if (request.deadline_ms !== null && nowMs > request.deadline_ms) return nothing(circumstances, 'none', 'expired')
     const found = findCandidates(request, view)
-    if (found.reason !== '')
-      return nothing(
-        { ...circumstances, explorer: logged(explorer, policy) },
-        found.retrievalVersion,
-        found.reason,
-        found,
-      )
+    if (found.reason !== '') return nothing(circumstances, found.retrievalVersion, found.reason, found.dropped)
     const scorer = serving.policy
       ? serving.policy.scorer(encoder.encode(circumstances.snapshot, view.features.vector), found.vectors)
       : initialScorer(request, found.vectors.itemIds)
-    return choose(circumstances, policy, found, scorer, explorer)
+    const means = areFinite(scorer)
+      ? { found, scorer, explorer, reason: '' }
+      : { found, scorer, explorer: uniform, reason: 'scores_not_finite' }
+    const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, policy) }, policy, means)
+    return { recommendation, dropped: found.dropped }
   }
 }
+
+const areFinite = ({ mean, deviation }: Scorer): boolean =>
+  mean.every(Number.isFinite) && (deviation === undefined || deviation.every(Number.isFinite))
 
 const logged = (explorer: Explorer, policy: PolicyConfig) => ({
   name: explorer.name,
   parameters: explorer.parameters(policy.explorer),
 })
 
-const nothing = (circumstances: Circumstances, retrieval: string, reason: string, found?: Found): Decision => ({
-  recommendation: buildDecision(circumstances, nothingChosen(retrieval, reason)),
-  dropped: found?.dropped ?? [],
-})
+const nothing = (
+  circumstances: Circumstances,
+  retrievalVersion: string,
+  reason: string,
+  dropped: readonly Drop[] = [],
+): Decision => ({ recommendation: buildDecision(circumstances, nothingChosen(retrievalVersion, reason)), dropped })
+
+interface Means {
+  readonly found: Found
+  readonly scorer: Scorer
+  readonly explorer: Explorer
+  /** What is unusual about them; empty: nothing. */
+  readonly reason: string
+}
 
 function choose(
-  circumstances: Omit<Circumstances, 'explorer'>,
+  circumstances: Circumstances,
   policy: PolicyConfig,
-  found: Found,
-  scorer: Scorer,
-  wanted: Explorer,
-): Decision {
-  const finite = scorer.mean.every(Number.isFinite) && (scorer.deviation?.every(Number.isFinite) ?? true)
-  const explorer = finite ? wanted : uniform
+  { found, scorer, explorer, reason }: Means,
+): Recommendation {
   const { request, seed } = circumstances
   const random = createRandom(seed)
   const exploration = explorer.open(scorer, random, policy.explorer)
@@ -105,7 +112,7 @@ function choose(
       conditional_propensity: draw.conditional,
     }),
   )
-  const choice = {
+  return buildDecision(circumstances, {
     retrievalVersion: found.retrievalVersion,
     candidates: found.candidates,
     slots,
@@ -114,8 +121,6 @@ function choose(
     mode: 'online',
     chosenBy: 'policy',
     shadowSlate: null,
-    reason: finite ? (slots.length < request.slots ? 'short_slate' : '') : 'scores_not_finite',
-  } as const
-  const recommendation = buildDecision({ ...circumstances, explorer: logged(explorer, policy) }, choice)
-  return { recommendation, dropped: found.dropped }
+    reason: reason || (slots.length < request.slots ? 'short_slate' : ''),
+  })
 }
