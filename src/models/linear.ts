@@ -100,7 +100,7 @@ function posteriorOf(arm: Arm, reading: Reading): Posterior {
   if (arm.posterior) return arm.posterior
   const { d, lambda, scale, weights } = reading
   const factor = new Float64Array(packedLength(d))
-  // rounding after retractions can leave A a hair below semidefinite; a ridge at that scale repairs it
+  // sums of very unlike sizes can round A a hair below semidefinite; a ridge at that scale repairs it
   let ridge = lambda
   while (!cholesky(arm.block.a, d, scale, ridge, factor))
     ridge = ridge * 2 + 1e-12 * scale * largestDiagonal(arm.block.a, d)

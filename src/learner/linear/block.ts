@@ -9,7 +9,7 @@ import { decodeTensor, encodeTensor } from '../tensors.ts'
 import { packedLength } from './matrix.ts'
 
 export interface Block {
-  /** Decisions in it: initial revisions less retractions. */
+  /** Decisions in it. */
   seen: number
   /** Only decisions after this time belong to it, ms: what came before was evicted with an earlier block. */
   readonly sinceMs: number

@@ -1,7 +1,8 @@
 /**
  * The linear-Gaussian learner: one Bayesian linear regression an item on the encoded state φ of the decision. Everything
  * that it holds is a sum over transitions, so revisions may come in any order and any split (class `exact`):
- *   initial: A += w φφᵀ; every revision: b += w Δr φ for each component; retraction: A -= w φφᵀ, its Δr takes b back.
+ *   initial: A += w φφᵀ; every revision, a retraction of an outcome too: b += w Δr φ for each component.
+ * A retraction takes back rewards, not the decision: it was shown, and now it is known to have earned less.
  * Propensities play no part: regression on (φ, r) of the chosen item is the direct method.
  * Decisions of an evicted item are refused by decision time, all revisions of one alike, so b never outlives its A.
  */
@@ -107,9 +108,10 @@ function add(state: State, { transition, state: phi }: Example): string | undefi
   const factor = advance(state.clock, transition.decision_time_ms)
   if (factor !== 1) rescale(state, factor)
   const weight = transition.weight * weightAt(state.clock, transition.decision_time_ms)
-  const sign = transition.kind === 'initial' ? 1 : transition.kind === 'retraction' ? -1 : 0
-  if (sign !== 0) addOuter(block.a, phi, sign * weight)
-  block.seen += sign
+  if (transition.kind === 'initial') {
+    addOuter(block.a, phi, weight)
+    block.seen++
+  }
   if (transition.decision_time_ms > block.lastMs) block.lastMs = transition.decision_time_ms
   for (const [component, delta] of Object.entries(transition.delta))
     if (delta !== 0) addScaled(componentOf(block, indexOf(state, component), phi.length), phi, weight * delta)

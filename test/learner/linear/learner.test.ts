@@ -44,7 +44,7 @@ function assertSame(actual: Map<string, Float64Array>, expected: Map<string, Flo
   }
 }
 
-/** A decision's revisions: initial, some rewards, sometimes a retraction, as the joiner would emit them. */
+/** A decision's revisions: initial, some rewards, sometimes a retracted outcome, as the joiner emits them. */
 function revisionsOf(seed: number): Example[] {
   const random = createRandom(seed)
   const state = Float64Array.from({ length: 3 }, random.normal)
@@ -55,18 +55,14 @@ function revisionsOf(seed: number): Example[] {
     decision_time_ms: 1_000_000 + Math.floor(random.uniform() * 1_000_000),
   }
   const revisions = [exampleOf(state, { ...common, delta: { click: 0.1 } })]
-  let sum = 0.1
-  for (let n = Math.floor(random.uniform() * 4); n > 0; n--) {
-    const delta = random.normal()
-    sum += delta
-    revisions.push(exampleOf(state, { ...common, kind: 'reward', delta: { click: delta } }))
-  }
-  if (random.uniform() < 0.2)
-    revisions.push(exampleOf(state, { ...common, kind: 'retraction', delta: { click: -sum } }))
+  for (let n = Math.floor(random.uniform() * 4); n > 0; n--)
+    revisions.push(exampleOf(state, { ...common, kind: 'reward', delta: { click: random.normal() } }))
+  if (random.uniform() < 0.3)
+    revisions.push(exampleOf(state, { ...common, kind: 'retraction', delta: { click: -random.uniform() } }))
   return revisions
 }
 
-/** Plain recomputation: each decision once, with its summed reward, unless retracted. */
+/** Plain recomputation: each decision once, with its summed reward. */
 function batchFit(seeds: readonly number[], halfLifeMs: number): Map<string, Float64Array> {
   const decisions = seeds.map(revisionsOf)
   const newest = Math.max(...decisions.map(([first]) => first.transition.decision_time_ms))
@@ -77,7 +73,6 @@ function batchFit(seeds: readonly number[], halfLifeMs: number): Map<string, Flo
     const into = items.get(name) ?? new Float64Array(12).fill(-1, 1, 3)
     items.set(name, into)
     into[2] = Math.max(into[2], transition.decision_time_ms)
-    if (revisions.at(-1)!.transition.kind === 'retraction') continue
     into[0]++
     const age = newest - transition.decision_time_ms
     const weight = transition.weight * (halfLifeMs ? 2 ** (-age / halfLifeMs) : 1)
