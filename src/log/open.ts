@@ -13,6 +13,8 @@ export interface BusOptions {
   readonly kind: 'auto' | 'kafka' | 'embedded'
   readonly logger: Logger
   readonly clientId?: string
+  /** How long to wait for a first answer of named brokers. */
+  readonly firstContactMs?: number
 }
 
 export interface Bus {
@@ -39,18 +41,19 @@ const ways = [
 
 /** Finds or starts the bus, and logs the choice with its reason.
  * @throws FeedloopError BUS_UNAVAILABLE with what was tried; LOG_UNAVAILABLE when KAFKA_BROKERS do not answer */
-export async function findBus({ kind, logger, clientId = 'feedloop' }: BusOptions): Promise<Bus> {
+export async function findBus(options: BusOptions): Promise<Bus> {
+  const { kind, logger } = options
   if (kind === 'embedded') return announce(embedded('as asked'), logger)
   const named = process.env.KAFKA_BROKERS
   if (named) {
     const given = { brokers: named.split(',').map(broker => broker.trim()), stop: async () => {} }
-    return announce(await onKafka(given, 'from KAFKA_BROKERS', logger, clientId), logger)
+    return announce(await onKafka(given, 'from KAFKA_BROKERS', options), logger)
   }
   const failures: string[] = []
   for (const { name, start } of ways) {
     try {
       const because = [`started with ${name}`, ...failures].join('; ')
-      return announce(await onKafka(await start(logger), because, logger, clientId), logger)
+      return announce(await onKafka(await start(logger), because, options), logger)
     } catch (error) {
       failures.push(`no ${name}: ${(error as Error).message.split('\n')[0]}`)
     }
@@ -73,11 +76,12 @@ function embedded(because: string): Bus {
   return { log, place: `embedded log in this process (${because})`, stop: () => log.close() }
 }
 
-async function onKafka(broker: RunningBroker, because: string, logger: Logger, clientId: string): Promise<Bus> {
+async function onKafka(broker: RunningBroker, because: string, options: BusOptions): Promise<Bus> {
+  const { clientId = 'feedloop', logger, firstContactMs } = options
   const { brokers } = broker
   const { openKafkaLog } = await import('./kafka/kafka.ts')
   try {
-    const log = await openKafkaLog({ brokers, clientId, logger })
+    const log = await openKafkaLog({ brokers, clientId, logger, firstContactMs })
     const stop = async () => {
       await log.close()
       await broker.stop()

@@ -52,6 +52,8 @@ export type Append = (topic: string, partition: number, records: readonly NewRec
 
 export function createAppend(router: Router, closed: AbortSignal): Append {
   const lanes = new Map<Node, Lane>()
+  /** Of topics that refused a merged batch. */
+  const mergeLimits = new Map<string, number>()
 
   const route = async (pending: Pending): Promise<void> => {
     try {
@@ -75,11 +77,18 @@ export function createAppend(router: Router, closed: AbortSignal): Append {
     lane.busy = true
     await nextTurn()
     while (lane.queue.length > 0) {
-      const request = takeRequest(lane)
-      const { split, rerouted } = await produce(lane.node, request, router)
+      try {
+        await lane.node.connect('calls')
+      } catch {
+        // Nothing of these was sent; they find their way again, with patience.
+        for (const pending of lane.queue.splice(0)) route(pending)
+        break
+      }
+      const { split, rerouted } = await produce(lane.node, takeRequest(lane, mergeLimits), router)
+      for (const { topic, bytes } of split)
+        mergeLimits.set(topic, Math.max(bytes, (mergeLimits.get(topic) ?? MERGE_BYTES) / 2))
       lane.queue.unshift(...split)
       if (rerouted.length > 0) pause(REROUTE_PAUSE_MS).then(() => rerouted.forEach(route))
-      if (!lane.node.isConnected()) for (const pending of lane.queue.splice(0)) route(pending)
     }
     lane.busy = false
   }
@@ -98,7 +107,7 @@ const rejectAll = (appends: readonly Pending[], error: unknown) => {
 }
 
 /** Takes from the queue what fits into one request; of one partition nothing overtakes. */
-function takeRequest(lane: Lane): Merged[] {
+function takeRequest(lane: Lane, mergeLimits: ReadonlyMap<string, number>): Merged[] {
   const batches = new Map<string, Merged>()
   const full = new Set<string>()
   const left: Pending[] = []
@@ -107,7 +116,8 @@ function takeRequest(lane: Lane): Merged[] {
     const key = `${pending.topic}/${pending.partition}`
     const batch = batches.get(key)
     const batchBytes = batch?.reduce((sum, { bytes }) => sum + bytes, pending.bytes) ?? pending.bytes
-    const fits = !batch || (batchBytes <= MERGE_BYTES && !pending.alone && !batch[0].alone)
+    const limit = mergeLimits.get(pending.topic) ?? MERGE_BYTES
+    const fits = !batch || (batchBytes <= limit && !pending.alone && !batch[0].alone)
     const room = requestBytes === 0 || requestBytes + pending.bytes <= REQUEST_BYTES
     if (full.has(key) || !fits || !room) {
       full.add(key)

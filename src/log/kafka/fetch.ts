@@ -43,30 +43,40 @@ export type Read = (
 export function createRead(router: Router, closed: AbortSignal): Read {
   const fetchers = new Map<Node, Fetcher>()
 
-  const ask = (node: Node, waiting: Waiting, signal: AbortSignal) => {
+  /** Puts a read to the leader's fetcher; settles when that is done with it. */
+  const ask = async (read: Omit<Waiting, 'resolve' | 'reject'>, over: AbortSignal): Promise<readonly LogRecord[]> => {
+    const node = await router.leader(read.topic, read.partition)
+    if (over.aborted) return []
     if (!fetchers.has(node)) fetchers.set(node, { node, waiting: new Set(), busy: false })
     const fetcher = fetchers.get(node)!
+    const { promise, resolve, reject } = Promise.withResolvers<readonly LogRecord[]>()
+    const waiting: Waiting = { ...read, resolve, reject }
     fetcher.waiting.add(waiting)
-    signal.addEventListener('abort', () => fetcher.waiting.delete(waiting), { once: true })
+    over.addEventListener('abort', () => {
+      fetcher.waiting.delete(waiting)
+      resolve([])
+    })
     if (!fetcher.busy) run(fetcher, router)
+    return await promise
   }
   return async (topic, partition, offset, { maxBytes = 1 << 20, waitMs = 0, signal }) => {
     if (!(offset >= 0)) throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${topic}/${partition}: ${offset}`)
-    const deadline = performance.now() + waitMs
-    const either = signal ? AbortSignal.any([signal, closed]) : closed
-    return persist(async () => {
+    const over = new AbortController()
+    const stop = () => over.abort()
+    // Not AbortSignal.any: what it makes would hang on `closed` as long as the log lives, one more for each read.
+    for (const source of [signal, closed]) source?.addEventListener('abort', stop)
+    if (signal?.aborted || closed.aborted) stop()
+    try {
+      const read = { topic, partition, offset, maxBytes, deadline: performance.now() + waitMs }
+      const records = await persist(() => ask(read, over.signal), over.signal)
+      if (closed.aborted) throw new FeedloopError('LOG_UNAVAILABLE', 'the log is closed')
+      return records
+    } catch (error) {
       if (signal?.aborted) return []
-      const node = await router.leader(topic, partition)
-      const { promise, resolve, reject } = Promise.withResolvers<readonly LogRecord[]>()
-      const stop = () =>
-        signal?.aborted ? resolve([]) : reject(new FeedloopError('LOG_UNAVAILABLE', 'the log is closed'))
-      if (either.aborted) stop()
-      else {
-        either.addEventListener('abort', stop, { once: true })
-        ask(node, { topic, partition, offset, maxBytes, deadline, resolve, reject }, either)
-      }
-      return await promise.finally(() => either.removeEventListener('abort', stop))
-    }, either)
+      throw error
+    } finally {
+      for (const source of [signal, closed]) source?.removeEventListener('abort', stop)
+    }
   }
 }
 
@@ -91,7 +101,7 @@ function fail(fetcher: Fetcher, waiting: Waiting, error: unknown, router: Router
   waiting.reject(error)
 }
 
-/** One read a partition; those served go to the back, so that a large partition does not starve the others. */
+/** One read a partition: a fetch request has room for one offset of each. */
 function takeRound(fetcher: Fetcher): Waiting[] {
   const round = new Map<string, Waiting>()
   for (const waiting of fetcher.waiting) {
@@ -105,6 +115,8 @@ interface PartitionResult {
   readonly topic: string
   readonly partition: number
   readonly errorCode: number
+  /** Readers may see what is below. */
+  readonly end: number
   readonly aborted: readonly { producerId: bigint; firstOffset: number }[]
   readonly bytes: Buffer
 }
@@ -141,13 +153,15 @@ function topicResult(decoder: WireDecoder): PartitionResult[] {
   return decoder.readArray(() => {
     const partition = decoder.readInt32()
     const errorCode = decoder.readInt16()
-    for (const _ of ['high watermark', 'last stable offset', 'log start offset']) decoder.readInt64()
+    decoder.readInt64() // high watermark
+    const end = Number(decoder.readInt64().toString())
+    decoder.readInt64() // log start offset
     const aborted = decoder.readArray(() => ({
       producerId: BigInt(decoder.readInt64().toString()),
       firstOffset: Number(decoder.readInt64().toString()),
     }))
     decoder.readInt32() // preferred read replica: we read from leaders
-    return { topic, partition, errorCode, aborted, bytes: decoder.readBytes() ?? Buffer.alloc(0) }
+    return { topic, partition, errorCode, end, aborted, bytes: decoder.readBytes() ?? Buffer.alloc(0) }
   })
 }
 
@@ -170,9 +184,9 @@ async function settle(
   }
   fetcher.waiting.delete(waiting)
   if (decoded.bytesNeeded) waiting.maxBytes = Math.max(decoded.bytesNeeded, waiting.maxBytes)
-  const progressed = decoded.nextOffset > waiting.offset
   waiting.offset = decoded.nextOffset
-  const over = performance.now() >= waiting.deadline && !decoded.bytesNeeded && !progressed
+  // A full response leaves partitions empty that are not: only the end of the partition says that there is none.
+  const over = performance.now() >= waiting.deadline && waiting.offset >= result.end
   if (decoded.records.length > 0 || over) waiting.resolve(decoded.records)
   else fetcher.waiting.add(waiting)
 }

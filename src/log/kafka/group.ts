@@ -78,6 +78,7 @@ export async function joinGroup(
       })
     },
     async leave() {
+      if (left) return
       left = true
       await telling
       await consumer.disconnect()

@@ -22,6 +22,8 @@ export interface KafkaLogOptions {
   readonly ssl?: KafkaConfig['ssl']
   readonly sasl?: KafkaConfig['sasl']
   readonly logger: Logger
+  /** How long to wait for a first answer of any broker. */
+  readonly firstContactMs?: number
 }
 
 const CONNECT_MS = 5000
@@ -29,8 +31,9 @@ const REQUEST_MS = 20_000
 const FIRST_CONTACT_MS = 10_000
 
 /** Opens the log.
- * @throws FeedloopError LOG_UNAVAILABLE when no broker answers within about ten seconds */
-export async function openKafkaLog({ brokers, clientId, ssl, sasl, logger }: KafkaLogOptions): Promise<Log> {
+ * @throws FeedloopError LOG_UNAVAILABLE when no broker answers within `firstContactMs` */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+  const { brokers, clientId, ssl, sasl, logger, firstContactMs = FIRST_CONTACT_MS } = options
   const common = {
     clientId,
     ssl,
@@ -53,7 +56,7 @@ export async function openKafkaLog({ brokers, clientId, ssl, sasl, logger }: Kaf
   const read = createRead(router, closed)
   const end = (topic: string, partition: number, which: number) => listOffset(router, topic, partition, which)
 
-  await persist(() => router.controller(), closed, FIRST_CONTACT_MS)
+  await persist(() => router.controller(), closed, firstContactMs)
   return {
     place: `kafka ${brokers.join(',')}`,
     append: (topic, partition, records) =>

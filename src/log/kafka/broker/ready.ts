@@ -16,7 +16,7 @@ export async function untilReady(brokers: readonly string[], ended: Promise<stri
   for (;;) {
     try {
       const log = await Promise.race([
-        openKafkaLog({ brokers, clientId: 'feedloop-ready', logger }),
+        openKafkaLog({ brokers, clientId: 'feedloop-ready', logger, firstContactMs: 1000 }),
         ended.then(text => {
           throw new FeedloopError('BUS_UNAVAILABLE', text)
         }),

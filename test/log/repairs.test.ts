@@ -1,0 +1,123 @@
+/** The two repairs of kafkajs: that they are in place, that they do what the originals did, and that they mend the fault. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { describe, mock, test } from 'node:test'
+import { loadRepairedKafkaJs } from '../../src/log/kafka/repairs.ts'
+
+const require = createRequire(import.meta.url)
+const kafkajs = loadRepairedKafkaJs()
+
+type Group = (options: object) => Record<number, unknown[]>
+const path = 'kafkajs/src/producer/groupMessagesPerPartition'
+const group = require(path) as Group
+const original = new Function(
+  `const module = {}; ${readFileSync(require.resolve(path), 'utf8')}; return module.exports`,
+)() as Group
+
+describe('groupMessagesPerPartition', () => {
+  const options = (count: number, partitions: number) => ({
+    topic: 't',
+    partitionMetadata: Array.from({ length: partitions }, (_, partitionId) => ({ partitionId })),
+    messages: Array.from({ length: count }, (_, i) => ({ value: i })),
+    partitioner: ({ message }: { message: { value: number } }) => (message.value * 7) % partitions,
+  })
+
+  test('groups as the original does', () => {
+    for (const [count, partitions] of [
+      [0, 3],
+      [1, 1],
+      [50, 3],
+      [5, 0],
+    ])
+      assert.deepEqual(group(options(count, partitions)), original(options(count, partitions)))
+  })
+
+  test('the producer of the library uses the repaired one', () => {
+    assert.notEqual(group.toString(), original.toString())
+    assert.equal(require.cache[require.resolve(path)]!.exports, group)
+    assert.ok(require.resolve('kafkajs/src/producer/sendMessages') in require.cache, 'loaded after the repair')
+  })
+
+  test('does not copy the array of a partition for every message', t => {
+    const countIterations = (work: Group) => {
+      const iterator = t.mock.method(Array.prototype, Symbol.iterator as never)
+      work(options(100, 1))
+      const count = iterator.mock.callCount()
+      iterator.mock.restore()
+      return count
+    }
+    assert.ok(countIterations(original) >= 99, 'the measure sees the fault')
+    assert.ok(countIterations(group) <= 2)
+  })
+})
+
+describe('the request queue', () => {
+  const RequestQueue = require('kafkajs/src/network/requestQueue') as new (
+    options: object,
+  ) => {
+    pending: unknown[]
+    throttledUntil: number
+    inflight: Map<number, unknown>
+    push(request: object): void
+    fulfillRequest(response: object): void
+    maybeThrottle(ms: number): void
+    destroy(): void
+  }
+  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  const newQueue = (maxInFlightRequests: number | null) =>
+    new RequestQueue({
+      maxInFlightRequests,
+      requestTimeout: 1000,
+      enforceRequestTimeout: false,
+      clientId: 'c',
+      broker: 'b',
+      logger,
+    })
+  const request = (correlationId: number, sent: number[]) => ({
+    entry: { correlationId, apiName: 'Test', apiKey: 0, apiVersion: 0, resolve: () => {}, reject: () => {} },
+    expectResponse: true,
+    sendRequest: () => sent.push(correlationId),
+  })
+  const response = (correlationId: number) => ({ correlationId, payload: Buffer.alloc(0), size: 0 })
+
+  test('sets no timer while nothing waits', t => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
+    const timers = mock.method(globalThis, 'setTimeout')
+    const sent: number[] = []
+    const queue = newQueue(null)
+    for (let i = 0; i < 100; i++) {
+      queue.push(request(i, sent))
+      queue.fulfillRequest(response(i))
+    }
+    assert.equal(sent.length, 100)
+    assert.equal(timers.mock.callCount(), 0)
+    timers.mock.restore()
+  })
+
+  test('a request beyond the limit goes when a place is free, a throttled one when the time is over', t => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
+    const sent: number[] = []
+    const queue = newQueue(1)
+    queue.push(request(1, sent))
+    queue.push(request(2, sent))
+    assert.deepEqual(sent, [1])
+    queue.fulfillRequest(response(1))
+    assert.deepEqual(sent, [1, 2])
+    queue.fulfillRequest(response(2))
+    t.mock.timers.tick(100)
+    queue.maybeThrottle(50)
+    queue.push(request(3, sent))
+    assert.deepEqual(sent, [1, 2])
+    t.mock.timers.tick(49)
+    assert.deepEqual(sent, [1, 2])
+    t.mock.timers.tick(20)
+    assert.deepEqual(sent, [1, 2, 3])
+    queue.destroy()
+  })
+})
+
+test('loading again gives the same module', () => {
+  assert.equal((require('kafkajs/package.json') as { version: string }).version, '2.2.4')
+  assert.equal(loadRepairedKafkaJs(), kafkajs)
+})
