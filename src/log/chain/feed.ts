@@ -5,6 +5,7 @@
 import { FeedloopError, isCode } from '../../errors.ts'
 import type { LogRecord, ReadOptions } from '../log.ts'
 import type { Batch } from './batches.ts'
+import { batchCutter } from './batches.ts'
 import type { Head } from './header.ts'
 import type { ChainReader } from './reader.ts'
 import { createReader } from './reader.ts'
@@ -59,8 +60,14 @@ export async function openFeed(io: ChainIo, at: Partition, stored: ChainPosition
     try {
       return reader.feed(records)
     } catch (error) {
-      if (isCode(error, 'CHAIN_HEADER_INVALID'))
-        await verifyHead(io, at, { head: reader.head, next: records[0]!.offset })
+      if (!isCode(error, 'CHAIN_HEADER_INVALID')) throw error
+      const known = { head: reader.head, next: records[0]!.offset }
+      await verifyHead(io, at, known)
+      if (await isSound(io, at, known))
+        throw new FeedloopError(
+          'CHAIN_IDENTITY_LOST',
+          `${at.topic}/${at.partition}: another batch stands at ${known.next}`,
+        )
       throw error
     }
   }
@@ -137,6 +144,22 @@ export async function verifyHead(io: ChainIo, at: Partition, { head, next }: Cha
     throw error
   }
   if (reader.fault !== null) throw reader.fault
+}
+
+/** Read anew from the head, do records up to and at `next` belong to steps? Then what was read there before was another batch. */
+async function isSound(io: ChainIo, at: Partition, { head, next }: ChainPosition): Promise<boolean> {
+  const cut = batchCutter(false)
+  try {
+    for (let offset = head?.offset ?? 0; offset <= next; ) {
+      const records = await retrying(io, () => io.log.read(at.topic, at.partition, offset))
+      if (records.length === 0) break
+      cut(records)
+      offset = records.at(-1)!.offset + 1
+    }
+    return true
+  } catch {
+    return false
+  }
 }
 
 const endsBelow = (at: Partition, latest: number, known: number): FeedloopError =>

@@ -49,6 +49,8 @@ export interface SimulationResult {
 }
 
 const troubledMs = 500
+/** By now every living task has met a log that was rolled back. */
+const noticedMs = 1500
 const maxEvents = 12_000
 const silent = { warn() {}, info() {}, error() {}, debug() {} } as unknown as Logger
 const noMeter = { add() {}, set() {}, observe() {} } as unknown as Meter
@@ -57,9 +59,10 @@ const topicsUsed = ['requests', 'events', 'recommendations', 'transitions', 'dea
 export async function simulateChain(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
   const world = createWorld(seed, options.trace ?? (() => {}))
   const partitions = new Map<string, SimulatedPartition>(topicsUsed.map(topic => [topic, createPartition(topic)]))
+  const rollsBack = world.chance(0.1)
   const plan = {
-    rollBack: world.chance(0.1),
-    truncate: world.chance(0.4),
+    rollsBack,
+    truncates: !rollsBack && world.chance(0.4),
     rivals: world.chance(0.7),
     trouble: 0.12 * world.random(),
   }
@@ -97,8 +100,8 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
   })
   const died = (name: string, error: unknown): void => {
     world.trace(`${name} died: ${String(error)}`)
-    if (isCode(error, 'CHAIN_IDENTITY_LOST') && plan.rollBack) identityLost = true
-    else if (!(isCode(error, 'OFFSET_OUT_OF_RANGE') && plan.truncate))
+    if (isCode(error, 'CHAIN_IDENTITY_LOST') && plan.rollsBack) identityLost = true
+    else if (!(isCode(error, 'OFFSET_OUT_OF_RANGE') && plan.truncates))
       fault ??= `${name}: ${error instanceof FeedloopError ? error.message : String((error as Error).stack)}`
   }
   const keepRunning = (slot: string, stage: Stage<any, any>, inputs: readonly TaskInput[], output: TaskInput): void => {
@@ -149,18 +152,22 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     keepRunning(`closing-${slot}`, closing, [in0('recommendations'), in0('events')], in0('transitions'))
   }
   const written = feedInputs(world, partitions)
-  if (plan.truncate)
+  if (plan.truncates)
     removeFront(
       world,
       partitions,
       () => answers.accepted(),
       () => closed.accepted(),
     )
-  if (plan.rollBack) rollBack(world, partitions)
+  if (plan.rollsBack) rollBack(world, partitions)
 
   const finished = (): boolean => {
     if (fault !== null || identityLost) return true
-    if (!calm() || partitions.get('requests')!.latest < written.requests) return false
+    if (
+      world.nowMs < (plan.rollsBack ? noticedMs : troubledMs) ||
+      partitions.get('requests')!.latest < written.requests
+    )
+      return false
     return (
       covers(answers.accepted(), 'events', written.events) &&
       covers(answers.accepted(), 'requests', written.requests) &&
@@ -182,7 +189,7 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     if (joined.fault !== null) return joined.fault
     if (!finished())
       return `not finished after ${events} events: ${answered.answers} answers, ${joined.closed} closed of ${written.answerable}`
-    const lie = plan.rollBack
+    const lie = plan.rollsBack
       ? undefined
       : believed.find(
           one =>
@@ -238,7 +245,9 @@ function removeFront(
   const next = (header: StepHeader, topic: string): number =>
     header.inputs.find(position => position.topic === topic)!.next
   const pick = (chain: readonly AcceptedInLog[], below: number): AcceptedInLog | undefined => {
-    const able = chain.filter((batch, i) => batch.header.outputs > 0 && i > 0 && i < chain.length - 1 && batch.base <= below)
+    const able = chain.filter(
+      (batch, i) => batch.header.outputs > 0 && i > 0 && i < chain.length - 1 && batch.base <= below,
+    )
     return able[world.below(able.length)]
   }
   const cut = (topic: string, offset: number): void => {
