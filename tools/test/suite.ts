@@ -59,10 +59,12 @@ export async function runCommand(
 export async function runSuite(file: string, options: SuiteOptions): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-test-'))
   const events = join(folder, 'events')
+  const reporter = new URL('events.mjs', import.meta.url).href
   try {
-    const reporter = join(options.root, 'tools', 'test', 'events.mjs')
     const args = [`--test-reporter=${reporter}`, `--test-reporter-destination=${events}`, join(options.root, file)]
-    const end = await finish(process.execPath, args, options)
+    // Set when the runner itself runs in a test: it would turn the reporter off.
+    const { NODE_TEST_CONTEXT: _, ...env } = options.env
+    const end = await finish(process.execPath, args, { ...options, env })
     return judge(file, existsSync(events) ? readEvents(events) : [], end)
   } finally {
     rmSync(folder, { recursive: true, force: true })
