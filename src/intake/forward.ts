@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isRetryable } from '../errors.ts'
 import type { Log, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
-import { topicName, topics } from '../pipeline.ts'
+import { type TopicName, topicName, topics } from '../pipeline.ts'
 import type { Target } from './mapping.ts'
 
 export interface Ready {
@@ -18,7 +18,7 @@ export interface Ready {
 }
 
 /** Leaves room for keys and record overhead. */
-const bytesPerBatch = (to: Target): number => topics[to].maxBatchBytes / 2
+const bytesPerBatch = (to: TopicName): number => topics[to].maxBatchBytes / 2
 const MAX_RECORDS = 5000
 
 /** Calls `work` again while its error is retryable, waiting longer each time; ends with the signal. */
@@ -52,25 +52,46 @@ export function createForward(log: Log, prefix: string): Forward {
       if (!lanes.has(name)) lanes.set(name, { to: record.to, partition, records: [] })
       lanes.get(name)!.records.push(record)
     }
-    const appendLane = async ({ to, partition, records }: { to: Target; partition: number; records: Ready[] }) => {
-      for (const batch of batches(records, bytesPerBatch(to)))
-        await retrying(signal, () => log.append(topicName(prefix, to), partition, batch))
-    }
-    await Promise.all([...lanes.values()].map(appendLane))
+    await Promise.all(
+      [...lanes.values()].map(({ to, partition, records }) => {
+        const made = records.map(({ key, bytes }) => ({ key: Buffer.from(key), value: bytes }))
+        return appendAll(log, { topic: to, prefix, partition }, made, signal)
+      }),
+    )
   }
 }
 
-function* batches(records: readonly Ready[], maxBytes: number): Generator<NewRecord[]> {
+export interface Lane {
+  readonly topic: TopicName
+  readonly prefix: string
+  readonly partition: number
+}
+
+/** Appends in as few batches as fit, one after the other, each until it is acknowledged. */
+export async function appendAll(log: Log, lane: Lane, records: readonly NewRecord[], signal: AbortSignal) {
+  const topic = topicName(lane.prefix, lane.topic)
+  for (const batch of batches(records, bytesPerBatch(lane.topic)))
+    await retrying(signal, () => log.append(topic, lane.partition, batch))
+}
+
+const sizeOf = ({ key, value, headers = {} }: NewRecord): number =>
+  Object.entries(headers).reduce(
+    (sum, [name, header]) => sum + name.length + header.length,
+    (key?.length ?? 0) + (value?.length ?? 0),
+  )
+
+function* batches(records: readonly NewRecord[], maxBytes: number): Generator<NewRecord[]> {
   let batch: NewRecord[] = []
   let size = 0
-  for (const { key, bytes } of records) {
-    if (batch.length > 0 && (size + bytes.length > maxBytes || batch.length >= MAX_RECORDS)) {
+  for (const record of records) {
+    const bytes = sizeOf(record)
+    if (batch.length > 0 && (size + bytes > maxBytes || batch.length >= MAX_RECORDS)) {
       yield batch
       batch = []
       size = 0
     }
-    batch.push({ key: Buffer.from(key), value: bytes })
-    size += bytes.length
+    batch.push(record)
+    size += bytes
   }
   if (batch.length > 0) yield batch
 }

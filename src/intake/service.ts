@@ -10,9 +10,9 @@ import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
-import { topicName, topics } from '../pipeline.ts'
+import { topics } from '../pipeline.ts'
 import { createReader, type Reader } from './formats.ts'
-import { createForward, type Forward, type Ready, retrying } from './forward.ts'
+import { appendAll, createForward, type Forward, type Ready, retrying } from './forward.ts'
 import { type CompiledMapping, compileSources, type SourceMapping, type Target } from './mapping.ts'
 import { mapRecord } from './step.ts'
 
@@ -133,8 +133,7 @@ async function carry(flow: Flow, records: readonly LogRecord[], signal: AbortSig
   const batch: Batch = { ready: [], refused: [] }
   for (const record of records) await retrying(signal, () => mapOne(flow, record, batch))
   await flow.forward(batch.ready, signal)
-  const deadLetters = topicName(config.topics.prefix, 'dead-letters')
-  for (const refused of batch.refused) await retrying(signal, () => log.append(deadLetters, 0, [refused]))
+  await appendAll(log, { topic: 'dead-letters', prefix: config.topics.prefix, partition: 0 }, batch.refused, signal)
 }
 
 async function mapOne(flow: Flow, record: LogRecord, { ready, refused }: Batch): Promise<void> {

@@ -33,8 +33,11 @@ async function morgue() {
   return { log, prefix: 'p.' }
 }
 
-const ids = async (letters: ReturnType<typeof listDeadLetters>) =>
-  (await Array.fromAsync(letters)).map(letter => letter.id)
+const ids = async (letters: ReturnType<typeof listDeadLetters>) => {
+  const found: string[] = []
+  for await (const { id } of letters) found.push(id)
+  return found
+}
 
 describe('list', () => {
   const all = ['shop.clicks/1/0', 'p.events/1/0', 'p.recommendations/1/0']

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { type ErrorCode, isCode } from '../../src/errors.ts'
+import { createReader } from '../../src/intake/formats.ts'
+import { type SourceMapping, sourceSchema } from '../../src/intake/mapping.ts'
+import type { LogRecord } from '../../src/log/log.ts'
+import { fingerprintOf } from '../../src/log/wire/fingerprint.ts'
+import type { Registry } from '../../src/log/wire/registry.ts'
+import { compile } from '../../src/log/wire/types.ts'
+
+const source = (format: SourceMapping['format'], schema?: string): SourceMapping =>
+  sourceSchema.parse({ topic: 't', to: 'events', format, schema, fields: {} })
+const record = (value: Buffer | string | null, headers: Record<string, string> = {}): LogRecord => ({
+  topic: 't',
+  partition: 2,
+  offset: 9,
+  key: Buffer.from('k'),
+  value: typeof value === 'string' ? Buffer.from(value) : value,
+  headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+  timestampMs: 5,
+})
+
+const foreign = compile({
+  type: 'record',
+  name: 'x.Click',
+  fields: [
+    { name: 'who', type: 'string' },
+    { name: 'n', type: 'long' },
+  ],
+})
+const click = { who: 'ü', n: 3 }
+const avro = foreign.toBuffer(click)
+const schemaFile = join(mkdtempSync(join(tmpdir(), 'feedloop-')), 'click.avsc')
+writeFileSync(schemaFile, JSON.stringify(foreign.schema()))
+const header = Buffer.alloc(10)
+header.writeUInt16BE(0xc301)
+header.writeBigUInt64LE(fingerprintOf(foreign), 2)
+const registry: Registry = { register: async () => 1, fetch: async id => (id === 7 ? foreign : null) }
+
+const required = { ce_id: '1', ce_source: '/s', ce_type: 'click', ce_specversion: '1.0' }
+const event = { id: '1', source: '/s', type: 'click', specversion: '1.0' }
+const structured = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
+
+describe('read', () => {
+  const cases: [string, SourceMapping, LogRecord, unknown][] = [
+    ['JSON', source('json'), record('{"a":[1]}'), { a: [1] }],
+    ['bare Avro by a schema file', source('avro', schemaFile), record(avro), click],
+    ['single-object Avro by a schema file', source('avro', schemaFile), record(Buffer.concat([header, avro])), click],
+    [
+      'Confluent Avro by registry',
+      source('avro'),
+      record(Buffer.concat([Buffer.from('0000000007', 'hex'), avro])),
+      click,
+    ],
+    [
+      'CloudEvents, binary',
+      source('cloudevents'),
+      record('{"a":1}', { ...required, 'content-type': 'application/json' }),
+      { a: 1 },
+    ],
+    ['CloudEvents, binary, no content type', source('cloudevents'), record('2', required), 2],
+    ['CloudEvents, binary, no data', source('cloudevents'), record(null, required), null],
+    [
+      'CloudEvents, binary, Avro',
+      source('cloudevents', schemaFile),
+      record(avro, { ...required, 'content-type': 'application/avro' }),
+      click,
+    ],
+    [
+      'CloudEvents, structured',
+      source('cloudevents'),
+      record(JSON.stringify({ ...event, data: { a: 1 } }), structured),
+      { a: 1 },
+    ],
+    [
+      'CloudEvents, structured, base64',
+      source('cloudevents'),
+      record(JSON.stringify({ ...event, data_base64: btoa('{"a":2}') }), structured),
+      { a: 2 },
+    ],
+    ['CloudEvents, structured, no data', source('cloudevents'), record(JSON.stringify(event), structured), null],
+  ]
+  for (const [name, from, input, expected] of cases)
+    test(name, async () => {
+      const read = await createReader(from, registry)(input)
+      assert.deepEqual(read.value, expected)
+      assert.deepEqual([read.key, read.origin, read.timestampMs], ['k', 't/2/9', 5])
+    })
+
+  test('attributes and extensions of both modes', async () => {
+    const read = createReader(source('cloudevents'), undefined)
+    const binary = await read(record('1', { ...required, ce_tenant: 'x' }))
+    const json = await read(record(JSON.stringify({ ...event, tenant: 'x', data: 1 }), structured))
+    assert.deepEqual(binary.attributes, { ...event, tenant: 'x' })
+    assert.deepEqual(json.attributes, binary.attributes)
+  })
+})
+
+describe('refused', () => {
+  const cases: [string, SourceMapping, LogRecord, ErrorCode][] = [
+    ['not JSON', source('json'), record('{'), 'RECORD_UNREADABLE'],
+    ['no value', source('json'), record(null), 'RECORD_UNREADABLE'],
+    ['cut Avro', source('avro', schemaFile), record(avro.subarray(0, 2)), 'RECORD_UNREADABLE'],
+    ['no framing', source('avro'), record('{"a":1}'), 'RECORD_UNREADABLE'],
+    ['an unknown schema id', source('avro'), record(Buffer.from('000000000800', 'hex')), 'WIRE_SCHEMA_UNKNOWN'],
+    ['no CloudEvents headers', source('cloudevents'), record('{}'), 'RECORD_UNREADABLE'],
+    [
+      'CloudEvents 0.3',
+      source('cloudevents'),
+      record('{}', { ...required, ce_specversion: '0.3' }),
+      'RECORD_UNREADABLE',
+    ],
+    ['CloudEvents without an id', source('cloudevents'), record('{}', { ...required, ce_id: '' }), 'RECORD_UNREADABLE'],
+    [
+      'CloudEvents data of another kind',
+      source('cloudevents'),
+      record('<a/>', { ...required, 'content-type': 'text/xml' }),
+      'RECORD_UNREADABLE',
+    ],
+    [
+      'a CloudEvents batch',
+      source('cloudevents'),
+      record('[]', { 'content-type': 'application/cloudevents-batch+json' }),
+      'RECORD_UNREADABLE',
+    ],
+    ['a structured event that is a list', source('cloudevents'), record('[]', structured), 'RECORD_UNREADABLE'],
+    [
+      'a structured event without a type',
+      source('cloudevents'),
+      record(JSON.stringify({ ...event, type: undefined }), structured),
+      'RECORD_UNREADABLE',
+    ],
+  ]
+  for (const [name, from, input, code] of cases)
+    test(name, async () => {
+      await assert.rejects(
+        async () => createReader(from, registry)(input),
+        error => isCode(error, code),
+      )
+    })
+  test('a schema file that is none', () =>
+    assert.throws(
+      () => createReader(source('avro', '/nowhere.avsc'), undefined),
+      error => isCode(error, 'MAPPING_INVALID'),
+    ))
+})

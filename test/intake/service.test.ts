@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { pino } from 'pino'
+import type { BehaviorEvent } from '../../schemas/records.ts'
+import { parseConfig } from '../../src/config.ts'
+import { FeedloopError, isCode } from '../../src/errors.ts'
+import { runIntake } from '../../src/intake/service.ts'
+import { parseDeadLetter } from '../../src/log/deadletters.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import type { Log, LogRecord } from '../../src/log/log.ts'
+import { partitionFor } from '../../src/log/partition.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import { createMeter } from '../../src/metrics.ts'
+import type { Running } from '../../src/operate/context.ts'
+
+const wire = await createWire({ prefix: 'p.' })
+const source = {
+  topic: 'shop.clicks',
+  to: 'events',
+  when: { path: 'type', in: ['click', 'purchase'] },
+  fields: {
+    event_id: { origin: true },
+    user_id: { path: 'user' },
+    type: { path: 'type' },
+    time_ms: { timestamp: true },
+  },
+}
+const config = parseConfig({ topics: { prefix: 'p.' }, sources: [source], step: { maxBytes: 3000 } })
+const TOTAL = 300
+
+let running: Running | undefined
+afterEach(async () => {
+  await running?.stop()
+  running = undefined
+})
+
+/** A bus with `TOTAL` source records in 3 partitions: every tenth is broken, every seventh of no interest. */
+async function openBus() {
+  const log = openEmbeddedLog()
+  const spec = (topic: string, partitions: number) => ({ topic, partitions, replicationFactor: 1, config: {} })
+  await log.createTopics([spec('shop.clicks', 3), spec('p.events', 4), spec('p.dead-letters', 1)])
+  for (let i = 0; i < TOTAL; i++) {
+    const text =
+      i % 10 === 0 ? `broken ${i}` : JSON.stringify({ user: `u-${i % 17}`, type: i % 7 === 0 ? 'scroll' : 'click' })
+    await log.append('shop.clicks', i % 3, [
+      { key: Buffer.from(`k-${i}`), value: Buffer.from(text), timestampMs: 1000 + i },
+    ])
+  }
+  return log
+}
+
+const start = async (log: Log) => {
+  const meter = createMeter()
+  const context = { config, log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
+  running = await runIntake(context)
+  running.done.catch(() => undefined)
+  return meter
+}
+
+async function readAll(log: Log, topic: string): Promise<LogRecord[]> {
+  const records: LogRecord[] = []
+  for (let partition = 0; partition < (await log.partitionCount(topic)); partition++) {
+    let { earliest: next } = await log.ends(topic, partition)
+    const { latest } = await log.ends(topic, partition)
+    while (next < latest) {
+      const some = await log.read(topic, partition, next)
+      records.push(...some)
+      next = some[some.length - 1].offset + 1
+    }
+  }
+  return records
+}
+
+/** Waits until the group has committed all source records. */
+async function untilCommitted(log: Log): Promise<void> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const positions = await log.committed('p.intake.shop.clicks.events', 'shop.clicks')
+    if (positions.reduce((sum, { offset }) => sum + offset, 0) === TOTAL) return
+    if (Date.now() > deadline) throw new FeedloopError('DEADLINE_EXCEEDED', JSON.stringify(positions))
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}
+
+const indices = Array.from({ length: TOTAL }, (_, i) => i)
+const originOf = (i: number) => `shop.clicks/${i % 3}/${Math.floor(i / 3)}`
+const wanted = indices.filter(i => i % 10 !== 0 && i % 7 !== 0).map(originOf)
+const broken = indices.filter(i => i % 10 === 0).map(originOf)
+
+async function checkAll(log: Log): Promise<void> {
+  const events = await readAll(log, 'p.events')
+  const ids = new Set<string>()
+  for (const { key, value, partition } of events) {
+    const event = wire.decode('events', value!) as BehaviorEvent
+    ids.add(event.event_id)
+    assert.equal(key!.toString(), event.user_id)
+    assert.equal(partition, partitionFor(event.user_id, 4))
+  }
+  assert.deepEqual([...ids].sort(), [...wanted].sort())
+  const letters = (await readAll(log, 'p.dead-letters')).map(record => parseDeadLetter(record)!)
+  assert.deepEqual([...new Set(letters.map(letter => letter.id))].sort(), [...broken].sort())
+  for (const { code, value, key } of letters) {
+    assert.equal(code, 'RECORD_UNREADABLE')
+    assert.equal(value!.toString(), `broken ${key!.toString().slice(2)}`)
+  }
+}
+
+test('every record is mapped, passed over or buried, in the partition of its user, and counted', async () => {
+  const log = await openBus()
+  const meter = await start(log)
+  await untilCommitted(log)
+  await checkAll(log)
+  const text = await meter.registry.metrics()
+  const count = (result: string) =>
+    Number(new RegExp(`records_total{source="shop.clicks",result="${result}"} (\\d+)`).exec(text)?.[1])
+  assert.deepEqual(
+    [count('mapped'), count('refused'), count('mapped') + count('refused') + count('skipped')],
+    [wanted.length, broken.length, TOTAL],
+  )
+})
+
+test('appends in doubt are repeated; nothing is lost', async () => {
+  const log = await openBus()
+  let appends = 0
+  const flaky: Log = {
+    ...log,
+    async append(topic, partition, records) {
+      // In turn: not stored, stored but not acknowledged, and twice as it should be.
+      const turn = appends++ % 4
+      const stored = turn === 0 ? undefined : await log.append(topic, partition, records)
+      if (turn < 2) throw new FeedloopError('APPEND_UNCERTAIN', 'on purpose')
+      return stored!
+    },
+  }
+  await start(flaky)
+  await untilCommitted(log)
+  await checkAll(log)
+})
+
+test('after a terminal error another run carries the uncommitted tail over', async () => {
+  const log = await openBus()
+  let appends = 0
+  const dying: Log = {
+    ...log,
+    append: (topic, partition, records) =>
+      ++appends > 20
+        ? Promise.reject(new FeedloopError('TOPIC_UNKNOWN', 'on purpose'))
+        : log.append(topic, partition, records),
+  }
+  await start(dying)
+  await assert.rejects(running!.done, error => isCode(error, 'TOPIC_UNKNOWN'))
+  await running!.stop()
+  await start(log)
+  await untilCommitted(log)
+  await checkAll(log)
+})
+
+test('a source that lost records is read from where it begins', async () => {
+  const log = await openBus()
+  for (let partition = 0; partition < 3; partition++) log.truncateFront('shop.clicks', partition, 50)
+  await start(log)
+  await untilCommitted(log)
+  assert.equal((await readAll(log, 'p.events')).length, wanted.filter(id => Number(id.split('/')[2]) >= 50).length)
+})
+
+test('without sources it waits for nothing and stops', async () => {
+  const context = {
+    config: parseConfig({}),
+    log: openEmbeddedLog(),
+    wire,
+    meter: createMeter(),
+    logger: pino({ level: 'silent' }),
+    now: Date.now,
+  }
+  running = await runIntake(context)
+  assert.equal(running.waitingFor(), '')
+})
