@@ -8,6 +8,7 @@ import type { PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
 import type { Policy, PolicyLoader } from './policy.ts'
+import { loadTwoTower } from './two-tower.ts'
 
 /** Versions kept as a base for increments. */
 const KEPT = 4
@@ -33,7 +34,7 @@ export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
           'MODEL_INCOMPATIBLE',
           `version ${model.version} builds on ${model.base_version}, which is not known here: wait for a full checkpoint`,
         )
-      const policy = loadLinear(model, base, weightOf)
+      const policy = model.algorithm === 'two-tower' ? loadTwoTower(model) : loadLinear(model, base, weightOf)
       kept.set(model.version, policy)
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
       return policy

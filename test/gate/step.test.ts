@@ -4,6 +4,7 @@ import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createGate, type GateState } from '../../src/gate/step.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
+import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
 import type { Input } from '../../src/stage.ts'
 import { exampleOf, publish } from '../learner/examples.ts'
 
@@ -29,7 +30,7 @@ function versions(n: number, reward = (_: number) => 1): ModelVersion[] {
   })
 }
 
-const judge = (state: GateState, ...models: ModelVersion[]): Release[] => {
+const judge = (state: GateState, models: readonly ModelVersion[], stage = gate): Release[] => {
   const inputs: Input[] = models.map((value, offset) => ({
     topic: 'models',
     partition: 0,
@@ -39,7 +40,7 @@ const judge = (state: GateState, ...models: ModelVersion[]): Release[] => {
     timestampMs: 0,
     headers: {},
   }))
-  return gate.step(state, inputs, tick, undefined).outputs.map(output => output.value as Release)
+  return stage.step(state, inputs, tick, undefined).outputs.map(output => output.value as Release)
 }
 const opened = () => gate.open(0) as GateState
 const brief = (releases: readonly Release[]) =>
@@ -47,7 +48,7 @@ const brief = (releases: readonly Release[]) =>
 
 describe('the gate', () => {
   test('a chain of good versions is promoted, with evidence', () => {
-    const releases = judge(opened(), ...versions(3))
+    const releases = judge(opened(), versions(3))
     assert.deepEqual(brief(releases), [
       [1, 'promoted', '1'],
       [2, 'promoted', '2'],
@@ -74,7 +75,7 @@ describe('the gate', () => {
       const [first, second] = versions(2)
       const full = { ...versions(1)[0], version: '3', parent: '2' }
       const state = opened()
-      const releases = judge(state, first, breakIt(second), full)
+      const releases = judge(state, [first, breakIt(second), full])
       assert.deepEqual(brief(releases), [
         [1, 'promoted', '1'],
         [2, `refused:${name.split(' ')[0]}`, '1'],
@@ -85,14 +86,17 @@ describe('the gate', () => {
     })
 
   test('too far from the serving version: MODEL_TOO_FAR with the number', () => {
-    const releases = judge(opened(), ...versions(2, i => (i === 0 ? 0 : 1000)))
+    const releases = judge(
+      opened(),
+      versions(2, i => (i === 0 ? 0 : 1000)),
+    )
     assert.deepEqual(brief(releases)[1], [2, 'refused:MODEL_TOO_FAR', '1'])
     assert.ok((releases[1].evidence.kl_mean as number) > 2)
   })
 
   test('after a restart releases go on from the folded ones; increments wait for a full checkpoint', () => {
     const all = versions(3)
-    const before = judge(opened(), ...all.slice(0, 1))
+    const before = judge(opened(), all.slice(0, 1))
     const state = opened()
     gate.fold(
       state,
@@ -100,15 +104,30 @@ describe('the gate', () => {
       before.map(value => ({ key: 'default', value })),
       tick,
     )
-    assert.deepEqual(judge(state, all[1]), [])
+    assert.deepEqual(judge(state, [all[1]]), [])
     const bad = { ...versions(1)[0], version: '3', parent: 'x' }
     const full = { ...versions(1)[0], version: '4', parent: '3' }
-    assert.deepEqual(brief(judge(state, bad, full)), [
+    assert.deepEqual(brief(judge(state, [bad, full])), [
       [2, 'refused:MODEL_INCOMPATIBLE', '1'],
       [3, 'promoted', '4'],
     ])
   })
 
+  test('two-tower versions are probed with made-up items', async () => {
+    const policies = [{ algorithm: 'two-tower' as const, explorer: { name: 'softmax' as const } }]
+    const towers = createGate(parseConfig({ features: { dimensions: 2 }, policies }))
+    const shape = { stateDimensions: d, itemDimensions: 2, ...config.policies[0].twoTower, bootstraps: false }
+    const first = publish(await createTwoTowerLearner(shape), '1', true)
+    const second = publish(await createTwoTowerLearner({ ...shape, seed: 2 }), '2', true)
+    const state = towers.open(0) as GateState
+    const releases = judge(state, [first, { ...second, parent: '1' }], towers)
+    assert.deepEqual(brief(releases), [
+      [1, 'promoted', '1'],
+      [2, 'promoted', '2'],
+    ])
+    assert.ok((releases[1].evidence.kl_mean as number) > 0)
+  })
+
   test('versions of policies that are not configured are left alone', () =>
-    assert.deepEqual(judge(opened(), { ...versions(1)[0], policy: 'other' }), []))
+    assert.deepEqual(judge(opened(), [{ ...versions(1)[0], policy: 'other' }]), []))
 })

@@ -1,0 +1,54 @@
+/**
+ * Adam (Kingma & Ba 2015, algorithm 1) on plain arrays, with clipping by the global norm. Its moments are ordinary
+ * checkpoint tensors, and an update that is not finite is refused before a weight is touched.
+ */
+import { isFiniteArray } from '../tensors.ts'
+import { type Parameters, parameterNames } from './parameters.ts'
+
+export interface AdamState {
+  readonly first: Parameters
+  readonly second: Parameters
+  /** Updates made. */
+  steps: number
+}
+
+const BETA1 = 0.9
+const BETA2 = 0.999
+const EPSILON = 1e-8
+
+export interface AdamOptions {
+  readonly learningRate: number
+  readonly maxGradientNorm: number
+}
+
+/** Updates the weights in place.
+ * @returns the gradient's norm before clipping; null when it was not finite and nothing was changed */
+export function adamStep(
+  weights: Parameters,
+  gradients: Parameters,
+  state: AdamState,
+  options: AdamOptions,
+): number | null {
+  if (!parameterNames.every(name => isFiniteArray(gradients[name]))) return null
+  const norm = Math.sqrt(parameterNames.reduce((sum, name) => sum + squares(gradients[name]), 0))
+  if (!Number.isFinite(norm)) return null
+  const clip = Math.min(1, options.maxGradientNorm / (norm + 1e-12))
+  const t = ++state.steps
+  const rate = (options.learningRate * Math.sqrt(1 - BETA2 ** t)) / (1 - BETA1 ** t)
+  for (const name of parameterNames) {
+    const [w, g, m, v] = [weights[name], gradients[name], state.first[name], state.second[name]]
+    for (let i = 0; i < w.length; i++) {
+      const gradient = clip * g[i]
+      m[i] = BETA1 * m[i] + (1 - BETA1) * gradient
+      v[i] = BETA2 * v[i] + (1 - BETA2) * gradient * gradient
+      w[i] -= (rate * m[i]) / (Math.sqrt(v[i]) + EPSILON)
+    }
+  }
+  return norm
+}
+
+function squares(values: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i] * values[i]
+  return sum
+}

@@ -1,0 +1,80 @@
+/**
+ * Transitions kept for replay, by id: a revision *replaces* what an entry says, so that gradients are always those of the
+ * cumulative reward. A ring: the oldest goes when it is full. Entries whose continuation is still unknown are kept but
+ * not drawn when the learner bootstraps.
+ */
+import type { Random } from '../../state/random.ts'
+import type { Example } from '../learner.ts'
+
+export interface Entry {
+  readonly example: Example
+  readonly revision: number
+  readonly reward: number
+  /** γ to the next decision; null while unknown. */
+  readonly discount: number | null
+  readonly nextState: Float64Array | null
+}
+
+export interface Buffer {
+  /** @returns false when the revision's transition is not here (any more) */
+  put(example: Example): boolean
+  /** Up to `count` entries that can be learned, drawn uniformly with replacement. */
+  sample(random: Random, count: number): Entry[]
+  readonly size: number
+}
+
+/** Draws tried for each entry wanted, before a sparse buffer gives fewer. */
+const TRIES = 8
+
+/** @param bootstraps an entry can be learned only when its continuation is known */
+export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
+  const ring: Entry[] = []
+  const places = new Map<string, number>()
+  let next = 0
+  const learnable = ({ discount, nextState }: Entry): boolean =>
+    !bootstraps || discount === 0 || (discount !== null && nextState !== null)
+  const insert = (id: string, entry: Entry): void => {
+    const evicted = ring[next]
+    if (evicted) places.delete(evicted.example.transition.transition_id)
+    ring[next] = entry
+    places.set(id, next)
+    next = (next + 1) % capacity
+  }
+  return {
+    put(example) {
+      const { transition_id: id, kind } = example.transition
+      const place = places.get(id)
+      if (place === undefined) {
+        if (kind !== 'initial') return false
+        insert(id, merge(undefined, example))
+      } else ring[place] = merge(ring[place], example)
+      return true
+    },
+    sample(random, count) {
+      const drawn: Entry[] = []
+      for (let tries = TRIES * count; tries > 0 && drawn.length < count && ring.length > 0; tries--) {
+        const entry = ring[Math.floor(random.uniform() * ring.length)]
+        if (learnable(entry)) drawn.push(entry)
+      }
+      return drawn
+    },
+    get size() {
+      return places.size
+    },
+  }
+}
+
+/** The newest revision's reward; the continuation from whichever revision names one. */
+function merge(before: Entry | undefined, example: Example): Entry {
+  const { revision, terminated, discount } = example.transition
+  const newer = !before || revision >= before.revision
+  const known = terminated ? 0 : discount
+  const named = known !== null && (newer || before.discount === null)
+  return {
+    example: before?.example ?? example,
+    revision: newer ? revision : before.revision,
+    reward: newer ? example.reward : before.reward,
+    discount: named ? known : (before?.discount ?? null),
+    nextState: named ? example.nextState : (before?.nextState ?? null),
+  }
+}

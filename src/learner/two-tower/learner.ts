@@ -1,0 +1,193 @@
+/**
+ * The two-tower softmax policy with a value head, learned off-policy from a buffer (class `replace`): each batch of
+ * revisions first updates the buffer, then gradient steps are taken on uniform draws from it (objective.ts), with Adam.
+ * Importance weights need the true propensity of the shown item: every kind but `exact` is refused. For slots after the
+ * first π and μ are those of a first draw.
+ * A checkpoint holds weights, Adam moments and the step counter, which is all the random state there is; the buffer is
+ * not in it. After a restart learning goes on from the same weights with an empty buffer: late rewards of transitions
+ * learned before are counted `late_unlearned`.
+ */
+import type { ModelVersion } from '../../../schemas/records.ts'
+import { FeedloopError } from '../../errors.ts'
+import { stateValue, WEIGHTS } from '../../models/two-tower.ts'
+import { createRandom, seedOf } from '../../state/random.ts'
+import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
+import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
+import { encodeTensor, isFiniteArray } from '../tensors.ts'
+import { type AdamState, adamStep } from './adam.ts'
+import { type Buffer, createBuffer, type Entry } from './buffer.ts'
+import { createNetwork, type Network, type NetworkBatch } from './network.ts'
+import { type ObjectiveResult, objective } from './objective.ts'
+import {
+  decodeParameters,
+  initialParameters,
+  type Parameters,
+  parameterNames,
+  parameterShapes,
+  type Shape,
+  zeroParameters,
+} from './parameters.ts'
+
+export interface TwoTowerOptions extends Shape {
+  readonly learningRate: number
+  readonly batchSize: number
+  readonly bufferSize: number
+  /** Gradient steps for each `batchSize` of newly arrived revisions, or part of it. */
+  readonly stepsPerBatch: number
+  readonly maxImportanceWeight: number
+  readonly entropy: number
+  readonly valueLoss: number
+  readonly maxGradientNorm: number
+  readonly seed: number
+  /** The policy discounts what comes after: a transition waits for its continuation. */
+  readonly bootstraps: boolean
+}
+
+interface State {
+  readonly options: TwoTowerOptions
+  readonly network: Network
+  readonly buffer: Buffer
+  weights: Parameters
+  adam: AdamState
+  /** Gradient steps taken, refused ones included: seeds the draws of the next. */
+  draws: number
+  /** Updates refused because they were not finite. */
+  refusedUpdates: number
+}
+
+const FIRST = 'adam/first/'
+const SECOND = 'adam/second/'
+
+/** @throws FeedloopError BACKEND_UNAVAILABLE */
+export const createTwoTowerLearner = async (options: TwoTowerOptions): Promise<Learner> =>
+  twoTowerLearner(options, await loadTensorFlow())
+
+export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow): Learner {
+  const state: State = {
+    options,
+    network: createNetwork(tensorflow, options),
+    buffer: createBuffer(options.bufferSize, options.bootstraps),
+    weights: initialParameters(options, options.seed),
+    adam: { first: zeroParameters(options), second: zeroParameters(options), steps: 0 },
+    draws: 0,
+    refusedUpdates: 0,
+  }
+  return {
+    algorithm: 'two-tower',
+    revisions: 'replace',
+    usesCandidates: true,
+    learn: batch => learn(state, batch),
+    snapshot: () => snapshot(state),
+    restore: model => restore(state, model),
+  }
+}
+
+function learn(state: State, batch: readonly Example[]): LearnStats {
+  const refused: Record<string, number> = {}
+  let learned = 0
+  for (const example of batch) {
+    const reason = refusal(state.options, example) ?? (state.buffer.put(example) ? undefined : 'late_unlearned')
+    if (reason) refused[reason] = (refused[reason] ?? 0) + 1
+    else learned++
+  }
+  const steps = state.options.stepsPerBatch * Math.ceil(learned / state.options.batchSize)
+  let stats: Record<string, number> = {}
+  for (let i = 0; i < steps; i++) stats = trainStep(state)
+  const counters = { buffer: state.buffer.size, updates: state.adam.steps, refused_updates: state.refusedUpdates }
+  return { learned, refused, stats: { ...stats, ...counters } }
+}
+
+/** Why a revision can't be learned, by what it says alone: the same for every revision of a transition. */
+function refusal(options: TwoTowerOptions, example: Example): string | undefined {
+  const { transition, state, candidates, action, nextState } = example
+  if (transition.propensity_kind !== 'exact') return 'propensity_not_exact'
+  if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
+  if (action < 0) return 'action_not_candidate'
+  const propensity = transition.first_draw_propensity
+  if (!(propensity > 0 && propensity <= 1)) return 'propensity_invalid'
+  const fits =
+    state.length === options.stateDimensions && candidates.every(vector => vector.length === options.itemDimensions)
+  if (!fits) return 'dimensions'
+  const numbers = [example.reward, transition.weight, transition.discount ?? 0]
+  const finite = [numbers, state, nextState ?? [], ...candidates].every(isFiniteArray)
+  return finite ? undefined : 'not_finite'
+}
+
+/** One update from a draw of the buffer. @returns its statistics; none when nothing can be learned yet */
+function trainStep(state: State): Record<string, number> {
+  const { options } = state
+  const random = createRandom(seedOf(`${options.seed}/draw/${++state.draws}`))
+  const entries = state.buffer.sample(random, Math.min(options.batchSize, state.buffer.size))
+  if (entries.length === 0) return {}
+  const items = entries.map(entry => batchItem(state.weights, entry))
+  let result: ObjectiveResult | undefined
+  const gradients = state.network.gradients(state.weights, networkBatch(entries, options), (logits, values) => {
+    result = objective(items, logits, values, options)
+    return result
+  })
+  const norm = adamStep(state.weights, gradients, state.adam, options)
+  if (norm === null || !result) {
+    state.refusedUpdates++
+    return {}
+  }
+  const { loss, policyLoss, valueLoss, entropy, importance } = result
+  return { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance, gradient_norm: norm }
+}
+
+const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry) => ({
+  action: example.action,
+  candidates: example.candidates.length,
+  propensity: example.transition.first_draw_propensity,
+  reward,
+  discount: discount ?? 0,
+  nextValue: discount && nextState ? stateValue(weights, nextState) : 0,
+  weight: example.transition.weight,
+})
+
+function networkBatch(entries: readonly Entry[], { stateDimensions, itemDimensions }: Shape): NetworkBatch {
+  const size = entries.length
+  const candidates = entries.reduce((most, entry) => Math.max(most, entry.example.candidates.length), 0)
+  const states = new Float32Array(size * stateDimensions)
+  const items = new Float32Array(size * candidates * itemDimensions)
+  entries.forEach(({ example }, b) => {
+    states.set(example.state, b * stateDimensions)
+    example.candidates.forEach((vector, k) => {
+      items.set(vector, (b * candidates + k) * itemDimensions)
+    })
+  })
+  return { states, items, size, candidates }
+}
+
+function snapshot(state: State): Checkpoint {
+  const { options, adam } = state
+  const shapes = parameterShapes(options)
+  const groups: [string, Parameters][] = [
+    [WEIGHTS, state.weights],
+    [FIRST, adam.first],
+    [SECOND, adam.second],
+  ]
+  const tensors = groups.flatMap(([group, values]) =>
+    parameterNames.map(name => encodeTensor(group + name, values[name].slice(), shapes[name])),
+  )
+  const parameters = {
+    state_dimensions: options.stateDimensions,
+    item_dimensions: options.itemDimensions,
+    hidden: options.hidden,
+    embedding: options.embedding,
+    adam_steps: adam.steps,
+    draws: state.draws,
+    refused_updates: state.refusedUpdates,
+  }
+  return { baseVersion: null, parameters, tensors }
+}
+
+function restore(state: State, model: ModelVersion): void {
+  const { adam_steps, draws, refused_updates } = model.parameters
+  if (![adam_steps, draws, refused_updates].every(Number.isSafeInteger))
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: counters are missing`)
+  const read = (group: string) => decodeParameters(model, group, state.options)
+  state.weights = read(WEIGHTS)
+  state.adam = { first: read(FIRST), second: read(SECOND), steps: adam_steps }
+  state.draws = draws
+  state.refusedUpdates = refused_updates
+}
