@@ -1,0 +1,145 @@
+/**
+ * One input partition of the features stage: reads states of items (or profiles), publishes their vectors, and commits
+ * its position once they are acknowledged. At least once and idempotent: a repeated record makes the same version again,
+ * which is known and costs nothing. States that wait for the encoder hold the committed position back, so that a restart
+ * finds them again.
+ */
+import { type ErrorCode, FeedloopError } from '../errors.ts'
+import type { Fault } from '../events/validate.ts'
+import { bury, decode } from '../log/chain/codec.ts'
+import { type ChainIo, retrying } from '../log/chain/rim.ts'
+import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
+import { partitionFor } from '../log/partition.ts'
+import type { ServiceContext } from '../operate/context.ts'
+import { topicName } from '../pipeline.ts'
+import type { Encoder } from './encoder.ts'
+import { createEncoding, type State } from './encoding.ts'
+import type { Kind, Published } from './step.ts'
+
+export interface WorkerOptions<In, Out> {
+  readonly context: ServiceContext
+  readonly io: ChainIo
+  readonly kind: Kind<In, Out>
+  readonly group: string
+  readonly partition: number
+  readonly encoder: Encoder
+  readonly fallback?: Encoder
+  readonly validate: (record: In) => Fault | null
+  /** The newest published of each id; kept current here. */
+  readonly known: Map<string, Published>
+  readonly membership: () => Membership | undefined
+}
+
+const WAIT_MS = 500
+const RETRY_MS = 2000
+const READ_BYTES = 256 * 1024
+const APPEND_RECORDS = 200
+
+/** Runs until the signal of `io` aborts. @throws FeedloopError on what is terminal */
+export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promise<void> {
+  const { context, io, kind, partition, encoder, known } = options
+  const { log, config, meter, logger } = context
+  const prefix = config.topics.prefix
+  const topic = topicName(prefix, kind.input)
+  const output = topicName(prefix, kind.output)
+  const outputPartitions = await log.partitionCount(output)
+
+  const refuse = async (origin: LogRecord, code: ErrorCode, detail: string): Promise<void> => {
+    await bury(io, prefix, [{ origin, stage: 'features', code, detail }])
+    meter.add('feedloop_dead_letters_total', { stage: 'features', code })
+  }
+  const encoding = createEncoding<LogRecord>({
+    ...options,
+    retryMs: RETRY_MS,
+    count: (result, value) => value > 0 && meter.add('feedloop_encoded_total', { what: kind.what, result }, value),
+    encoderSeconds: seconds => meter.observe('feedloop_encoder_seconds', {}, seconds),
+    refused: (origin, error) => refuse(origin, error.code, error.message),
+    down: error => logger.warn({ topic, partition, error: String(error) }, 'the encoder is down'),
+  })
+  const statesOf = async (records: readonly LogRecord[]): Promise<State<LogRecord>[]> => {
+    const { inputs, undecodable } = await decode(io, context.wire, { topic: kind.input, partition }, records)
+    for (const { record, error } of undecodable) await refuse(record, error.code, error.message)
+    const origins = new Map(records.map(record => [record.offset, record]))
+    const states: State<LogRecord>[] = []
+    for (const { value, offset } of inputs) {
+      const origin = origins.get(offset)!
+      const fault = value === null ? null : options.validate(value as In)
+      if (fault) await refuse(origin, fault.code, fault.detail)
+      else if (value !== null) states.push({ content: kind.content(value as In), origin })
+    }
+    return states
+  }
+  const publish = async (published: readonly Published[]): Promise<void> => {
+    const records = published.map(each => ({
+      key: kind.key(each),
+      value: context.wire.encode(kind.output, kind.record(each)),
+    }))
+    await append(records)
+    for (const each of published) known.set(each.id, each)
+    if (kind.what === 'item') meter.set('feedloop_catalogue_items', {}, known.size)
+  }
+  const append = async (records: readonly { key: string; value: Buffer | null }[]): Promise<void> => {
+    const byPartition = Map.groupBy(records, ({ key }) => partitionFor(key, outputPartitions))
+    for (const [to, own] of byPartition)
+      for (let i = 0; i < own.length; i += APPEND_RECORDS) {
+        const batch: NewRecord[] = own
+          .slice(i, i + APPEND_RECORDS)
+          .map(({ key, value }) => ({ key: Buffer.from(key), value }))
+        await retrying(io, () => log.append(output, to, batch))
+      }
+  }
+  /** Deleted at the source: an item stays known, but is not recommended again; a profile is deleted here too. */
+  const forget = async (deletions: readonly LogRecord[]): Promise<void> => {
+    for (const { key, timestampMs } of deletions) {
+      const id = key?.toString() ?? ''
+      const gone = known.get(id)
+      encoding.forget(id)
+      if (gone === undefined || !gone.available) continue
+      if (kind.what === 'item')
+        await publish([{ ...gone, available: false, timeMs: Math.max(gone.timeMs, timestampMs) }])
+      else {
+        await append([{ key: gone.id, value: null }])
+        known.delete(gone.id)
+      }
+    }
+  }
+
+  let offset = await startOffset(options, topic)
+  let committed = -1
+  const commit = async (): Promise<void> => {
+    let position = offset
+    for (const { origin } of encoding.waiting.values()) position = Math.min(position, origin.offset)
+    if (position === committed) return
+    await options.membership()?.commit([{ topic, partition, offset: position, metadata: encoder.version }])
+    committed = position
+  }
+  while (!io.signal?.aborted) {
+    const readOptions = { waitMs: WAIT_MS, maxBytes: READ_BYTES, signal: io.signal }
+    const records = await retrying(io, () => log.read(topic, partition, offset, readOptions))
+    if (io.signal?.aborted) return
+    await publish(await encoding.handle(await statesOf(records), context.now()))
+    await forget(deletionsOf(records))
+    if (records.length > 0) offset = records[records.length - 1].offset + 1
+    await commit().catch(error => logger.debug({ topic, error: String(error) }, 'commit failed'))
+  }
+}
+
+/** Deletions that no later record of the same batch of reads takes back. */
+function deletionsOf(records: readonly LogRecord[]): LogRecord[] {
+  const last = new Map(records.map(record => [record.key?.toString(), record]))
+  return [...last.values()].filter(record => record.value === null)
+}
+
+/** Where to go on: after what this very encoder has done; another encoder does everything anew.
+ * @throws FeedloopError what the log throws */
+async function startOffset<In, Out>(
+  { io, group, partition, encoder }: WorkerOptions<In, Out>,
+  topic: string,
+): Promise<number> {
+  const { earliest, latest } = await retrying(io, () => io.log.ends(topic, partition))
+  const positions = await retrying(io, () => io.log.committed(group, topic))
+  const own = positions.find(each => each.partition === partition)
+  if (own === undefined || own.metadata !== encoder.version || own.offset < earliest) return earliest
+  if (own.offset <= latest) return own.offset
+  throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${topic}/${partition} ends at ${latest}, was read to ${own.offset}`)
+}

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import type { Item, ItemFeatures, UserFeatures } from '../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { runFeatures } from '../../src/features/service.ts'
+import { bytesToVector, createFeatureStore } from '../../src/features/store.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import type { Log } from '../../src/log/log.ts'
+import { partitionFor } from '../../src/log/partition.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import type { Wire } from '../../src/log/wire/wire.ts'
+import { createMeter } from '../../src/metrics.ts'
+import type { TopicName } from '../../src/pipeline.ts'
+
+const prefix = 'f.'
+const USERS = 3
+
+async function bus() {
+  const log = openEmbeddedLog()
+  const specs = (
+    [
+      ['items', 1],
+      ['features', 1],
+      ['users', USERS],
+      ['profiles', USERS],
+      ['dead-letters', 1],
+    ] as const
+  ).map(([topic, partitions]) => ({ topic: prefix + topic, partitions, replicationFactor: 1, config: {} }))
+  await log.createTopics(specs)
+  return { log, wire: await createWire({ prefix }) }
+}
+
+const start = async ({ log, wire }: { log: Log; wire: Wire }, features: ConfigInput['features'] = {}) => {
+  const meter = createMeter()
+  const config = parseConfig({ topics: { prefix, partitions: USERS }, features: { dimensions: 8, ...features } })
+  const context = { config, log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
+  const running = await runFeatures(context)
+  const counted = async (what: string, result: string) => {
+    const metric = await meter.registry.getSingleMetric('feedloop_encoded_total')!.get()
+    return metric.values.find(each => each.labels.what === what && each.labels.result === result)?.value ?? 0
+  }
+  return { running, counted }
+}
+
+const item = (id: string, text: string, timeMs: number, more: Partial<Item> = {}): Item => ({
+  item_id: id,
+  text,
+  attributes: {},
+  available: true,
+  time_ms: timeMs,
+  ...more,
+})
+
+async function put({ log, wire }: { log: Log; wire: Wire }, topic: TopicName, key: string, value: unknown) {
+  const partition = partitionFor(key, await log.partitionCount(prefix + topic))
+  const bytes = value === null ? null : Buffer.isBuffer(value) ? value : wire.encode(topic, value)
+  await log.append(prefix + topic, partition, [{ key: Buffer.from(key), value: bytes }])
+}
+
+async function all<T>({ log, wire }: { log: Log; wire: Wire }, topic: TopicName) {
+  const found: { key: string; partition: number; value: T | null }[] = []
+  for (let partition = 0; partition < (await log.partitionCount(prefix + topic)); partition++)
+    for (const { key, value } of await log.read(prefix + topic, partition, 0, { maxBytes: 1e9 }))
+      found.push({ key: key!.toString(), partition, value: value && (wire.decode(topic, value) as T) })
+  return found
+}
+
+async function until<T>(look: () => Promise<T>, good: (seen: T) => boolean): Promise<T> {
+  const deadline = Date.now() + 5000
+  for (;;) {
+    const seen = await look()
+    if (good(seen)) return seen
+    assert.ok(Date.now() < deadline, `did not happen within 5 s: ${JSON.stringify(seen)}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
+
+test('items become features, each version once; a restart encodes nothing again', async () => {
+  const at = await bus()
+  const first = await start(at)
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await put(at, 'items', 'a', item('a', 'one', 11))
+  await put(at, 'items', 'b', item('b', 'two', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 2,
+  )
+  await put(at, 'items', 'a', item('a', 'uno', 12))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 3,
+  )
+  await first.running.stop()
+
+  const second = await start(at)
+  await put(at, 'items', 'b', item('b', 'two', 20))
+  await put(at, 'items', 'c', item('c', 'three', 20))
+  const found = await until(
+    () => all<ItemFeatures>(at, 'features'),
+    found => found.length === 4,
+  )
+  assert.equal(await second.counted('item', 'encoded'), 1)
+  assert.equal(await second.counted('item', 'unchanged'), 1)
+  await second.running.stop()
+  const store = createFeatureStore()
+  for (const { key, value } of found) {
+    assert.equal(key, `${value!.item_id}@${value!.feature_version}`)
+    assert.equal(bytesToVector(value!.vector).length, 8)
+    store.put(value!)
+  }
+  assert.equal(store.current('a')?.timeMs, 12)
+})
+
+test('another encoder encodes everything anew, under other versions', async () => {
+  const at = await bus()
+  const first = await start(at)
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  await first.running.stop()
+  const second = await start(at, { dimensions: 16 })
+  const found = await until(
+    () => all<ItemFeatures>(at, 'features'),
+    found => found.length === 2,
+  )
+  await second.running.stop()
+  assert.notEqual(found[0].value!.feature_version, found[1].value!.feature_version)
+  assert.equal(bytesToVector(found[1].value!.vector).length, 16)
+})
+
+test('availability is published without a new vector; a deleted item is no longer available', async () => {
+  const at = await bus()
+  const { running, counted } = await start(at)
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await put(at, 'items', 'b', item('b', 'two', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 2,
+  )
+  await put(at, 'items', 'a', item('a', 'one', 11, { available: false }))
+  await put(at, 'items', 'b', null)
+  const found = await until(
+    () => all<ItemFeatures>(at, 'features'),
+    found => found.length === 4,
+  )
+  await running.stop()
+  const store = createFeatureStore()
+  for (const { value } of found) store.put(value!)
+  assert.deepEqual(store.availableItems(), [])
+  assert.equal(await counted('item', 'encoded'), 2)
+})
+
+test('profiles go to the partition of their user, and are deleted with them', async () => {
+  const at = await bus()
+  const { running } = await start(at)
+  const ids = ['u1', 'u2', 'u3', 'u4', 'u5']
+  for (const id of ids)
+    await put(at, 'users', id, { user_id: id, text: 'likes tea', attributes: { age: 30 }, time_ms: 10 })
+  const found = await until(
+    () => all<UserFeatures>(at, 'profiles'),
+    found => found.length === ids.length,
+  )
+  for (const { key, partition } of found) assert.equal(partition, partitionFor(key, USERS))
+  const vectors = found.map(({ value }) => value!.vector.toString('hex'))
+  assert.equal(new Set(vectors).size, 1, 'people with one profile have one vector')
+  await put(at, 'users', 'u3', null)
+  const after = await until(
+    () => all(at, 'profiles'),
+    found => found.length === ids.length + 1,
+  )
+  assert.deepEqual(
+    after.filter(({ value }) => value === null).map(({ key }) => key),
+    ['u3'],
+  )
+  await running.stop()
+})
+
+test('what cannot be read or believed goes to the dead letters, the rest goes on', async () => {
+  const at = await bus()
+  const { running } = await start(at)
+  await put(at, 'items', 'bad', Buffer.from('no avro'))
+  await put(at, 'items', 'future', item('future', 'soon', Date.now() + 86_400_000))
+  await put(at, 'items', 'good', item('good', 'now', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  const letters = await at.log.read(`${prefix}dead-letters`, 0, 0)
+  await running.stop()
+  assert.deepEqual(
+    letters.map(({ headers }) => headers['__connect.errors.exception.class.name'].toString()),
+    ['WIRE_UNKNOWN_FRAMING', 'TIME_IN_FUTURE'],
+  )
+  assert.equal(letters[0].value!.toString(), 'no avro')
+})
+
+test('the encoder down: a fallback vector at once, the position is held back, a restart encodes what waits', async () => {
+  const at = await bus()
+  const endpoint = { url: 'http://127.0.0.1:9', model: 'none', retries: 0, timeoutMs: 200 }
+  const down = await start(at, { encoder: 'endpoint', endpoint, whenDown: 'hashed' })
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  assert.equal(await down.counted('item', 'fallback'), 1)
+  assert.equal(await down.counted('item', 'waiting'), 1)
+  const committed = async () => at.log.committed(`${prefix}features-items`, `${prefix}items`)
+  await until(committed, positions => positions.length === 1)
+  assert.equal((await committed())[0].offset, 0)
+  await down.running.stop()
+})
+
+test('the encoder down and no fallback: new items wait', async () => {
+  const at = await bus()
+  const endpoint = { url: 'http://127.0.0.1:9', model: 'none', retries: 0, timeoutMs: 200 }
+  const down = await start(at, { encoder: 'endpoint', endpoint })
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await until(
+    () => down.counted('item', 'waiting'),
+    count => count === 1,
+  )
+  assert.deepEqual(await all(at, 'features'), [])
+  await down.running.stop()
+})
