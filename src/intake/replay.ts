@@ -4,8 +4,7 @@
  * row that is sent twice (after a kill) is one row. Progress is kept beside the bus, in a state file that belongs to one data
  * file and one mapping; another run goes on behind the last row that is known to be stored.
  */
-import { createHash } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
@@ -14,9 +13,10 @@ import { errorTable, FeedloopError } from '../errors.ts'
 import type { Limits } from '../events/validate.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
-import { createForward, type Ready } from './forward.ts'
+import { createForward, type Forward, type Ready } from './forward.ts'
 import { type CompiledMapping, checkShape, compileOutput, outputSchema, throwProblems } from './mapping.ts'
-import { openRows, type Row } from './rows.ts'
+import { type ReplayState, readState, replayFingerprint, writeState } from './replay-state.ts'
+import { openRows, type Row, type RowFile } from './rows.ts'
 import { mapRecord, type SourceRecord } from './step.ts'
 
 export const replaySchema = z.strictObject({
@@ -79,37 +79,8 @@ export function loadReplayMapping(file: string): CompiledMapping[] {
   return compiled
 }
 
-/** Where a run stands: valid only for the same data and mapping. */
-interface State {
-  readonly fingerprint: string
-  readonly rows: number
-  readonly records: number
-  readonly refused: number
-}
-
 const stateFileOf = (options: ReplayOptions): string =>
   options.stateFile ?? `${basename(options.data)}.replay-${basename(options.mapping)}.json`
-
-/** Another mapping, bus prefix or file size is another replay. */
-const fingerprintOf = (options: ReplayOptions, sizeBytes: number): string =>
-  createHash('sha256')
-    .update(JSON.stringify([basename(options.data), sizeBytes, readFileSync(options.mapping, 'utf8'), options.prefix]))
-    .digest('hex')
-
-function readState(file: string, fingerprint: string): State {
-  try {
-    const state = JSON.parse(readFileSync(file, 'utf8')) as State
-    if (state.fingerprint === fingerprint) return state
-  } catch {
-    // None yet, or not ours: from the start.
-  }
-  return { fingerprint, rows: 0, records: 0, refused: 0 }
-}
-
-function writeState(file: string, state: State): void {
-  writeFileSync(`${file}.tmp`, JSON.stringify(state))
-  renameSync(`${file}.tmp`, file)
-}
 
 /** What a row became. */
 interface MappedRow {
@@ -159,8 +130,33 @@ function createPace(speed: number | undefined, now: () => number, signal: AbortS
     start ??= { rowMs: timeMs, wallMs: now() }
     return (timeMs - start.rowMs) / speed - (now() - start.wallMs)
   }
-  return { aheadMs, wait: (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined) }
+  return { aheadMs, wait: (ms: number) => sleep(ms, undefined, { signal }) }
 }
+
+/** Rows mapped and not yet appended, and what has been appended so far. */
+interface Progress {
+  state: ReplayState
+  waiting: MappedRow[]
+  /** The row after the last one that waits. */
+  next: number
+  readonly refusals: string[]
+}
+
+/** Appends what waits, then moves the state forward: never the other way round. */
+async function flush(progress: Progress, options: ReplayOptions, forward: Forward, file: RowFile): Promise<void> {
+  const ready = progress.waiting.flatMap(row => row.ready)
+  const refused = progress.waiting.flatMap(row => row.refusals)
+  await forward(ready, options.signal)
+  progress.refusals.push(...refused.slice(0, REFUSALS_SHOWN - progress.refusals.length))
+  const { fingerprint, records, refused: before } = progress.state
+  const sums = { rows: progress.next, records: records + ready.length, refused: before + refused.length }
+  progress.state = { fingerprint, ...sums }
+  progress.waiting = []
+  writeState(stateFileOf(options), progress.state)
+  options.progress?.({ ...sums, part: partOf(file) })
+}
+
+const partOf = (file: RowFile): number => (file.sizeBytes === 0 ? 1 : file.readBytes() / file.sizeBytes)
 
 /** Streams the file into the bus. On return all that is counted is acknowledged. Rows refused are counted and shown, not
  * sent to the dead letters: they are still in the file.
@@ -168,43 +164,38 @@ function createPace(speed: number | undefined, now: () => number, signal: AbortS
 export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   const mappings = loadReplayMapping(options.mapping)
   const file = openRows(options.data)
-  const stateFile = stateFileOf(options)
-  let state = readState(stateFile, fingerprintOf(options, file.sizeBytes))
-  const resumedAt = state.rows
-  const refusals: string[] = []
+  const state = readState(stateFileOf(options), replayFingerprint(options, file.sizeBytes))
+  const progress: Progress = { state, waiting: [], next: state.rows, refusals: [] }
+  await carryRows(progress, options, mappings, file).catch(error => {
+    if (!options.signal.aborted) throw error
+  })
+  const finished = !options.signal.aborted
+  const { rows, records, refused } = progress.state
+  const part = finished ? 1 : partOf(file)
+  return { rows, records, refused, part, finished, resumedAt: state.rows, refusals: progress.refusals }
+}
+
+async function carryRows(
+  progress: Progress,
+  options: ReplayOptions,
+  mappings: readonly CompiledMapping[],
+  file: RowFile,
+): Promise<void> {
   const forward = createForward(options.log, options.prefix)
   const pace = createPace(options.speed, options.now, options.signal)
-  let waiting: MappedRow[] = []
-
-  const part = () => (file.sizeBytes === 0 ? 1 : file.readBytes() / file.sizeBytes)
-  const flush = async (rows: number) => {
-    const ready = waiting.flatMap(row => row.ready)
-    await forward(ready, options.signal)
-    const refused = waiting.flatMap(row => row.refusals)
-    refusals.push(...refused.slice(0, REFUSALS_SHOWN - refusals.length))
-    state = { ...state, rows, records: state.records + ready.length, refused: state.refused + refused.length }
-    writeState(stateFile, state)
-    waiting = []
-    options.progress?.({ rows, records: state.records, refused: state.refused, part: part() })
-  }
-
-  let next = resumedAt
+  const done = progress.state.rows
   for await (const row of file.rows) {
-    if (options.signal.aborted) break
-    if (row.number < resumedAt) continue
+    if (options.signal.aborted) return
+    if (row.number < done) continue
     const mapped = mapRow(row, mappings, options)
     const aheadMs = pace.aheadMs(mapped.timeMs)
     if (aheadMs > PACED_FLUSH_MS) {
-      if (waiting.length > 0) await flush(next)
+      if (progress.waiting.length > 0) await flush(progress, options, forward, file)
       await pace.wait(aheadMs)
-      if (options.signal.aborted) break
     }
-    waiting.push(mapped)
-    next = row.number + 1
-    if (waiting.length >= ROWS_PER_APPEND) await flush(next)
+    progress.waiting.push(mapped)
+    progress.next = row.number + 1
+    if (progress.waiting.length >= ROWS_PER_APPEND) await flush(progress, options, forward, file)
   }
-  if (waiting.length > 0 && !options.signal.aborted) await flush(next)
-  const { rows, records, refused } = state
-  const finished = !options.signal.aborted
-  return { rows, records, refused, resumedAt, refusals, finished, part: finished ? 1 : part() }
+  if (progress.waiting.length > 0) await flush(progress, options, forward, file)
 }
