@@ -16,7 +16,8 @@ export type DecisionFate = 'open' | 'inactive' | 'expired' | 'shed'
 export interface ExpectedTransition {
   readonly decisionId: string
   readonly rewards: Readonly<Record<string, number>>
-  readonly outcomes: number
+  /** Some outcome of its own carries a reward. */
+  readonly rewarded: boolean
   readonly nextId: string | null
   readonly discount: number | null
   readonly end: 'terminated' | 'truncated' | null
@@ -96,7 +97,12 @@ export function batchJoin(
     for (const slot of slots.length > 1 ? [-1, ...slots] : slots) {
       const own = slot === -1 ? all : all.filter(each => each.place === slot)
       const rewards = rewardsOf(own, policy)
-      const expected = { decisionId: decision.decision_id, rewards, outcomes: own.length, ...way }
+      const expected = {
+        decisionId: decision.decision_id,
+        rewards,
+        rewarded: own.some(each => each.type in policy.rewards),
+        ...way,
+      }
       transitions.set(`${decision.decision_id}/${slot}`, expected)
     }
   }

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { audit } from '../../src/evaluation/audit.ts'
+import { decision, event, input, makeConfig, outcome, tick } from '../transitions/make.ts'
+import { createWorld, type World, writeWorld } from './world.ts'
+
+/** One of everything that an honest log may hold. */
+function honest(): World {
+  const click = outcome('click', 'd0', 1)
+  return createWorld(
+    makeConfig({ gamma: 0.9 }),
+    [
+      decision('d0', 0),
+      decision('d1', 2, { items: ['a', 'b'] }),
+      decision('d2', 4, { deferred: true }),
+      decision('d3', 5, { reason: 'expired', items: [] }),
+      decision('d4', 6, { shed: true }),
+      decision('d5', 7, { propensity: 2 }),
+    ],
+    [
+      click,
+      click,
+      outcome('click', 'd0', 20),
+      outcome('click', 'd1', 3, { item_id: 'b' }),
+      outcome('click', 'd1', 3, { item_id: 'z' }),
+      outcome('click', 'nowhere', 3),
+      event('view', 3, { item_id: 'a' }),
+      event('click', 3, { value: Number.MAX_VALUE, user_id: '' }),
+    ],
+  )
+}
+
+test('an honest log balances, and every fate is counted', async () => {
+  const report = await audit(await writeWorld(honest()))
+  assert.deepEqual(report.differences, [])
+  assert.equal(report.balanced, true)
+  assert.deepEqual(report.decisions, {
+    total: 6,
+    learnedWithReward: 2,
+    learnedByDefault: 0,
+    inactive: 1,
+    expired: 1,
+    shed: 1,
+    quarantined: 1,
+    open: 0,
+  })
+  assert.deepEqual(report.outcomes, {
+    total: 8,
+    joined: 2,
+    correction: 1,
+    duplicate: 1,
+    orphan: 0,
+    quarantined: 2,
+    pending: 1,
+    organic: 1,
+  })
+  assert.deepEqual(report.requests, { total: 6, decided: 6, duplicate: 0, refused: 0, pending: 0 })
+})
+
+test('an empty log balances', async () => {
+  const report = await audit(await writeWorld(createWorld(makeConfig(), [], [])))
+  assert.equal(report.balanced, true)
+})
+
+test('what the services have not come to is pending, not lost', async () => {
+  const world = createWorld(makeConfig(), [decision('d0', 0)], [outcome('click', 'd0', 1)])
+  world.requests.push({ ...world.requests[0], request_id: 'r1' }, { ...world.requests[0] })
+  world.decisions.push(decision('d1', 2))
+  world.requests.splice(1, 0, { ...world.requests[0], request_id: 'd1' })
+  world.ranked = 2
+  world.events.push(outcome('click', 'd1', 3))
+  const report = await audit(await writeWorld(world))
+  assert.deepEqual(report.differences, [])
+  assert.deepEqual([report.requests.pending, report.requests.duplicate], [1, 1])
+  assert.deepEqual([report.decisions.open, report.outcomes.pending], [1, 1])
+})
+
+test('a batch of a rival that lost is skipped, not counted', async () => {
+  const world = honest()
+  world.rival = [world.transitions[0]]
+  const report = await audit(await writeWorld(world))
+  assert.equal(report.balanced, true)
+  assert.equal(report.transitions.skippedBatches, 1)
+})
+
+/** Each kind of damage, and the difference by which it must be found. */
+const damages: readonly [name: string, what: string, id: string, damage: (world: World) => void][] = [
+  ['a request without a decision', 'request_lost', 'r9', w => (w.requests[5] = { ...w.requests[5], request_id: 'r9' })],
+  ['a decision taken twice', 'decided_twice', 'd0', w => w.decisions.push(decision('d0', 0))],
+  ['a decision that was never joined', 'transition_missing', 'd0/0', w => drop(w, 'd0/0')],
+  ['a slot that was forgotten', 'transition_missing', 'd1/1', w => drop(w, 'd1/1')],
+  ['a slate that was forgotten', 'transition_missing', 'd1/-1', w => drop(w, 'd1/-1')],
+  ['a transition of no decision', 'transition_unexpected', 'd9/0', w => rename(w, 'd9')],
+  ['a transition of a decision that was never shown', 'transition_unexpected', 'd2/0', w => rename(w, 'd2')],
+  ['a revision left out', 'revisions_not_in_order', 'd0/0', w => w.transitions.splice(find(w, 'd0/0'), 1)],
+  [
+    'a revision written twice',
+    'revisions_not_in_order',
+    'd0/0',
+    w => w.transitions.push(w.transitions[find(w, 'd0/0')]),
+  ],
+  ['another reward', 'reward_differs', 'd0/0', w => alter(w, 'd0/0', { delta: { click: 5 } })],
+  ['a reward in the wrong component', 'reward_differs', 'd0/0', w => alter(w, 'd0/0', { delta: { like: 1 } })],
+  ['a cumulative that is not the sum', 'cumulative_differs', 'd1/1', w => alterLast(w, 'd1/1', { cumulative: {} })],
+  ['another next decision', 'next_differs', 'd0/0', w => alterLast(w, 'd0/0', { next_decision_id: 'd4' })],
+  ['an end that is none', 'end_differs', 'd0/0', w => alterLast(w, 'd0/0', { terminated: true })],
+  [
+    'a refusal without a dead letter',
+    'outcome_not_refused',
+    '',
+    w => (w.refusals = w.refusals.filter(each => each.input.topic !== 'events')),
+  ],
+  [
+    'a good outcome refused',
+    'outcome_refused',
+    '',
+    w => w.refusals.push({ input: { ...input(w.events[0]), offset: 0 }, code: 'RECORD_INVALID', detail: '' }),
+  ],
+  [
+    'an outcome that was lost',
+    'reward_differs',
+    'd0/0',
+    w => {
+      w.events.push(outcome('click', 'd0', 2))
+      w.joined.events++
+    },
+  ],
+  [
+    'a model that learned one twice',
+    'model_count_differs',
+    'default@000000000001',
+    w => (w.model = { ...w.model, transitions: w.model.transitions + 1 }),
+  ],
+  [
+    'a model that skipped some',
+    'model_count_differs',
+    'default@000000000001',
+    w => (w.model = { ...w.model, transitions: w.model.transitions - 2 }),
+  ],
+]
+
+const find = (world: World, id: string): number => world.transitions.findIndex(each => each.transition_id === id)
+const drop = (world: World, id: string) => {
+  world.transitions = world.transitions.filter(each => each.transition_id !== id)
+}
+const rename = (world: World, to: string) => {
+  const copy = { ...world.transitions[0], decision_id: to, transition_id: `${to}/0` }
+  world.transitions.push(copy)
+}
+const alter = (world: World, id: string, fields: object, at = find(world, id)) => {
+  world.transitions[at] = { ...world.transitions[at], ...fields }
+}
+const alterLast = (world: World, id: string, fields: object) =>
+  alter(
+    world,
+    id,
+    fields,
+    world.transitions.findLastIndex(each => each.transition_id === id),
+  )
+
+for (const [name, what, id, damage] of damages)
+  test(`finds ${name}`, async () => {
+    const world = honest()
+    damage(world)
+    if (what !== 'model_count_differs') world.model = createModel(world)
+    const report = await audit(await writeWorld(world))
+    assert.equal(report.balanced, false)
+    const kinds = report.differences.map(each => each.what)
+    assert.ok(
+      report.differences.some(each => each.what === what && (id === '' || each.id === id)),
+      kinds.join(', '),
+    )
+    if (what !== 'transition_missing')
+      assert.ok(
+        kinds.every(each => each === what || each.endsWith('_differs')),
+        kinds.join(', '),
+      )
+  })
+
+const createModel = ({ transitions }: World): World['model'] => ({
+  transitions: transitions.length,
+  contains: [{ topic: 'transitions', partition: 0, next: transitions.length }],
+})
+
+test('the list of differences is bounded, the verdict is not', async () => {
+  const decisions = Array.from({ length: 1200 }, (_, i) => decision(`d${i}`, i / 100))
+  const world = createWorld(makeConfig(), decisions, [])
+  world.transitions = []
+  world.model = createModel(world)
+  const report = await audit(await writeWorld(world))
+  assert.equal(report.balanced, false)
+  assert.equal(report.differences.length, 1000)
+})
+
+test('transitions that wait for their window are open until it is over', async () => {
+  const config = makeConfig({ learn: 'at-close' })
+  const early = createWorld(config, [decision('d0', 495)], [])
+  assert.equal((await audit(await writeWorld(early))).decisions.open, 1)
+  const late = createWorld(config, [decision('d0', 0), decision('d1', 400)], [])
+  assert.equal((await audit(await writeWorld(late))).balanced, true)
+  late.transitions = late.transitions.filter(each => each.decision_id !== 'd0')
+  late.tick = tick(500)
+  late.model = createModel(late)
+  const report = await audit(await writeWorld(late))
+  assert.deepEqual(
+    report.differences.map(({ what, id }) => [what, id]),
+    [['transition_missing', 'd0/0']],
+  )
+})

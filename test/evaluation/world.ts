@@ -1,0 +1,155 @@
+/** A small finished loop on the embedded log, written by hand so that each part of it can be damaged. */
+import type { BehaviorEvent, ModelVersion, Recommendation, Request, Transition } from '../../schemas/records.ts'
+import type { Config } from '../../src/config.ts'
+import { encodeHeader, type Head, type InputPosition, STEP_HEADER } from '../../src/log/chain/header.ts'
+import { deadLetter } from '../../src/log/deadletters.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import type { NewRecord } from '../../src/log/log.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import type { Wire } from '../../src/log/wire/wire.ts'
+import { type TopicName, topicName, topics } from '../../src/pipeline.ts'
+import type { Refusal, Tick } from '../../src/stage.ts'
+import type { JoinerState } from '../../src/transitions/state.ts'
+import { createJoiner } from '../../src/transitions/step.ts'
+import { input, tick } from '../transitions/make.ts'
+
+/** Everything that will be in the log, to be changed before it is written. */
+export interface World {
+  readonly config: Config
+  requests: Request[]
+  decisions: Recommendation[]
+  events: BehaviorEvent[]
+  transitions: Transition[]
+  refusals: Refusal[]
+  model: Pick<ModelVersion, 'transitions' | 'contains'>
+  /** How far the last steps of ranker and joiner have come. */
+  ranked: number
+  joined: { decisions: number; events: number }
+  tick: Tick
+  /** A batch of a rival that lost. */
+  rival: Transition[]
+}
+
+const request = ({ decision_id, user_id, session_id, policy, request_time_ms }: Recommendation): Request => ({
+  request_id: decision_id,
+  user_id,
+  session_id,
+  policy,
+  time_ms: request_time_ms,
+  deadline_ms: null,
+  slots: 1,
+  context: {},
+  candidates: null,
+  baseline: null,
+  deferred: false,
+})
+
+/** What an undisturbed loop makes of these decisions and events. */
+export function createWorld(config: Config, decisions: Recommendation[], events: BehaviorEvent[]): World {
+  const joiner = createJoiner(config)
+  const state = joiner.open(0) as JoinerState
+  const inputs = [
+    ...decisions.map((each, offset) => ({ ...input(each), offset })),
+    ...events.map((each, offset) => ({ ...input(each), offset })),
+  ]
+  const last = tick(500)
+  const { outputs, refusals } = joiner.step(state, inputs, last, undefined)
+  const transitions = outputs.map(({ value }) => value as Transition)
+  return {
+    config,
+    requests: decisions.map(request),
+    decisions,
+    events,
+    transitions,
+    refusals: [...refusals],
+    model: {
+      transitions: transitions.length,
+      contains: [{ topic: 'transitions', partition: 0, next: transitions.length }],
+    },
+    ranked: decisions.length,
+    joined: { decisions: decisions.length, events: events.length },
+    tick: last,
+    rival: [],
+  }
+}
+
+/** Writes the world to a log. */
+export async function writeWorld(world: World) {
+  const { config } = world
+  const { prefix } = config.topics
+  const log = openEmbeddedLog()
+  const wire = await createWire({ prefix })
+  await log.createTopics(
+    Object.keys(topics).map(name => ({
+      topic: topicName(prefix, name as TopicName),
+      partitions: 1,
+      replicationFactor: 1,
+      config: {},
+    })),
+  )
+  const append = (topic: TopicName, records: NewRecord[]) => log.append(topicName(prefix, topic), 0, records)
+  const plain = (topic: TopicName, values: readonly unknown[]) =>
+    append(
+      topic,
+      values.map(value => encoded(wire, topic, value)),
+    )
+  const at = (topic: TopicName, next: number): InputPosition => ({ topic, partition: 0, next })
+  await plain('requests', world.requests)
+  await plain('events', world.events)
+  const chained = async (
+    topic: TopicName,
+    values: readonly unknown[],
+    inputs: InputPosition[],
+    prev: Head | null = null,
+  ) => {
+    const records = values.length > 0 ? values.map(value => encoded(wire, topic, value)) : [{ key: null, value: null }]
+    const id = Math.floor(Math.random() * 2 ** 48)
+      .toString(16)
+      .padStart(16, '0')
+    const header = encodeHeader({
+      version: 1,
+      id,
+      prev,
+      epoch: 0,
+      inputs,
+      tick: world.tick,
+      count: records.length,
+      outputs: values.length,
+      partitions: 1,
+    })
+    return append(topic, [{ ...records[0], headers: { [STEP_HEADER]: header } }, ...records.slice(1)])
+  }
+  await chained('recommendations', world.decisions, [at('requests', world.ranked), at('events', world.events.length)])
+  const joined = [at('recommendations', world.joined.decisions), at('events', world.joined.events)]
+  await chained('transitions', world.transitions, joined)
+  if (world.rival.length > 0) await chained('transitions', world.rival, joined)
+  await chained('models', [model(world)], [at('transitions', world.transitions.length)])
+  for (const { input: of, code, detail } of world.refusals) {
+    const topic = topicName(prefix, of.topic)
+    const origin = { topic, partition: 0, offset: of.offset, key: null, value: null, headers: {}, timestampMs: 0 }
+    await append('dead-letters', [deadLetter({ origin, stage: 'joiner', code, detail })])
+  }
+  return { log, wire, config, prefix }
+}
+
+const encoded = (wire: Wire, topic: TopicName, value: unknown): NewRecord => ({
+  key: Buffer.from('key'),
+  value: wire.encode(topic, value),
+})
+
+const model = (world: World): ModelVersion => ({
+  version: '000000000001',
+  parent: null,
+  policy: 'default',
+  algorithm: 'linear-gaussian',
+  explorer: 'thompson',
+  parameters: {},
+  config_hash: '',
+  created_ms: world.tick.timeMs,
+  newest_reward_ms: 0,
+  outcome_times_ms: [],
+  metrics: {},
+  base_version: null,
+  tensors: [],
+  ...world.model,
+})
