@@ -130,7 +130,8 @@ function createScorer({ version, reading, arms }: Version, state: Float64Array, 
     const arm = arms.get(itemId)
     return arm && posteriorOf(arm, reading)
   })
-  const mean = Float64Array.from(known, posterior => (posterior ? dot(posterior.theta, state) : 0))
+  const mean = new Float64Array(known.length)
+  for (let k = 0; k < known.length; k++) mean[k] = known[k] ? dot(known[k]!.theta, state) : 0
   let deviation: Float64Array | undefined
   const deviations = () => {
     deviation ??= deviationsOf(known, state, reading.lambda)
@@ -151,9 +152,11 @@ function createScorer({ version, reading, arms }: Version, state: Float64Array, 
 function deviationsOf(known: readonly (Posterior | undefined)[], x: Float64Array, lambda: number): Float64Array {
   const prior = Math.sqrt(dot(x, x) / lambda)
   const solved = new Float64Array(x.length)
-  return Float64Array.from(known, posterior => {
-    if (!posterior) return prior
-    solveLower(posterior.factor, x, solved)
-    return Math.sqrt(dot(solved, solved))
-  })
+  const deviations = new Float64Array(known.length)
+  for (let k = 0; k < known.length; k++) {
+    const posterior = known[k]
+    if (posterior) solveLower(posterior.factor, x, solved)
+    deviations[k] = posterior ? Math.sqrt(dot(solved, solved)) : prior
+  }
+  return deviations
 }

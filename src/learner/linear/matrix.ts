@@ -21,21 +21,10 @@ export function addScaled(into: Float64Array, x: Float64Array, weight: number): 
   for (let i = 0; i < x.length; i++) into[i] += weight * x[i]
 }
 
-/** aᵀb over `length` elements of a from `from` on. Four sums at once: a single chain of additions waits for each one. */
-export function dot(a: Float64Array, b: Float64Array, from = 0, length = b.length): number {
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  let i = 0
-  for (; i + 3 < length; i += 4) {
-    s0 += a[from + i] * b[i]
-    s1 += a[from + i + 1] * b[i + 1]
-    s2 += a[from + i + 2] * b[i + 2]
-    s3 += a[from + i + 3] * b[i + 3]
-  }
-  for (; i < length; i++) s0 += a[from + i] * b[i]
-  return s0 + s1 + (s2 + s3)
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < b.length; i++) sum += a[i] * b[i]
+  return sum
 }
 
 /**
@@ -61,7 +50,9 @@ export function cholesky(matrix: Float64Array, d: number, scale: number, ridge: 
 /** out = L⁻¹ x. `out` may be `x`. */
 export function solveLower(factor: Float64Array, x: Float64Array, out: Float64Array): void {
   for (let i = 0, row = 0; i < x.length; row += ++i) {
-    out[i] = (x[i] - dot(factor, out, row, i)) / factor[row + i]
+    let sum = x[i]
+    for (let j = 0; j < i; j++) sum -= factor[row + j] * out[j]
+    out[i] = sum / factor[row + i]
   }
 }
 
