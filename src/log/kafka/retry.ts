@@ -7,7 +7,7 @@ import { isCode } from '../../errors.ts'
 
 const PATIENCE_MS = 30_000
 const FIRST_PAUSE_MS = 20
-const LONGEST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 500
 
 /** Calls `call` until it answers, fails otherwise than with LOG_UNAVAILABLE, or patience ends.
  * @param signal ends the patience at once */

@@ -1,0 +1,165 @@
+/** The Kafka log when the line to its broker fails: what passes unseen, what is told, and what is never guessed. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import pino from 'pino'
+import { FeedloopError, isCode } from '../../src/errors.ts'
+import { type RunningBroker, startLocalBroker } from '../../src/log/kafka/broker/local.ts'
+import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
+import { persist } from '../../src/log/kafka/retry.ts'
+import type { Log } from '../../src/log/log.ts'
+import { type Line, startLine } from './line.ts'
+
+const logger = pino({ level: 'silent' })
+const records = (...values: string[]) => values.map(value => ({ key: null, value: Buffer.from(value) }))
+const OUTAGE_MS = 700
+
+describe('the Kafka log on a line that fails', () => {
+  let broker: RunningBroker
+  let line: Line
+  let log: Log
+  let made = 0
+
+  before(async () => {
+    let port = 0
+    line = await startLine(() => port)
+    const properties = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${line.port}` }
+    broker = await startLocalBroker({ logger, properties })
+    port = Number(broker.brokers[0].split(':')[1])
+    log = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: 'faults', logger })
+  })
+  after(async () => {
+    await line.set('open')
+    await log.close()
+    await line.close()
+    await broker.stop()
+  })
+
+  const topic = async () => {
+    const name = `t${++made}`
+    await log.createTopics([{ topic: name, partitions: 1, replicationFactor: 1, config: {} }])
+    return name
+  }
+  const outage = async () => {
+    await line.set('closed')
+    await pause(OUTAGE_MS)
+    await line.set('open')
+  }
+
+  test('an append whose answer is lost is uncertain, though it is stored; and it is stored once', async () => {
+    const name = await topic()
+    await log.append(name, 0, records('a'))
+    await line.set('deaf')
+    const lost = [log.append(name, 0, records('b')), log.append(name, 0, records('c'))]
+    await pause(200)
+    await line.set('closed')
+    for (const append of lost) await assert.rejects(append, error => isCode(error, 'APPEND_UNCERTAIN'))
+    await line.set('open')
+    assert.equal(await log.append(name, 0, records('d')), 3)
+    const read = await log.read(name, 0, 0, { waitMs: 5000 })
+    assert.deepEqual(
+      read.map(({ value }) => String(value)),
+      ['a', 'b', 'c', 'd'],
+    )
+  })
+
+  test('an append that could not be sent waits for the line', async () => {
+    const name = await topic()
+    await line.set('closed')
+    const over = pause(OUTAGE_MS).then(() => line.set('open'))
+    await pause(50) // the client has seen the end of its connection
+    assert.equal(await log.append(name, 0, records('a')), 0)
+    await over
+  })
+
+  test('a read that waits passes an outage unseen, and gets what was appended after it', async () => {
+    const name = await topic()
+    const reading = log.read(name, 0, 0, { waitMs: 10_000 })
+    await pause(50)
+    await outage()
+    await log.append(name, 0, records('a'))
+    assert.equal(String((await reading)[0].value), 'a')
+  })
+
+  test('no empty answer without the word of the broker', async () => {
+    const name = await topic()
+    await log.append(name, 0, records('a'))
+    await line.set('closed')
+    const over = pause(OUTAGE_MS).then(() => line.set('open'))
+    assert.equal((await log.read(name, 0, 0)).length, 1)
+    await over
+  })
+
+  test('ends, times and counts pass an outage unseen', async () => {
+    const name = await topic()
+    await line.set('closed')
+    const over = pause(OUTAGE_MS).then(() => line.set('open'))
+    assert.deepEqual(await log.ends(name, 0), { earliest: 0, latest: 0 })
+    assert.equal(await log.offsetForTime(name, 0, 5), 0)
+    assert.equal(await log.partitionCount(name), 1)
+    await over
+  })
+
+  test('an aborted read answers at once during an outage', async () => {
+    const name = await topic()
+    await line.set('closed')
+    const controller = new AbortController()
+    const reading = log.read(name, 0, 0, { waitMs: 10_000, signal: controller.signal })
+    await pause(100)
+    controller.abort()
+    const from = performance.now()
+    assert.deepEqual(await reading, [])
+    assert.ok(performance.now() - from < 200)
+    await line.set('open')
+  })
+
+  test('a member keeps its partitions over an outage, and goes on committing', async () => {
+    const name = await topic()
+    const told: (readonly number[])[] = []
+    const failures: Error[] = []
+    const member = await log.join('g', [name], {
+      assigned: async partitions => void told.push(partitions),
+      failed: error => void failures.push(error),
+    })
+    const position = { topic: name, partition: 0, offset: 1, metadata: 'm' }
+    await member.commit([position])
+    await outage()
+    const giveUpAt = performance.now() + 15_000
+    const next = { ...position, offset: 2 }
+    for (;;) {
+      await member.commit([next]).catch(() => {})
+      if ((await log.committed('g', name))[0].offset === 2) break
+      assert.ok(performance.now() < giveUpAt, 'no commit within 15 s of the outage')
+      await pause(100)
+    }
+    assert.deepEqual(failures, [])
+    assert.deepEqual(told, [[0]])
+    await member.leave()
+  })
+})
+
+describe('patience', () => {
+  const never = new AbortController().signal
+  const unavailable = async () => {
+    throw new FeedloopError('LOG_UNAVAILABLE', 'down')
+  }
+
+  test('ends with the error after its time, and at once with a signal', async () => {
+    const from = performance.now()
+    await assert.rejects(persist(unavailable, never, 100), error => isCode(error, 'LOG_UNAVAILABLE'))
+    assert.ok(performance.now() - from >= 100)
+    await assert.rejects(persist(unavailable, AbortSignal.abort(), 10_000), error => isCode(error, 'LOG_UNAVAILABLE'))
+  })
+
+  test('only LOG_UNAVAILABLE is tried again', async () => {
+    let calls = 0
+    const answer = await persist(async () => (++calls < 3 ? unavailable() : 'ok'), never)
+    assert.equal(answer, 'ok')
+    const wrong = async () => {
+      calls++
+      throw new FeedloopError('TOPIC_UNKNOWN', 't')
+    }
+    await assert.rejects(persist(wrong, never), error => isCode(error, 'TOPIC_UNKNOWN'))
+    assert.equal(calls, 4)
+  })
+})
