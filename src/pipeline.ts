@@ -195,3 +195,8 @@ export const stageEntry = (stage: StageName): StageEntry => pipeline.find(entry 
 
 /** The topic's name on the bus. */
 export const topicName = (prefix: string, topic: TopicName): string => `${prefix}${topic}`
+
+/** The consumer group that reads `topic` for a stage. The catalogue has one partition and people have many, so the
+ * features stage shares them out in two groups. */
+export const groupName = (prefix: string, stage: StageName, topic: TopicName): string =>
+  stage === 'features' && topic === 'items' ? `${prefix}features-items` : `${prefix}${stage}`

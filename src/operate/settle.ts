@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FeedloopError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
-import { pipeline, type StageName, type TopicName, topicName } from '../pipeline.ts'
+import { groupName, pipeline, type StageName, type TopicName, topicName } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
 
 const LOOK_EVERY_MS = 250
@@ -28,7 +28,7 @@ async function lags({ log, config }: ServiceContext, stages: readonly StageName[
     for (const topic of reads as readonly TopicName[]) {
       const name = topicName(prefix, topic)
       const committed = new Map(
-        (await log.committed(`${prefix}${stage}`, name)).map(one => [one.partition, one.offset]),
+        (await log.committed(groupName(prefix, stage, topic), name)).map(one => [one.partition, one.offset]),
       )
       for (let partition = 0; partition < (await log.partitionCount(name)); partition++) {
         const behind = await recordsBehind(log, { topic: name, partition, from: committed.get(partition) ?? 0 })
