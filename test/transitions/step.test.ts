@@ -1,0 +1,150 @@
+/** The joiner's table of cases, and what a line of it cannot say. The numbers in names are those of "joins that others get wrong". */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Transition } from '../../schemas/records.ts'
+import type { JoinerState } from '../../src/transitions/state.ts'
+import { cases, lineOf } from './cases.ts'
+import { at, decision, input, makeConfig, outcome, startRun, tick } from './make.ts'
+
+for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {} } of cases)
+  test(name, () => {
+    const { run, take } = startRun(makeConfig(policy, ...more))
+    for (const [seconds, ...records] of steps) take({ tick: tick(seconds), inputs: records.map(input) })
+    assert.deepEqual(run.written.map(lineOf), out)
+    assert.deepEqual(
+      run.refused.map(each => each.code),
+      refused,
+    )
+    for (const [fate, count] of Object.entries(counts)) assert.equal(run.counts[fate], count, fate)
+  })
+
+test('a transition carries the decision as it was logged', () => {
+  const { run, take } = startRun(makeConfig({ gamma: 0.5 }))
+  const made = decision('d1', 0, { items: ['a', 'b'], propensity: 0.25, pass_probability: 0.5, mode: 'apprentice' })
+  take({ tick: tick(1), inputs: [made, outcome('impression', 'd1', 1, { slot: 0 })].map(input) })
+  const [first, second, slate] = run.written
+  assert.deepEqual([first.action, second.action, slate.action], [['a'], ['b'], ['a', 'b']])
+  assert.deepEqual([first.propensity, slate.propensity], [0.25, 0.0625])
+  assert.deepEqual([first.examined, second.examined, slate.examined], ['yes', 'unknown', 'yes'])
+  assert.deepEqual([first.weight, first.mode, first.slots], [2, 'apprentice', 2])
+  assert.deepEqual([first.state, first.candidates], [made.state, made.candidates])
+  assert.deepEqual([first.emitted_time_ms, first.reward_time_ms, first.discount], [at(1), at(1), null])
+})
+
+test('the discount of a bandit is 0 at once', () => {
+  const { run, take } = startRun(makeConfig())
+  take({ tick: tick(0), inputs: [input(decision('d1', 0))] })
+  assert.equal(run.written[0].discount, 0)
+})
+
+test('next state and candidates are those of the next decision', () => {
+  const { run, take } = startRun(makeConfig({ gamma: 1 }))
+  const next = decision('d2', 5, { items: ['x', 'y'] })
+  take({ tick: tick(5), inputs: [decision('d1', 0), next].map(input) })
+  const last = run.written.findLast(each => each.decision_id === 'd1')!
+  assert.deepEqual([last.next_state, last.next_candidates, last.discount], [next.state, next.candidates, 1])
+})
+
+test('sums saturate where doubles end: the wire would refuse an infinity', () => {
+  const { run, take } = startRun(makeConfig({ rewards: { rating: { value: 'value' } } }))
+  const huge = [1, 2].map(seconds => outcome('rating', 'd1', seconds, { value: Number.MAX_VALUE }))
+  take({ tick: tick(1), inputs: [decision('d1', 0), ...huge].map(input) })
+  assert.deepEqual(run.written[0].cumulative, { rating: Number.MAX_VALUE })
+})
+
+test('a slate of many small propensities has a propensity above 0', () => {
+  const { run, take } = startRun(makeConfig())
+  const items = Array.from({ length: 50 }, (_, i) => `i${i}`)
+  take({ tick: tick(0), inputs: [input(decision('d1', 0, { items, propensity: 1e-9 }))] })
+  assert.ok(run.written.at(-1)!.propensity > 0)
+})
+
+test('a partition that falls silent closes its windows by the time that passes', () => {
+  const { joiner, run, take } = startRun(makeConfig({ learn: 'at-close' }))
+  take({ tick: tick(0, -1e6), inputs: [input(decision('d1', 0))] })
+  assert.equal(joiner.due!(run.state, tick(9, 9)), false)
+  assert.equal(joiner.due!(run.state, tick(11, 11)), true)
+  take({ tick: tick(11, 11), inputs: [] })
+  assert.equal(run.written.length, 1)
+})
+
+test('a log of last year can be replayed: its windows close by its own time', () => {
+  const { joiner, run, take } = startRun(makeConfig({ learn: 'at-close' }))
+  const year = 365 * 24 * 3600
+  take({ tick: tick(year, 0), inputs: [input(decision('d1', 0))] })
+  assert.equal(joiner.due!(run.state, tick(year + 5, year)), false)
+  take({ tick: tick(year + 6, year), inputs: [input(outcome('click', 'd1', 6))] })
+  take({ tick: tick(year + 60, year + 55), inputs: [] })
+  assert.deepEqual(run.written.map(lineOf), ['d1/0#0 initial click+1 =1'])
+})
+
+test('an input that lags holds the windows open', () => {
+  const { run, take } = startRun(makeConfig({ learn: 'at-close' }))
+  take({ tick: tick(0), inputs: [input(decision('d1', 0))] })
+  take({ tick: tick(100, 5), inputs: [input(decision('d2', 100))] })
+  take({ tick: tick(101, 5), inputs: [input(outcome('click', 'd1', 4))] })
+  assert.equal(run.written.length, 0)
+  take({ tick: tick(102, 60), inputs: [] })
+  assert.deepEqual(run.written.map(lineOf), ['d1/0#0 initial click+1 =1'])
+})
+
+test('a restart loses no open join: inputs and outputs bring it back (5)', () => {
+  const { joiner, run, take } = startRun(makeConfig({ gamma: 0.9 }))
+  take({ tick: tick(0), inputs: [input(decision('d1', 0))] })
+  take({ tick: tick(1), inputs: [input(outcome('click', 'd1', 1))] })
+  const state = joiner.open(0) as JoinerState
+  for (const { taken, outputs } of run.steps) joiner.fold(state, taken.inputs, outputs, taken.tick)
+  const { outputs } = joiner.step(state, [input(outcome('click', 'd1', 2))], tick(2), undefined)
+  assert.deepEqual(
+    outputs.map(each => lineOf(each.value as Transition)),
+    ['d1/0#2 reward click+1 =2'],
+  )
+})
+
+test('a step that was lost leaves no trace (4)', () => {
+  const { joiner } = startRun(makeConfig())
+  const state = joiner.open(0) as JoinerState
+  const inputs = [input(decision('d1', 0)), input(outcome('click', 'd1', 1))]
+  const first = joiner.step(state, inputs, tick(1), undefined)
+  state.discard()
+  assert.deepEqual(joiner.step(state, inputs, tick(1), undefined), first)
+})
+
+test('many windows that close at once are written in batches that fit', () => {
+  const config = makeConfig({ learn: 'at-close' })
+  const { joiner, run, take } = startRun({ ...config, step: { ...config.step, maxBytes: 50_000 } })
+  take({ tick: tick(0), inputs: Array.from({ length: 300 }, (_, i) => input(decision(`d${i}`, i / 300))) })
+  let steps = 0
+  for (; joiner.due!(run.state, tick(60)); steps++) {
+    const before = run.written.length
+    take({ tick: tick(60), inputs: [] })
+    assert.ok(run.written.length - before < 60)
+  }
+  assert.equal(run.written.length, 300)
+  assert.ok(steps > 4)
+})
+
+test('a wrong sum of counts would show: every outcome is counted once', () => {
+  const { run, take } = startRun(makeConfig())
+  const same = outcome('click', 'd1', 1)
+  const fates = [
+    same,
+    same,
+    outcome('click', 'd1', 50),
+    outcome('click', 'no', 1),
+    outcome('click', 'd1', 1, { slot: 9 }),
+  ]
+  take({ tick: tick(1), inputs: [decision('d1', 0), ...fates].map(input) })
+  take({ tick: tick(5000), inputs: [] })
+  const { joined, duplicate, correction, orphan, quarantined } = run.counts
+  assert.deepEqual(
+    { joined, duplicate, correction, orphan, quarantined },
+    {
+      joined: 1,
+      duplicate: 1,
+      correction: 1,
+      orphan: 1,
+      quarantined: 1,
+    },
+  )
+})
