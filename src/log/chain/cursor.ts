@@ -129,10 +129,13 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     if (source.offset >= to.next) return source.decided
     return (await retrying(io, () => io.log.ends(at.topic, at.partition))).latest < to.next
   }
+  /** A chained input goes exactly to where the step that recorded `to` saw it go, or it is another log. */
   const anchorAt = (to: InputPosition): void => {
-    if (!chained || !to.head || position().next < to.next) return
-    if (position().head === null) settled = { next: position().next, head: to.head }
-    else if (position().next === to.next && !sameHead(position().head, to.head)) throw lost(to)
+    const { next, head } = position()
+    if (!chained || next > to.next) return
+    if (next < to.next) throw lost(to)
+    if (to.head && head === null) settled = { next, head: to.head }
+    else if (to.head && !sameHead(head, to.head)) throw lost(to)
   }
   return {
     input,

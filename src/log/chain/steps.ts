@@ -202,12 +202,20 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     }
   }
   return {
-    due: () => cursors.some(cursor => cursor.ready) || progressDue() || stage.due?.(state, tickNow()) === true,
+    due: () =>
+      cursors.some(cursor => cursor.ready) ||
+      squeeze.time < 1 ||
+      progressDue() ||
+      stage.due?.(state, tickNow()) === true,
     async step() {
       const taken = await take()
       const tick = tickNow()
       const goesOn =
-        taken.inputs.length > 0 || taken.undecodable.length > 0 || progressDue() || stage.due?.(state, tick) === true
+        taken.inputs.length > 0 ||
+        taken.undecodable.length > 0 ||
+        progressDue() ||
+        squeeze.time < 1 ||
+        stage.due?.(state, tick) === true
       moved = true
       if (!goesOn) return 'idle'
       await options.before?.()
@@ -220,7 +228,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       taken.counts.forEach((count, index) => {
         consumed[index]! += count
       })
-      if (outputs.length === 0 && !progressDue()) return keepQuiet(taken, tick)
+      // Under a squeeze even silence is progress in time, and it must last.
+      if (outputs.length === 0 && squeeze.time === 1 && !progressDue()) return keepQuiet(taken, tick)
       return append(outputs, tick, taken)
     },
   }

@@ -12,7 +12,7 @@ import type { NewRecord } from '../log.ts'
 import type { Batch } from './batches.ts'
 import { openFeed, verifyHead } from './feed.ts'
 import type { Head, StepHeader } from './header.ts'
-import { encodeHeader, STEP_HEADER } from './header.ts'
+import { encodeHeader, STEP_HEADER, sameHead } from './header.ts'
 import type { ChainIo, Partition } from './rim.ts'
 import { backoffMs, retrying, Stopped } from './rim.ts'
 
@@ -57,7 +57,12 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
     const feed = await openFeed(io, at, { next: end, head: from })
     const accepted: Batch[] = []
     do {
-      for (const batch of await feed.poll()) if (batch.end > end) accepted.push(batch)
+      for (const batch of await feed.poll()) {
+        if (sameHead(batch.head, from)) continue
+        // All below `end` was judged before, and this was not there.
+        if (io.rules.reaches(batch.end - 1, end)) accepted.push(batch)
+        else throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place}: another batch stands at ${batch.head.offset}`)
+      }
     } while (!feed.atEnd)
     for (const batch of accepted) move(batch)
     end = Math.max(end, feed.offset)

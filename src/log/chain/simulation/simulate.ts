@@ -120,7 +120,7 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
       now: () => Math.floor(world.nowMs),
       rim: rimOf(process),
       rules: options.rules ?? chainRules,
-      step: { intervalMs: 4, maxRecords: 8, maxBytes: 4096, progressMs: 40, idleMs: 60, maxBatchBytes: 7000 },
+      step: { intervalMs: 4, maxRecords: 8, maxBytes: 4096, progressMs: 40, idleMs: 60, maxBatchBytes: 9000 },
       accepted: ({ baseOffset, header }) =>
         void believed.push({ topic: output.topic, base: baseOffset, id: header.id }),
     })
