@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
-import { sourceSchema } from './intake/mapping.ts'
+import { checkSources, sourceSchema } from './intake/mapping.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000
@@ -348,6 +348,7 @@ function crossChecks(config: Config): string[] {
     problems.push('features.onnx.folder is needed')
   if (config.features.encoder === 'endpoint' && !config.features.endpoint.url)
     problems.push('features.endpoint.url is needed')
+  checkSources(config.sources, config.registry.url !== undefined, problems)
   return problems
 }
 

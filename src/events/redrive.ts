@@ -16,7 +16,7 @@ export interface Filter {
   /** Topic of origin, as it is on the bus or without our prefix. */
   readonly topic?: string
   readonly stage?: string
-  /** When it was buried, by the dead-letter record's own place in time. */
+  /** The original record's time, ms since the epoch: at or after, and before. */
   readonly sinceMs?: number
   readonly untilMs?: number
 }

@@ -201,33 +201,50 @@ export function compileOutput(mapping: OutputMapping, place: string, problems: s
   }
 }
 
-function sourceProblems(source: SourceMapping, place: string, hasRegistry: boolean): string[] {
-  const uses = (picker: 'attribute') =>
-    JSON.stringify(source.fields).includes(`"${picker}":`) || source.when?.[picker] !== undefined
+const valuesOf = (mapping: CompiledMapping): CompiledValue[] => [
+  ...(mapping.when ? [mapping.when.value] : []),
+  ...mapping.fields.flatMap(({ value }) => (Array.isArray(value) ? value.map(([, each]) => each) : [value])),
+]
+
+/** What a source's format and its fields must agree on. */
+function formatProblems(
+  source: SourceMapping,
+  mapping: CompiledMapping,
+  place: string,
+  hasRegistry: boolean,
+): string[] {
+  const { format, schema } = source
   const problems: string[] = []
-  if (source.format !== 'cloudevents' && uses('attribute'))
-    problems.push(`${place}: attributes need format: cloudevents`)
-  if (source.format === 'avro' && !source.schema && !hasRegistry)
-    problems.push(`${place}: avro needs a schema file, or registry.url`)
-  if (source.format === 'json' && source.schema) problems.push(`${place}.schema: is for avro and cloudevents`)
+  const usesAttributes = valuesOf(mapping).some(({ pick }) => pick.from === 'attribute')
+  if (format !== 'cloudevents' && usesAttributes) problems.push(`${place}: attributes need format: cloudevents`)
+  if (format === 'avro' && !schema && !hasRegistry) problems.push(`${place}: avro needs a schema file, or registry.url`)
+  if (format === 'json' && schema) problems.push(`${place}.schema: is for avro and cloudevents`)
   return problems
 }
 
-/** Checks and compiles the `sources` of a configuration. @throws FeedloopError MAPPING_INVALID with every problem */
-export function compileSources(
-  sources: readonly unknown[],
-  hasRegistry: boolean,
-): { source: SourceMapping; mapping: CompiledMapping }[] {
-  const problems: string[] = []
-  const compiled = sources.map((input, i) => {
+export interface CompiledSource {
+  readonly source: SourceMapping
+  readonly mapping: CompiledMapping
+}
+
+/** Compiles the `sources` of a configuration, adding every problem to `problems`. */
+export function checkSources(sources: readonly unknown[], hasRegistry: boolean, problems: string[]): CompiledSource[] {
+  return sources.flatMap((input, i) => {
     const place = `sources[${i}]`
     const source = checkShape(sourceSchema, input, place, problems)
-    if (!source) return null
-    problems.push(...sourceProblems(source, place, hasRegistry))
-    return { source, mapping: compileOutput(source, place, problems) }
+    if (!source) return []
+    const mapping = compileOutput(source, place, problems)
+    problems.push(...formatProblems(source, mapping, place, hasRegistry))
+    return [{ source, mapping }]
   })
+}
+
+/** @throws FeedloopError MAPPING_INVALID with every problem */
+export function compileSources(sources: readonly unknown[], hasRegistry: boolean): CompiledSource[] {
+  const problems: string[] = []
+  const compiled = checkSources(sources, hasRegistry, problems)
   throwProblems(problems)
-  return compiled.filter(each => each !== null)
+  return compiled
 }
 
 /** The input as `schema` says, or null with its problems noted. */

@@ -160,8 +160,10 @@ const partOf = (file: RowFile): number => (file.sizeBytes === 0 ? 1 : file.readB
 
 /** Streams the file into the bus. On return all that is counted is acknowledged. Rows refused are counted and shown, not
  * sent to the dead letters: they are still in the file.
- * @throws FeedloopError MAPPING_INVALID, DATA_MISSING, RECORD_UNREADABLE (a CSV that breaks off), those of the log */
+ * @throws FeedloopError USAGE, MAPPING_INVALID, DATA_MISSING, RECORD_UNREADABLE (a CSV that breaks off), those of the log */
 export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
+  const { speed } = options
+  if (speed !== undefined && !(speed > 0)) throw new FeedloopError('USAGE', `a speed of ${speed} is not above 0`)
   const mappings = loadReplayMapping(options.mapping)
   const file = openRows(options.data)
   const state = readState(stateFileOf(options), replayFingerprint(options, file.sizeBytes))

@@ -35,17 +35,18 @@ class Unmappable extends Error {
   }
 }
 
-function fill(parts: readonly (string | Path | 'origin')[], source: SourceRecord): string | undefined {
+/** @throws Unmappable where a part is a list or an object: ids made of `[object Object]` would all be one */
+function fill(name: string, parts: readonly (string | Path | 'origin')[], source: SourceRecord): string | undefined {
   let text = ''
   for (const [i, part] of parts.entries()) {
     const value = i % 2 === 0 ? part : part === 'origin' ? source.origin : follow(part as Path, source.value)
     if (value === undefined || value === null) return undefined
-    text += String(value)
+    text += converted(name, value, 'string')
   }
   return text
 }
 
-function pick({ pick }: CompiledValue, source: SourceRecord): unknown {
+function pick({ name, pick }: CompiledValue, source: SourceRecord): unknown {
   switch (pick.from) {
     case 'path':
       return follow(pick.path, source.value)
@@ -62,7 +63,7 @@ function pick({ pick }: CompiledValue, source: SourceRecord): unknown {
     case 'constant':
       return pick.value
     case 'template':
-      return fill(pick.parts, source)
+      return fill(name, pick.parts, source)
   }
 }
 

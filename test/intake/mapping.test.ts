@@ -123,6 +123,7 @@ const recordOf = (value: unknown, more: Partial<SourceRecord> = {}): SourceRecor
   ...more,
 })
 const compile = (source: unknown) => compileSources([source], false)[0].mapping
+const compiledClicks = compile(clicks)
 const click = { user: { id: 42 }, action: 'tap', shop: 's', skus: ['x'], price: '9.5', at: '2019-11-24T00:00:00Z' }
 
 describe('mapping a record', () => {
@@ -182,6 +183,7 @@ describe('mapping a record', () => {
     ['a field does not convert', { ...click, price: 'cheap' }, 'FIELD_UNCONVERTIBLE', /value: "cheap"/],
     ['a rule of the record is broken', { ...click, user: { id: '' } }, 'RECORD_INVALID', /user_id/],
     ['the time is ahead', { ...click, at: '2100-01-01' }, 'TIME_IN_FUTURE', /ahead/],
+    ['a template meets a list', { ...click, shop: ['s'] }, 'FIELD_UNCONVERTIBLE', /item_id/],
     ['the value is no object', 'text', 'FIELD_MISSING', /user_id/],
     ['the value is null', null, 'FIELD_MISSING', /user_id/],
   ]
@@ -204,6 +206,24 @@ describe('mapping a record', () => {
     assert.equal(mapRecord(compile(users), recordOf(hostile), nowMs, limits).kind, 'refused')
     assert.equal(({} as { polluted?: unknown }).polluted, undefined)
   })
+})
+
+test('whatever comes, the step answers with a record, a refusal or a pass', () => {
+  const mapping = compile({ ...clicks, when: { path: 'user', in: ['a'] } })
+  const wild = fc.record({
+    user: fc.anything(),
+    action: fc.anything(),
+    shop: fc.anything(),
+    skus: fc.anything(),
+    price: fc.anything(),
+    at: fc.anything(),
+  })
+  fc.assert(
+    fc.property(fc.oneof(fc.jsonValue(), wild), value => {
+      for (const each of [compiledClicks, mapping]) mapRecord(each, recordOf(value), nowMs, limits)
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 test('all problems of all sources come in one message', () => {

@@ -189,6 +189,13 @@ test('a speed spreads the rows over their own times', async () => {
   assert.deepEqual(flushed, [1, 2, 3])
 })
 
+test('a speed that is none is refused', async () => {
+  for (const speed of [0, -1, Number.NaN])
+    await assert.rejects(replay(optionsFor(await openBus(), 'rows.csv', csv, { speed })), error =>
+      isCode(error, 'USAGE'),
+    )
+})
+
 test('all problems of a mapping come at once', async () => {
   const options = optionsFor(await openBus(), 'rows.csv', csv)
   writeFileSync(options.mapping, 'outputs:\n  - to: events\n    fields: { colour: { constant: 1 } }\n')
