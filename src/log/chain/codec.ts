@@ -97,19 +97,25 @@ export const batchBytes = (records: readonly NewRecord[]): number =>
     headerBytes,
   )
 
-/** Pairs the stage's refusals with the records as they came. */
+/** Pairs the stage's refusals with the records as they came. An input of an earlier step, which a stage kept until it
+ * could judge it, is no longer at hand as bytes: it is encoded again. */
 export function refusedRecords(
-  stage: string,
+  { stage, prefix, wire }: { stage: string; prefix: string; wire: Wire },
   records: readonly LogRecord[],
-  prefix: string,
   refusals: readonly Refusal[],
 ): Refused[] {
   if (refusals.length === 0) return []
   const name = (topic: string, partition: number, offset: number): string => `${topic}/${partition}/${offset}`
   const byName = new Map(records.map(record => [name(record.topic, record.partition, record.offset), record]))
-  return refusals.flatMap(({ input, code, detail }) => {
-    const origin = byName.get(name(topicName(prefix, input.topic), input.partition, input.offset))
-    return origin === undefined ? [] : [{ origin, stage, code, detail }]
+  return refusals.map(({ input, code, detail }) => {
+    const topic = topicName(prefix, input.topic)
+    const origin = byName.get(name(topic, input.partition, input.offset)) ?? {
+      ...input,
+      topic,
+      key: input.key === null ? null : Buffer.from(input.key),
+      value: input.value === null ? null : wire.encode(input.topic, input.value),
+    }
+    return { origin, stage, code, detail }
   })
 }
 

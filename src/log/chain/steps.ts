@@ -117,7 +117,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     return giveBack() ? 'quiet' : 'lost'
   }
   const refuse = async (taken: Taken, result: StepResult): Promise<void> => {
-    const refused = refusedRecords(stage.name, taken.records, prefix, result.refusals)
+    const refused = refusedRecords({ stage: stage.name, prefix, wire: options.wire }, taken.records, result.refusals)
     for (const { record, error, input } of taken.undecodable) {
       refused.push({ origin: record, stage: stage.name, code: error.code, detail: error.message })
       unseen.push([input, record.offset])
