@@ -93,14 +93,14 @@ function visit(random: Random, ratings: readonly Float64Array[]): { person: Floa
 
 /** What learns fastest here (measured by test/environments/curve.ts). */
 const preset: Environment['preset'] = {
-  features: { encoder: 'hashed', dimensions: 32 },
+  features: { encoder: 'hashed', dimensions: 16 },
   state: { blocks: ['values'], historyLength: 20, typeWeights: { rating: 1 }, valueScale: 1 },
   policies: [
     {
       algorithm: 'linear-gaussian',
       rewards: { rating: { value: 'value' } },
-      explorer: { name: 'thompson', draws: 16, epsilon: 0.01, alpha: 1 },
-      linearGaussian: { priorPrecision: 1 },
+      explorer: { name: 'thompson', draws: 16, epsilon: 0.01, alpha: 0.5 },
+      linearGaussian: { priorPrecision: 10 },
     },
   ],
 }

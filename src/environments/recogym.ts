@@ -75,13 +75,13 @@ const act = (type: string, product: number, delayMs: number): Act => ({
 function preset(products: number): Environment['preset'] {
   return {
     features: { encoder: 'hashed', dimensions: products },
-    state: { blocks: ['history'], historyLength: 20, typeWeights: { view: 1 } },
+    state: { blocks: ['history'], historyLength: 10, typeWeights: { view: 1 } },
     policies: [
       {
         algorithm: 'linear-gaussian',
         rewards: { click: {} },
-        explorer: { name: 'thompson', draws: 16, epsilon: 0.005, alpha: 0.06 },
-        linearGaussian: { priorPrecision: 1 },
+        explorer: { name: 'thompson', draws: 16, epsilon: 0.005, alpha: 0.04 },
+        linearGaussian: { priorPrecision: 3 },
       },
     ],
   }
