@@ -39,6 +39,9 @@ export interface ChainReader {
   readonly last: Head | null
 }
 
+/** Accepted heads kept to tell a rival that came late from a log that is not the one that was known. */
+const remembered = 128
+
 export function createReader(start: ReaderStart, rules = chainRules): ChainReader {
   const cut = batchCutter(start.from === 'offset')
   let head = start.from === 'head' || start.from === 'fault' ? start.head : null
@@ -47,12 +50,18 @@ export function createReader(start: ReaderStart, rules = chainRules): ChainReade
   let fault = start.from === 'fault' ? start.fault : null
   let pending: Batch[] = []
   let awaited: Head | null = null
+  let recent: Head[] = head === null ? [] : [head]
   let skipped = 0
   let last: Head | null = null
   const firstOffset = start.from === 'offset' ? start.offset : 0
 
+  const remember = (accepted: Head): void => {
+    recent.push(accepted)
+    if (recent.length > remembered) recent = recent.slice(-remembered / 2)
+  }
   const accept = (batch: Batch): Batch[] => {
     head = batch.head
+    remember(head)
     fault = null
     return [batch]
   }
@@ -76,7 +85,7 @@ export function createReader(start: ReaderStart, rules = chainRules): ChainReade
       return rules.isHead(batch.head, head!) ? accept(batch) : fail(batch)
     }
     if (rules.follows(batch.header, head)) return accept(batch)
-    return rules.contradicts(batch.header, batch.head.offset, head) ? fail(batch) : skip()
+    return rules.contradicts(batch.header, batch.head.offset, recent) ? fail(batch) : skip()
   }
   /** `known` is accepted: so is what it goes back to; then the rule from there. */
   const settle = (known: Head): Batch[] => {
@@ -92,6 +101,9 @@ export function createReader(start: ReaderStart, rules = chainRules): ChainReade
     pending = []
     anchored = true
     head = chain.at(-1)?.head ?? known
+    recent = []
+    for (const batch of chain) remember(batch.head)
+    if (chain.length === 0) remember(known)
     return [...chain, ...later.flatMap(judge)]
   }
   const failSettling = (known: Head): Batch[] => {

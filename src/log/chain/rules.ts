@@ -12,8 +12,8 @@ import { sameHead } from './header.ts'
 export interface ChainRules {
   /** Reader's rule: is the batch with this header the next accepted one after `head`? */
   follows(header: StepHeader, head: Head | null): boolean
-  /** Identity: does the batch at `base` name an accepted batch that cannot be one in the log that `head` stands in? */
-  contradicts(header: StepHeader, base: number, head: Head | null): boolean
+  /** Identity: does the batch at `base` name as accepted what was not? `recent`: the last accepted heads, in order. */
+  contradicts(header: StepHeader, base: number, recent: readonly Head[]): boolean
   /** Identity: is the batch found where `known` stood that batch? */
   isHead(found: Head, known: Head): boolean
   /** Identity: does a log that ends at `end` still hold everything below `known`? */
@@ -35,11 +35,11 @@ export const startsEpoch = (header: StepHeader, head: Head | null): boolean =>
 export const chainRules: ChainRules = {
   follows: (header, head) =>
     header.prev === null ? startsEpoch(header, head) : head !== null && sameHead(header.prev, head),
-  contradicts(header, base, head) {
-    const { prev } = header
+  contradicts({ prev }, base, recent) {
     if (prev === null) return false
-    if (head === null || prev.offset >= base || prev.offset > head.offset) return true
-    return prev.offset === head.offset && prev.id !== head.id
+    const oldest = recent[0]
+    if (oldest === undefined || prev.offset >= base) return true
+    return prev.offset >= oldest.offset && !recent.some(head => sameHead(head, prev))
   },
   isHead: sameHead,
   reaches: (end, known) => end >= known,

@@ -12,6 +12,7 @@ import { topicName } from '../../pipeline.ts'
 import type { Stage, StageState } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
+import { verifyHead } from './feed.ts'
 import { recover } from './recover.ts'
 import type { ChainIo, Rim } from './rim.ts'
 import { realRim, retrying, Stopped } from './rim.ts'
@@ -177,6 +178,10 @@ function createWatch<S extends StageState, V>(
   let nextMs = io.rim.now() + watchMs
   const look = async (): Promise<void> => {
     await writer.check()
+    for (const { input, position } of cursors) {
+      if (position.head)
+        await verifyHead(io, { topic: topicName(options.prefix, input.topic), partition: input.partition }, position)
+    }
     for (const { input, position } of cursors) {
       const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
       const labels = { stage: options.stage.name, topic: input.topic, partition: String(input.partition) }

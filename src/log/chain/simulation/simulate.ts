@@ -50,7 +50,7 @@ export interface SimulationResult {
 
 const troubledMs = 500
 /** By now every living task has met a log that was rolled back. */
-const noticedMs = 1500
+const noticedMs = 6500
 const maxEvents = 12_000
 const silent = { warn() {}, info() {}, error() {}, debug() {} } as unknown as Logger
 const noMeter = { add() {}, set() {}, observe() {} } as unknown as Meter
