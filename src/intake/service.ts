@@ -149,7 +149,8 @@ async function mapOne(flow: Flow, record: LogRecord, { ready, refused }: Batch):
     count('mapped')
   } catch (error) {
     if (!(error instanceof FeedloopError) || errorTable[error.code].scope !== 'record') throw error
-    refused.push(deadLetter({ origin: record, stage: 'intake', code: error.code, detail: error.message }))
+    const detail = error.message.slice(error.code.length + 2)
+    refused.push(deadLetter({ origin: record, stage: 'intake', code: error.code, detail }))
     meter.add('feedloop_dead_letters_total', { stage: 'intake', code: error.code })
     count('refused')
   }

@@ -99,7 +99,8 @@ async function checkAll(log: Log): Promise<void> {
   assert.deepEqual([...ids].sort(), [...wanted].sort())
   const letters = (await readAll(log, 'p.dead-letters')).map(record => parseDeadLetter(record)!)
   assert.deepEqual([...new Set(letters.map(letter => letter.id))].sort(), [...broken].sort())
-  for (const { code, value, key } of letters) {
+  for (const { code, value, key, message } of letters) {
+    assert.match(message, /^not JSON/)
     assert.equal(code, 'RECORD_UNREADABLE')
     assert.equal(value!.toString(), `broken ${key!.toString().slice(2)}`)
   }
