@@ -53,8 +53,12 @@ interface State {
   draws: number
   /** Updates refused because they were not finite. */
   refusedUpdates: number
+  /** Running mean of squared advantages; 0: none seen yet. */
+  advantageSquare: number
 }
 
+/** Weight of the newest batch in the running mean of squared advantages. */
+const SCALE_RATE = 0.02
 const FIRST = 'adam/first/'
 const SECOND = 'adam/second/'
 
@@ -71,6 +75,7 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
     adam: { first: zeroParameters(options), second: zeroParameters(options), steps: 0 },
     draws: 0,
     refusedUpdates: 0,
+    advantageSquare: 0,
   }
   return {
     algorithm: 'two-tower',
@@ -121,8 +126,9 @@ function trainStep(state: State): Record<string, number> {
   if (entries.length === 0) return {}
   const items = entries.map(entry => batchItem(state.weights, entry))
   let result: ObjectiveResult | undefined
+  const scale = state.advantageSquare > 0 ? Math.sqrt(state.advantageSquare) : 1
   const gradients = state.network.gradients(state.weights, networkBatch(entries, options), (logits, values) => {
-    result = objective(items, logits, values, options)
+    result = objective(items, logits, values, { ...options, advantageScale: scale })
     return result
   })
   const norm = adamStep(state.weights, gradients, state.adam, options)
@@ -130,7 +136,8 @@ function trainStep(state: State): Record<string, number> {
     state.refusedUpdates++
     return {}
   }
-  const { loss, policyLoss, valueLoss, entropy, importance } = result
+  const { loss, policyLoss, valueLoss, entropy, importance, advantageSquare } = result
+  state.advantageSquare += (state.advantageSquare === 0 ? 1 : SCALE_RATE) * (advantageSquare - state.advantageSquare)
   return { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance, gradient_norm: norm }
 }
 
@@ -177,17 +184,19 @@ function snapshot(state: State): Checkpoint {
     adam_steps: adam.steps,
     draws: state.draws,
     refused_updates: state.refusedUpdates,
+    advantage_square: state.advantageSquare,
   }
   return { baseVersion: null, parameters, tensors }
 }
 
 function restore(state: State, model: ModelVersion): void {
-  const { adam_steps, draws, refused_updates } = model.parameters
-  if (![adam_steps, draws, refused_updates].every(Number.isSafeInteger))
+  const { adam_steps, draws, refused_updates, advantage_square } = model.parameters
+  if (![adam_steps, draws, refused_updates].every(Number.isSafeInteger) || !(advantage_square >= 0))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: counters are missing`)
   const read = (group: string) => decodeParameters(model, group, state.options)
   state.weights = read(WEIGHTS)
   state.adam = { first: read(FIRST), second: read(SECOND), steps: adam_steps }
   state.draws = draws
   state.refusedUpdates = refused_updates
+  state.advantageSquare = advantage_square
 }

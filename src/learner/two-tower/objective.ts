@@ -2,8 +2,9 @@
  * The off-policy actor-critic objective of one batch, and its gradient with respect to logits and values, on plain
  * arrays (Espeholt et al. 2018, IMPALA, section 4, segments of one step). With π = softmax(logits), behaviour
  * probability μ, ρ = min(π(a)/μ, ρ̄) and δ = r + γ V(s') − V(s), the loss of an example is
- *   −ρ δ log π(a)  +  c ½ (V(s) − v)²  −  β H(π),   with the V-trace target v = V(s) + ρ δ,
- * ρ, δ and v being constants to the gradient. Losses are weighted by the transition's weight and averaged.
+ *   −ρ δ/σ log π(a)  +  c ½ (V(s) − v)²  −  β H(π),   with the V-trace target v = V(s) + ρ δ,
+ * ρ, δ, σ and v being constants to the gradient. σ is the advantages' usual size, so that the entropy weight means the
+ * same for a click in a hundred as for stars from one to five. Losses are weighted by the transition's weight and averaged.
  */
 
 export interface BatchItem {
@@ -25,6 +26,8 @@ export interface ObjectiveOptions {
   readonly maxImportanceWeight: number
   readonly entropy: number
   readonly valueLoss: number
+  /** σ. */
+  readonly advantageScale: number
 }
 
 export interface ObjectiveResult {
@@ -34,6 +37,8 @@ export interface ObjectiveResult {
   readonly entropy: number
   /** Mean of ρ. */
   readonly importance: number
+  /** Mean of δ². */
+  readonly advantageSquare: number
   /** [B, K] as the logits. */
   readonly logitGradient: Float32Array
   /** [B]. */
@@ -54,7 +59,7 @@ export function objective(
   const width = logits.length / batch.length
   const logitGradient = new Float32Array(logits.length)
   const valueGradient = new Float32Array(batch.length)
-  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, importance: 0 }
+  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, importance: 0, advantageSquare: 0 }
   const probabilities = new Float64Array(width)
   batch.forEach((item, b) => {
     const scale = item.weight / batch.length
@@ -63,19 +68,21 @@ export function objective(
     const rho = Math.min(chosen / item.propensity, options.maxImportanceWeight)
     const target = vtraceTarget(item, values[b], rho)
     const advantage = item.reward + item.discount * item.nextValue - values[b]
+    const scaled = advantage / options.advantageScale
     const h = entropyOf(probabilities, item.candidates)
     for (let k = 0; k < item.candidates; k++) {
       const p = probabilities[k]
-      const policy = -rho * advantage * ((k === item.action ? 1 : 0) - p)
+      const policy = -rho * scaled * ((k === item.action ? 1 : 0) - p)
       const entropy = p > 0 ? options.entropy * p * (Math.log(p) + h) : 0
       logitGradient[b * width + k] = scale * (policy + entropy)
     }
     const error = values[b] - target
     valueGradient[b] = scale * options.valueLoss * error
-    sums.policyLoss -= scale * rho * advantage * Math.log(chosen)
+    sums.policyLoss -= scale * rho * scaled * Math.log(chosen)
     sums.valueLoss += scale * 0.5 * error * error
     sums.entropy += scale * h
     sums.importance += rho / batch.length
+    sums.advantageSquare += advantage ** 2 / batch.length
   })
   const loss = sums.policyLoss + options.valueLoss * sums.valueLoss - options.entropy * sums.entropy
   return { loss, ...sums, logitGradient, valueGradient }

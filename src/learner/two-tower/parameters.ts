@@ -54,12 +54,13 @@ export function zeroParameters(shape: Shape): Parameters {
   return mapParameters(name => new Float32Array(sizeOf(shapes[name])))
 }
 
-/** Uniform in ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010); biases 0. */
+/** Uniform in ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010); biases 0, and the value head 0, so that first
+ * advantages are rewards and not noise. */
 export function initialParameters(shape: Shape, seed: number): Parameters {
   const shapes = parameterShapes(shape)
   return mapParameters(name => {
     const dimensions = shapes[name]
-    if (dimensions.length === 1) return new Float32Array(dimensions[0])
+    if (dimensions.length === 1 || name === 'value/weights') return new Float32Array(sizeOf(dimensions))
     const random = createRandom(seedOf(`${seed}/${name}`))
     const bound = Math.sqrt(6 / (dimensions[0] + dimensions[1]))
     return Float32Array.from({ length: sizeOf(dimensions) }, () => bound * (2 * random.uniform() - 1))
