@@ -157,4 +157,22 @@ describe('vectors', () => {
       ],
     )
   })
+
+  test('the two-tower learner needs those of the candidates, the linear one does not', async () => {
+    const candidates = [{ item_id: 'x', feature_version: 5, source: 'request', inclusion_probability: 1 }]
+    const batch = inputs([{ ...clicked, candidates, action: ['x'] }])
+    const behind = { ...noVectors, caughtUp: false }
+    const linear = stageWith()
+    assert.equal(linear.step(await linear.open(0), batch, tick(), behind).outputs.length, 1)
+    const towers = stageWith(configWith({ policies: [{ algorithm: 'two-tower', explorer: { name: 'softmax' } }] }))
+    const state = await towers.open(0)
+    assert.throws(
+      () => towers.step(state, batch, tick(), behind),
+      error => isCode(error, 'FEATURES_BEHIND'),
+    )
+    const vector = () => Float32Array.of(1, 2)
+    const version = model(towers.step(state, batch, tick(), { features: { vector }, caughtUp: false }).outputs)
+    assert.equal(version.algorithm, 'two-tower')
+    assert.equal(version.metrics.updates, 1)
+  })
 })
