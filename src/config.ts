@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
-import { checkSources, sourceSchema } from './intake/mapping.ts'
+import { checkSources } from './intake/mapping.ts'
+import { sourceSchema } from './intake/schema.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000

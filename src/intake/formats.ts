@@ -10,7 +10,7 @@ import type { LogRecord } from '../log/log.ts'
 import { fingerprintOf } from '../log/wire/fingerprint.ts'
 import type { Registry } from '../log/wire/registry.ts'
 import { compile } from '../log/wire/types.ts'
-import type { SourceMapping } from './mapping.ts'
+import type { SourceMapping } from './schema.ts'
 import type { SourceRecord } from './step.ts'
 
 /** @throws FeedloopError RECORD_UNREADABLE, WIRE_SCHEMA_UNKNOWN; REGISTRY_UNAVAILABLE when trying again may help */

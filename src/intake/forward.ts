@@ -9,7 +9,7 @@ import { isRetryable } from '../errors.ts'
 import type { Log, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
-import type { Target } from './mapping.ts'
+import type { Target } from './schema.ts'
 
 export interface Ready {
   readonly to: Target

@@ -4,67 +4,21 @@
  * fill. It can pick, name, convert and build texts; it cannot compute. Fields of ours that have a default may be left
  * out; where a picked value is absent or null the mapping's `default`, then the schema's, then FIELD_MISSING applies.
  */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { FeedloopError } from '../errors.ts'
 import { currentSchemas } from '../log/wire/schemas.ts'
 import { topics } from '../pipeline.ts'
-import { type Conversion, conversions, convert } from './convert.ts'
+import { type Conversion, convert } from './convert.ts'
 import { type Path, parsePath } from './path.ts'
-
-const plain = z.union([z.string(), z.number(), z.boolean()])
-const pickers = ['path', 'header', 'attribute', 'key', 'origin', 'timestamp', 'constant', 'template'] as const
-
-const picked = {
-  path: z.string().optional().describe('Where in the value: `a.b[0].c`.'),
-  header: z.string().optional().describe('Name of a record header.'),
-  attribute: z.string().optional().describe('Name of a CloudEvents attribute.'),
-  key: z.literal(true).optional().describe("The record's key, as text."),
-  origin: z
-    .literal(true)
-    .optional()
-    .describe('`topic/partition/offset`, or `file/row`: unique, the same on every run.'),
-  timestamp: z.literal(true).optional().describe("The record's own time, ms since the epoch."),
-}
-const one = z.strictObject({
-  ...picked,
-  constant: z
-    .union([plain, z.array(plain), z.record(z.string(), plain)])
-    .optional()
-    .describe('Always this.'),
-  template: z
-    .string()
-    .optional()
-    .describe('A text with paths in braces: `{user.id}-{sku}`; `{#origin}` is the origin.'),
-  type: z.enum(conversions).optional().describe('What to convert to; by default what the field holds.'),
-  separator: z.string().min(1).optional().describe('Cuts a text into a list or map.'),
-  map: z.record(z.string(), plain).optional().describe('Replaces values, before conversion; others stay.'),
-  default: z
-    .union([plain, z.array(plain)])
-    .optional()
-    .describe('Where the value is absent.'),
-})
-const field = z.union([
-  one,
-  z.strictObject({ entries: z.record(z.string(), one).describe('Builds a map, entry by entry.') }),
-])
-const condition = z.strictObject({ ...picked, in: z.array(plain).min(1).describe('Compared as texts.') })
-
-export const outputSchema = z.strictObject({
-  to: z.enum(['requests', 'events', 'items', 'users']).describe('Our topic.'),
-  when: condition.optional().describe('Only records whose value is one of `in`; others are passed over.'),
-  fields: z.record(z.string(), field).describe('Our fields, each with where it comes from.'),
-})
-export const sourceSchema = outputSchema.extend({
-  topic: z.string().min(1).describe('Your topic.'),
-  format: z.enum(['json', 'avro', 'cloudevents']).default('json').describe('What the values are.'),
-  schema: z.string().optional().describe('Avro schema file, where no registry knows the schema.'),
-})
-
-export type OutputMapping = z.output<typeof outputSchema>
-export type SourceMapping = z.output<typeof sourceSchema>
-export type Target = OutputMapping['to']
-type One = z.output<typeof one>
-type Picked = Pick<One, 'path' | 'header' | 'attribute' | 'key' | 'origin' | 'timestamp'>
+import {
+  type One,
+  type OutputMapping,
+  type Picked,
+  pickers,
+  type SourceMapping,
+  sourceSchema,
+  type Target,
+} from './schema.ts'
 
 /** Where a value comes from. */
 export type Picker =

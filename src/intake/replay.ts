@@ -14,9 +14,10 @@ import type { Limits } from '../events/validate.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createForward, type Forward, type Ready } from './forward.ts'
-import { type CompiledMapping, checkShape, compileOutput, outputSchema, throwProblems } from './mapping.ts'
+import { type CompiledMapping, checkShape, compileOutput, throwProblems } from './mapping.ts'
 import { type ReplayState, readState, replayFingerprint, writeState } from './replay-state.ts'
 import { openRows, type Row, type RowFile } from './rows.ts'
+import { outputSchema } from './schema.ts'
 import { mapRecord, type SourceRecord } from './step.ts'
 
 export const replaySchema = z.strictObject({

@@ -13,7 +13,8 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { topics } from '../pipeline.ts'
 import { createReader, type Reader } from './formats.ts'
 import { appendAll, createForward, type Forward, type Ready, retrying } from './forward.ts'
-import { type CompiledMapping, compileSources, type SourceMapping, type Target } from './mapping.ts'
+import { type CompiledMapping, compileSources } from './mapping.ts'
+import type { SourceMapping, Target } from './schema.ts'
 import { mapRecord } from './step.ts'
 
 interface Flow {

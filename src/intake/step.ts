@@ -7,8 +7,9 @@ import type { ErrorCode } from '../errors.ts'
 import type { Fault, Limits } from '../events/validate.ts'
 import { validateEvent, validateItem, validateProfile, validateRequest } from '../events/validate.ts'
 import { type Conversion, convert } from './convert.ts'
-import type { CompiledField, CompiledMapping, CompiledValue, Target } from './mapping.ts'
+import type { CompiledField, CompiledMapping, CompiledValue } from './mapping.ts'
 import { follow, type Path } from './path.ts'
+import type { Target } from './schema.ts'
 
 /** A record as the mapping sees it, whatever it came in. */
 export interface SourceRecord {
