@@ -215,6 +215,27 @@ export function contract(name: string, open: () => Promise<{ log: Log; stop(): P
       assert.equal(one[0].offset, some.length)
     })
 
+    test('large batches of several partitions are all read, whatever maxBytes says', async () => {
+      const name = await topic({ partitions: 3 })
+      const large = [record('x'.repeat(200_000)), record('y'.repeat(200_000))]
+      await Promise.all([0, 1, 2].map(partition => log.append(name, partition, large)))
+      const read = await Promise.all([0, 1, 2].map(p => log.read(name, p, 0, { maxBytes: 1000, waitMs: 5000 })))
+      assert.deepEqual(
+        read.map(some => some.map(r => r.value?.length)),
+        [0, 1, 2].map(() => [200_000, 200_000]),
+      )
+    })
+
+    test('two reads of one partition, at different offsets, both get theirs', async () => {
+      const name = await topic()
+      for (const value of ['a', 'b', 'c']) await log.append(name, 0, [record(value)])
+      const reads = await Promise.all([0, 2, 1, 2].map(offset => log.read(name, 0, offset, { waitMs: 5000 })))
+      assert.deepEqual(
+        reads.map(some => text(some[0])),
+        ['a', 'c', 'b', 'c'],
+      )
+    })
+
     test('ends and offsetForTime', async () => {
       const name = await topic()
       assert.deepEqual(await log.ends(name, 0), { earliest: 0, latest: 0 })
@@ -314,6 +335,22 @@ export function contract(name: string, open: () => Promise<{ log: Log; stop(): P
       await first.membership.leave()
       assert.deepEqual(await second.until(p => p.length === 1), [0])
       await second.membership.leave()
+    })
+
+    test('a member whose handler fails is told, and its partitions go to another', async () => {
+      const name = await topic()
+      const group = `${prefix}group${++made}`
+      const failed = Promise.withResolvers<Error>()
+      await log.join(group, [name], {
+        assigned: async () => {
+          throw new Error('the disk is full')
+        },
+        failed: failed.resolve,
+      })
+      assert.match((await failed.promise).message, /the disk is full/)
+      const other = await observe(log, group, [name])
+      assert.deepEqual(await other.until(p => p.length === 1), [0])
+      await other.membership.leave()
     })
 
     test('topics of one group must have the same partition count', async () => {

@@ -1,6 +1,36 @@
 /** The contract on a real Kafka; without one this fails and says what is missing. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
 import pino from 'pino'
-import { findBus } from '../../src/log/open.ts'
+import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
+import { type Bus, findBus } from '../../src/log/open.ts'
+import { applyTopics, checkTopics, topicSpecs } from '../../src/log/topics.ts'
 import { contract } from './contract.ts'
 
-contract('Kafka', () => findBus({ kind: 'kafka', logger: pino({ level: 'warn' }) }))
+const logger = pino({ level: 'warn' })
+let bus: Bus
+before(async () => {
+  bus = await findBus({ kind: 'kafka', logger })
+})
+after(async () => {
+  await bus?.stop()
+})
+
+contract('Kafka', async () => ({ log: bus.log, stop: async () => {} }))
+
+describe('Kafka itself', () => {
+  const prefix = `k${randomBytes(5).toString('hex')}.`
+
+  test('takes the topics of the pipeline as they are, and reports every difference', async () => {
+    const log = await openKafkaLog({ brokers: bus.brokers!, clientId: 'test', logger })
+    const settings = { prefix, partitions: 2, policies: 1, replicationFactor: 1, minInsyncReplicas: 1 }
+    await applyTopics(log, topicSpecs(settings))
+    await applyTopics(log, topicSpecs(settings))
+    assert.deepEqual(await checkTopics(log, topicSpecs(settings)), [])
+    const differences = await checkTopics(log, topicSpecs({ ...settings, partitions: 3, retentionHours: 1e4 }))
+    assert.ok(differences.includes(`${prefix}events: partition count is 2, should be 3`))
+    assert.ok(differences.includes(`${prefix}events: retention.ms is 604800000, should be at least 36000000000`))
+    await log.close()
+  })
+})

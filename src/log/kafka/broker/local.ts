@@ -54,6 +54,8 @@ async function startOnce(
   if (train) removeLeftovers(files.archive)
   const child = spawn(files.java, [...javaFlags(files, train ? archive : undefined), 'Broker', file, '--temporary'], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C is for us: the broker must outlive our own orderly end, and ends by its standard input.
+    detached: true,
   })
   const { output, ended } = watch(child)
   const brokers = [`127.0.0.1:${port}`]
@@ -65,13 +67,22 @@ async function startOnce(
     rmSync(folder, { recursive: true, force: true })
     throw new FeedloopError('BUS_UNAVAILABLE', `${(error as Error).message} ${output()}`, { cause: error })
   }
+  hold(child, false)
   const stop = async () => {
+    hold(child, true)
     child.stdin!.end(train ? 'exit\n' : '')
     await ended
     if (train && existsSync(archive)) renameSync(archive, files.archive)
     rmSync(folder, { recursive: true, force: true })
   }
   return { brokers, stop: once(stop) }
+}
+
+/** Whether the child keeps this process alive. A program that forgets to stop its broker may end all the same. */
+function hold(child: ChildProcess, alive: boolean): void {
+  for (const handle of [child, child.stdin, child.stdout, child.stderr] as { ref?(): void; unref?(): void }[])
+    if (alive) handle.ref?.()
+    else handle.unref?.()
 }
 
 /** Archives that nobody took into use because their process died. */
