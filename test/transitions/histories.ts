@@ -37,11 +37,11 @@ const config = fc
 /** Times on a grid of half seconds, so that ties happen. */
 const seconds = (most: number) => fc.integer({ min: 0, max: most * 2 }).map(half => half / 2)
 const user = fc.constantFrom('u', 'v')
-const items = fc.constantFrom(['a'], ['b'], ['a', 'b'], ['c', 'a', 'b'], [])
+const items = fc.constantFrom(['a'], ['a'], ['b'], ['a', 'b'], ['c', 'a', 'b'], [])
 
 const decisions = fc.array(
   fc.record({
-    seconds: seconds(60),
+    seconds: seconds(20),
     items,
     user_id: user,
     session_id: fc.constantFrom('s', 't'),
@@ -52,15 +52,15 @@ const decisions = fc.array(
     reason: fc.constantFrom('', '', '', '', 'expired'),
     pass_probability: fc.constantFrom(1, 0.5),
   }),
-  { maxLength: 6 },
+  { minLength: 1, maxLength: 7, size: 'max' },
 )
 
 const events = fc.array(
   fc.record({
-    seconds: seconds(90),
-    type: fc.constantFrom('click', 'click', 'rating', 'refund', 'impression', 'leave', 'activate', 'view'),
+    seconds: fc.oneof({ weight: 4, arbitrary: seconds(25) }, { weight: 1, arbitrary: seconds(90) }),
+    type: fc.constantFrom('click', 'click', 'rating', 'rating', 'refund', 'impression', 'leave', 'activate', 'view'),
     user_id: fc.constantFrom('u', 'u', 'v'),
-    named: fc.option(fc.integer({ min: 0, max: 6 }), { nil: null }),
+    named: fc.option(fc.integer({ min: 0, max: 7 }), { nil: null, freq: 2 }),
     ownUser: fc.constantFrom(true, true, true, false),
     session_id: fc.constantFrom(null, 's', 't'),
     item_id: fc.constantFrom(null, 'a', 'a', 'b', 'c'),
@@ -68,7 +68,7 @@ const events = fc.array(
     slate_hash: fc.constantFrom(null, null, null, 'other'),
     value: fc.constantFrom(null, -2, 0.1, 3),
   }),
-  { maxLength: 10 },
+  { maxLength: 14, size: 'max' },
 )
 
 export const history: fc.Arbitrary<History> = fc.record({ config, decisions, events }).map(raw => {
