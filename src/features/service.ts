@@ -7,7 +7,7 @@ import { type ChainIo, realRim, retrying, Stopped } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
 import type { Membership } from '../log/log.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
-import { topicName } from '../pipeline.ts'
+import { groupName, topicName } from '../pipeline.ts'
 import { createEncoder } from './create.ts'
 import type { Encoder } from './encoder.ts'
 import { createHashedEncoder } from './hashed.ts'
@@ -27,12 +27,12 @@ export async function runFeatures(context: ServiceContext): Promise<Running> {
   const halves = [
     await runHalf(context, encoder, {
       kind: items,
-      group: `${config.topics.prefix}features-items`,
+      group: groupName(config.topics.prefix, 'features', 'items'),
       validate: item => validateItem(item, now(), config.limits),
     }),
     await runHalf(context, encoder, {
       kind: users,
-      group: `${config.topics.prefix}features`,
+      group: groupName(config.topics.prefix, 'features', 'users'),
       validate: profile => validateProfile(profile, now(), config.limits),
     }),
   ]
