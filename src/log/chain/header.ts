@@ -41,6 +41,8 @@ export interface StepHeader {
   /** Raised by `feedloop chain adopt` only; 0 from the start. */
   readonly epoch: number
   readonly inputs: readonly InputPosition[]
+  /** Where the inputs were begun (parallel to `inputs`): in the first batch of a chain only. */
+  readonly from?: readonly number[]
   readonly tick: { readonly timeMs: number; readonly watermarkMs: number }
   /** Steps without output that this batch also covers, oldest first: how far each went (parallel to `inputs`) and its
    * tick. A replay folds them one by one, as they were taken. */

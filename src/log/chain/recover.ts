@@ -5,7 +5,7 @@
  * A stage whose state is its last output (`positions-in-output`) folds outputs only and goes on from the inputs of the
  * last step that had one: a step without output left nothing behind.
  */
-import { FeedloopError, isCode } from '../../errors.ts'
+import { isCode } from '../../errors.ts'
 import { topicName, topics } from '../../pipeline.ts'
 import type { StageState } from '../../stage.ts'
 import type { Batch } from './batches.ts'
@@ -20,7 +20,7 @@ import { anchorOf } from './progress.ts'
 import type { ChainIo } from './rim.ts'
 import { retrying } from './rim.ts'
 import type { Session, TaskContext } from './session.ts'
-import { foldBatch, positionIn } from './session.ts'
+import { foldBatch } from './session.ts'
 import type { TaskInput } from './task.ts'
 import { createClock } from './watermark.ts'
 import { createWriter, partitionsChanged } from './writer.ts'
@@ -57,29 +57,34 @@ async function recoverWith<S extends StageState, V>(
   let resume: StepHeader | null = null
 
   const bringForward = async (batch: Batch): Promise<void> => {
-    checkShape(options.inputs, batch.header, at.topic, partitions)
+    const { header } = batch
+    checkShape(options.inputs, header, at.topic, partitions)
     if (foldsInputs) {
-      cursors ??= await openAtFirst(context, batch)
-      await foldBatch(context, { state, cursors, clock }, batch)
-    } else if (batch.header.outputs > 0) {
-      stage.fold(state, [], (await decode(io, options.wire, output, batch.records)).inputs, batch.header.tick)
-      state.commit()
-    }
-    if (batch.header.outputs > 0 || batch.header.prev === null) resume = batch.header
-    last = batch.header
-    clock.advance(batch.header.tick)
+      cursors ??= await openRetained(context, begun(header))
+      if (cursors !== null) await foldBatch(context, { state, cursors, clock }, batch)
+      else {
+        await foldOutputs(batch)
+        cursors = await openRetained(context, header.inputs)
+      }
+    } else if (header.outputs > 0) await foldOutputs(batch)
+    if (header.outputs > 0 || header.prev === null) resume = header
+    last = header
+    clock.advance(header.tick)
+  }
+  const foldOutputs = async (batch: Batch): Promise<void> => {
+    stage.fold(state, [], (await decode(io, options.wire, output, batch.records)).inputs, batch.header.tick)
+    state.commit()
   }
   for await (const batch of acceptedToEnd(io, at, own)) await bringForward(batch)
   const kept = own.reader.head === null ? await keptByGroup(io, options, own) : null
   if (kept !== null) {
     resume = last = kept.header
-    cursors = await openAll(context, kept.header)
+    cursors = await openAll(context, kept.header.inputs)
     for (const batch of own.reader.witness(kept.head)) await bringForward(batch)
     if (own.reader.fault !== null) throw own.reader.fault
   }
   const header: StepHeader | null = foldsInputs ? last : resume
-  cursors ??= await openAll(context, header)
-  if (header !== null) checkCovered(cursors, header)
+  cursors ??= await openAll(context, header?.inputs ?? [])
   const head = io.rules.writersHead(own.reader.head, own.reader.last)
   const writer = createWriter(io, at, { head, end: own.offset, partitions })
   return { state, cursors, writer, clock, header, close }
@@ -106,50 +111,54 @@ async function* acceptedToEnd(
   while (own.offset < latest || own.reader.fault !== null) yield* await own.poll({ maxBytes: readBytes })
 }
 
-/** The chain's first batch began at the inputs' first records. Of one that is inside the chain, what came before is
- * gone with retention: its inputs are not folded, but for compacted ones, which still hold all that counts. */
-async function openAtFirst<S extends StageState, V>(
-  context: TaskContext<S, V>,
-  batch: Batch,
-): Promise<readonly Cursor[]> {
-  const fromTheStart = batch.header.prev === null && batch.header.epoch === 0
-  const known = fromTheStart ? null : batch.header
-  return openAll(context, known, input => topics[input.topic].cleanup === 'compact')
-}
+/** Where the inputs were before a chain's first batch. Of a batch inside the chain that is gone with the one before. */
+const begun = (header: StepHeader): readonly InputPosition[] | null =>
+  header.from === undefined
+    ? null
+    : header.inputs.map(({ topic, partition }, i) => ({ topic, partition, next: header.from![i]! }))
 
-/** Opens every input where `header` stands in it; at its first record where that is not known, gone, or not wanted. */
-async function openAll<S extends StageState, V>(
-  { io, options, notify }: TaskContext<S, V>,
-  header: StepHeader | null,
-  whole: (input: TaskInput) => boolean = () => false,
-): Promise<readonly Cursor[]> {
-  const { prefix, step } = options
-  return Promise.all(
-    options.inputs.map(async input => {
-      const position = header === null || whole(input) ? undefined : positionIn(header, input)
-      const from =
-        position !== undefined && (await retained(io, topicName(prefix, input.topic), position)) ? position : null
-      const cursor = await openCursor(io, { prefix, input, from, maxBytes: step.maxBytes, notify })
-      return cursor
-    }),
+const isWhole = ({ topic }: TaskInput): boolean => topics[topic].cleanup === 'compact'
+const positionOf = (positions: readonly InputPosition[], input: TaskInput): InputPosition | undefined =>
+  positions.find(({ topic, partition }) => topic === input.topic && partition === input.partition)
+
+/** Opens the inputs to fold from `positions` on; null where retention has removed some of what comes after them. What is
+ * folded before is then outputs only: the state forgets what the inputs' retention has let go. Compacted inputs are
+ * folded from their beginning, because they still hold all that counts. */
+async function openRetained<S extends StageState, V>(
+  context: TaskContext<S, V>,
+  positions: readonly InputPosition[] | null,
+): Promise<readonly Cursor[] | null> {
+  if (positions === null) return null
+  const { io, options } = context
+  for (const input of options.inputs) {
+    const next = positionOf(positions, input)?.next
+    if (next === undefined || isWhole(input)) continue
+    const { earliest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
+    if (next < earliest) return null
+  }
+  return openAll(
+    context,
+    positions.filter(({ topic }) => topics[topic as TaskInput['topic']].cleanup !== 'compact'),
   )
 }
 
-async function retained(io: ChainIo, topic: string, position: InputPosition): Promise<boolean> {
-  return position.next >= (await retrying(io, () => io.log.ends(topic, position.partition))).earliest
-}
-
-/** Nothing between the last accepted step and the inputs' beginnings may have been removed unread. */
-function checkCovered(cursors: readonly Cursor[], header: StepHeader): void {
-  for (const { input, position } of cursors) {
-    const next = positionIn(header, input)?.next
-    if (next === undefined || position.next <= next) continue
-    throw new FeedloopError(
-      'OFFSET_OUT_OF_RANGE',
-      `${input.topic}/${input.partition} begins at ${position.next}, ${next} is wanted`,
-    )
-  }
-}
+/** Opens every input at its position; at its first record where there is none.
+ * @throws FeedloopError OFFSET_OUT_OF_RANGE when what comes after a position is gone unread */
+const openAll = <S extends StageState, V>(
+  { io, options, notify }: TaskContext<S, V>,
+  positions: readonly InputPosition[],
+): Promise<readonly Cursor[]> =>
+  Promise.all(
+    options.inputs.map(input =>
+      openCursor(io, {
+        prefix: options.prefix,
+        input,
+        from: positionOf(positions, input) ?? null,
+        maxBytes: options.step.maxBytes,
+        notify,
+      }),
+    ),
+  )
 
 function checkShape(inputs: readonly TaskInput[], header: StepHeader, topic: string, partitions: number): void {
   if (header.partitions !== partitions) throw partitionsChanged(topic, header.partitions, partitions)

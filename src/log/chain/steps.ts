@@ -44,6 +44,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   const { cursors, writer, clock, state } = session
   const keepsOverlay = stage.recovery !== 'positions-in-output'
   const maxBatchBytes = Math.floor((bounds.maxBatchBytes ?? topics[output.topic].maxBatchBytes) * batchShare)
+  const begun = cursors.map(cursor => cursor.position.next)
   let quiet: QuietStep[] = []
   let unseen: (readonly [number, number])[] = []
   let counts: Count[] = []
@@ -190,6 +191,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     const id = io.rim.randomId()
     const content = {
       inputs: cursors.map(cursor => cursor.position),
+      ...(session.header === null && { from: begun }),
       tick,
       ...(quiet.length > 0 && { quiet }),
       ...(unseen.length > 0 && { unseen }),
