@@ -33,6 +33,8 @@ export async function joinGroup(
     retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 },
   })
   const joined = Promise.withResolvers<void>()
+  let started: Promise<unknown> = Promise.resolve()
+  let ending: Promise<void> = Promise.resolve()
   joined.promise.catch(() => {})
   let left = false
   let told: readonly number[] | undefined
@@ -42,7 +44,8 @@ export async function joinGroup(
     left = true
     joined.reject(unavailable(group, error))
     handlers.failed(unavailable(group, error))
-    consumer.disconnect().catch(() => {})
+    // While it joins, kafkajs takes no stop: it would go on behind our back.
+    ending = started.then(() => consumer.disconnect()).catch(() => {})
   }
   const tell = async (partitions: readonly number[]) => {
     if (left || told?.join() === partitions.join()) return
@@ -62,7 +65,8 @@ export async function joinGroup(
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: [...topics] })
-    await consumer.run({ autoCommit: false, eachBatch: async () => {} })
+    started = consumer.run({ autoCommit: false, eachBatch: async () => {} })
+    await started
     await joined.promise
   } catch (error) {
     left = true
@@ -78,7 +82,7 @@ export async function joinGroup(
       })
     },
     async leave() {
-      if (left) return
+      if (left) return ending
       left = true
       await telling
       await consumer.disconnect()
