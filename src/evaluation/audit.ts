@@ -11,7 +11,7 @@ import type { StepHeader } from '../log/chain/header.ts'
 import { topicName } from '../pipeline.ts'
 import { countDecisions, siftDecisions } from './audit/decisions.ts'
 import { type Difference, type Ledger, openLedger } from './audit/ledger.ts'
-import { auditModels } from './audit/models.ts'
+import { auditModel, newestModels } from './audit/models.ts'
 import { auditOutcomes, sift } from './audit/outcomes.ts'
 import {
   type AuditSource,
@@ -39,10 +39,11 @@ export interface AuditReport extends Omit<Ledger, 'found' | 'differences'> {
 export async function audit(source: AuditSource): Promise<AuditReport> {
   const ledger = openLedger()
   const partitions = await source.log.partitionCount(topicName(source.prefix, 'requests'))
+  const models = await newestModels(source)
   const offsets: number[][] = []
   for (let partition = 0; partition < partitions; partition++)
     offsets.push(await auditPartition(ledger, source, partition))
-  await auditModels(ledger, source, offsets)
+  for (const model of models) auditModel(ledger, model, offsets)
   const { found, ...report } = ledger
   return { balanced: found === 0, ...report }
 }

@@ -165,6 +165,12 @@ export const cases: readonly Case[] = [
     counts: { orphan: 1 },
   },
   {
+    name: 'of two outcomes that wait, the older gives up first',
+    steps: [[900, outcome('click', 'd1', 10), outcome('click', 'd1', 900)], [1200], [1201, decision('d1', 800)]],
+    out: ['d1/0#0 initial click+1 =1'],
+    counts: { orphan: 1, correction: 1 },
+  },
+  {
     name: 'later feedback counts beside the first (12)',
     steps: [
       [0, decision('d1', 0)],
@@ -512,6 +518,14 @@ export const cases: readonly Case[] = [
     out: ['d1/0#0 initial click+1 =1'],
   },
   {
+    name: 'an activation at the end of the window counts',
+    steps: [
+      [0, decision('d1', 0, { deferred: true })],
+      [10, outcome('activate', 'd1', 10)],
+    ],
+    out: ['d1/0#0 initial =0'],
+  },
+  {
     name: 'an activation after the window is none',
     steps: [
       [0, decision('d1', 0, { deferred: true })],
@@ -578,6 +592,12 @@ export const cases: readonly Case[] = [
       'd2/0#1 continuation =0 → d3 ×0.9',
       'd1/0#2 continuation =0 → d2 ×0.9',
     ],
+  },
+  {
+    name: 'of two decisions at one time the one with the lower step comes first',
+    policy: chained,
+    steps: [[1, decision('d1', 0, { session_step: 1 }), decision('d2', 0, { session_step: 0 })]],
+    out: ['d1/0#0 initial =0', 'd2/0#0 initial =0', 'd2/0#1 continuation =0 → d1 ×1'],
   },
   {
     name: 'another session does not continue it',

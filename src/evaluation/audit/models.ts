@@ -8,19 +8,22 @@ import { type AuditSource, decoded, readChain } from './read.ts'
 /** Offsets of the accepted transition records of each partition, rising. */
 export type AcceptedOffsets = readonly (readonly number[])[]
 
-export async function auditModels(ledger: Ledger, source: AuditSource, accepted: AcceptedOffsets): Promise<void> {
+/** The newest accepted model of each policy that has one. Read before the transitions, so that they hold all it contains. */
+export async function newestModels(source: AuditSource): Promise<ModelVersion[]> {
   const partitions = await source.log.partitionCount(topicName(source.prefix, 'models'))
+  const models: ModelVersion[] = []
   for (let partition = 0; partition < partitions; partition++) {
     let newest: LogRecord | undefined
     await readChain(source, 'models', partition, record => {
       newest = record
     })
     const model = newest && (await decoded<ModelVersion>(source, 'models', newest))
-    if (model) auditModel(ledger, model, accepted)
+    if (model) models.push(model)
   }
+  return models
 }
 
-function auditModel(ledger: Ledger, model: ModelVersion, accepted: AcceptedOffsets): void {
+export function auditModel(ledger: Ledger, model: ModelVersion, accepted: AcceptedOffsets): void {
   const positions = model.contains.filter(({ topic }) => topic === 'transitions')
   const below = positions.map(({ partition, next }) => accepted[partition].filter(offset => offset < next).length)
   const contained = below.reduce((sum, count) => sum + count, 0)
