@@ -4,70 +4,15 @@
  * (Of two records with one id and different content the first in the log counts, which is the same for every reader.)
  */
 import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
-import type { Config, PolicyConfig } from '../config.ts'
 import type { Fault } from '../events/validate.ts'
-import type { MetricName } from '../metrics.ts'
-import type { Count, Input, Refusal } from '../stage.ts'
+import type { Input } from '../stage.ts'
 import { seedOf } from '../state/random.ts'
 import { decisionFlaw, emptyTouch, lastTouch, outcomeFlaw, slotOf, type Touch, touchKey } from './attribution.ts'
 import { truncationMs } from './emit.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
 import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
-import { type JoinerState, keepMs } from './state.ts'
 import { timeOf } from './transition.ts'
-
-export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic'
-export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
-
-/** The rules that the joiner goes by. */
-export interface Rules {
-  readonly policies: ReadonlyMap<string, PolicyConfig>
-  /** Event types that some policy rewards: the only ones attributed without a decision id. */
-  readonly rewarded: ReadonlySet<string>
-  readonly keepMs: number
-  readonly validate: Validate
-}
-
-export const rulesOf = (config: Config, validate: Validate): Rules => ({
-  policies: new Map(config.policies.map(policy => [policy.name, policy])),
-  rewarded: new Set(config.policies.flatMap(policy => Object.keys(policy.rewards))),
-  keepMs: keepMs(config),
-  validate,
-})
-
-/** One step's work: the state, and what the step will have to say. */
-export interface Work {
-  readonly state: JoinerState
-  readonly rules: Rules
-  /** Joins that may have something to emit, in order. */
-  readonly dirty: Set<string>
-  readonly refusals: Refusal[]
-  readonly counts: Map<string, Count>
-}
-
-export const startWork = (state: JoinerState, rules: Rules): Work => ({
-  state,
-  rules,
-  dirty: new Set(),
-  refusals: [],
-  counts: new Map(),
-})
-
-export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
-  const key = `${metric}/${name}`
-  work.counts.set(key, { metric, labels: { [label]: name }, value: (work.counts.get(key)?.value ?? 0) + value })
-}
-
-export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedloop_outcomes_total', 'fate', fate)
-export const countDecision = (work: Work, fate: string): void =>
-  count(work, 'feedloop_decisions_joined_total', 'fate', fate)
-
-const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
-
-function refuseOutcome(work: Work, input: Input, flaw: Fault): void {
-  countOutcome(work, 'quarantined')
-  refuse(work, input, flaw)
-}
+import { countDecision, countOutcome, refuse, refuseOutcome, type Work } from './work.ts'
 
 /** Absorbs one accepted recommendation. Returns its event time, -1 when it was refused. */
 export function absorbDecision(work: Work, input: Input): number {

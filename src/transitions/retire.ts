@@ -2,10 +2,10 @@
  * Retirement: what can no longer change is dropped, by the clock. A join goes when its correction window is over for
  * every policy; a waiting outcome whose decision never came becomes an orphan, one that no decision claimed is organic.
  */
-import { countDecision, countOutcome, type Work } from './absorb.ts'
 import { touchKey } from './attribution.ts'
 import type { Join } from './join.ts'
 import { sessionOf, withoutMember } from './session.ts'
+import { countDecision, countOutcome, type Work } from './work.ts'
 
 /** Joins and events dropped a step, about: a long silence must not make one endless step. */
 const RETIRED_A_STEP = 5000

@@ -12,11 +12,12 @@ import type { Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { validateEvent } from '../events/validate.ts'
 import type { Input, Output, Stage, Tick } from '../stage.ts'
-import { absorbDecision, absorbEvent, count, type Rules, rulesOf, startWork, type Work } from './absorb.ts'
+import { absorbDecision, absorbEvent } from './absorb.ts'
 import { revisionsOf } from './emit.ts'
 import { type Join, withEmitted } from './join.ts'
 import { retire } from './retire.ts'
 import { advanceClock, clockAt, createState, type JoinerState } from './state.ts'
+import { count, type Rules, rulesOf, startWork, type Work } from './work.ts'
 
 export type { JoinerState } from './state.ts'
 

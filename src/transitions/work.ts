@@ -1,0 +1,60 @@
+/** One step's work: the state it changes, the rules it goes by, and what it will have to say besides transitions. */
+import type { BehaviorEvent } from '../../schemas/records.ts'
+import type { Config, PolicyConfig } from '../config.ts'
+import type { Fault } from '../events/validate.ts'
+import type { MetricName } from '../metrics.ts'
+import type { Count, Input, Refusal } from '../stage.ts'
+import { type JoinerState, keepMs } from './state.ts'
+
+export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic'
+export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
+
+/** The rules that the joiner goes by. */
+export interface Rules {
+  readonly policies: ReadonlyMap<string, PolicyConfig>
+  /** Event types that some policy rewards: the only ones attributed without a decision id. */
+  readonly rewarded: ReadonlySet<string>
+  readonly keepMs: number
+  readonly validate: Validate
+}
+
+export const rulesOf = (config: Config, validate: Validate): Rules => ({
+  policies: new Map(config.policies.map(policy => [policy.name, policy])),
+  rewarded: new Set(config.policies.flatMap(policy => Object.keys(policy.rewards))),
+  keepMs: keepMs(config),
+  validate,
+})
+
+/** One step's work: the state, and what the step will have to say. */
+export interface Work {
+  readonly state: JoinerState
+  readonly rules: Rules
+  /** Joins that may have something to emit, in order. */
+  readonly dirty: Set<string>
+  readonly refusals: Refusal[]
+  readonly counts: Map<string, Count>
+}
+
+export const startWork = (state: JoinerState, rules: Rules): Work => ({
+  state,
+  rules,
+  dirty: new Set(),
+  refusals: [],
+  counts: new Map(),
+})
+
+export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
+  const key = `${metric}/${name}`
+  work.counts.set(key, { metric, labels: { [label]: name }, value: (work.counts.get(key)?.value ?? 0) + value })
+}
+
+export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedloop_outcomes_total', 'fate', fate)
+export const countDecision = (work: Work, fate: string): void =>
+  count(work, 'feedloop_decisions_joined_total', 'fate', fate)
+
+export const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
+
+export function refuseOutcome(work: Work, input: Input, flaw: Fault): void {
+  countOutcome(work, 'quarantined')
+  refuse(work, input, flaw)
+}
