@@ -29,16 +29,21 @@ const readBytes = 4 << 20
 
 /** @throws FeedloopError CHAIN_IDENTITY_LOST, CHAIN_NO_ANCHOR, PARTITION_COUNT_CHANGED, OFFSET_OUT_OF_RANGE and what the log throws for good */
 export async function recover<S extends StageState, V>(context: TaskContext<S, V>): Promise<Session<S>> {
-  const session = new AbortController()
-  const signal = AbortSignal.any([session.signal, ...(context.io.signal ? [context.io.signal] : [])])
-  const io: ChainIo = { ...context.io, signal }
-  try {
-    return await recoverWith({ ...context, io }, () => session.abort())
-  } catch (error) {
-    session.abort()
-    throw error
+  for (;;) {
+    const session = new AbortController()
+    const signal = AbortSignal.any([session.signal, ...(context.io.signal ? [context.io.signal] : [])])
+    const io: ChainIo = { ...context.io, signal }
+    try {
+      return await recoverWith({ ...context, io }, () => session.abort())
+    } catch (error) {
+      session.abort()
+      if (!(error instanceof Overtaken)) throw error
+    }
   }
 }
+
+/** Retention removed the front of the chain and of its inputs while they were read: what was folded is half of each. */
+class Overtaken extends Error {}
 
 async function recoverWith<S extends StageState, V>(
   context: TaskContext<S, V>,
@@ -56,6 +61,8 @@ async function recoverWith<S extends StageState, V>(
   let last: StepHeader | null = null
   let resume: StepHeader | null = null
 
+  let forgets = false
+  const firstOffset = own.offset
   const bringForward = async (batch: Batch): Promise<void> => {
     const { header } = batch
     checkShape(options.inputs, header, at.topic, partitions)
@@ -64,6 +71,7 @@ async function recoverWith<S extends StageState, V>(
       if (cursors !== null) await foldBatch(context, { state, cursors, clock }, batch)
       else {
         await foldOutputs(batch)
+        forgets = true
         cursors = await openRetained(context, header.inputs)
       }
     } else if (header.outputs > 0) await foldOutputs(batch)
@@ -76,6 +84,8 @@ async function recoverWith<S extends StageState, V>(
     state.commit()
   }
   for await (const batch of acceptedToEnd(io, at, own)) await bringForward(batch)
+  if (forgets && (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest > firstOffset)
+    throw new Overtaken()
   const kept = own.reader.head === null ? await keptByGroup(io, options, own) : null
   if (kept !== null) {
     resume = last = kept.header
