@@ -20,6 +20,10 @@ describe('deploy files', () => {
     for (const path of ['prometheus/feedloop.rules.yaml', 'grafana/feedloop.json'])
       for (const [name] of read(path).matchAll(/\bfeedloop_[a-z_]+/g)) assert.ok(known.has(name), `${path}: ${name}`)
   })
+  test('the chart names the version of the project', () => {
+    const { version } = JSON.parse(read('../package.json'))
+    assert.match(read('helm/feedloop/Chart.yaml'), new RegExp(`^appVersion: ${version}$`, 'm'))
+  })
   test('are well-formed YAML', () => {
     const files = globSync(
       ['*.yaml', 'prometheus/*.yaml', 'grafana/**/*.yaml', 'helm/feedloop/*.yaml', 'helm/feedloop/ci/*.yaml'],

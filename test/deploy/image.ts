@@ -11,8 +11,7 @@ const asInProduction = ['--rm', '--read-only', '--tmpfs', '/tmp', '--cap-drop', 
 export const imagePart: Part = {
   name: 'image',
   async run(say) {
-    await engine()
-    await build()
+    await buildImage()
     say(`built, ${await megabytes()} MB`)
     const mounted = ['-v', `${configuration}:/etc/feedloop/feedloop.yaml:ro`]
     const run = (...args: string[]) => shell('docker', ['run', ...asInProduction, ...mounted, tag, ...args])
@@ -22,6 +21,11 @@ export const imagePart: Part = {
     const id = await shell('docker', ['run', ...asInProduction, '--entrypoint', 'id', tag, '-u'])
     assert.equal(id.trim(), '10001')
     say('runs as user 10001')
+    const load =
+      "import('/app/src/learner/tensorflow.ts').then(m => m.loadTensorFlow()).then(t => console.log(t.backend))"
+    const backend = await shell('docker', ['run', ...asInProduction, '--entrypoint', 'node', tag, '-e', load])
+    assert.match(backend, /^(wasm|native)$/m)
+    say(`TensorFlow.js loads: ${backend.trim()}`)
     const wrong = ['run', ...asInProduction, '-e', 'FEEDLOOP_HTTP_PORT=70000', tag, 'config', 'check']
     await mustFail(/CONFIG_INVALID/, 'docker', wrong)
     say('a wrong configuration ends it with its code')
@@ -51,15 +55,21 @@ async function engine(): Promise<void> {
   })
 }
 
-/** Where npm reaches its registry through a mirror, the build must too. */
-async function build(): Promise<void> {
+/** Builds the image and returns its tag. Where npm reaches its registry through a mirror, the build must too. */
+export async function buildImage(): Promise<string> {
+  await engine()
   const registry = (await shell('npm', ['config', 'get', 'registry'])).trim()
   const env = { ...process.env, NPM_CONFIG_REGISTRY: registry }
   const dockerfile = ['-f', join(root, 'deploy', 'Dockerfile'), '-t', tag]
-  await shell('docker', ['build', '--network', 'host', '--build-arg', 'NPM_CONFIG_REGISTRY', ...dockerfile, root], {
-    env,
-    timeoutMs: 20 * 60_000,
-  })
+  await shell(
+    'docker',
+    ['build', '--quiet', '--network', 'host', '--build-arg', 'NPM_CONFIG_REGISTRY', ...dockerfile, root],
+    {
+      env,
+      timeoutMs: 20 * 60_000,
+    },
+  )
+  return tag
 }
 
 const megabytes = async (): Promise<number> =>

@@ -30,7 +30,7 @@ export function shell(command: string, args: readonly string[], options: ShellOp
   return new Promise((resolve, reject) => {
     const settings = { cwd: root, env, maxBuffer: 64 << 20, timeout: options.timeoutMs ?? 10 * 60_000 }
     const child = execFile(command, args, settings, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${command} ${args.join(' ')}\n${error.message}\n${stdout}${stderr}`.trim()))
+      if (error) reject(new Error(`${command} ${args.join(' ')}\n${`${stdout}${stderr}`.trim() || error.message}`))
       else resolve(stdout)
     })
     // A command that ends without reading its input answers for itself by its exit code.

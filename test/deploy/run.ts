@@ -6,10 +6,11 @@
 import { parseArgs } from 'node:util'
 import { chartPart } from './chart.ts'
 import { composePart, imagePart } from './image.ts'
+import { loopPart } from './loop.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
 
-const parts: readonly Part[] = [chartPart, rulesPart, imagePart, composePart]
+const parts: readonly Part[] = [chartPart, rulesPart, composePart, imagePart, loopPart]
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } })
 const wanted = parts.filter(part => !values.only || values.only.includes(part.name))
 if (wanted.length < (values.only?.length ?? 1))
