@@ -8,7 +8,7 @@ import type { LogRecord, ReadOptions } from '../log.ts'
 import { type DecodedBatches, decodeBatches } from './batch.ts'
 import { createErrorFromCode, Decoder, fetchRequest, type WireDecoder } from './kafkajs.ts'
 import type { Node } from './node.ts'
-import { persist } from './retry.ts'
+import { PATIENCE_MS, persist } from './retry.ts'
 import type { Router } from './router.ts'
 
 const FETCH_WAIT_MS = 20
@@ -68,7 +68,7 @@ export function createRead(router: Router, closed: AbortSignal): Read {
     if (signal?.aborted || closed.aborted) stop()
     try {
       const read = { topic, partition, offset, maxBytes, deadline: performance.now() + waitMs }
-      const records = await persist(() => ask(read, over.signal), over.signal)
+      const records = await persist(() => ask(read, over.signal), over.signal, PATIENCE_MS + waitMs)
       if (closed.aborted) throw new FeedloopError('LOG_UNAVAILABLE', 'the log is closed')
       return records
     } catch (error) {
@@ -174,8 +174,7 @@ async function settle(
 ): Promise<void> {
   if (!fetcher.waiting.has(waiting)) return
   const result = results.get(`${waiting.topic}/${waiting.partition}`)
-  if (!result || result.errorCode !== 0)
-    return fail(fetcher, waiting, toError(waiting, result?.errorCode ?? -1), router)
+  if (result?.errorCode !== 0) return fail(fetcher, waiting, toError(waiting, result?.errorCode ?? -1), router)
   let decoded: DecodedBatches
   try {
     decoded = await decodeBatches(result.bytes, waiting, result.aborted)

@@ -102,7 +102,8 @@ async function withLock(file: string, work: () => Promise<void>): Promise<void> 
   }
 }
 
-function tryLock(file: string): boolean {
+/** Takes the lock, or removes one whose holder is gone, for the next attempt. */
+export function tryLock(file: string): boolean {
   try {
     writeFileSync(file, String(process.pid), { flag: 'wx' })
     return true

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import { FeedloopError } from '../../../errors.ts'
-import { type BrokerFiles, brokerFiles } from './jars.ts'
+import { type BrokerFiles, brokerFiles, tryLock } from './jars.ts'
 import { isAlive } from './program.ts'
 import { untilReady } from './ready.ts'
 
@@ -49,7 +49,7 @@ async function startOnce(
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-kafka-'))
   const [port, controllerPort] = await freePorts(2)
   const file = writeProperties(folder, { ...brokerProperties({ port, controllerPort, folder }), ...more })
-  const train = !existsSync(files.archive)
+  const train = !existsSync(files.archive) && tryLock(`${files.archive}.lock`)
   const archive = `${files.archive}.${process.pid}`
   if (train) removeLeftovers(files.archive)
   const child = spawn(files.java, [...javaFlags(files, train ? archive : undefined), 'Broker', file, '--temporary'], {
@@ -73,6 +73,7 @@ async function startOnce(
     child.stdin!.end(train ? 'exit\n' : '')
     await ended
     if (train && existsSync(archive)) renameSync(archive, files.archive)
+    if (train) rmSync(`${files.archive}.lock`, { force: true })
     rmSync(folder, { recursive: true, force: true })
   }
   return { brokers, stop: once(stop) }
@@ -89,7 +90,7 @@ function hold(child: ChildProcess, alive: boolean): void {
 function removeLeftovers(archive: string): void {
   const prefix = `${basename(archive)}.`
   for (const name of readdirSync(dirname(archive)))
-    if (name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length))))
+    if (name.startsWith(prefix) && !name.endsWith('.lock') && !isAlive(Number(name.slice(prefix.length))))
       rmSync(join(dirname(archive), name), { force: true })
 }
 
