@@ -116,10 +116,10 @@ const learning: readonly Alert[] = [
   alert(
     'NoNewModel',
     'critical',
-    `sum by (policy) (${increase('feedloop_learned_total', '15m', 'result="learned"')}) > 0 unless sum by (policy) (changes(${metric('feedloop_model_version')}[15m])) > 0`,
+    `sum(${increase('feedloop_learned_total', '15m', 'result="learned"')}) > 0 unless sum(${increase('feedloop_records_produced_total', '15m', 'stage="learner"')}) > 0`,
     '5m',
     [
-      '{{ $labels.policy }} learns and publishes nothing',
+      'The learner learns and publishes nothing',
       'Transitions were learned for 15 minutes and no version came out. See the log of the learner.',
     ],
   ),
