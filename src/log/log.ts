@@ -81,7 +81,7 @@ export interface Log {
    * @throws FeedloopError APPEND_UNCERTAIN (retryable), BATCH_TOO_LARGE, TOPIC_UNKNOWN */
   append(topic: string, partition: number, records: readonly NewRecord[]): Promise<number>
   /** Records from `offset` on, in order, of whole batches where the log has them (the first may begin before `offset`
-   * inside its batch: records below `offset` are left out). Empty after `waitMs` without a record.
+   * inside its batch: records below `offset` are left out). Empty after `waitMs` without a record, and when aborted.
    * @throws FeedloopError OFFSET_OUT_OF_RANGE when `offset` is below the earliest or above the latest, TOPIC_UNKNOWN */
   read(topic: string, partition: number, offset: number, options?: ReadOptions): Promise<readonly LogRecord[]>
   ends(topic: string, partition: number): Promise<Ends>
@@ -89,11 +89,14 @@ export interface Log {
   offsetForTime(topic: string, partition: number, timeMs: number): Promise<number>
   /** @throws FeedloopError TOPIC_UNKNOWN */
   partitionCount(topic: string): Promise<number>
-  /** Joins `group`: partition p of *all* `topics` always goes to the same member; as few as possible move on a change. */
+  /** Joins `group`: partition p of *all* `topics` always goes to the same member; as few as possible move on a change.
+   * @throws FeedloopError TOPIC_MISCONFIGURED when their partition counts differ */
   join(group: string, topics: readonly string[], handlers: GroupHandlers): Promise<Membership>
   committed(group: string, topic: string): Promise<readonly Committed[]>
   /** Topics that exist, with those of their config entries that are named in `configKeys`. */
   describeTopics(topics: readonly string[], configKeys: readonly string[]): Promise<readonly TopicSpec[]>
+  /** Creates those that do not exist; the others stay as they are. Resolves when all can be written to.
+   * @throws FeedloopError TOPIC_MISCONFIGURED */
   createTopics(specs: readonly TopicSpec[]): Promise<void>
   /** Where the log is, for people: `embedded`, `kafka 127.0.0.1:9092`. */
   readonly place: string

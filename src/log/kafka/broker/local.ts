@@ -65,7 +65,11 @@ async function startOnce(
     child.stdin!.destroy()
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
-    throw new FeedloopError('BUS_UNAVAILABLE', `${(error as Error).message} ${output()}`, { cause: error })
+    throw new FeedloopError(
+      'BUS_UNAVAILABLE',
+      `${(error as Error).message.replace(/^BUS_UNAVAILABLE: /, '')}: ${output()}`,
+      { cause: error },
+    )
   }
   hold(child, false)
   const stop = async () => {
@@ -161,7 +165,14 @@ function watch(child: ChildProcess) {
     child.on('error', error => resolve(error.message))
     child.on('close', (code, signal) => resolve(`the broker ended with ${signal ?? code}`))
   })
-  return { output: () => text, ended }
+  const isFrame = (line: string) => /^\s*(at |\.\.\. |$)/.test(line)
+  const output = () =>
+    text
+      .split('\n')
+      .filter(line => !isFrame(line))
+      .slice(-3)
+      .join(' | ')
+  return { output, ended }
 }
 
 /** Free ports of the loopback address, all different. */
