@@ -17,6 +17,9 @@ interface Alert {
 const metric = (name: MetricName, labels = '') => `${name}${labels && `{${labels}}`}`
 const buckets = (name: MetricName) => `${name}_bucket`
 const increase = (name: MetricName, window: string, labels = '') => `increase(${metric(name, labels)}[${window}])`
+/** Increase of a counter, from its first sight too: a series begins at its first count, which `increase` does not see. */
+const counted = (name: MetricName, by: string, window: string) =>
+  `sum by (${by}) (${increase(name, window)}) > 0 or sum by (${by}) (${metric(name)} unless ${metric(name)} offset ${window}) > 0`
 const rate = (name: MetricName, window: string, labels = '') => `rate(${metric(name, labels)}[${window}])`
 
 function alert(
@@ -80,39 +83,21 @@ const progress: readonly Alert[] = [
 ]
 
 const records: readonly Alert[] = [
-  alert(
-    'DeadLetters',
-    'warning',
-    `sum by (stage, code) (${increase('feedloop_dead_letters_total', '10m')}) > 0`,
-    '0m',
-    [
-      '{{ $labels.stage }} refuses records: {{ $labels.code }}',
-      '`feedloop dead-letters list` shows them; docs/errors.md says what the code asks for.',
-    ],
-  ),
+  alert('DeadLetters', 'warning', counted('feedloop_dead_letters_total', 'stage, code', '10m'), '0m', [
+    '{{ $labels.stage }} refuses records: {{ $labels.code }}',
+    '`feedloop dead-letters list` shows them; docs/errors.md says what the code asks for.',
+  ]),
 ]
 
 const learning: readonly Alert[] = [
-  alert(
-    'LearnerRefusing',
-    'warning',
-    `sum by (policy, reason) (${increase('feedloop_learner_refused_total', '10m')}) > 0`,
-    '10m',
-    [
-      'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
-      'What it refuses is not learned. The reason names what the transitions lack.',
-    ],
-  ),
-  alert(
-    'ModelRefused',
-    'warning',
-    `sum by (stage, code) (${increase('feedloop_models_refused_total', '10m')}) > 0`,
-    '0m',
-    [
-      '{{ $labels.stage }} refuses model versions: {{ $labels.code }}',
-      'The last good version goes on serving. Look at the learner: its loss, its input, its configuration.',
-    ],
-  ),
+  alert('LearnerRefusing', 'warning', counted('feedloop_learner_refused_total', 'policy, reason', '10m'), '10m', [
+    'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
+    'What it refuses is not learned. The reason names what the transitions lack.',
+  ]),
+  alert('ModelRefused', 'warning', counted('feedloop_models_refused_total', 'stage, code', '10m'), '0m', [
+    '{{ $labels.stage }} refuses model versions: {{ $labels.code }}',
+    'The last good version goes on serving. Look at the learner: its loss, its input, its configuration.',
+  ]),
   alert(
     'NoNewModel',
     'critical',
