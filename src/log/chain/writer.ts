@@ -53,7 +53,8 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
   }
   /** Reads from the known end to the log's, by the reader's rule. */
   const catchUp = async (): Promise<Batch[]> => {
-    const from = head
+    // A first batch of an epoch follows nothing: only a newer epoch's beginning counts, which is ours or a rival's.
+    const from = newEpoch === undefined ? head : { offset: -1, id: '', epoch: newEpoch - 1 }
     const feed = await openFeed(io, at, { next: end, head: from })
     const accepted: Batch[] = []
     do {
