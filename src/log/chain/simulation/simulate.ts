@@ -28,10 +28,13 @@ import { closing, jsonWire, refusable, summing } from './stages.ts'
 import type { Process, World } from './world.ts'
 import { createProcess, createWorld } from './world.ts'
 
+// biome-ignore lint/suspicious/noExplicitAny: the two stages share nothing but the contract
+type AnyStage = Stage<any, any>
+
 export interface SimulationOptions {
   readonly rules?: ChainRules
   /** Replaces a stage, and what is appended: tests that take a rule out. */
-  readonly stage?: (stage: Stage<any, any>) => Stage<any, any>
+  readonly stage?: (stage: AnyStage) => AnyStage
   readonly tamper?: (topic: string, records: readonly NewRecord[]) => readonly NewRecord[]
   readonly trace?: (line: string) => void
 }
@@ -104,7 +107,7 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     else if (!(isCode(error, 'OFFSET_OUT_OF_RANGE') && plan.truncates))
       fault ??= `${name}: ${error instanceof FeedloopError ? error.message : String((error as Error).stack)}`
   }
-  const keepRunning = (slot: string, stage: Stage<any, any>, inputs: readonly TaskInput[], output: TaskInput): void => {
+  const keepRunning = (slot: string, stage: AnyStage, inputs: readonly TaskInput[], output: TaskInput): void => {
     const process = createProcess(world, `${slot}#${++processes}`)
     world.trace(`${process.name} starts`)
     const task = startTask({

@@ -1,0 +1,18 @@
+/** The chain on a real Kafka: rivals, kills, recovery, and a consumer that starts in the middle. */
+import { randomBytes } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import type { Bus } from '../../../src/log/open.ts'
+import { findBus } from '../../../src/log/open.ts'
+import { logger, rivalsAgree } from './tasks.ts'
+
+let bus: Bus
+before(async () => {
+  bus = await findBus({ kind: 'kafka', logger })
+})
+after(async () => {
+  await bus?.stop()
+})
+
+test('rivals on one partition of a real Kafka agree', async () => {
+  await rivalsAgree(bus.log, `c${randomBytes(5).toString('hex')}.`)
+})
