@@ -11,7 +11,7 @@ import type { SimulationOptions } from '../../src/log/chain/simulation/simulate.
 import { simulateChain } from '../../src/log/chain/simulation/simulate.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 
-const seeds = Number(process.env['FEEDLOOP_SIMULATION_SEEDS'] ?? 10_000)
+const seeds = Number(process.env.FEEDLOOP_SIMULATION_SEEDS ?? 10_000)
 const seedsForABrokenRule = 400
 
 test(`${seeds} seeds: nothing lost, nothing twice, nothing believed that is not so`, async () => {

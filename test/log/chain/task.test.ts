@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { adoptChain } from '../../../src/log/chain/adopt.ts'
 import { committedOf } from '../../../src/log/chain/progress.ts'
+import type { Task } from '../../../src/log/chain/task.ts'
 import { parseDeadLetter } from '../../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../../src/log/embedded/embedded.ts'
 import type { Committed } from '../../../src/log/log.ts'
@@ -15,6 +16,10 @@ const valuesOf = async (
   count: number,
 ): Promise<{ id: number; sum: number; draw: number }[]> =>
   (await readUntil(log, '', all => all.length >= count)).map(record => JSON.parse(record.value!.toString()) as never)
+
+async function refuses(task: Task, code: string): Promise<void> {
+  await Promise.all([assert.rejects(task.ready, { code }), assert.rejects(task.done, { code })])
+}
 
 async function fresh(): Promise<ReturnType<typeof openEmbeddedLog>> {
   const log = openEmbeddedLog()
@@ -88,7 +93,7 @@ test('another partition count than the header says ends the task with a code', a
   const repartitioned = new Proxy(log, {
     get: (target, name) => (name === 'partitionCount' ? async () => 2 : Reflect.get(target, name)),
   })
-  await assert.rejects(start(repartitioned, '').ready, { code: 'PARTITION_COUNT_CHANGED' })
+  await refuses(start(repartitioned, ''), 'PARTITION_COUNT_CHANGED')
 })
 
 test('a topic made anew under a group that knows it ends the task with a code', async () => {
@@ -109,7 +114,7 @@ test('a topic made anew under a group that knows it ends the task with a code', 
         ? async (_: string, topic: string) => commits.filter(one => one.topic === topic)
         : Reflect.get(target, name),
   })
-  await assert.rejects(start(grouped, '', { group: 'g' }).ready, { code: 'CHAIN_IDENTITY_LOST' })
+  await refuses(start(grouped, '', { group: 'g' }), 'CHAIN_IDENTITY_LOST')
 })
 
 test('a stage whose state is its output goes on from the inputs of its last output', async () => {
@@ -176,7 +181,7 @@ test('an adopted chain goes on in a new epoch; who remembers the old one ends wi
   await log.append('recommendations', 0, [
     { key: null, value: null, headers: { 'fl-step': Buffer.from(JSON.stringify(header)) } },
   ])
-  await assert.rejects(start(log, '').ready, { code: 'CHAIN_IDENTITY_LOST' })
+  await refuses(start(log, ''), 'CHAIN_IDENTITY_LOST')
   const inputs = [
     { topic: 'events', partition: 0, next: 0 },
     { topic: 'requests', partition: 0, next: 1 },

@@ -64,11 +64,11 @@ interface Value {
 }
 
 const unreadable = (record: LogRecord): boolean => record.value![0] === 63
-const valueOf = <T>(record: LogRecord): T => JSON.parse(record.value!.toString()) as T
+const parsed = <T>(record: LogRecord): T => JSON.parse(record.value!.toString()) as T
 const readable = (records: readonly LogRecord[]): Value[] =>
   records
     .filter(record => !unreadable(record))
-    .map(record => valueOf<Value>(record))
+    .map(record => parsed<Value>(record))
     .filter(value => !value.refuse)
 
 /** Goes through a chain, checking that its ranges cover each input without a gap or an overlap. */
@@ -146,7 +146,7 @@ export function judgeClosed(
     const outputs = outputsOf<Closed>(one.batch)
     for (const step of one.steps) {
       const opened: Open[] = step.others
-        .map(record => valueOf<Answer>(record))
+        .map(record => parsed<Answer>(record))
         .map(({ id, sum }) => ({ id, sum, closesMs: step.tick.timeMs + openForMs }))
       for (const { n } of readable(step.events)) state = { ...state, events: state.events + n }
       state = { ...state, open: [...state.open, ...opened] }
@@ -171,6 +171,6 @@ export function judgeClosed(
 }
 
 const outputsOf = <T>(batch: AcceptedInLog): T[] =>
-  batch.header.outputs === 0 ? [] : batch.records.map(record => valueOf<T>(record))
+  batch.header.outputs === 0 ? [] : batch.records.map(record => parsed<T>(record))
 
 export const headIn = (batch: AcceptedInLog): Head => ({ offset: batch.base, id: batch.header.id })

@@ -78,8 +78,8 @@ export function createProcess(world: World, name: string): Process {
   let wakesMs = 0
   const arrive = (settle: () => void): void => {
     if (!alive) return
-    if (world.nowMs < wakesMs) return world.after(wakesMs - world.nowMs, () => arrive(settle))
-    settle()
+    if (world.nowMs < wakesMs) world.after(wakesMs - world.nowMs, () => arrive(settle))
+    else settle()
   }
   return {
     name,
