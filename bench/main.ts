@@ -25,6 +25,7 @@ export interface BenchOptions {
 }
 
 const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptions): Promise<BenchResult> }>>> = {
+  join: () => import('./join.ts'),
   loop: () => import('./loop.ts'),
 }
 
@@ -43,7 +44,13 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     strict: false,
-    options: { json: { type: 'boolean' }, seconds: { type: 'string' }, rounds: { type: 'string' } },
+    options: {
+      json: { type: 'boolean' },
+      seconds: { type: 'string' },
+      rounds: { type: 'string' },
+      scale: { type: 'string' },
+      only: { type: 'string' },
+    },
   })
   const load = benches[positionals[0] ?? '']
   if (!load) {
