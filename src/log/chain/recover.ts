@@ -31,8 +31,11 @@ const readBytes = 4 << 20
 export async function recover<S extends StageState, V>(context: TaskContext<S, V>): Promise<Session<S>> {
   for (;;) {
     const session = new AbortController()
-    const signal = AbortSignal.any([session.signal, ...(context.io.signal ? [context.io.signal] : [])])
-    const io: ChainIo = { ...context.io, signal }
+    const { signal: stopped } = context.io
+    // Neither AbortSignal.any nor the `signal` option here: both keep a session alive that nobody holds any more.
+    stopped?.addEventListener('abort', () => session.abort(), { once: true })
+    if (stopped?.aborted) session.abort()
+    const io: ChainIo = { ...context.io, signal: session.signal }
     try {
       return await recoverWith({ ...context, io }, () => session.abort())
     } catch (error) {
