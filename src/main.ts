@@ -2,13 +2,11 @@
 import { Command } from 'commander'
 import { addAudit } from './commands/audit.ts'
 import { addBroker } from './commands/broker.ts'
-import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
 import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
-import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
 import { FeedloopError } from './errors.ts'
 
@@ -16,19 +14,7 @@ const program = new Command('feedloop')
   .description('The self-hosted decision loop on Kafka: recommend, log, join, learn, serve on evidence.')
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true })
-for (const add of [
-  addDemo,
-  addRun,
-  addTopics,
-  addConfig,
-  addBroker,
-  addReplay,
-  addAudit,
-  addDeadLetters,
-  addChain,
-  addSimulate,
-])
-  add(program)
+for (const add of [addDemo, addRun, addTopics, addConfig, addBroker, addReplay, addAudit, addDeadLetters]) add(program)
 
 try {
   await program.parseAsync()
