@@ -188,7 +188,7 @@ export interface Slot {
   readonly candidate: number
   /** Position shown, from 0. */
   readonly position: number
-  /** Probability of this item in a first draw, (0, 1]. */
+  /** Probability of this item in a first draw, [0, 1]: 0 where the explorer could not have drawn it first. */
   readonly first_draw_propensity: number
   /** Probability of this item here given the slots before, (0, 1]. */
   readonly conditional_propensity: number

@@ -109,7 +109,10 @@ export const errorTable = {
     'Write through intake, or with the Java partitioner.',
   ),
   ITEM_UNKNOWN: record('The item is not in the catalogue.', 'Publish the item first.'),
-  PROPENSITY_INVALID: record('A propensity outside (0, 1].', 'Mend the logger of the decisions.'),
+  PROPENSITY_INVALID: record(
+    'A propensity outside (0, 1] (a first-draw one: outside [0, 1]).',
+    'Mend the logger of the decisions.',
+  ),
   REWARD_NOT_FINITE: record('A reward or value that is not a finite number.', 'Mend the producer.'),
   SLATE_HASH_MISMATCH: record(
     'The outcome echoes another slate than the one that was decided.',

@@ -74,14 +74,15 @@ export function lastTouch(
   return last?.id ?? null
 }
 
-/** What speaks against learning from a decision; null: nothing. */
+/** What speaks against learning from a decision; null: nothing. A first-draw propensity of 0 is true and legal: a greedy
+ * slate's second item would never have come first. What was drawn, given the slots before it, had some probability. */
 export function decisionFlaw(decision: Recommendation, policies: ReadonlyMap<string, PolicyConfig>): Fault | null {
   const probability = (value: number) => value > 0 && value <= 1
   if (!policies.has(decision.policy)) return { code: 'RECORD_INVALID', detail: `policy ${decision.policy} is unknown` }
   if (!probability(decision.pass_probability))
     return { code: 'PROPENSITY_INVALID', detail: `pass_probability ${decision.pass_probability}` }
   for (const { position, conditional_propensity: conditional, first_draw_propensity: first } of decision.slots)
-    if (!probability(conditional) || !probability(first))
+    if (!probability(conditional) || !(first >= 0 && first <= 1))
       return { code: 'PROPENSITY_INVALID', detail: `slot ${position}: conditional ${conditional}, first draw ${first}` }
   return null
 }

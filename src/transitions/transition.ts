@@ -77,12 +77,14 @@ export function fixedPart(decision: Recommendation, slot: number): Fixed {
   }
 }
 
-/** A product of many small probabilities may underflow; a propensity is never 0. */
+/** A product of many small probabilities may underflow: it is 0 only where one of them is. */
 const product = (slots: readonly Slot[], of: (slot: Slot) => number): number =>
-  Math.max(
-    Number.MIN_VALUE,
-    slots.reduce((sum, slot) => sum * of(slot), 1),
-  )
+  slots.some(slot => of(slot) === 0)
+    ? 0
+    : Math.max(
+        Number.MIN_VALUE,
+        slots.reduce((sum, slot) => sum * of(slot), 1),
+      )
 
 /** Outcomes that count for a slot: its own; for the slate all of them. */
 export const outcomesOf = (outcomes: readonly Outcome[], slot: number): readonly Outcome[] =>

@@ -105,6 +105,23 @@ export const cases: readonly Case[] = [
     refused: ['PROPENSITY_INVALID'],
   },
   {
+    name: 'a slot that a first draw could not have given is learnable: the slate of a greedy explorer',
+    steps: [[0, decision('d1', 0, { firstDraw: 0 })]],
+    out: ['d1/0#0 initial =0'],
+  },
+  {
+    name: 'a first-draw propensity below 0 is quarantined',
+    steps: [[0, decision('d1', 0, { firstDraw: -0.1 })]],
+    out: [],
+    refused: ['PROPENSITY_INVALID'],
+  },
+  {
+    name: 'a first-draw propensity that is not a number is quarantined',
+    steps: [[0, decision('d1', 0, { firstDraw: Number.NaN })]],
+    out: [],
+    refused: ['PROPENSITY_INVALID'],
+  },
+  {
     name: 'a negative propensity is quarantined',
     steps: [[0, decision('d1', 0, { propensity: -0.5 })]],
     out: [],

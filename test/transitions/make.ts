@@ -24,10 +24,11 @@ export const makeConfig = (...policies: PolicyInput[]): Config =>
 export interface DecisionOptions extends Partial<Omit<Recommendation, 'slots'>> {
   readonly items?: readonly string[]
   readonly propensity?: number
+  readonly firstDraw?: number
 }
 
 export function decision(id: string, seconds: number, options: DecisionOptions = {}): Recommendation {
-  const { items = ['a'], propensity = 0.5, ...rest } = options
+  const { items = ['a'], propensity = 0.5, firstDraw = propensity, ...rest } = options
   return {
     decision_id: id,
     policy: 'default',
@@ -53,7 +54,7 @@ export function decision(id: string, seconds: number, options: DecisionOptions =
       item_id,
       candidate: position,
       position,
-      first_draw_propensity: propensity,
+      first_draw_propensity: firstDraw,
       conditional_propensity: propensity,
     })),
     first_slot_probabilities: items.map(() => 1 / items.length),
