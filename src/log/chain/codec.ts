@@ -1,10 +1,12 @@
 /** Records to inputs and outputs to records, and what cannot be converted to the dead letters. */
 import { errorTable, FeedloopError } from '../../errors.ts'
+import type { Topic, TopicName } from '../../pipeline.ts'
 import { topicName, topics } from '../../pipeline.ts'
 import type { Input, Output, Refusal } from '../../stage.ts'
 import type { Refused } from '../deadletters.ts'
 import { deadLetter } from '../deadletters.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
+import { assertPartition } from '../partition.ts'
 import type { Wire } from '../wire/wire.ts'
 import type { ChainIo } from './rim.ts'
 import { retrying } from './rim.ts'
@@ -30,25 +32,32 @@ function value(wire: Wire, { topic }: TaskInput, record: LogRecord): unknown {
   throw new FeedloopError('RECORD_INVALID', 'the record has no value')
 }
 
+/** Where records were taken. */
+export interface Taken extends TaskInput {
+  /** Partition count of the topic: a record whose key belongs into another partition is refused. Unchecked when absent,
+   * as in recovery, where the step's header says what was refused. */
+  readonly partitions?: number
+}
+
+/** A chained topic's only writer is its stage, which keeps to its partition. */
+const checked = ({ partitions: kind, chained }: Topic): boolean => kind === 'users' && !chained
+
+/** The field of the record decides, not the Kafka key, which producers choose; a deletion has nothing but its key. */
+const keyOf = (topic: TopicName, key: string | null, value: unknown): string =>
+  String(value === null ? key : (value as Record<string, unknown>)[topics[topic].key])
+
 /** Decodes what was taken of one input; a schema that is not known is asked for once. @throws what is not the record's fault */
-export async function decode(
-  io: ChainIo,
-  wire: Wire,
-  from: TaskInput,
-  records: readonly LogRecord[],
-): Promise<Decoded> {
+export async function decode(io: ChainIo, wire: Wire, from: Taken, records: readonly LogRecord[]): Promise<Decoded> {
+  const { topic, partition, partitions } = from
   const inputs: Input[] = []
   const undecodable: Undecodable[] = []
   const add = (record: LogRecord): void => {
-    const { offset, key, timestampMs, headers } = record
-    inputs.push({
-      ...from,
-      offset,
-      key: key === null ? null : key.toString(),
-      value: value(wire, from, record),
-      timestampMs,
-      headers,
-    })
+    const { offset, timestampMs, headers } = record
+    const key = record.key === null ? null : record.key.toString()
+    const decoded = value(wire, from, record)
+    if (partitions !== undefined && checked(topics[topic]))
+      assertPartition(keyOf(topic, key, decoded), partition, partitions)
+    inputs.push({ topic, partition, offset, key, value: decoded, timestampMs, headers })
   }
   for (const record of records) {
     try {

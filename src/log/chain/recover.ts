@@ -13,7 +13,7 @@ import { decode } from './codec.ts'
 import type { Cursor } from './cursor.ts'
 import { openCursor } from './cursor.ts'
 import type { ChainFeed } from './feed.ts'
-import { openFeed } from './feed.ts'
+import { openFeed, verifyHead } from './feed.ts'
 import type { InputPosition, StepHeader } from './header.ts'
 import type { Anchor, AnchorOptions } from './progress.ts'
 import { anchorOf } from './progress.ts'
@@ -121,7 +121,10 @@ async function* acceptedToEnd(
   own: ChainFeed,
 ): AsyncGenerator<Batch> {
   const { latest } = await retrying(io, () => io.log.ends(at.topic, at.partition))
-  while (own.offset < latest || own.reader.fault !== null) yield* await own.poll({ maxBytes: readBytes })
+  while (own.offset < latest || own.reader.fault !== null) {
+    yield* await own.poll({ maxBytes: readBytes })
+    if (own.atEnd) await verifyHead(io, at, { next: latest })
+  }
 }
 
 /** Where the inputs were before a chain's first batch. Of a batch inside the chain that is gone with the one before. */

@@ -83,7 +83,12 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     }
     const now = io.rim.now()
     for (const [index, records] of takeFairly(session.cursors, squeeze.records, bounds.maxBytes).entries()) {
-      const decoded = await decode(io, options.wire, cursors[index]!.input, records)
+      const decoded = await decode(
+        io,
+        options.wire,
+        { ...cursors[index]!.input, partitions: options.partitions },
+        records,
+      )
       clock.see(index, decoded.inputs, now)
       for (const input of decoded.inputs) taken.inputs.push(input)
       for (const record of records) taken.records.push(record)

@@ -35,6 +35,9 @@ export interface TaskOptions<S extends StageState, V> {
   readonly prefix: string
   readonly inputs: readonly TaskInput[]
   readonly output: TaskInput
+  /** Partition count of the per-user topics: records that stand in another partition than their key's are refused.
+   * Unchecked when absent. */
+  readonly partitions?: number
   /** What the rim lends each step besides its inputs, asked anew before each. */
   readonly view: () => V
   /** Awaited between taking the inputs of a step and the step: what they refer to can be fetched here. */
