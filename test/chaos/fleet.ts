@@ -1,0 +1,94 @@
+/** The services of a run as processes: killed, stopped and woken on purpose, and started again when one ends by itself,
+ * as a supervisor would. What ends by itself is remembered with its last words. */
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Child, endChild, startChild } from '../../src/operate/children.ts'
+import type { StageName } from '../../src/pipeline.ts'
+
+export interface Service {
+  readonly stage: StageName
+  child: Child
+  paused: boolean
+}
+
+/** A service that ended although nobody ended it. */
+export interface Ended {
+  readonly stage: StageName
+  readonly code: number | null
+  readonly words: string
+}
+
+export interface Fleet {
+  readonly services: readonly Service[]
+  readonly ended: readonly Ended[]
+  /** kill -9, and a new one. */
+  kill(service: Service): Promise<void>
+  /** SIGSTOP for a while: long enough, and its group goes on without it, and it wakes as a zombie. */
+  pause(service: Service, ms: number): Promise<void>
+  ready(timeoutMs: number): Promise<void>
+  stop(): Promise<void>
+}
+
+const RESTART_MS = 300
+
+export function startFleet(stages: readonly StageName[], configFile: string, env: NodeJS.ProcessEnv): Fleet {
+  const ended: Ended[] = []
+  let stopping = false
+  const start = (stage: StageName): Child => startChild(stage, configFile, env)
+  /** Starts a service anew whenever its process ends by itself. */
+  const supervise = async (service: Service): Promise<void> => {
+    const { child, stage } = service
+    await once(child.process, 'exit')
+    if (stopping || service.child !== child) return
+    const words = child.tail().split('\n').slice(-3).join('\n')
+    ended.push({ stage, code: child.process.exitCode, words })
+    await sleep(RESTART_MS)
+    if (!stopping) begin(service)
+  }
+  const begin = (service: Service): void => {
+    service.child = start(service.stage)
+    void supervise(service)
+  }
+  const services = stages.map((stage): Service => ({ stage, child: start(stage), paused: false }))
+  for (const service of services) void supervise(service)
+  const wake = (service: Service): void => {
+    service.paused = false
+    service.child.process.kill('SIGCONT')
+  }
+  return {
+    services,
+    ended,
+    async kill(service) {
+      const old = service.child
+      service.child = start(service.stage)
+      void supervise(service)
+      await endChild(old, 'SIGKILL')
+    },
+    async pause(service, ms) {
+      service.paused = true
+      service.child.process.kill('SIGSTOP')
+      await sleep(ms)
+      wake(service)
+    },
+    async ready(timeoutMs) {
+      const deadline = Date.now() + timeoutMs
+      for (const service of services)
+        for (;;) {
+          const { child } = service
+          try {
+            await child.ready(Math.max(1, deadline - Date.now()))
+            break
+          } catch (error) {
+            // One that was started anew meanwhile has the rest of the time.
+            if (Date.now() > deadline || (service.child === child && child.process.exitCode === null)) throw error
+            await sleep(RESTART_MS)
+          }
+        }
+    },
+    async stop() {
+      stopping = true
+      for (const service of services) wake(service)
+      await Promise.all(services.map(({ child }) => endChild(child, 'SIGTERM')))
+    },
+  }
+}
