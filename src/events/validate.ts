@@ -6,7 +6,6 @@
 import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { ErrorCode } from '../errors.ts'
-import { partitionFor } from '../log/partition.ts'
 
 export interface Fault {
   readonly code: ErrorCode
@@ -73,13 +72,3 @@ export const validateItem = (item: Item, nowMs: number, limits: Limits): Fault |
 /** A state of a user profile: RECORD_INVALID, TIME_IN_FUTURE. */
 export const validateProfile = (profile: UserProfile, nowMs: number, limits: Limits): Fault | null =>
   emptyId('user_id', profile.user_id) ?? badTime(profile.time_ms, nowMs, limits)
-
-/** WRONG_PARTITION unless `userId` belongs in `partition` of `count`: another stage would look for it elsewhere. */
-export function validatePartition(userId: string, partition: number, count: number): Fault | null {
-  const right = partitionFor(userId, count)
-  if (right === partition) return null
-  return {
-    code: 'WRONG_PARTITION',
-    detail: `user ${userId} belongs in partition ${right} of ${count}, not ${partition}`,
-  }
-}

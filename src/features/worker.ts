@@ -42,6 +42,7 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   const prefix = config.topics.prefix
   const topic = topicName(prefix, kind.input)
   const output = topicName(prefix, kind.output)
+  const inputPartitions = await log.partitionCount(topic)
   const outputPartitions = await log.partitionCount(output)
 
   const refuse = async (origin: LogRecord, code: ErrorCode, detail: string): Promise<void> => {
@@ -57,7 +58,8 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     down: error => logger.warn({ topic, partition, error: String(error) }, 'the encoder is down'),
   })
   const statesOf = async (records: readonly LogRecord[]): Promise<State<LogRecord>[]> => {
-    const { inputs, undecodable } = await decode(io, context.wire, { topic: kind.input, partition }, records)
+    const from = { topic: kind.input, partition, partitions: inputPartitions }
+    const { inputs, undecodable } = await decode(io, context.wire, from, records)
     for (const { record, error } of undecodable) await refuse(record, error.code, error.message)
     const origins = new Map(records.map(record => [record.offset, record]))
     const states: State<LogRecord>[] = []

@@ -3,6 +3,7 @@
  * bit dropped, modulo the partition count. Producers of other languages often use another hash; what they write into
  * co-partitioned topics directly lands in the wrong place, which intake exists to prevent.
  */
+import { FeedloopError } from '../errors.ts'
 
 const M = 0x5bd1e995
 const SEED = 0x9747b28c
@@ -28,3 +29,11 @@ export function murmur2(bytes: Uint8Array): number {
 
 /** The partition, 0 … `count`-1, of a record with this key in a topic of `count` partitions. */
 export const partitionFor = (key: string, count: number): number => (murmur2(Buffer.from(key)) & 0x7fffffff) % count
+
+/** @throws FeedloopError WRONG_PARTITION unless `key` belongs in `partition` of `count`: every other stage would look for
+ * it elsewhere */
+export function assertPartition(key: string, partition: number, count: number): void {
+  const right = partitionFor(key, count)
+  if (right === partition) return
+  throw new FeedloopError('WRONG_PARTITION', `${key} belongs in partition ${right} of ${count}, not ${partition}`)
+}

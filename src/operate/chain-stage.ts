@@ -53,6 +53,7 @@ export async function runChainStage<S extends StageState, V>(
       prefix,
       inputs: options.inputs(partition),
       output: { topic: output, partition },
+      partitions: config.topics.partitions,
       view: options.view,
       before: options.before,
       step: { ...config.step, ...options.step },

@@ -1,9 +1,10 @@
 /** Starts services in one process, and stops them in the order in which records flow. */
+import { FeedloopError } from '../errors.ts'
 import { runFeatures } from '../features/service.ts'
 import { runGate } from '../gate/service.ts'
 import { runIntake } from '../intake/service.ts'
 import { runLearner } from '../learner/service.ts'
-import { pipeline, type StageName } from '../pipeline.ts'
+import { pipeline, type StageName, stageEntry, topicName, topics } from '../pipeline.ts'
 import { runRanker } from '../ranker/service.ts'
 import { runJoiner } from '../transitions/service.ts'
 import type { Running, ServiceContext } from './context.ts'
@@ -18,11 +19,29 @@ export const services: Readonly<Record<StageName, (context: ServiceContext) => P
   gate: runGate,
 }
 
+/** @throws FeedloopError PARTITION_COUNT_CHANGED, TOPIC_UNKNOWN and what a service throws when it starts */
 export async function startServices(context: ServiceContext, names: readonly StageName[]): Promise<readonly Running[]> {
+  await assertPartitions(context, names)
   const ordered = pipeline.map(entry => entry.stage).filter(stage => names.includes(stage))
   return Promise.all(ordered.map(name => services[name](context)))
 }
 
 export async function stopServices(running: readonly Running[]): Promise<void> {
   for (const service of running) await service.stop()
+}
+
+/** Per-user topics are joined partition by partition: all must have the configured count, or people would be lost.
+ * @throws FeedloopError PARTITION_COUNT_CHANGED */
+async function assertPartitions({ log, config }: ServiceContext, names: readonly StageName[]): Promise<void> {
+  const entries = names.map(stageEntry)
+  const used = new Set(entries.flatMap(({ reads, broadcast, writes }) => [...reads, ...broadcast, ...writes]))
+  const { prefix, partitions } = config.topics
+  for (const topic of [...used].filter(each => topics[each].partitions === 'users')) {
+    const count = await log.partitionCount(topicName(prefix, topic))
+    if (count === partitions) continue
+    throw new FeedloopError(
+      'PARTITION_COUNT_CHANGED',
+      `${topicName(prefix, topic)} has ${count} partitions, topics.partitions says ${partitions}`,
+    )
+  }
 }

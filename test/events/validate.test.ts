@@ -2,14 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
 import type { ErrorCode } from '../../src/errors.ts'
-import {
-  validateEvent,
-  validateItem,
-  validatePartition,
-  validateProfile,
-  validateRequest,
-} from '../../src/events/validate.ts'
-import { partitionFor } from '../../src/log/partition.ts'
+import { validateEvent, validateItem, validateProfile, validateRequest } from '../../src/events/validate.ts'
 
 const nowMs = 1_764_000_000_000
 const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2 }
@@ -112,11 +105,3 @@ table('requests', request, validateRequest, requests)
 table('events', event, validateEvent, events)
 table('items', item, validateItem, items)
 table('profiles', profile, validateProfile, profiles)
-
-test('a user belongs in one partition only', () => {
-  for (const user of ['u-1', 'ü', 'someone']) {
-    const right = partitionFor(user, 7)
-    for (let partition = 0; partition < 7; partition++)
-      assert.equal(validatePartition(user, partition, 7)?.code ?? null, partition === right ? null : 'WRONG_PARTITION')
-  }
-})

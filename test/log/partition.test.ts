@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { murmur2, partitionFor } from '../../src/log/partition.ts'
+import { isCode } from '../../src/errors.ts'
+import { assertPartition, murmur2, partitionFor } from '../../src/log/partition.ts'
 
 // The expected values are those of Kafka's own UtilsTest.testMurmur2.
 const cases: readonly (readonly [string, number])[] = [
@@ -21,4 +22,13 @@ for (const [key, hash] of cases)
 test('partitions are in range and all used', () => {
   const used = new Set(Array.from({ length: 1000 }, (_, i) => partitionFor(`user-${i}-é`, 7)))
   assert.deepEqual([...used].sort(), [0, 1, 2, 3, 4, 5, 6])
+})
+
+test('a key belongs in one partition only', () => {
+  for (const key of ['u-1', 'ü', 'someone'])
+    for (let partition = 0; partition < 7; partition++) {
+      const check = () => assertPartition(key, partition, 7)
+      if (partition === partitionFor(key, 7)) check()
+      else assert.throws(check, error => isCode(error, 'WRONG_PARTITION'))
+    }
 })
