@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addAudit } from './commands/audit.ts'
 import { addBroker } from './commands/broker.ts'
+import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
@@ -14,7 +15,8 @@ const program = new Command('feedloop')
   .description('The self-hosted decision loop on Kafka: recommend, log, join, learn, serve on evidence.')
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true })
-for (const add of [addDemo, addRun, addTopics, addConfig, addBroker, addReplay, addAudit, addDeadLetters]) add(program)
+for (const add of [addDemo, addRun, addTopics, addConfig, addBroker, addReplay, addAudit, addDeadLetters, addChain])
+  add(program)
 
 try {
   await program.parseAsync()
