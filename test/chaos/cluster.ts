@@ -145,7 +145,7 @@ function createNode({ id, client, line }: Place, files: BrokerFiles, file: strin
     resume: () => void child?.kill('SIGCONT'),
     async end(): Promise<void> {
       child?.kill('SIGCONT')
-      child?.stdin!.end()
+      child?.stdin?.end()
       await gone()
     },
   }
