@@ -69,9 +69,13 @@ export async function runChainStage<S extends StageState, V>(
   }
   const commit = async (): Promise<void> => {
     if (!membership || uncommitted.size === 0) return
-    const positions = [...uncommitted.values()]
+    const positions = [...uncommitted]
     uncommitted.clear()
-    await membership.commit(positions).catch(error => logger.debug({ error: String(error), group }, 'commit failed'))
+    await membership.commit(positions.map(([, position]) => position)).catch((error: unknown) => {
+      logger.debug({ error: String(error), group }, 'commit failed')
+      // The next attempt carries them, or what replaced them: a stage that falls silent must not look behind for ever.
+      for (const [name, position] of positions) if (!uncommitted.has(name)) uncommitted.set(name, position)
+    })
   }
   const assigned = async (partitions: readonly number[]): Promise<void> => {
     await options.prepare

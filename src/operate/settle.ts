@@ -4,8 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FeedloopError } from '../errors.ts'
-import type { Log } from '../log/log.ts'
-import { groupName, pipeline, type StageName, type TopicName, topicName } from '../pipeline.ts'
+import { openFeed } from '../log/chain/feed.ts'
+import { keptHead } from '../log/chain/progress.ts'
+import { type Partition, realRim } from '../log/chain/rim.ts'
+import { chainRules } from '../log/chain/rules.ts'
+import type { Committed, Log } from '../log/log.ts'
+import { groupName, pipeline, type StageName, type TopicName, topicName, topics } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
 
 const LOOK_EVERY_MS = 250
@@ -27,22 +31,30 @@ async function lags({ log, config }: ServiceContext, stages: readonly StageName[
   for (const { stage, reads } of pipeline.filter(entry => stages.includes(entry.stage)))
     for (const topic of reads as readonly TopicName[]) {
       const name = topicName(prefix, topic)
-      const committed = new Map(
-        (await log.committed(groupName(prefix, stage, topic), name)).map(one => [one.partition, one.offset]),
-      )
+      const committed = await log.committed(groupName(prefix, stage, topic), name)
       for (let partition = 0; partition < (await log.partitionCount(name)); partition++) {
-        const behind = await recordsBehind(log, { topic: name, partition, from: committed.get(partition) ?? 0 })
+        const from = committed.find(one => one.partition === partition)
+        const at = { topic: name, partition }
+        const behind = await (topics[topic].chained ? acceptedBehind : recordsBehind)(log, at, from)
         if (behind > 0) lagging.push(`${stage} ${topic}/${partition} by ${behind}`)
       }
     }
   return lagging
 }
 
-/** Records that carry something: a chain's progress batches (null key and value) hold no input for anybody. */
-async function recordsBehind(log: Log, { topic, partition, from }: { topic: string; partition: number; from: number }) {
-  const { latest } = await log.ends(topic, partition)
-  const rest = latest > from ? await log.read(topic, partition, from) : []
-  const progressOnly =
-    rest.at(-1)?.offset === latest - 1 && rest.every(({ key, value }) => key === null && value === null)
-  return progressOnly ? 0 : latest - from
+async function recordsBehind(log: Log, { topic, partition }: Partition, from?: Committed): Promise<number> {
+  return Math.max(0, (await log.ends(topic, partition)).latest - (from?.offset ?? 0))
+}
+
+/** Accepted records that carry something. What a rival lost is not for anybody, nor is a batch of mere progress: where
+ * they end a topic, no position ever comes to stand behind them. */
+async function acceptedBehind(log: Log, at: Partition, from?: Committed): Promise<number> {
+  const io = { log, rim: realRim(), rules: chainRules }
+  const feed = await openFeed(io, at, from ? { next: from.offset, head: keptHead(from) } : null)
+  let behind = 0
+  do {
+    for (const { records } of await feed.poll())
+      behind += records.filter(({ offset }) => offset >= (from?.offset ?? 0)).length
+  } while (!feed.atEnd)
+  return behind
 }

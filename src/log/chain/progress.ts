@@ -88,6 +88,9 @@ export async function anchorOf(io: ChainIo, options: AnchorOptions, end: number)
   }
 }
 
+/** The accepted batch that holds or precedes a committed position of a chained topic. */
+export const keptHead = (committed: Committed): Head | null => read(committed)?.head ?? null
+
 function read(committed: Committed | undefined): (Kept & { next: number }) | null {
   try {
     const kept = JSON.parse(committed?.metadata ?? '') as Kept
