@@ -1,11 +1,13 @@
 /**
  * Dead letters, for people: list, show, and put back where they came from once the cause is mended. A redriven record is
- * the original bytes with a header that names its dead letter, appended to the original topic and partition; before
+ * the original bytes and time with a header that names its dead letter, appended to the original topic and partition (one
+ * that stood in the wrong partition, to its key's); before
  * appending, the records since the dead letter are searched for that header, so that redriving twice does it once.
  */
 import { FeedloopError } from '../errors.ts'
 import { type DeadLetter, parseDeadLetter, redriven } from '../log/deadletters.ts'
 import type { Log, LogRecord } from '../log/log.ts'
+import { partitionFor } from '../log/partition.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
 
 /** Header of a redriven record: the id of its dead letter. */
@@ -84,12 +86,20 @@ const isChained = (topic: string, prefix: string): boolean =>
 /** Appends the original record to its topic and partition again, once. A lost acknowledgement is settled by calling again.
  * @throws FeedloopError USAGE for a chained topic, whose only writer is its stage; APPEND_UNCERTAIN, TOPIC_UNKNOWN */
 export async function redrive({ log, prefix }: Morgue, letter: DeadLetter): Promise<Redriven> {
-  const { id, topic, partition, offset } = letter
+  const { id, topic } = letter
   if (isChained(topic, prefix))
     throw new FeedloopError('USAGE', `${id} is of a chained topic, which only its stage may write`)
-  for await (const record of readAll(log, topic, partition, offset + 1))
+  const { partition, from } = await destination(log, letter)
+  for await (const record of readAll(log, topic, partition, from))
     if (record.headers[REDRIVEN]?.toString() === id) return { id, result: 'before', offset: record.offset }
-  const { timestampMs: _, headers, ...original } = redriven(letter)
+  const { headers, ...original } = redriven(letter)
   const marked = { ...original, headers: { ...headers, [REDRIVEN]: Buffer.from(id) } }
   return { id, result: 'appended', offset: await log.append(topic, partition, [marked]) }
+}
+
+/** Where a dead letter goes back to, and from which offset on an earlier redrive of it may stand there. */
+async function destination(log: Log, { code, topic, partition, offset, key }: DeadLetter) {
+  if (code !== 'WRONG_PARTITION' || key === null) return { partition, from: offset + 1 }
+  const home = partitionFor(key.toString(), await log.partitionCount(topic))
+  return { partition: home, from: home === partition ? offset + 1 : 0 }
 }

@@ -1,13 +1,16 @@
 /**
  * Dead letters: records that were refused, as they came (key, value, headers, time), with why. The headers are those of
  * Kafka Connect (`__connect.errors.*`), so that its tools read them, and an id made of the origin, by which readers
- * and the audit deduplicate: a step that was redone appends its dead letters again.
+ * and the audit deduplicate: a step that was redone appends its dead letters again. A dead letter has the log's time of
+ * its burial, for an old record's own time would let retention take it at once; the origin's time is in a header.
  */
 import type { ErrorCode } from '../errors.ts'
 import type { Headers, LogRecord, NewRecord } from './log.ts'
 
 export const DEAD_LETTER_ID = 'fl-dead-letter'
 const errors = '__connect.errors.'
+/** Header: time of the record that was refused, ms since the epoch. */
+const ORIGIN_TIME = `${errors}timestamp`
 
 export interface DeadLetter {
   /** `topic/partition/offset` of the origin: the same for every copy. */
@@ -22,6 +25,7 @@ export interface DeadLetter {
   readonly value: Buffer | null
   /** As they came, without those that name the error. */
   readonly headers: Headers
+  /** Of the origin. */
   readonly timestampMs: number
 }
 
@@ -39,6 +43,7 @@ export function deadLetter({ origin, stage, code, detail }: Refused): NewRecord 
     [`${errors}topic`]: origin.topic,
     [`${errors}partition`]: String(origin.partition),
     [`${errors}offset`]: String(origin.offset),
+    [ORIGIN_TIME]: String(origin.timestampMs),
     [`${errors}stage`]: stage,
     [`${errors}class.name`]: `feedloop.${stage}`,
     [`${errors}exception.class.name`]: code,
@@ -46,7 +51,7 @@ export function deadLetter({ origin, stage, code, detail }: Refused): NewRecord 
   }
   const headers: Record<string, Buffer> = { ...origin.headers }
   for (const [name, value] of Object.entries(named)) headers[name] = Buffer.from(value)
-  return { key: origin.key, value: origin.value, headers, timestampMs: origin.timestampMs }
+  return { key: origin.key, value: origin.value, headers }
 }
 
 /** Reads a record of the dead-letter topic; null when it is none of ours. */
@@ -66,9 +71,14 @@ export function parseDeadLetter(record: LogRecord): DeadLetter | null {
     key: record.key,
     value: record.value,
     headers: Object.fromEntries(Object.entries(record.headers).filter(([name]) => !own(name))),
-    timestampMs: record.timestampMs,
+    timestampMs: Number(text(ORIGIN_TIME)),
   }
 }
 
 /** The record that puts a dead letter back where it came from. */
-export const redriven = ({ key, value, headers, timestampMs }: DeadLetter): NewRecord => ({ key, value, headers, timestampMs })
+export const redriven = ({ key, value, headers, timestampMs }: DeadLetter): NewRecord => ({
+  key,
+  value,
+  headers,
+  timestampMs,
+})

@@ -5,6 +5,7 @@ import { findDeadLetter, listDeadLetters, REDRIVEN, redrive } from '../../src/ev
 import { deadLetter } from '../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { LogRecord } from '../../src/log/log.ts'
+import { partitionFor } from '../../src/log/partition.ts'
 
 const spec = (topic: string) => ({ topic, partitions: 2, replicationFactor: 1, config: {} })
 
@@ -19,7 +20,11 @@ async function morgue() {
   ])
   const headers = { trace: Buffer.from('t-1') }
   const value = Buffer.from([0, 255, 1])
-  const bury = async (topic: string, code: 'FIELD_MISSING' | 'TIME_IN_FUTURE', timestampMs: number) => {
+  const bury = async (
+    topic: string,
+    code: 'FIELD_MISSING' | 'TIME_IN_FUTURE' | 'WRONG_PARTITION',
+    timestampMs: number,
+  ) => {
     const offset = await log.append(topic, 1, [{ key: Buffer.from('k'), value, headers, timestampMs }])
     const [origin] = (await log.read(topic, 1, offset)) as LogRecord[]
     const letter = deadLetter({ origin, stage: 'intake', code, detail: 'why' })
@@ -30,7 +35,7 @@ async function morgue() {
   await log.append('p.dead-letters', 0, [await bury('p.events', 'TIME_IN_FUTURE', 200)])
   await bury('p.recommendations', 'FIELD_MISSING', 300)
   await log.append('p.dead-letters', 0, [{ key: null, value: Buffer.from('not ours') }])
-  return { log, prefix: 'p.' }
+  return { log, prefix: 'p.', bury }
 }
 
 const ids = async (letters: ReturnType<typeof listDeadLetters>) => {
@@ -70,7 +75,18 @@ describe('redrive', () => {
     const [record, ...more] = await place.log.read('shop.clicks', 1, 1)
     assert.deepEqual(more, [])
     assert.deepEqual([record.key, record.value], [Buffer.from('k'), Buffer.from([0, 255, 1])])
+    assert.equal(record.timestampMs, 100)
     assert.deepEqual(Object.keys(record.headers).sort(), [REDRIVEN, 'trace'].sort())
+  })
+  test("puts one that stood in the wrong partition into its key's, once", async () => {
+    const place = await morgue()
+    const home = partitionFor('k', 2)
+    assert.equal(home, 0, 'the records of this test are put into partition 1')
+    await place.bury('p.events', 'WRONG_PARTITION', 400)
+    const letter = await findDeadLetter(place, 'p.events/1/1')
+    assert.deepEqual(await redrive(place, letter), { id: letter.id, result: 'appended', offset: 0 })
+    assert.deepEqual(await redrive(place, letter), { id: letter.id, result: 'before', offset: 0 })
+    assert.equal((await place.log.ends('p.events', home)).latest, 1)
   })
   test('works when retention took the records after the dead letter', async () => {
     const place = await morgue()

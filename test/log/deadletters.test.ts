@@ -21,6 +21,7 @@ test('what is buried comes back as it was', () => {
     topic: 'p.dead-letters',
     partition: 0,
     offset: 0,
+    timestampMs: 1_000_000,
     headers: buried.headers ?? {},
   })
   assert.ok(letter)
@@ -38,6 +39,10 @@ test('what is buried comes back as it was', () => {
     },
   )
   assert.deepEqual(redriven(letter), { key: origin.key, value: origin.value, headers: origin.headers, timestampMs: 7 })
+})
+
+test('a dead letter takes the time of its burial from the log, or retention would take one of an old record at once', () => {
+  assert.equal(deadLetter({ origin, stage: 'joiner', code: 'RECORD_INVALID', detail: '' }).timestampMs, undefined)
 })
 
 test('a record of somebody else is no dead letter', () => {
