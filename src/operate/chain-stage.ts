@@ -4,7 +4,7 @@
  * because the chain accepts only one of the two (src/log/chain).
  */
 import { committedOf } from '../log/chain/progress.ts'
-import { startTask, type Task, type TaskInput } from '../log/chain/task.ts'
+import { type AcceptedStep, startTask, type Task, type TaskInput } from '../log/chain/task.ts'
 import type { Committed, Membership } from '../log/log.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { Stage, StageState } from '../stage.ts'
@@ -21,6 +21,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly before?: () => Promise<void>
   /** Bounds of a step that differ from the configured ones. */
   readonly step?: Partial<ServiceContext['config']['step']>
+  /** Told of each accepted step of a partition, for metrics. */
+  readonly observe?: (step: AcceptedStep<S>, partition: number) => void
   /** Empty when what the stage needs besides its tasks is there, else what is awaited. */
   readonly waitingFor?: () => string
   /** Awaited once before the first task starts. */
@@ -61,6 +63,7 @@ export async function runChainStage<S extends StageState, V>(
       accepted: step => {
         for (const position of committedOf(prefix, step))
           uncommitted.set(`${position.topic}/${position.partition}`, position)
+        options.observe?.(step, partition)
       },
     })
     tasks.set(partition, task)

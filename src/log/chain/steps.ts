@@ -7,7 +7,7 @@
  */
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
-import type { Count, Input, StageState, StepResult, Tick } from '../../stage.ts'
+import type { Count, Input, Output, StageState, StepResult, Tick } from '../../stage.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import type { Batch } from './batches.ts'
 import type { Undecodable } from './codec.ts'
@@ -48,6 +48,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   let quiet: QuietStep[] = []
   let unseen: (readonly [number, number])[] = []
   let counts: Count[] = []
+  let emitted: readonly Output[] = []
+  let stepMs = 0
   let consumed: number[] = cursors.map(() => 0)
   let acceptedMs = io.rim.now()
   let moved = false
@@ -101,6 +103,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     quiet = []
     unseen = []
     counts = []
+    emitted = []
+    stepMs = 0
     consumed = cursors.map(() => 0)
     moved = false
   }
@@ -173,11 +177,11 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
         meter.add('feedloop_records_consumed_total', { stage: stage.name, topic: input.topic }, consumed[index])
     if (header.outputs > 0)
       meter.add('feedloop_records_produced_total', { stage: stage.name, topic: output.topic }, header.outputs)
+    options.accepted?.({ baseOffset: head.offset, header, outputs: emitted, state, stepMs })
     forget()
     squeeze.records = Math.min(bounds.maxRecords, squeeze.records * 2)
     squeeze.time = Math.min(1, squeeze.time * 2)
     countSkipped()
-    options.accepted?.({ baseOffset: head.offset, header })
   }
   const countSkipped = (): void => {
     const skips = [
@@ -226,7 +230,10 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       moved = true
       if (!goesOn) return 'idle'
       await options.before?.()
+      const beganMs = io.rim.now()
       const result = stage.step(state, taken.inputs, tick, options.view())
+      stepMs += io.rim.now() - beganMs
+      emitted = result.outputs
       clock.advance(tick)
       const outputs = encode(options.wire, output, result.outputs, tick.timeMs)
       if (outputs.length > 0 && batchBytes(outputs) > maxBatchBytes) return halve(taken)

@@ -9,10 +9,11 @@ import type { Logger } from 'pino'
 import type { Meter } from '../../metrics.ts'
 import type { TopicName } from '../../pipeline.ts'
 import { topicName } from '../../pipeline.ts'
-import type { Stage, StageState } from '../../stage.ts'
+import type { Output, Stage, StageState } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
 import { verifyHead } from './feed.ts'
+import type { StepHeader } from './header.ts'
 import { recover } from './recover.ts'
 import type { ChainIo, Rim } from './rim.ts'
 import { realRim, retrying, Stopped } from './rim.ts'
@@ -24,6 +25,17 @@ import { createStepper } from './steps.ts'
 export interface TaskInput {
   readonly topic: TopicName
   readonly partition: number
+}
+
+/** A step of this task that the chain accepted. */
+export interface AcceptedStep<S> {
+  readonly baseOffset: number
+  readonly header: StepHeader
+  readonly outputs: readonly Output[]
+  /** With the step in it; to be looked at only. */
+  readonly state: S
+  /** Time that the stage itself took, with the quiet steps before it, ms. */
+  readonly stepMs: number
 }
 
 export interface TaskOptions<S extends StageState, V> {
@@ -55,8 +67,8 @@ export interface TaskOptions<S extends StageState, V> {
     /** Bytes of one output batch; the output topic's own bound when absent. */
     readonly maxBatchBytes?: number
   }
-  /** Called after each accepted step: what was emitted, at which offset. For commits of group offsets and for doors. */
-  readonly accepted?: (step: { baseOffset: number; header: import('./header.ts').StepHeader }) => void
+  /** Called after each accepted step. For commits of group offsets, for doors and for metrics. */
+  readonly accepted?: (step: AcceptedStep<S>) => void
   /** The consumer group whose commits (chain/progress.ts) anchor a chain that has expired. */
   readonly group?: string
   /** Time, sleep and chance; the real ones when absent. */
