@@ -3,11 +3,12 @@
  * their order: outcomes wait for their decisions, decisions take over what is theirs, and ids are counted once.
  * (Of two records with one id and different content the first in the log counts, which is the same for every reader.)
  */
-import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
+import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Fault } from '../events/validate.ts'
 import type { Input } from '../stage.ts'
 import { seedOf } from '../state/random.ts'
 import { decisionFlaw, emptyTouch, lastTouch, outcomeFlaw, slotOf, type Touch, touchKey } from './attribution.ts'
+import type { Decision } from './decision.ts'
 import { truncationMs } from './emit.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
 import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
@@ -16,7 +17,7 @@ import { countDecision, countOutcome, refuse, refuseOutcome, type Work } from '.
 
 /** Absorbs one accepted recommendation. Returns its event time, -1 when it was refused. */
 export function absorbDecision(work: Work, input: Input): number {
-  const decision = input.value as Recommendation
+  const decision = input.value as Decision
   const flaw = decisionFlaw(decision, work.rules.policies)
   if (flaw) {
     refuse(work, input, flaw)
@@ -27,7 +28,7 @@ export function absorbDecision(work: Work, input: Input): number {
   return timeOf(decision)
 }
 
-function open(work: Work, decision: Recommendation): void {
+function open(work: Work, decision: Decision): void {
   const { state, dirty } = work
   const id = decision.decision_id
   const join = openJoin(decision)

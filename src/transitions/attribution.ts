@@ -4,9 +4,10 @@
  * policy that rewards the type. Both depend on the set of records only: a decision that arrives late takes over the
  * outcomes that are its own.
  */
-import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
+import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import type { Fault } from '../events/validate.ts'
+import type { Decision } from './decision.ts'
 import { SLATE } from './transition.ts'
 
 /** One decision that showed an item to a user. */
@@ -33,7 +34,7 @@ export const emptyTouch: Touch = { shown: [], events: [] }
 export const touchKey = (userId: string, itemId: string): string => `${userId}\0${itemId}`
 
 /** What speaks against an outcome for the decision that it names; null: nothing. */
-export function outcomeFlaw(decision: Recommendation, event: BehaviorEvent): Fault | null {
+export function outcomeFlaw(decision: Decision, event: BehaviorEvent): Fault | null {
   const { decision_id, slots } = decision
   if (event.user_id !== decision.user_id)
     return { code: 'OUTCOME_WRONG_USER', detail: `decision ${decision_id} was made for another user` }
@@ -52,7 +53,7 @@ export function outcomeFlaw(decision: Recommendation, event: BehaviorEvent): Fau
 }
 
 /** The slot that a flawless outcome is about; SLATE when it names neither slot nor item of a slate of several. */
-export function slotOf(decision: Recommendation, event: BehaviorEvent): number {
+export function slotOf(decision: Decision, event: BehaviorEvent): number {
   if (event.slot !== null) return event.slot
   if (event.item_id !== null) return decision.slots.findIndex(slot => slot.item_id === event.item_id)
   return decision.slots.length === 1 ? 0 : SLATE
@@ -76,7 +77,7 @@ export function lastTouch(
 
 /** What speaks against learning from a decision; null: nothing. A first-draw propensity of 0 is true and legal: a greedy
  * slate's second item would never have come first. What was drawn, given the slots before it, had some probability. */
-export function decisionFlaw(decision: Recommendation, policies: ReadonlyMap<string, PolicyConfig>): Fault | null {
+export function decisionFlaw(decision: Decision, policies: ReadonlyMap<string, PolicyConfig>): Fault | null {
   const probability = (value: number) => value > 0 && value <= 1
   if (!policies.has(decision.policy)) return { code: 'RECORD_INVALID', detail: `policy ${decision.policy} is unknown` }
   if (!probability(decision.pass_probability))

@@ -2,8 +2,9 @@
  * Emission: the difference between what should be known of a join (its target) and what is (emitted), as revisions. At
  * most two revisions a transition a step: one for the reward, one for the way on.
  */
-import type { RevisionKind, Transition } from '../../schemas/records.ts'
+import type { RevisionKind } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
+import type { Written } from './decision.ts'
 import { type Continuation, type Emitted, type Join, joinTime, type Outcome } from './join.ts'
 import { difference, type Rewards, rewardOf, standing } from './reward.ts'
 import { emptySession, neighbours, sessionOf } from './session.ts'
@@ -42,10 +43,10 @@ export function continuationOf(tables: JoinerTables, join: Join, policy: PolicyC
 }
 
 /** What is to be written about a join now. */
-export function revisionsOf(tables: JoinerTables, join: Join, policy: PolicyConfig, moment: Moment): Transition[] {
+export function revisionsOf(tables: JoinerTables, join: Join, policy: PolicyConfig, moment: Moment): Written[] {
   if (!isReleased(join, policy, moment.nowMs)) return []
   const wayOn = continuationOf(tables, join, policy, moment.nowMs)
-  const revisions: Transition[] = []
+  const revisions: Written[] = []
   slotsOf(join.decision).forEach((slot, i) => {
     const outcomes = outcomesOf(join.outcomes, slot)
     const reward = rewardOf(outcomes, policy)
@@ -99,7 +100,7 @@ interface Writing {
   readonly moment: Moment
 }
 
-function revision(tables: JoinerTables, writing: Writing): Transition {
+function revision(tables: JoinerTables, writing: Writing): Written {
   const { fixed, kind, known, change, outcomes, policy, moment } = writing
   const next = known.nextId === null ? undefined : tables.joins.get(known.nextId)
   return {

@@ -3,7 +3,8 @@
  * (the target) follows from the records alone; what *is* known (emitted) follows from the accepted outputs alone. A step
  * emits the difference. That is why order, duplicates and crashes cannot change the sums.
  */
-import type { BehaviorEvent, Recommendation, Transition } from '../../schemas/records.ts'
+import type { BehaviorEvent } from '../../schemas/records.ts'
+import type { Accepted, Decision } from './decision.ts'
 import type { Rewards } from './reward.ts'
 import { timeOf } from './transition.ts'
 
@@ -33,7 +34,7 @@ export interface Emitted extends Continuation {
 export type JoinKind = 'open' | 'expired' | 'shed' | 'empty'
 
 export interface Join {
-  readonly decision: Recommendation
+  readonly decision: Decision
   readonly kind: JoinKind
   /** False while deferred and not yet activated. */
   readonly active: boolean
@@ -43,7 +44,7 @@ export interface Join {
   readonly emitted: readonly Emitted[]
 }
 
-export const openJoin = (decision: Recommendation): Join => ({
+export const openJoin = (decision: Decision): Join => ({
   decision,
   kind: kindOf(decision),
   active: !decision.deferred,
@@ -51,7 +52,7 @@ export const openJoin = (decision: Recommendation): Join => ({
   emitted: [],
 })
 
-function kindOf(decision: Recommendation): JoinKind {
+function kindOf(decision: Decision): JoinKind {
   if (decision.reason === 'expired') return 'expired'
   if (decision.slots.length === 0) return 'empty'
   return decision.shed ? 'shed' : 'open'
@@ -80,7 +81,7 @@ export const withoutOutcome = (join: Join, id: string): Join => ({
 })
 
 /** Takes note of an accepted revision. */
-export function withEmitted(join: Join, transition: Transition): Join {
+export function withEmitted(join: Join, transition: Accepted): Join {
   const at = transition.slot < 0 ? transition.slots : transition.slot
   const before = join.emitted[at]
   if (before && before.revision >= transition.revision) return join

@@ -1,16 +1,20 @@
 /** Wiring of the joiner: recommendations and events of a partition -> transitions of the same partition. */
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { joinersWire } from './decision.ts'
 import { createJoiner } from './step.ts'
 
 export const runJoiner = (context: ServiceContext): Promise<Running> =>
-  runChainStage(context, {
-    name: 'joiner',
-    stage: () => createJoiner(context.config),
-    assigned: ['recommendations', 'events'],
-    inputs: partition => [
-      { topic: 'recommendations', partition },
-      { topic: 'events', partition },
-    ],
-    view: () => undefined,
-  })
+  runChainStage(
+    { ...context, wire: joinersWire(context.wire) },
+    {
+      name: 'joiner',
+      stage: () => createJoiner(context.config),
+      assigned: ['recommendations', 'events'],
+      inputs: partition => [
+        { topic: 'recommendations', partition },
+        { topic: 'events', partition },
+      ],
+      view: () => undefined,
+    },
+  )

@@ -3,7 +3,7 @@
  * the same policy, whatever the order in which they arrive. Only decisions that people can have seen are members: no
  * deferred one before its activation, none that expired.
  */
-import type { Recommendation } from '../../schemas/records.ts'
+import type { Decision } from './decision.ts'
 import { timeOf } from './transition.ts'
 
 export interface Member {
@@ -24,10 +24,10 @@ export const emptySession: Session = { members: [], leaveMs: -1 }
 export const sessionKey = (policy: string, userId: string, sessionId: string): string =>
   `${policy}\0${userId}\0${sessionId}`
 
-export const sessionOf = (decision: Recommendation): string =>
+export const sessionOf = (decision: Decision): string =>
   sessionKey(decision.policy, decision.user_id, decision.session_id)
 
-export const memberOf = (decision: Recommendation): Member => ({
+export const memberOf = (decision: Decision): Member => ({
   id: decision.decision_id,
   timeMs: timeOf(decision),
   step: decision.session_step,

@@ -8,11 +8,11 @@
  * set of records only, what was emitted on accepted outputs only; so the sums are the same for any order, split,
  * duplication or crash. No time but event times and ticks, no state but tables.
  */
-import type { Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { validateEvent } from '../events/validate.ts'
 import type { Input, Output, Stage, Tick } from '../stage.ts'
 import { absorbDecision, absorbEvent } from './absorb.ts'
+import { type Accepted, unreadBytes, type Written } from './decision.ts'
 import { revisionsOf } from './emit.ts'
 import { type Join, withEmitted } from './join.ts'
 import { retire } from './retire.ts'
@@ -70,14 +70,11 @@ function close(work: Work, nowMs: number, maxBytes: number): void {
 
 /** About how much a join may write at once. */
 function roughBytes({ decision }: Join): number {
-  const { candidates, slots, state } = decision
-  return (
-    (slots.length + 1) * (400 + 2 * (40 * candidates.length + 40 * state.history.length + (state.profile?.length ?? 0)))
-  )
+  return (decision.slots.length + 1) * (400 + 2 * unreadBytes(decision))
 }
 
-function write(work: Work, nowMs: number, tick: Tick): Output<Transition>[] {
-  const outputs: Output<Transition>[] = []
+function write(work: Work, nowMs: number, tick: Tick): Output<Written>[] {
+  const outputs: Output<Written>[] = []
   for (const id of work.dirty) {
     const join = work.state.joins.get(id)
     if (!join) continue
@@ -90,7 +87,7 @@ function write(work: Work, nowMs: number, tick: Tick): Output<Transition>[] {
   return outputs
 }
 
-function countRevision(work: Work, { kind, delta, slot, slots }: Transition): void {
+function countRevision(work: Work, { kind, delta, slot, slots }: Written): void {
   count(work, 'feedloop_transitions_total', 'kind', kind)
   if (slot < 0 && slots > 1) return
   for (const [component, change] of Object.entries(delta))
@@ -100,7 +97,7 @@ function countRevision(work: Work, { kind, delta, slot, slots }: Transition): vo
 /** Takes note of accepted outputs, then drops what is over. */
 function settle(work: Work, outputs: readonly Output[], nowMs: number): void {
   for (const { value } of outputs) {
-    const transition = value as Transition
+    const transition = value as Accepted
     const join = work.state.joins.get(transition.decision_id)
     if (join) work.state.joins.set(transition.decision_id, withEmitted(join, transition))
   }

@@ -20,7 +20,8 @@
  * the revision before. The sum of deltas is the last `cumulative`; how many revisions there are depends on timing. A
  * change of `examined` alone makes no revision: it rides on the next one.
  */
-import type { Examined, Recommendation, Slot, Transition } from '../../schemas/records.ts'
+import type { Examined, Slot } from '../../schemas/records.ts'
+import type { Decision, Written } from './decision.ts'
 import type { Outcome } from './join.ts'
 
 /** Slot number of the transition of the slate as a whole. */
@@ -29,14 +30,14 @@ export const SLATE = -1
 export const transitionId = (decisionId: string, slot: number): string => `${decisionId}/${slot}`
 
 /** The event time of a decision: when it was asked for. Windows, order in the session and discounts count from it. */
-export const timeOf = (decision: Recommendation): number => decision.request_time_ms
+export const timeOf = (decision: Decision): number => decision.request_time_ms
 
 /** Slot numbers of a decision's transitions, in the order in which they are kept and written. */
-export const slotsOf = ({ slots }: Recommendation): number[] =>
+export const slotsOf = ({ slots }: Decision): number[] =>
   slots.length > 1 ? [...slots.keys(), SLATE] : [...slots.keys()]
 
 /** What belongs to the decision and never changes between revisions. */
-export type Fixed = Omit<Transition, Revised>
+export type Fixed = Omit<Written, Revised>
 type Revised =
   | 'revision'
   | 'kind'
@@ -52,7 +53,7 @@ type Revised =
   | 'reward_time_ms'
   | 'emitted_time_ms'
 
-export function fixedPart(decision: Recommendation, slot: number): Fixed {
+export function fixedPart(decision: Decision, slot: number): Fixed {
   const chosen = slot === SLATE ? decision.slots : [decision.slots[slot]]
   return {
     transition_id: transitionId(decision.decision_id, slot),

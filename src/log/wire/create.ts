@@ -7,10 +7,11 @@ import type avro from 'avsc'
 import { FeedloopError } from '../../errors.ts'
 import { type TopicName, topicName, topics } from '../../pipeline.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { compilePassing } from './passing.ts'
 import { connectRegistry, type Registry } from './registry.ts'
 import { currentSchemas, releasedSchemas, releases, type Shipped } from './schemas.ts'
 import { explain } from './types.ts'
-import type { Wire } from './wire.ts'
+import type { Wanted, Wire } from './wire.ts'
 
 export interface WireOptions {
   readonly registryUrl?: string
@@ -25,13 +26,19 @@ type WriterKey = number | bigint
 
 /** What the wire knows of one topic. */
 interface Codec {
+  /** What values are read as. */
   readonly type: avro.Type
+  /** What they are written as. */
+  readonly writes: avro.Type
   /** The framing put before each value. */
   readonly header: Buffer
-  /** How to read values of a writer: undefined for the reader's own schema. */
+  /** How to read what was written as `writes`; undefined when that is what is read. */
+  readonly own: Resolver | undefined
+  /** How to read values of a writer: as `own` those with our own schema. */
   readonly resolvers: Map<WriterKey, Resolver | undefined>
 }
 type Resolver = ReturnType<avro.Type['createResolver']>
+type Codecs = Map<TopicName, Codec>
 
 /** @throws FeedloopError REGISTRY_UNAVAILABLE, REGISTRY_REFUSED */
 export async function createWire(options: WireOptions): Promise<Wire> {
@@ -39,7 +46,10 @@ export async function createWire(options: WireOptions): Promise<Wire> {
   const writers = new Map<WriterKey, avro.Type>()
   for (const { type } of [...releases().flatMap(releasedSchemas), ...currentSchemas()])
     writers.set(fingerprintOf(type), type)
-  const codecs = await makeCodecs(options.prefix, registry, writers)
+  return wireOf(await makeCodecs(options.prefix, registry, writers), registry, writers)
+}
+
+function wireOf(codecs: Codecs, registry: Registry | undefined, writers: Map<WriterKey, avro.Type>): Wire {
   const codecOf = (topic: TopicName): Codec => {
     const codec = codecs.get(topic)
     if (!codec) throw new FeedloopError('RECORD_INVALID', `topic ${topic} holds bytes, not records`)
@@ -49,12 +59,28 @@ export async function createWire(options: WireOptions): Promise<Wire> {
     encode: (topic, value) => encode(codecOf(topic), value),
     decode: (topic, bytes) => decode(codecOf(topic), writers, bytes),
     learn: bytes => learn(registry, writers, bytes),
+    narrowed: (wanted, passed) => wireOf(narrowedCodecs(codecs, wanted, passed), registry, writers),
   }
+}
+
+function narrowedCodecs(codecs: Codecs, wanted: Wanted, passed: readonly string[]): Codecs {
+  const schemas = new Map(currentSchemas().map(each => [each.name, each.schema]))
+  const narrowed = new Map(codecs)
+  for (const [topic, fields] of Object.entries(wanted) as [TopicName, readonly string[]][]) {
+    const { writes: whole, header, resolvers } = codecs.get(topic)!
+    const schema = schemas.get(topics[topic].schema!)
+    const type = compilePassing(schema, passed, fields)
+    const own = type.createResolver(whole)
+    const known = [...resolvers.keys()].filter(writer => resolvers.get(writer) === undefined)
+    const writes = compilePassing(schema, passed)
+    narrowed.set(topic, { type, writes, header, own, resolvers: new Map(known.map(writer => [writer, own])) })
+  }
+  return narrowed
 }
 
 async function makeCodecs(prefix: string, registry: Registry | undefined, writers: Map<WriterKey, avro.Type>) {
   const shipped = new Map(currentSchemas().map(each => [each.name, each]))
-  const codecs = new Map<TopicName, Codec>()
+  const codecs: Codecs = new Map()
   for (const topic of Object.keys(topics) as TopicName[]) {
     const name = topics[topic].schema
     if (name === null) continue
@@ -68,7 +94,7 @@ async function makeCodecs(prefix: string, registry: Registry | undefined, writer
       resolvers.set(id, undefined)
       header = confluentHeader(id)
     }
-    codecs.set(topic, { type, header, resolvers })
+    codecs.set(topic, { type, writes: type, header, own: undefined, resolvers })
   }
   return codecs
 }
@@ -88,7 +114,7 @@ function confluentHeader(id: number): Buffer {
 /** Every value is laid out in here first, then copied out at its exact size. */
 let scratch = Buffer.allocUnsafeSlow(1 << 16)
 
-function encode({ type, header }: Codec, value: unknown): Buffer {
+function encode({ writes: type, header }: Codec, value: unknown): Buffer {
   let end: number
   try {
     end = type.encode(value, scratch, header.length)
@@ -115,7 +141,7 @@ const showWriter = (writer: WriterKey): string =>
 
 function decode(codec: Codec, writers: ReadonlyMap<WriterKey, avro.Type>, bytes: Buffer): unknown {
   const own = bytes.length > codec.header.length && codec.header.compare(bytes, 0, codec.header.length) === 0
-  if (own) return decodeBody(codec.type, bytes, codec.header.length, undefined)
+  if (own) return decodeBody(codec.type, bytes, codec.header.length, codec.own)
   const writer = writerOf(bytes)
   if (writer === null)
     throw new FeedloopError('WIRE_UNKNOWN_FRAMING', `begins with ${bytes.toString('hex', 0, 4) || 'nothing'}`)

@@ -3,26 +3,30 @@
  * - a double or float is finite, a long is a safe integer, written and read (`WIRE_UNSAFE_NUMBER`);
  * - an array or map cannot claim more elements than the bytes left could hold, else a few damaged bytes would keep the
  *   reader busy for hours (every element of our records takes at least one byte);
+ * - what is skipped is checked as what is read;
  * - decoded records are plain objects of the shape in schemas/records.ts, unions unwrapped.
  */
 import avro from 'avsc'
 import { FeedloopError } from '../../errors.ts'
 
 /** avsc's cursor over a buffer. Reading past the end yields rubbish; the caller checks the position afterwards. */
-interface Tap {
+export interface Tap {
   readonly buf: Buffer
   pos: number
   readLong(): number
   readDouble(): number
   readFloat(): number
   readString(): string
+  skipString(): void
   skipLong(): void
+  writeFixed(bytes: Buffer): void
   writeLong(value: number): void
   writeDouble(value: number): void
   writeFloat(value: number): void
 }
 interface Readable {
   _read(tap: Tap): unknown
+  _skip(tap: Tap): void
 }
 type Hook = ((value: unknown, type: avro.Type) => void) | undefined
 
@@ -52,6 +56,9 @@ class FiniteDouble extends avro.types.DoubleType {
   _read(tap: Tap): number {
     return readFinite(tap, tap.readDouble())
   }
+  _skip(tap: Tap): void {
+    readFinite(tap, tap.readDouble())
+  }
   _write(tap: Tap, value: number): void {
     if (!Number.isFinite(value)) throw unsafe(value)
     tap.writeDouble(value)
@@ -69,6 +76,9 @@ class FiniteFloat extends avro.types.FloatType {
   _read(tap: Tap): number {
     return readFinite(tap, tap.readFloat())
   }
+  _skip(tap: Tap): void {
+    readFinite(tap, tap.readFloat())
+  }
   _write(tap: Tap, value: number): void {
     if (!Number.isFinite(value)) throw unsafe(value)
     tap.writeFloat(value)
@@ -81,6 +91,9 @@ class SafeLong extends avro.types.LongType {
   }
   _read(tap: Tap): number {
     return readSafeLong(tap)
+  }
+  _skip(tap: Tap): void {
+    readSafeLong(tap)
   }
   _write(tap: Tap, value: number): void {
     if (!Number.isSafeInteger(value)) throw unsafe(value)
@@ -99,7 +112,7 @@ function readCount(tap: Tap): number {
   return count
 }
 
-class BoundedArray extends avro.types.ArrayType {
+export class BoundedArray extends avro.types.ArrayType {
   _read(tap: Tap): unknown[] {
     const items = this.itemsType as never as Readable
     let values: unknown[] | undefined
@@ -109,6 +122,10 @@ class BoundedArray extends avro.types.ArrayType {
       while (n-- > 0) values[i++] = items._read(tap)
     }
     return values ?? []
+  }
+  _skip(tap: Tap): void {
+    const items = this.itemsType as never as Readable
+    for (let n = readCount(tap); n > 0; n = readCount(tap)) while (n-- > 0) items._skip(tap)
   }
 }
 
@@ -124,6 +141,18 @@ class BoundedMap extends avro.types.MapType {
         values[key] = value
       }
     return values
+  }
+  _skip(tap: Tap): void {
+    const valuesType = this.valuesType as Readable
+    for (let n = readCount(tap); n > 0; n = readCount(tap))
+      while (n-- > 0) {
+        const start = tap.pos
+        tap.skipString()
+        // One byte of length before nine of text: few keys need to be looked at.
+        if (tap.pos - start === 10 && tap.buf.toString('latin1', start + 1, tap.pos) === '__proto__')
+          throw new Error('a map key may not be __proto__')
+        valuesType._skip(tap)
+      }
   }
 }
 
@@ -141,10 +170,16 @@ function typeHook(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Typ
   return primitives[kind]
 }
 
-/** Compiles a parsed .avsc. Logical types are read as what underlies them. @throws Error when it is not a valid schema */
-export function compile(schema: unknown): avro.Type {
+export type TypeHook = (schema: avro.Schema, options: avro.ForSchemaOptions) => avro.Type | undefined
+
+/** Compiles a parsed .avsc. Logical types are read as what underlies them.
+ * @param special types that take the place of ours
+ * @throws Error when it is not a valid schema */
+export function compile(schema: unknown, special: TypeHook = () => undefined): avro.Type {
   const registry: Record<string, avro.Type> = {}
-  const hook = typeHook as NonNullable<Parameters<typeof avro.Type.forSchema>[1]>['typeHook']
+  const hook = ((part, options) => special(part, options) ?? typeHook(part, options)) as NonNullable<
+    Parameters<typeof avro.Type.forSchema>[1]
+  >['typeHook']
   const type = avro.Type.forSchema(schema as avro.Schema, {
     registry,
     typeHook: hook,

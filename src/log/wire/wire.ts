@@ -5,6 +5,9 @@
  */
 import type { TopicName } from '../../pipeline.ts'
 
+/** The fields that are wanted of a topic's records. */
+export type Wanted = Partial<Readonly<Record<TopicName, readonly string[]>>>
+
 export interface Wire {
   /** Fields that have a default may be left out.
    * @throws FeedloopError RECORD_INVALID, WIRE_UNSAFE_NUMBER */
@@ -15,4 +18,8 @@ export interface Wire {
   /** Fetches a schema that `decode` did not know (a registry id); true when a second `decode` is worth a try.
    * @throws FeedloopError REGISTRY_UNAVAILABLE */
   learn(bytes: Buffer): Promise<boolean>
+  /** The same wire for a stage that needs little of its records: `decode` leaves out the fields that are not wanted, and
+   * gives values of the records `passed`, alone or in lists, as their bytes, which `encode` takes (passing.ts). All that
+   * is left out is checked all the same. A wire that lacks this is used as it is. */
+  narrowed?(wanted: Wanted, passed: readonly string[]): Wire
 }
