@@ -16,6 +16,7 @@ export interface StoredBatch {
 
 export interface SimulatedPartition {
   readonly topic: string
+  readonly partition: number
   /** Everything ever stored, but for what was rolled back. */
   readonly batches: StoredBatch[]
   earliest: number
@@ -26,9 +27,10 @@ export interface SimulatedPartition {
   readonly watchers: Set<() => void>
 }
 
-export function createPartition(topic: string): SimulatedPartition {
+export function createPartition(topic: string, partition = 0): SimulatedPartition {
   return {
     topic,
+    partition,
     batches: [],
     earliest: 0,
     latest: 0,
@@ -37,7 +39,7 @@ export function createPartition(topic: string): SimulatedPartition {
       const base = this.latest
       const stored = records.map((record, i) => ({
         topic,
-        partition: 0,
+        partition,
         offset: base + i,
         key: record.key,
         value: record.value,
@@ -79,8 +81,11 @@ export const noTrouble: Trouble = { lostAck: 0, late: 0, lost: 0, repeated: 0, u
 
 export interface Sea {
   readonly world: World
-  readonly partitions: ReadonlyMap<string, SimulatedPartition>
+  find(topic: string, partition: number): SimulatedPartition | undefined
+  partitionCount(topic: string): number
   trouble(): Trouble
+  /** The disk is full: nothing is stored there, and every append is told so. */
+  readonly full?: (at: SimulatedPartition) => boolean
   /** Changes what is appended: only tests that take a rule out do so. */
   readonly tamper?: (topic: string, records: readonly NewRecord[]) => readonly NewRecord[]
 }
@@ -88,8 +93,8 @@ export interface Sea {
 /** The log as one process sees it. */
 export function openSimulatedLog(sea: Sea, process: Process): Log {
   const { world } = sea
-  const partitionOf = (topic: string): SimulatedPartition => {
-    const found = sea.partitions.get(topic)
+  const partitionOf = (topic: string, partition: number): SimulatedPartition => {
+    const found = sea.find(topic, partition)
     if (found === undefined) throw new FeedloopError('TOPIC_UNKNOWN', topic)
     return found
   }
@@ -106,8 +111,9 @@ export function openSimulatedLog(sea: Sea, process: Process): Log {
         }
       }),
     )
-  const append = (topic: string, records: readonly NewRecord[]): Promise<number> => {
-    const at = partitionOf(topic)
+  const append = (topic: string, partition: number, records: readonly NewRecord[]): Promise<number> => {
+    const at = partitionOf(topic, partition)
+    const place = nameOf(at)
     const store = (): number => at.append(sea.tamper?.(topic, records) ?? records, world.nowMs)
     return new Promise((resolve, reject) => {
       const uncertain = (ms: number): void =>
@@ -118,24 +124,28 @@ export function openSimulatedLog(sea: Sea, process: Process): Log {
         dice -= p
         return dice < 0
       }
-      const say = (how: string): void => world.trace(`${process.name} append to ${topic}: ${how}`)
+      const say = (how: string): void => world.trace(`${process.name} append to ${place}: ${how}`)
+      if (sea.full?.(at)) {
+        say('no room')
+        return uncertain(3)
+      }
       if (is(trouble.lost)) {
         say('lost')
         uncertain(5)
       } else if (is(trouble.late)) {
         say('late')
         world.after(5 + 120 * world.random(), () =>
-          world.trace(`  late one of ${process.name} stored at ${topic}@${store()}`),
+          world.trace(`  late one of ${process.name} stored at ${place}@${store()}`),
         )
         uncertain(5)
       } else if (is(trouble.lostAck)) {
-        world.after(lag(), () => world.trace(`${process.name} stored at ${topic}@${store()}, ack lost`))
+        world.after(lag(), () => world.trace(`${process.name} stored at ${place}@${store()}, ack lost`))
         uncertain(9)
       } else if (is(trouble.repeated)) {
         const second = world.chance(0.5)
         world.after(lag(), () => {
           const base = store()
-          world.trace(`${process.name} stored at ${topic}@${base}, and again`)
+          world.trace(`${process.name} stored at ${place}@${base}, and again`)
           if (!second) process.deliver(lag(), () => resolve(base))
           world.after(lag(), () => {
             const again = store()
@@ -145,32 +155,19 @@ export function openSimulatedLog(sea: Sea, process: Process): Log {
       } else {
         world.after(lag(), () => {
           const base = store()
-          world.trace(`${process.name} stored at ${topic}@${base}`)
+          world.trace(`${process.name} stored at ${place}@${base}`)
           process.deliver(lag(), () => resolve(base))
         })
       }
     })
   }
-  const collect = (at: SimulatedPartition, offset: number, maxBytes: number): LogRecord[] => {
-    if (offset < at.earliest || offset > at.latest)
-      throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${at.topic}@${offset} of ${at.earliest}..${at.latest}`)
-    const records: LogRecord[] = []
-    let bytes = 0
-    for (let i = firstBatch(at.batches, offset); i < at.batches.length && bytes < maxBytes; i++) {
-      for (const record of at.batches[i]!.records) {
-        if (record.offset < offset) continue
-        records.push(record)
-        bytes += (record.value?.length ?? 0) + 20
-      }
-    }
-    return records
-  }
   const read = (
     topic: string,
+    partition: number,
     offset: number,
     { maxBytes = 1 << 20, waitMs = 0 }: ReadOptions,
   ): Promise<LogRecord[]> => {
-    const at = partitionOf(topic)
+    const at = partitionOf(topic, partition)
     const few = world.chance(0.3) ? 1 : maxBytes
     if (offset !== at.latest || waitMs === 0) return ask(() => collect(at, offset, few))
     return new Promise((resolve, reject) => {
@@ -189,11 +186,14 @@ export function openSimulatedLog(sea: Sea, process: Process): Log {
     throw new Error('not simulated')
   }
   return {
-    append: (topic, _, records) => append(topic, records),
-    read: (topic, _, offset, options = {}) => read(topic, offset, options),
-    ends: (topic): Promise<Ends> =>
-      ask(() => ({ earliest: partitionOf(topic).earliest, latest: partitionOf(topic).latest })),
-    partitionCount: () => ask(() => 1),
+    append,
+    read: (topic, partition, offset, options = {}) => read(topic, partition, offset, options),
+    ends: (topic, partition): Promise<Ends> =>
+      ask(() => {
+        const { earliest, latest } = partitionOf(topic, partition)
+        return { earliest, latest }
+      }),
+    partitionCount: topic => ask(() => sea.partitionCount(topic)),
     offsetForTime: never,
     join: never,
     committed: never,
@@ -203,6 +203,25 @@ export function openSimulatedLog(sea: Sea, process: Process): Log {
     close: async () => {},
   }
 }
+
+/** Whole batches from `offset` on, of about `maxBytes`. @throws FeedloopError OFFSET_OUT_OF_RANGE */
+export function collect(at: SimulatedPartition, offset: number, maxBytes: number): LogRecord[] {
+  if (offset < at.earliest || offset > at.latest)
+    throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${at.topic}@${offset} of ${at.earliest}..${at.latest}`)
+  const records: LogRecord[] = []
+  let bytes = 0
+  for (let i = firstBatch(at.batches, offset); i < at.batches.length && bytes < maxBytes; i++) {
+    for (const record of at.batches[i]!.records) {
+      if (record.offset < offset) continue
+      records.push(record)
+      bytes += (record.value?.length ?? 0) + 20
+    }
+  }
+  return records
+}
+
+/** For traces: most topics of a simulation have one partition. */
+const nameOf = ({ topic, partition }: SimulatedPartition): string => (partition === 0 ? topic : `${topic}/${partition}`)
 
 function firstBatch(batches: readonly StoredBatch[], offset: number): number {
   let low = 0

@@ -79,7 +79,8 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
   const calm = (): boolean => world.nowMs > troubledMs
   const sea = {
     world,
-    partitions,
+    find: (topic: string) => partitions.get(topic),
+    partitionCount: () => 1,
     trouble: () => (calm() ? noTrouble : trouble),
     ...(options.tamper && { tamper: options.tamper }),
   }
