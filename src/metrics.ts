@@ -70,7 +70,11 @@ export const metricTable = {
     help: "Events whose id was in the person's history already: not counted twice in the state.",
   },
   feedloop_decision_seconds: { type: 'histogram', help: 'Request time to decision time.', buckets: seconds },
-  feedloop_serving_model: { type: 'gauge', help: 'Number of the model version that serves.', labels: ['policy'] },
+  feedloop_serving_model: {
+    type: 'gauge',
+    help: 'Number of the model version that serves; 0: the initial policy.',
+    labels: ['policy'],
+  },
   feedloop_models_refused_total: {
     type: 'counter',
     help: 'Model versions refused, by code.',
@@ -81,6 +85,11 @@ export const metricTable = {
     type: 'counter',
     help: 'Outcomes by fate: joined, correction, duplicate, orphan, quarantined, organic.',
     labels: ['fate'],
+  },
+  feedloop_outcomes_attributed_total: {
+    type: 'counter',
+    help: 'Outcomes joined, by way of attribution: decision (named), last-touch, first-touch, even-split.',
+    labels: ['way'],
   },
   feedloop_decisions_joined_total: {
     type: 'counter',
@@ -114,7 +123,7 @@ export const metricTable = {
   },
   feedloop_freshness_seconds: {
     type: 'histogram',
-    help: 'Time from an outcome to the stage that first used it.',
+    help: 'Age of an outcome when it first was in a transition, in a model version (update), in a serving version.',
     labels: ['until'],
     buckets: seconds,
   },
@@ -148,6 +157,8 @@ export interface Meter {
   add(name: MetricName, labels?: Record<string, string>, value?: number): void
   set(name: MetricName, labels: Record<string, string>, value: number): void
   observe(name: MetricName, labels: Record<string, string>, seconds: number): void
+  /** Takes back a gauge that this process has no say in any more: of a partition that another member took over. */
+  remove(name: MetricName, labels: Record<string, string>): void
 }
 
 /** A registry with every metric of the table, rendered in one format (OpenMetrics) for the life of the process. */
@@ -171,5 +182,6 @@ export function createMeter(options: { processMetrics?: boolean } = {}): Meter {
     add: (name, labels = {}, value = 1) => (metrics.get(name) as Counter).inc(labels, value),
     set: (name, labels, value) => (metrics.get(name) as Gauge).set(labels, value),
     observe: (name, labels, value) => (metrics.get(name) as Histogram).observe(labels, value),
+    remove: (name, labels) => (metrics.get(name) as Gauge).remove(labels),
   }
 }

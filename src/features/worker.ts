@@ -78,6 +78,9 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     }))
     await append(records)
     for (const each of published) known.set(each.id, each)
+    countItems()
+  }
+  const countItems = (): void => {
     if (kind.what === 'item') meter.set('feedloop_catalogue_items', {}, known.size)
   }
   const append = async (records: readonly { key: string; value: Buffer | null }[]): Promise<void> => {
@@ -106,6 +109,7 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     }
   }
 
+  countItems()
   let offset = await startOffset(options, topic)
   let committed = -1
   const commit = async (): Promise<void> => {

@@ -5,6 +5,7 @@ import { follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
+import { observeVersions } from './metrics.ts'
 import { createLearnerStage } from './step.ts'
 
 /** A step is a whole publishing interval's worth of transitions, and its output does not grow with them. */
@@ -25,6 +26,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
     // every vector that a transition names was in the log before it: read up to there, then step
     before: follower.catchUp,
     step: { intervalMs: config.learner.publishMs, maxRecords: MAX_RECORDS, maxBytes: MAX_BYTES },
+    observe: step => observeVersions(context.meter, step, context.now()),
     prepare: follower.caughtUp,
     release: follower.stop,
   })

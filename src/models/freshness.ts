@@ -10,12 +10,15 @@ export interface FreshnessTracker {
   putRelease(release: Release, nowMs: number): readonly number[]
 }
 
+/** Versions remembered while none is released: some minutes of them. */
+const KEPT = 1000
+
 export function createFreshnessTracker(): FreshnessTracker {
   const waiting = new Map<string, { version: string; times: readonly number[] }[]>()
   return {
     putModel({ policy, version, outcome_times_ms: times }) {
       if (times.length === 0) return
-      waiting.set(policy, [...(waiting.get(policy) ?? []), { version, times }])
+      waiting.set(policy, [...(waiting.get(policy) ?? []).slice(1 - KEPT), { version, times }])
     },
     putRelease({ policy, shares }, nowMs) {
       const newest = shares.reduce((max, share) => (share.model_version > max ? share.model_version : max), '')

@@ -23,6 +23,8 @@ export interface Serving {
   putModel(model: ModelVersion): void
   putRelease(release: Release): void
   serving(policy: string, userId: string): Served
+  /** The release that decides what serves; undefined before the first. */
+  inForce(policy: string): Release | undefined
   /** Versions refused so far, by code. */
   readonly refusals: ReadonlyMap<ErrorCode, number>
 }
@@ -75,6 +77,7 @@ export function createServing(config: Config): Serving {
       advance(slot)
       if (slot.waiting.length > KEPT) slot.waiting.shift()
     },
+    inForce: policy => slots.get(policy)?.release,
     serving(policy, userId) {
       const slot = slots.get(policy)
       if (!slot?.release) return { policy: null, releaseVersion: '', mode: 'online' }

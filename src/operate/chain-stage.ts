@@ -23,6 +23,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly step?: Partial<ServiceContext['config']['step']>
   /** Told of each accepted step of a partition, for metrics. */
   readonly observe?: (step: AcceptedStep<S>, partition: number) => void
+  /** Told when a partition is this member's no more. */
+  readonly lost?: (partition: number) => void
   /** Empty when what the stage needs besides its tasks is there, else what is awaited. */
   readonly waitingFor?: () => string
   /** Awaited once before the first task starts. */
@@ -93,6 +95,13 @@ export async function runChainStage<S extends StageState, V>(
     tasks.delete(partition)
     recovering.delete(partition)
     await task?.stop()
+    for (const input of options.inputs(partition))
+      context.meter.remove('feedloop_lag_records', {
+        stage: options.name,
+        topic: input.topic,
+        partition: String(input.partition),
+      })
+    options.lost?.(partition)
   }
 
   const topics = options.assigned.map(topic => topicName(prefix, topic))

@@ -1,7 +1,8 @@
-/** What one step of the ranker counts. Summed here, so that a step of a thousand decisions reports a few counts. */
+/** What one step of the ranker counts. Summed here, so that a step of a thousand decisions reports a few counts. What
+ * depends on a decision's own times is observed once the step is accepted. */
 import type { Recommendation } from '../../schemas/records.ts'
-import type { MetricName } from '../metrics.ts'
-import type { Count } from '../stage.ts'
+import type { Meter, MetricName } from '../metrics.ts'
+import type { Count, Output } from '../stage.ts'
 import type { Decision } from './decide.ts'
 
 export interface Tally {
@@ -29,3 +30,11 @@ export function createTally(): Tally {
 }
 
 const labelsOf = ({ mode, chosen_by }: Recommendation) => ({ mode, chosen_by })
+
+/** Decisions of an accepted step. */
+export function observeDecisions(meter: Meter, outputs: readonly Output[]): void {
+  for (const { value } of outputs) {
+    const { request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
+    meter.observe('feedloop_decision_seconds', {}, Math.max(0, decidedMs - askedMs) / 1000)
+  }
+}

@@ -5,22 +5,29 @@
 import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
 import { createFeatureStore } from '../features/store.ts'
 import { createServing } from '../models/serving.ts'
+import { watchServing } from '../models/watch.ts'
 import { follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { observeDecisions } from './metrics.ts'
 import { createRanker } from './step.ts'
 
 export async function runRanker(context: ServiceContext): Promise<Running> {
-  const { config } = context
+  const { config, meter, now } = context
+  let catalogueReady = false
   const features = createFeatureStore()
   const serving = createServing(config)
+  const policies = config.policies.map(policy => policy.name)
+  const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady })
   const followers = [
-    follow<ItemFeatures>(context, 'features', value => features.put(value)),
-    follow<ModelVersion>(context, 'models', value => serving.putModel(value)),
-    follow<Release>(context, 'releases', value => serving.putRelease(value)),
+    follow<ItemFeatures>(context, 'features', value => {
+      features.put(value)
+      meter.set('feedloop_catalogue_items', {}, features.size)
+    }),
+    follow<ModelVersion>(context, 'models', watched.putModel),
+    follow<Release>(context, 'releases', watched.putRelease),
   ]
   const caughtUp = Promise.all(followers.map(each => each.caughtUp)).then(() => {})
-  let catalogueReady = false
   caughtUp.then(() => (catalogueReady = true)).catch(() => {})
   return runChainStage(context, {
     name: 'ranker',
@@ -32,6 +39,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       { topic: 'requests', partition },
     ],
     view: () => ({ features, serving: serving.serving, catalogueReady }),
+    observe: ({ outputs }) => observeDecisions(meter, outputs),
     prepare: caughtUp,
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),
     release: async () => void (await Promise.all(followers.map(each => each.stop()))),

@@ -2,6 +2,7 @@
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { joinersWire } from './decision.ts'
+import { observeJoins } from './metrics.ts'
 import { createJoiner } from './step.ts'
 
 export const runJoiner = (context: ServiceContext): Promise<Running> =>
@@ -16,5 +17,7 @@ export const runJoiner = (context: ServiceContext): Promise<Running> =>
         { topic: 'events', partition },
       ],
       view: () => undefined,
+      observe: (step, partition) => observeJoins(context.meter, step, partition, context.now()),
+      lost: partition => context.meter.remove('feedloop_open_joins', { partition: String(partition) }),
     },
   )
