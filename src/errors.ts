@@ -89,6 +89,16 @@ export const errorTable = {
     "Read the registry's message; subjects of feedloop need FULL compatibility.",
   ),
 
+  // local state
+  STATE_WRITE_FAILED: terminal(
+    'The local state in state.folder cannot be written: disk full, read-only or failing.',
+    'Make room or mend the disk, then start again: nothing is lost, what was not written is folded from the topics.',
+  ),
+  STATE_IN_USE: terminal(
+    'Another process has opened this state folder since.',
+    'Give every process its own state.folder.',
+  ),
+
   // records
   RECORD_INVALID: record('A record breaks a rule of its type; the message names the field.', 'Mend the producer.'),
   RECORD_UNREADABLE: record(
@@ -120,6 +130,14 @@ export const errorTable = {
   ),
   OUTCOME_WRONG_USER: record("The outcome names another user's decision.", 'Mend the producer.'),
   OUTCOME_ITEM_NOT_IN_SLATE: record('The outcome names an item that its decision did not show.', 'Mend the producer.'),
+  OUTCOME_BEFORE_DECISION: record(
+    'The outcome happened before the decision that it names, by more than clocks may differ.',
+    "Check the producer's clock; limits.futureSkewMs and backwardWindowMs say how much.",
+  ),
+  OUTCOME_ORPHAN: record(
+    'The outcome came after the correction window of its decision, or its decision never came.',
+    'Lengthen correctionWindowMs if it should have counted; else nothing: it is kept here.',
+  ),
   RECORD_CONTRADICTS: record('The same id came before with other content.', 'Ids must be unique.'),
 
   // features

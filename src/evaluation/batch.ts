@@ -31,7 +31,7 @@ export interface BatchJoin {
   readonly decisions: ReadonlyMap<string, DecisionFate>
 }
 
-type Outcome = BehaviorEvent & { readonly place: number }
+type Outcome = BehaviorEvent & { readonly place: number; readonly parts: number }
 
 /** @param events valid ones, each event id once */
 export function batchJoin(
@@ -43,13 +43,13 @@ export function batchJoin(
   const byId = new Map(decisions.map(decision => [decision.decision_id, decision]))
   const fates = new Map<string, OutcomeFate>()
   const outcomes = new Map<string, Outcome[]>(decisions.map(decision => [decision.decision_id, []]))
-  const give = (decision: Recommendation, event: BehaviorEvent) =>
-    outcomes.get(decision.decision_id)!.push({ ...event, place: placeOf(decision, event) })
+  const give = (decision: Recommendation, event: BehaviorEvent, parts = 1) =>
+    outcomes.get(decision.decision_id)!.push({ ...event, place: placeOf(decision, event), parts })
 
   for (const event of events.filter(each => each.decision_id !== null)) {
     const decision = byId.get(event.decision_id!)
     const policy = decision && policies.get(decision.policy)!
-    const fate = namedFate(decision, event, policy)
+    const fate = namedFate(decision, event, policy, config.limits.futureSkewMs)
     fates.set(event.event_id, fate)
     if (fate === 'joined' || fate === 'correction') give(decision!, event)
   }
@@ -61,17 +61,9 @@ export function batchJoin(
   )
   for (const event of events.filter(each => each.decision_id === null)) {
     const shown = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
-    const rewards = (each: Recommendation) => policies.get(each.policy)!.rewards[event.type] !== undefined
-    const inWindow = (each: Recommendation) => {
-      const age = event.time_ms - each.request_time_ms
-      return age >= 0 && age <= policies.get(each.policy)!.attributionWindowMs
-    }
-    const last = shown
-      .filter(each => rewards(each) && inWindow(each))
-      .sort(byTimeAndId)
-      .at(-1)
-    fates.set(event.event_id, last ? 'joined' : 'organic')
-    if (last) give(last, event)
+    const sharers = sharersOf(event, shown, policies)
+    fates.set(event.event_id, sharers.length > 0 ? 'joined' : 'organic')
+    for (const each of sharers) give(each, event, sharers.length)
   }
 
   const transitions = new Map<string, ExpectedTransition>()
@@ -122,10 +114,36 @@ const order = (timeA: number, timeB: number, idA: string, idB: string): number =
 const byTimeAndId = (a: Recommendation, b: Recommendation): number =>
   order(a.request_time_ms, b.request_time_ms, a.decision_id, b.decision_id)
 
+/** The decisions that share an outcome which names none: those that showed its item shortly before it (or, with a
+ * backward window, shortly after it where there is none before), under the policy of the nearest, by that policy's way. */
+function sharersOf(
+  event: BehaviorEvent,
+  shown: readonly Recommendation[],
+  policies: ReadonlyMap<string, PolicyConfig>,
+): readonly Recommendation[] {
+  const policyOf = (each: Recommendation) => policies.get(each.policy)!
+  const within = (each: Recommendation, fromMs: number, toMs: number) => {
+    const ageMs = event.time_ms - each.request_time_ms
+    return ageMs >= fromMs && ageMs <= toMs && event.type in policyOf(each).rewards
+  }
+  const before = shown.filter(each => within(each, 0, policyOf(each).attributionWindowMs))
+  const after = shown.filter(each => within(each, -policyOf(each).backwardWindowMs, -1))
+  const inWindow = (before.length > 0 ? before : after).sort(byTimeAndId)
+  const nearest = before.length > 0 ? inWindow.at(-1) : inWindow[0]
+  if (!nearest) return []
+  const own = inWindow.filter(each => each.policy === nearest.policy)
+  return {
+    'last-touch': [nearest],
+    'first-touch': own.slice(0, 1),
+    'even-split': own,
+  }[policyOf(nearest).attribution]
+}
+
 function namedFate(
   decision: Recommendation | undefined,
   event: BehaviorEvent,
   policy: PolicyConfig | undefined,
+  futureSkewMs: number,
 ): OutcomeFate {
   if (!decision || !policy) return 'orphan'
   const items = decision.slots.map(slot => slot.item_id)
@@ -135,8 +153,8 @@ function namedFate(
     (event.slot === null || event.slot < items.length) &&
     (event.item_id === null || items.includes(event.item_id)) &&
     (event.slot === null || event.item_id === null || items[event.slot] === event.item_id)
-  if (!honest) return 'quarantined'
   const age = event.time_ms - decision.request_time_ms
+  if (!honest || age < -Math.max(policy.backwardWindowMs, futureSkewMs)) return 'quarantined'
   if (age > policy.correctionWindowMs) return 'orphan'
   return age > policy.attributionWindowMs ? 'correction' : 'joined'
 }
@@ -189,8 +207,14 @@ function rewardsOf(outcomes: readonly Outcome[], policy: PolicyConfig): Record<s
       const taken = earlier.filter(each => each.value === taker.value).at(-1) ?? earlier.at(-1)
       if (taken) left.splice(left.indexOf(taken), 1)
     }
-    const values = left.map(each => (component.value === 'value' ? (each.value ?? 1) : component.value))
-    if (values.length > 0) rewards[type] = reducers[component.aggregate](values)
+    const parts = left.map(each => 1 / each.parts)
+    const values = left.map(each => (component.value === 'value' ? (each.value ?? 1) : component.value) / each.parts)
+    const reduced = () =>
+      component.aggregate === 'count' ? reducers.sum(parts) : reducers[component.aggregate](values)
+    if (values.length > 0) rewards[type] = saturated(reduced())
   }
   return rewards
 }
+
+/** Beyond the largest double is the largest double. */
+const saturated = (value: number): number => Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value || 0))

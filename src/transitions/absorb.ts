@@ -7,13 +7,23 @@ import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Fault } from '../events/validate.ts'
 import type { Input } from '../stage.ts'
 import { seedOf } from '../state/random.ts'
-import { decisionFlaw, emptyTouch, lastTouch, outcomeFlaw, slotOf, type Touch, touchKey } from './attribution.ts'
+import { decisionFlaw, outcomeFlaw, slotOf } from './attribution.ts'
 import type { Decision } from './decision.ts'
 import { truncationMs } from './emit.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
 import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
+import { emptyTouch, type Touch, touched, touchKey, type Unnamed } from './touch.ts'
 import { timeOf } from './transition.ts'
-import { countDecision, countOutcome, refuse, refuseOutcome, type Work } from './work.ts'
+import {
+  countAttributed,
+  countDecision,
+  countOutcome,
+  leadMs,
+  orphan,
+  refuse,
+  refuseOutcome,
+  type Work,
+} from './work.ts'
 
 /** Absorbs one accepted recommendation. Returns its event time, -1 when it was refused. */
 export function absorbDecision(work: Work, input: Input): number {
@@ -23,10 +33,16 @@ export function absorbDecision(work: Work, input: Input): number {
     refuse(work, input, flaw)
     return -1
   }
-  if (work.state.joins.get(decision.decision_id)) countDecision(work, 'duplicate')
-  else open(work, decision)
+  const known = work.state.joins.get(decision.decision_id)
+  if (!known) open(work, decision)
+  else if (isSame(known.decision, decision)) countDecision(work, 'duplicate')
+  else
+    refuse(work, input, { code: 'RECORD_CONTRADICTS', detail: `${decision.decision_id} was decided otherwise before` })
   return timeOf(decision)
 }
+
+const isSame = (a: Decision, b: Decision): boolean =>
+  a.user_id === b.user_id && a.slate_hash === b.slate_hash && timeOf(a) === timeOf(b)
 
 function open(work: Work, decision: Decision): void {
   const { state, dirty } = work
@@ -133,19 +149,20 @@ function absorbOutcome(work: Work, input: Input<BehaviorEvent>): void {
 
 function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void {
   const event = input.value
-  const flaw = outcomeFlaw(join.decision, event)
+  const policy = work.rules.policies.get(join.decision.policy)!
+  const flaw = outcomeFlaw(join.decision, event, leadMs(work.rules, policy))
   if (flaw) {
     refuseOutcome(work, input, flaw)
     return
   }
-  const policy = work.rules.policies.get(join.decision.policy)!
   const ageMs = event.time_ms - joinTime(join)
   const again = join.outcomes.some(each => each.id === event.event_id)
   if (again) countOutcome(work, 'duplicate')
-  else if (ageMs > policy.correctionWindowMs) countOutcome(work, 'orphan')
+  else if (ageMs > policy.correctionWindowMs) orphan(work, input, `${ageMs} ms after ${join.decision.decision_id}`)
   else {
     countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
-    addOutcome(work, join, event)
+    countAttributed(work, 'decision')
+    addOutcome(work, join, event, 1)
     if (event.type === 'leave' && policy.gamma > 0) noteLeave(work, sessionOf(join.decision), event.time_ms)
     if (event.type === 'activate' && ageMs <= policy.attributionWindowMs) activateLate(work, join)
   }
@@ -158,9 +175,10 @@ function activateLate(work: Work, { active, decision }: Join): void {
   activate(work, join)
 }
 
-function addOutcome(work: Work, join: Join, event: BehaviorEvent): void {
+/** @param parts among how many decisions the outcome is shared */
+function addOutcome(work: Work, join: Join, event: BehaviorEvent, parts: number): void {
   const id = join.decision.decision_id
-  work.state.joins.set(id, withOutcome(join, outcomeOf(event, slotOf(join.decision, event))))
+  work.state.joins.set(id, withOutcome(join, outcomeOf(event, slotOf(join.decision, event), parts)))
   work.dirty.add(id)
 }
 
@@ -184,22 +202,32 @@ function absorbUnnamed(work: Work, event: BehaviorEvent): void {
   const { seen } = work.state
   const key = touchKey(event.user_id, event.item_id!)
   seen.set(event.event_id, { ...seen.get(event.event_id)!, touch: key })
-  changeTouch(work, key, touch => ({ ...touch, events: [...touch.events, { event, to: null }] }))
+  changeTouch(work, key, touch => ({ ...touch, events: [...touch.events, { event, to: [] }] }))
 }
 
 /** Changes a touch and moves the outcomes in it to the decisions that are now theirs. */
 function changeTouch(work: Work, key: string, change: (touch: Touch) => Touch): void {
   const touch = change(work.state.touches.get(key) ?? emptyTouch)
-  const events = touch.events.map(each => {
-    const to = lastTouch(touch.shown, each.event, work.rules.policies)
-    if (to === each.to) return each
-    if (each.to === null) countOutcome(work, 'joined')
-    else takeBack(work, each.to, each.event.event_id)
-    const join = to === null ? undefined : work.state.joins.get(to)
-    if (join) addOutcome(work, join, each.event)
-    return { ...each, to }
-  })
+  const events = touch.events.map(each => moved(work, each, touched(touch.shown, each.event, work.rules.policies)))
   work.state.touches.set(key, { shown: touch.shown, events })
+}
+
+/** The outcome with the decisions that share it from now on. */
+function moved(work: Work, from: Unnamed, to: readonly string[]): Unnamed {
+  const { event } = from
+  if (to.length === from.to.length && to.every((id, i) => id === from.to[i])) return from
+  const joinOf = (id: string) => work.state.joins.get(id)
+  const first = to.map(joinOf).find(join => join !== undefined)
+  if (from.to.length === 0 && first) {
+    countOutcome(work, 'joined')
+    countAttributed(work, work.rules.policies.get(first.decision.policy)!.attribution)
+  }
+  for (const id of from.to) takeBack(work, id, event.event_id)
+  for (const id of to) {
+    const join = joinOf(id)
+    if (join) addOutcome(work, join, event, to.length)
+  }
+  return { event, to }
 }
 
 function takeBack({ state, dirty }: Work, decisionId: string, eventId: string): void {

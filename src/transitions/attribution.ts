@@ -1,41 +1,18 @@
 /**
- * Attribution: which decision and slot an outcome belongs to. By decision id where the event names one; else by user and
- * item to the last touch: the newest decision that showed the item at most attributionWindow before the outcome, under a
- * policy that rewards the type. Both depend on the set of records only: a decision that arrives late takes over the
- * outcomes that are its own.
+ * Attribution by name: what an outcome says of itself (decision, slot, item, slate) must fit the decision that it names,
+ * or it is refused. Outcomes that name no decision are attributed by what they touch: touch.ts.
  */
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import type { Fault } from '../events/validate.ts'
 import type { Decision } from './decision.ts'
-import { SLATE } from './transition.ts'
+import { SLATE, timeOf } from './transition.ts'
 
-/** One decision that showed an item to a user. */
-export interface Shown {
-  readonly id: string
-  readonly policy: string
-  readonly timeMs: number
-}
-
-export interface Unnamed {
-  readonly event: BehaviorEvent
-  /** Decision that it counts for now. */
-  readonly to: string | null
-}
-
-/** All decisions that showed one item to one user, and the outcomes on it that name no decision. */
-export interface Touch {
-  readonly shown: readonly Shown[]
-  readonly events: readonly Unnamed[]
-}
-
-export const emptyTouch: Touch = { shown: [], events: [] }
-
-export const touchKey = (userId: string, itemId: string): string => `${userId}\0${itemId}`
-
-/** What speaks against an outcome for the decision that it names; null: nothing. */
-export function outcomeFlaw(decision: Decision, event: BehaviorEvent): Fault | null {
+/** What speaks against an outcome for the decision that it names; null: nothing.
+ * @param leadMs how far clocks may differ: an outcome that is earlier than its decision by more cannot be its own */
+export function outcomeFlaw(decision: Decision, event: BehaviorEvent, leadMs: number): Fault | null {
   const { decision_id, slots } = decision
+  const earlyMs = timeOf(decision) - event.time_ms
   if (event.user_id !== decision.user_id)
     return { code: 'OUTCOME_WRONG_USER', detail: `decision ${decision_id} was made for another user` }
   if (event.slate_hash !== null && event.slate_hash !== decision.slate_hash)
@@ -49,6 +26,8 @@ export function outcomeFlaw(decision: Decision, event: BehaviorEvent): Fault | n
     return { code: 'OUTCOME_ITEM_NOT_IN_SLATE', detail: `${decision_id} did not show item ${event.item_id}` }
   if (event.slot !== null && event.item_id !== null && slots[event.slot].item_id !== event.item_id)
     return { code: 'RECORD_INVALID', detail: `slot ${event.slot} showed another item than ${event.item_id}` }
+  if (earlyMs > leadMs)
+    return { code: 'OUTCOME_BEFORE_DECISION', detail: `happened ${earlyMs} ms before ${decision_id}` }
   return null
 }
 
@@ -57,22 +36,6 @@ export function slotOf(decision: Decision, event: BehaviorEvent): number {
   if (event.slot !== null) return event.slot
   if (event.item_id !== null) return decision.slots.findIndex(slot => slot.item_id === event.item_id)
   return decision.slots.length === 1 ? 0 : SLATE
-}
-
-/** The decision of the last touch, or null. */
-export function lastTouch(
-  shown: readonly Shown[],
-  event: BehaviorEvent,
-  policies: ReadonlyMap<string, PolicyConfig>,
-): string | null {
-  let last: Shown | null = null
-  for (const each of shown) {
-    const policy = policies.get(each.policy)!
-    const ageMs = event.time_ms - each.timeMs
-    if (ageMs < 0 || ageMs > policy.attributionWindowMs || !policy.rewards[event.type]) continue
-    if (!last || each.timeMs > last.timeMs || (each.timeMs === last.timeMs && each.id > last.id)) last = each
-  }
-  return last?.id ?? null
 }
 
 /** What speaks against learning from a decision; null: nothing. A first-draw propensity of 0 is true and legal: a greedy

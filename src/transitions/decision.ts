@@ -7,7 +7,7 @@ import type { Candidate, Recommendation, Snapshot, Transition } from '../../sche
 import type { Passed } from '../log/wire/passing.ts'
 import type { Wanted, Wire } from '../log/wire/wire.ts'
 
-const decisionFields = [
+export const decisionFields = [
   'decision_id',
   'policy',
   'user_id',

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly slot: number
   readonly value: number | null
   readonly timeMs: number
+  /** Decisions that share it in equal parts; absent: it is this one's alone. */
+  readonly parts?: number
 }
 
 /** The end of an episode, or the way on. */
@@ -60,12 +62,13 @@ function kindOf(decision: Decision): JoinKind {
 
 export const joinTime = (join: Join): number => timeOf(join.decision)
 
-export const outcomeOf = (event: BehaviorEvent, slot: number): Outcome => ({
+export const outcomeOf = (event: BehaviorEvent, slot: number, parts: number): Outcome => ({
   id: event.event_id,
   type: event.type,
   slot,
   value: event.value,
   timeMs: event.time_ms,
+  ...(parts > 1 && { parts }),
 })
 
 export function withOutcome(join: Join, outcome: Outcome): Join {

@@ -2,10 +2,10 @@
  * Retirement: what can no longer change is dropped, by the clock. A join goes when its correction window is over for
  * every policy; a waiting outcome whose decision never came becomes an orphan, one that no decision claimed is organic.
  */
-import { touchKey } from './attribution.ts'
 import type { Join } from './join.ts'
 import { sessionOf, withoutMember } from './session.ts'
-import { countDecision, countOutcome, type Work } from './work.ts'
+import { type Touch, touchKey } from './touch.ts'
+import { countDecision, countOutcome, orphan, type Work } from './work.ts'
 
 /** Joins and events dropped a step, about: a long silence must not make one endless step. */
 const RETIRED_A_STEP = 5000
@@ -32,14 +32,19 @@ function leaveTables({ state }: Work, { decision }: Join): void {
     if (left.members.length > 0) state.sessions.set(sessionOf(decision), left)
     else state.sessions.delete(sessionOf(decision))
   }
-  for (const { item_id } of decision.slots) {
-    const key = touchKey(decision.user_id, item_id)
-    const touch = state.touches.get(key)
-    if (!touch) continue
-    const shown = touch.shown.filter(each => each.id !== decision.decision_id)
-    if (shown.length + touch.events.length > 0) state.touches.set(key, { ...touch, shown })
-    else state.touches.delete(key)
-  }
+  for (const { item_id } of decision.slots) keepTouch(state, touchKey(decision.user_id, item_id))
+}
+
+/** A touch without what no longer matters: a decision that is retired stays while outcomes are shared with it, lest they
+ * move to others. */
+function keepTouch(state: Work['state'], key: string, events = state.touches.get(key)?.events): void {
+  const touch = state.touches.get(key)
+  if (!touch || !events) return
+  const shared = new Set(events.flatMap(each => each.to))
+  const shown = touch.shown.filter(({ id }) => shared.has(id) || state.joins.get(id))
+  const left: Touch = { shown, events }
+  if (shown.length + events.length > 0) state.touches.set(key, left)
+  else state.touches.delete(key)
 }
 
 function forget(work: Work, eventId: string): void {
@@ -62,19 +67,19 @@ function forgetLeave({ state, rules }: Work, session: string): void {
 
 function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
   const waiting = work.state.waiting.get(decisionId)
-  const left = waiting?.filter(input => input.value.event_id !== eventId)
-  if (!waiting || left!.length === waiting.length) return
-  countOutcome(work, 'orphan')
-  if (left!.length > 0) work.state.waiting.set(decisionId, left!)
+  const late = waiting?.find(input => input.value.event_id === eventId)
+  if (!waiting || !late) return
+  orphan(work, late, `no decision ${decisionId} came within the correction window`)
+  const left = waiting.filter(input => input !== late)
+  if (left.length > 0) work.state.waiting.set(decisionId, left)
   else work.state.waiting.delete(decisionId)
 }
 
 function forgetUnnamed(work: Work, key: string, eventId: string): void {
   const touch = work.state.touches.get(key)
   if (!touch) return
-  const unclaimed = touch.events.some(({ event, to }) => event.event_id === eventId && to === null)
+  const unclaimed = touch.events.some(({ event, to }) => event.event_id === eventId && to.length === 0)
   if (unclaimed) countOutcome(work, 'organic')
   const events = touch.events.filter(({ event }) => event.event_id !== eventId)
-  if (events.length + touch.shown.length > 0) work.state.touches.set(key, { ...touch, events })
-  else work.state.touches.delete(key)
+  keepTouch(work.state, key, events)
 }

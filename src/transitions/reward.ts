@@ -35,15 +35,23 @@ export function rewardOf(outcomes: readonly Outcome[], policy: PolicyConfig): Re
   const rewards: Record<string, number> = { ...policy.defaultReward }
   if (outcomes.length === 0) return rewards
   for (const [type, component] of Object.entries(policy.rewards)) {
-    const values = standing(outcomes, type, policy).map(outcome => worth(outcome, component))
-    if (values.length > 0 && !component.cancels) rewards[type] = finite(reducers[component.aggregate](values))
+    if (component.cancels) continue
+    const left = standing(outcomes, type, policy)
+    if (left.length > 0) rewards[type] = finite(reduced(left, component))
   }
   return rewards
 }
 
-/** What one outcome is worth: a constant, or its own value (1 when it has none). */
-const worth = (outcome: Outcome, component: Component): number =>
-  component.value === 'value' ? (outcome.value ?? 1) : component.value
+/** `count` counts parts; the others reduce what each outcome is worth. */
+const reduced = (outcomes: readonly Outcome[], component: Component): number =>
+  component.aggregate === 'count'
+    ? sum(outcomes.map(({ parts = 1 }) => 1 / parts))
+    : reducers[component.aggregate](outcomes.map(outcome => worth(outcome, component)))
+
+/** What one outcome is worth to a decision: a constant, or its own value (1 when it has none); its part where others
+ * share it. */
+const worth = ({ value, parts = 1 }: Outcome, component: Component): number =>
+  (component.value === 'value' ? (value ?? 1) : component.value) / parts
 
 /** Outcomes of a type that were not cancelled. A canceller, in order of time, takes back the latest one not after it,
  * of its own value where it names one that is there. One that finds nothing cancels nothing. */

@@ -10,10 +10,10 @@ import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Input, StageState, Tick } from '../stage.ts'
 import { asState, memoryTable, type Table } from '../state/table.ts'
-import type { Touch } from './attribution.ts'
 import type { Join } from './join.ts'
 import type { Session } from './session.ts'
 import { createTimers, type TimerPage, type Timers } from './timers.ts'
+import type { Touch } from './touch.ts'
 
 /** What is remembered of an event, to know it again. */
 export interface Seen {
@@ -36,21 +36,24 @@ export interface ClockState {
   readonly inputAtMs: number
 }
 
-export interface JoinerTables {
+/** The tables' rows. */
+export interface JoinerRows {
   /** By decision id. */
-  readonly joins: Table<Join>
+  readonly joins: Join
   /** By policy, user and session. */
-  readonly sessions: Table<Session>
+  readonly sessions: Session
   /** By user and item. */
-  readonly touches: Table<Touch>
+  readonly touches: Touch
   /** Outcomes by the decision id that they name, while it is unknown. */
-  readonly waiting: Table<readonly Input<BehaviorEvent>[]>
+  readonly waiting: readonly Input<BehaviorEvent>[]
   /** By event id. */
-  readonly seen: Table<Seen>
-  readonly pages: Table<TimerPage>
-  readonly buckets: Table<readonly number[]>
-  readonly clock: Table<ClockState>
+  readonly seen: Seen
+  readonly pages: TimerPage
+  readonly buckets: readonly number[]
+  readonly clock: ClockState
 }
+
+export type JoinerTables = { readonly [K in keyof JoinerRows]: Table<JoinerRows[K]> }
 
 export interface JoinerState extends StageState, JoinerTables {
   discard(): void
@@ -65,7 +68,10 @@ export interface JoinerState extends StageState, JoinerTables {
 /** How long decisions and events are kept, ms: the longest of any policy, so that who leads never leaves first. */
 export const keepMs = (config: Config): number => Math.max(...config.policies.map(each => each.correctionWindowMs))
 
-export function createState(config: Config): JoinerState {
+/** The tables with what makes a state of them: on the heap, or on disk (src/state/disk.ts). */
+export type JoinerStore = StageState & { readonly tables: JoinerTables; discard(): void }
+
+export function heapTables(): JoinerStore {
   const tables = {
     joins: memoryTable<Join>(),
     sessions: memoryTable<Session>(),
@@ -76,10 +82,17 @@ export function createState(config: Config): JoinerState {
     buckets: memoryTable<readonly number[]>(),
     clock: memoryTable<ClockState>(),
   }
+  const { commit, discard } = asState(tables)
+  return { tables, commit, discard }
+}
+
+export function createState(config: Config, store: JoinerStore = heapTables()): JoinerState {
+  const { tables } = store
   const shortest = Math.min(...config.policies.flatMap(each => [each.attributionWindowMs, each.sessionGapMs]))
   const width = (spanMs: number, buckets: number) => Math.max(1, Math.floor(spanMs / buckets))
   return {
-    ...asState(tables),
+    ...store,
+    ...tables,
     closing: createTimers('closing', width(shortest, 1024), tables),
     retiring: createTimers('retiring', width(keepMs(config), 65_536), tables),
     forgetting: createTimers('forgetting', width(keepMs(config), 65_536), tables),

@@ -16,17 +16,21 @@ import { type Accepted, unreadBytes, type Written } from './decision.ts'
 import { revisionsOf } from './emit.ts'
 import { type Join, withEmitted } from './join.ts'
 import { retire } from './retire.ts'
-import { advanceClock, clockAt, createState, type JoinerState } from './state.ts'
+import { advanceClock, clockAt, createState, type JoinerState, type JoinerStore } from './state.ts'
 import { count, type Rules, rulesOf, startWork, type Work } from './work.ts'
 
 export type { JoinerState } from './state.ts'
 
-/** Creates the joiner stage. Inputs: recommendations, events; output: transitions, keyed by user. */
-export function createJoiner(config: Config): Stage<JoinerState, undefined> {
+/** Creates the joiner stage. Inputs: recommendations, events; output: transitions, keyed by user.
+ * @param openStore where the tables of a partition are; on the heap when absent */
+export function createJoiner(
+  config: Config,
+  openStore?: (partition: number) => Promise<JoinerStore>,
+): Stage<JoinerState, undefined> {
   const rules = rulesOf(config, (value, nowMs) => validateEvent(value, nowMs, config.limits))
   return {
     name: 'joiner',
-    open: () => createState(config),
+    open: partition => openStore?.(partition).then(store => createState(config, store)) ?? createState(config),
     step(state, inputs, tick) {
       const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
       const outputs = write(work, nowMs, tick)

@@ -15,6 +15,7 @@ export interface Rules {
   /** Event types that some policy rewards: the only ones attributed without a decision id. */
   readonly rewarded: ReadonlySet<string>
   readonly keepMs: number
+  readonly futureSkewMs: number
   readonly validate: Validate
 }
 
@@ -22,8 +23,13 @@ export const rulesOf = (config: Config, validate: Validate): Rules => ({
   policies: new Map(config.policies.map(policy => [policy.name, policy])),
   rewarded: new Set(config.policies.flatMap(policy => Object.keys(policy.rewards))),
   keepMs: keepMs(config),
+  futureSkewMs: config.limits.futureSkewMs,
   validate,
 })
+
+/** How much earlier than its decision an outcome may be that names it: clocks differ. */
+export const leadMs = (rules: Rules, policy: PolicyConfig): number =>
+  Math.max(policy.backwardWindowMs, rules.futureSkewMs)
 
 /** One step's work: the state, and what the step will have to say. */
 export interface Work {
@@ -53,6 +59,16 @@ export const countDecision = (work: Work, fate: string): void =>
   count(work, 'feedloop_decisions_joined_total', 'fate', fate)
 
 export const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
+
+/** By which way an outcome came to its decisions. */
+export const countAttributed = (work: Work, way: 'decision' | PolicyConfig['attribution']): void =>
+  count(work, 'feedloop_outcomes_attributed_total', 'way', way)
+
+/** Too late, or without its decision: counted, and kept as a dead letter. */
+export function orphan(work: Work, input: Input, detail: string): void {
+  countOutcome(work, 'orphan')
+  refuse(work, input, { code: 'OUTCOME_ORPHAN', detail })
+}
 
 export function refuseOutcome(work: Work, input: Input, flaw: Fault): void {
   countOutcome(work, 'quarantined')

@@ -12,6 +12,8 @@ export interface History {
 
 const aggregate = fc.constantFrom('sum', 'first', 'last', 'max', 'min', 'mean', 'count')
 
+const way = fc.constantFrom('last-touch', 'last-touch', 'first-touch', 'even-split')
+
 const config = fc
   .record({
     gamma: fc.constantFrom(0, 0.9, 1),
@@ -19,23 +21,25 @@ const config = fc
     click: aggregate,
     rating: aggregate,
     fallback: fc.constantFrom({}, { click: -1 }, { click: 0.5, other: 2 }),
+    ways: fc.tuple(way, way),
+    backwardWindowMs: fc.constantFrom(0, 0, 4000),
+    second: fc.constantFrom({ click: {} }, { click: {}, rating: { value: 'value' as const } }),
   })
-  .map(({ gamma, learn, click, rating, fallback }) => {
+  .map(({ gamma, learn, click, rating, fallback, ways, backwardWindowMs, second }) => {
     const rewards = {
       click: { value: 1, aggregate: click },
       rating: { value: 'value', aggregate: rating },
       refund: { cancels: 'rating' },
     } as const
     const defaultReward = fallback as Record<string, number>
-    return makeConfig({ gamma, learn, rewards, defaultReward } as never, {
-      name: 'second',
-      gamma: 0.5,
-      rewards: { click: {} },
-    })
+    return makeConfig(
+      { gamma, learn, rewards, defaultReward, attribution: ways[0], backwardWindowMs } as never,
+      { name: 'second', gamma: 0.5, rewards: second, attribution: ways[1] } as never,
+    )
   })
 
 /** Times on a grid of half seconds, so that ties happen. */
-const seconds = (most: number) => fc.integer({ min: 0, max: most * 2 }).map(half => half / 2)
+const seconds = (most: number): fc.Arbitrary<number> => fc.integer({ min: 0, max: most * 2 }).map(half => half / 2)
 const user = fc.constantFrom('u', 'v')
 const items = fc.constantFrom(['a'], ['a'], ['b'], ['a', 'b'], ['c', 'a', 'b'], [])
 
@@ -57,7 +61,11 @@ const decisions = fc.array(
 
 const events = fc.array(
   fc.record({
-    seconds: fc.oneof({ weight: 4, arbitrary: seconds(25) }, { weight: 1, arbitrary: seconds(90) }),
+    seconds: fc.oneof(
+      { weight: 8, arbitrary: seconds(25) },
+      { weight: 2, arbitrary: seconds(90) },
+      { weight: 1, arbitrary: fc.constantFrom(-400, -299) },
+    ),
     type: fc.constantFrom('click', 'click', 'rating', 'rating', 'refund', 'impression', 'leave', 'activate', 'view'),
     user_id: fc.constantFrom('u', 'u', 'v'),
     named: fc.option(fc.integer({ min: 0, max: 7 }), { nil: null, freq: 2 }),

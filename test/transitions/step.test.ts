@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Transition } from '../../schemas/records.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
+import { attributionCases } from './attribution-cases.ts'
+import { badInputs } from './bad-input-cases.ts'
 import { cases, lineOf } from './cases.ts'
 import { at, decision, input, makeConfig, outcome, startRun, tick } from './make.ts'
 
-for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {} } of cases)
+for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {} } of [...cases, ...attributionCases])
   test(name, () => {
     const { run, take } = startRun(makeConfig(policy, ...more))
     for (const [seconds, ...records] of steps) take({ tick: tick(seconds), inputs: records.map(input) })
@@ -16,6 +18,20 @@ for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {}
       refused,
     )
     for (const [fate, count] of Object.entries(counts)) assert.equal(run.counts[fate], count, fate)
+  })
+
+for (const { name, records, code } of badInputs)
+  test(`bad input: ${name}`, () => {
+    const { run, take } = startRun(makeConfig())
+    const good = [decision('good', 0), outcome('click', 'good', 1)]
+    take({ tick: tick(1002, 5), inputs: [good[0], ...records, good[1]].map(input) })
+    assert.deepEqual(
+      run.refused.map(each => each.code),
+      [code],
+    )
+    assert.ok(run.written.map(lineOf).includes('good/0#0 initial click+1 =1'))
+    take({ tick: tick(1003, 5), inputs: [] })
+    assert.equal(run.refused.length, 1, 'refused once')
   })
 
 test('a transition carries the decision as it was logged', () => {
