@@ -102,7 +102,7 @@ async function forget(brokers: readonly string[], output: string, group: string)
 const round = (value: number, digits = 0): number => Number(value.toFixed(digits))
 const show = (run: Run): string =>
   `${round(run.recordsPerSecond)} records/s, ${round(run.cpuMicros, 1)} µs CPU a record (broker ${round(run.brokerCpuMicros, 1)}), ` +
-  `${round(run.peakRssMiB)} MiB, ${round(run.seconds, 1)} s, ${run.outputOffsets} output offsets`
+  `${round(run.peakRssMiB)} MiB, ${round(run.seconds, 1)} s (longest pause ${round(run.longestPause, 1)}), ${run.outputOffsets} output offsets`
 
 function report(
   running: readonly Contestant[],

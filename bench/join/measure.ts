@@ -21,6 +21,8 @@ export interface Run {
   readonly brokerCpuMicros: number
   readonly peakRssMiB: number
   readonly seconds: number
+  /** The longest time in which the output did not grow, s. */
+  readonly longestPause: number
   /** Growth of the output's offsets: records, and a transaction's markers. */
   readonly outputOffsets: number
 }
@@ -54,6 +56,7 @@ export async function measure(log: Log, subject: Subject, broker: number | undef
   let begun = await look()
   const empty = begun.end
   let last = begun
+  let longestPauseMs = 0
   const deadline = begun.atMs + limitMs
   for (let askMs = 0; ; await sleep(LOOK_EVERY_MS)) {
     if (child.exitCode !== null || child.signalCode !== null)
@@ -61,8 +64,10 @@ export async function measure(log: Log, subject: Subject, broker: number | undef
     const now = await look()
     if (now.atMs > deadline) throw new FeedloopError('DEADLINE_EXCEEDED', subject.tail())
     if (now.end === empty) begun = now
-    if (now.end > last.end) last = now
-    else if (now.end > empty && now.atMs - askMs > ASK_EVERY_MS) {
+    if (now.end > last.end) {
+      if (last !== begun) longestPauseMs = Math.max(longestPauseMs, now.atMs - last.atMs)
+      last = now
+    } else if (now.end > empty && now.atMs - askMs > ASK_EVERY_MS) {
       if (await isThrough(log, subject)) break
       askMs = now.atMs
     }
@@ -75,6 +80,7 @@ export async function measure(log: Log, subject: Subject, broker: number | undef
     brokerCpuMicros: ((last.brokerCpuMs - begun.brokerCpuMs) * 1000) / records,
     peakRssMiB: peakMiBOf(child.pid!),
     seconds,
+    longestPause: longestPauseMs / 1000,
     outputOffsets: last.end - empty,
   }
 }
