@@ -57,6 +57,28 @@ const linearGaussian = z.strictObject({
     .default(100_000)
     .describe('Items with a block of their own; the least seen beyond are evicted.'),
   halfLifeMs: ms(0).describe('Statistics halve in this time of decisions; 0: never.'),
+  fourier: z
+    .strictObject({
+      features: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(256)
+        .describe('Random Fourier features of the `numbers` of the state; none are made without numbers.'),
+      bandwidth: z
+        .number()
+        .positive()
+        .default(1)
+        .describe('Frequencies in units of one over the usual distance of two points: larger bends more.'),
+      seed: z.number().int().default(1).describe('Seed of the frequencies.'),
+    })
+    .prefault({}),
+  warmUpDecisions: z
+    .number()
+    .int()
+    .positive()
+    .default(1024)
+    .describe('Decisions from which the scale of the `numbers` is found; kept whole until half as many more are there.'),
 })
 
 const twoTower = z.strictObject({
@@ -105,7 +127,16 @@ const policy = z.strictObject({
     .enum(['immediately', 'at-close'])
     .default('immediately')
     .describe('`immediately`: a transition as soon as the decision is seen; `at-close`: when its window closes.'),
+  attribution: z
+    .enum(['last-touch', 'first-touch', 'even-split'])
+    .default('last-touch')
+    .describe(
+      'Which of the decisions that showed the item within the window an outcome without a decision id counts for: the last, the first, or all of them in equal parts.',
+    ),
   attributionWindowMs: ms(10 * minute).describe('An outcome counts for a decision up to this long after it.'),
+  backwardWindowMs: ms(0).describe(
+    'An outcome without a decision id may also count for a decision up to this long after it, where none came before: for clocks that lag. One that names its decision may always be earlier by this or limits.futureSkewMs.',
+  ),
   correctionWindowMs: ms(7 * day).describe(
     'After the window, outcomes are corrections up to this long after the decision; later ones are orphans.',
   ),
@@ -175,6 +206,20 @@ export const configSchema = z.strictObject({
     .prefault({}),
   state: z
     .strictObject({
+      folder: z
+        .string()
+        .default('')
+        .describe(
+          "Folder of this process for stages' local state on disk, beyond memory and across restarts; none: on the heap, rebuilt from the topics at every start.",
+        ),
+      cacheBytes: z
+        .number()
+        .int()
+        .positive()
+        .default(64 << 20)
+        .describe(
+          'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much.',
+        ),
       historyLength: z
         .number()
         .int()
@@ -188,12 +233,16 @@ export const configSchema = z.strictObject({
         .describe('Weight of an interaction in the history mean by event type; types not listed count nothing.'),
       halfLifeMs: ms(0).describe("An interaction's weight halves in this time; 0: never."),
       blocks: z
-        .array(z.enum(['history', 'values', 'profile', 'context']))
+        .array(z.enum(['history', 'values', 'profile', 'context', 'numbers']))
         .default(['history', 'context'])
         .describe(
-          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context. A bias of 1 always comes first.',
+          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context; `numbers`: numbers of the context named in `state.numbers`, each with a place of its own. A bias of 1 always comes first.',
         ),
       contextDimensions: z.number().int().positive().default(8).describe('Dimensions of the hashed context.'),
+      numbers: z
+        .array(z.string())
+        .default([])
+        .describe('Names of context numbers of the `numbers` block; standardised by the linear-Gaussian learner.'),
       valueScale: z.number().positive().default(1).describe('Values are divided by this in the `values` block.'),
     })
     .prefault({}),
@@ -342,6 +391,9 @@ function crossChecks(config: Config): string[] {
   for (const each of config.policies)
     if (each.correctionWindowMs < each.attributionWindowMs)
       problems.push(`policies.${each.name}: correctionWindowMs is shorter than attributionWindowMs`)
+  for (const each of config.policies)
+    if (each.correctionWindowMs < each.backwardWindowMs)
+      problems.push(`policies.${each.name}: correctionWindowMs is shorter than backwardWindowMs`)
   for (const { name, algorithm, explorer } of config.policies)
     if (explorer.name === 'thompson' && algorithm !== 'linear-gaussian')
       problems.push(`policies.${name}: explorer thompson needs a posterior, which ${algorithm} has not; use softmax`)
