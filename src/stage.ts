@@ -10,6 +10,7 @@
  * No I/O, no wall clock, no randomness but seeds from record ids in here.
  */
 import type { ErrorCode } from './errors.ts'
+import type { Head, StepHeader } from './log/chain/header.ts'
 import type { Headers } from './log/log.ts'
 import type { TopicName } from './pipeline.ts'
 
@@ -57,12 +58,28 @@ export interface StepResult<O = unknown> {
   readonly counts: readonly Count[]
 }
 
+/** An accepted step of a chain: where its batch stands, and what its header says. */
+export interface ChainPoint {
+  readonly head: Head
+  readonly header: StepHeader
+}
+
 /** A stage's state for one output partition. */
 export interface StageState {
-  /** Makes the overlay of the last step permanent. Called after acceptance only. */
-  commit(): void
+  /** Makes the overlay of the last step permanent. Called after acceptance only. `point`: the step after which this is
+   * the state; absent while it is not the state after any (a rebuild that must not be gone on from). */
+  commit(point?: ChainPoint): void
   /** Drops the overlay. A state that cannot (a model's weights) leaves it undefined; the task then re-opens it. */
   discard?(): void
+  /** A state that outlives its process: the step after which it was this state. Null: it is empty. Recovery checks that
+   * the chain has that step, and folds what came after it. */
+  readonly openedAt?: ChainPoint | null
+  /** Drops everything, because the chain does not have `openedAt` (any more). */
+  reset?(reason: 'not_in_chain' | 'behind_retention', detail: string): Promise<void>
+  /** Awaited before each step: the state may ask to be let catch up. */
+  room?(): Promise<void> | undefined
+  /** Called once when the state is not used any more. */
+  close?(): Promise<void>
 }
 
 /** @typeParam S state @typeParam V what the rim lends a step besides inputs: models, features, releases */

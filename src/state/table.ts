@@ -8,14 +8,31 @@ export interface Table<V> {
   get(key: string): V | undefined
   set(key: string, value: V): void
   delete(key: string): void
-  /** Entries with from <= key < to in key order, the overlay included. */
+  /** Entries with from <= key < to in key order, which is that of code points; the overlay included. */
   range(from: string, to: string): Iterable<readonly [string, V]>
   readonly size: number
   commit(): void
   discard(): void
 }
 
+/** How a table on disk lays out its values. */
+export interface Codec<V> {
+  encode(value: V): Buffer
+  decode(bytes: Buffer): V
+}
+
 const absent = Symbol('absent')
+
+/** By code points, as UTF-8 on disk has it; `<` goes by UTF-16 units, which sorts U+FFFD after an emoji. */
+function compareKeys(a: string, b: string): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    if (a[i] === b[i]) continue
+    const [ofA, ofB] = [isSurrogate(a.charCodeAt(i)), isSurrogate(b.charCodeAt(i))]
+    return ofA === ofB ? (a[i] < b[i] ? -1 : 1) : ofA ? 1 : -1
+  }
+  return a.length - b.length
+}
+const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
 
 export function memoryTable<V>(): Table<V> {
   const base = new Map<string, V>()
@@ -31,9 +48,10 @@ export function memoryTable<V>(): Table<V> {
     delete: key => void overlay.set(key, absent),
     *range(from, to) {
       const keys = new Set<string>()
-      for (const key of base.keys()) if (key >= from && key < to) keys.add(key)
-      for (const key of overlay.keys()) if (key >= from && key < to) keys.add(key)
-      for (const key of [...keys].sort()) {
+      const within = (key: string): boolean => compareKeys(key, from) >= 0 && compareKeys(key, to) < 0
+      for (const key of base.keys()) if (within(key)) keys.add(key)
+      for (const key of overlay.keys()) if (within(key)) keys.add(key)
+      for (const key of [...keys].sort(compareKeys)) {
         const value = get(key)
         if (value !== undefined) yield [key, value] as const
       }

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { ChainPoint } from '../../src/stage.ts'
+import { jsonCodec } from '../../src/state/codec.ts'
+import { type DiskState, type DropReason, openDisk } from '../../src/state/disk.ts'
+import { memoryTable, type Table } from '../../src/state/table.ts'
+
+interface Rows {
+  readonly one: number
+  readonly two: { readonly text: string; readonly bytes: Buffer }
+}
+
+let folder: string
+let drops: DropReason[]
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'feedloop-disk-'))
+  drops = []
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const openRows = (options: { version?: string; flushBytes?: number; cacheBytes?: number } = {}) =>
+  openDisk<Rows>({
+    folder: join(folder, 'state'),
+    version: '1',
+    codecs: { one: jsonCodec(), two: jsonCodec() },
+    cacheBytes: 1000,
+    now: Date.now,
+    dropped: reason => void drops.push(reason),
+    ...options,
+  })
+
+const pointAt = (offset: number): ChainPoint => ({
+  head: { offset, id: offset.toString(16).padStart(16, '0') },
+  header: {
+    version: 1,
+    id: offset.toString(16).padStart(16, '0'),
+    prev: null,
+    epoch: 0,
+    inputs: [{ topic: 'events', partition: 0, next: offset }],
+    tick: { timeMs: 0, watermarkMs: -1 },
+    count: 1,
+    outputs: 0,
+    partitions: 1,
+  },
+})
+/** In key order, but for long keys that differ only at their ends. */
+const entries = <V>(table: Table<V>, from: string, to: string): (readonly [string, V])[] => {
+  const all = [...table.range(from, to)]
+  const isLong = ([key]: readonly [string, V]): boolean => key.startsWith(long)
+  const last = all.findIndex(isLong)
+  const longs = all.filter(isLong).sort(([a], [b]) => (a < b ? -1 : 1))
+  return all.filter(entry => !isLong(entry)).toSpliced(last < 0 ? 0 : last, 0, ...longs)
+}
+const dump = <V>(table: Table<V>) => entries(table, '', '\u{10ffff}')
+
+/** Ids that collide in every way: prefixes of each other, beyond ASCII, longer than a key may be. */
+const long = 'x'.repeat(1500)
+const keys = ['', 'a', 'a\0b', 'a\0', 'ab', 'ä', '鍵', '😀', '\uffee', long, `${long}y`, `${long}z`, 'b'.repeat(1023)]
+const key = fc.constantFrom(...keys)
+const bound = fc.constantFrom(...keys.filter(each => !each.startsWith(long)), '\u{10ffff}')
+type Operation =
+  | { do: 'set'; key: string; value: number }
+  | { do: 'delete' | 'get'; key: string }
+  | { do: 'commit' | 'discard' | 'wait' | 'reopen' | 'size' }
+  | { do: 'range'; from: string; to: string }
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('set' as const), key, value: fc.integer() }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('delete' as const, 'get' as const), key }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('commit' as const, 'size' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('discard' as const, 'wait' as const, 'reopen' as const) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('range' as const), from: bound, to: bound }) },
+)
+
+describe('tables on disk', () => {
+  test('behave as those on the heap under any operations', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(operation, { maxLength: 40 }),
+        fc.constantFrom(1, 300, 1 << 20),
+        async (operations, flushBytes) => {
+          rmSync(join(folder, 'state'), { recursive: true, force: true })
+          const heap = memoryTable<number>()
+          let disk = await openRows({ flushBytes })
+          let offset = 0
+          for (const each of operations) {
+            const { one } = disk.tables
+            if (each.do === 'set') {
+              heap.set(each.key, each.value)
+              one.set(each.key, each.value)
+            } else if (each.do === 'delete') {
+              heap.delete(each.key)
+              one.delete(each.key)
+            } else if (each.do === 'get') assert.equal(one.get(each.key), heap.get(each.key))
+            else if (each.do === 'size') assert.equal(one.size, heap.size)
+            else if (each.do === 'range')
+              assert.deepEqual(entries(one, each.from, each.to), entries(heap, each.from, each.to))
+            else if (each.do === 'commit') {
+              heap.commit()
+              disk.commit(pointAt(++offset))
+            } else if (each.do === 'discard') {
+              heap.discard()
+              disk.discard()
+            } else if (each.do === 'wait') await disk.room()
+            else {
+              heap.discard()
+              await disk.close()
+              disk = await openRows({ flushBytes })
+              assert.equal(disk.openedAt?.head.offset ?? 0, offset)
+            }
+          }
+          assert.deepEqual(dump(disk.tables.one), dump(heap))
+          await disk.close()
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+})
