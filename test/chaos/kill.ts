@@ -44,6 +44,8 @@ export interface KillReport {
 const STAGES: readonly StageName[] = ['features', 'ranker', 'joiner', 'learner', 'gate']
 const READY_MS = 90_000
 const SETTLE_MS = 180_000
+/** People are served this long after the last kill: the loop must have come back, not merely stopped in order. */
+const AFTER_MS = 10_000
 
 export async function killRun(options: KillOptions): Promise<KillReport> {
   const environment = openEnvironment('recogym')
@@ -53,6 +55,8 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
       kafka: { brokers: bus.brokers },
       topics: { prefix: `kill-${randomBytes(4).toString('hex')}.`, partitions: 2 },
       step: { progressMs: 1000 },
+      // A gate that was started anew judges from the next full checkpoint on.
+      learner: { fullEvery: 5 },
       log: { level: 'info' },
       http: { host: '127.0.0.1' },
     }),
@@ -74,7 +78,8 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
     const traffic = await startDrive({ ...world, seed: options.seed, sessions: options.sessions, answerMs: 60_000 })
     const kills = await killAtRandom(options, children, start)
     await Promise.all([...children.values()].map(child => child.ready(READY_MS)))
-    options.say(`${kills.length} kills; stopping the traffic`)
+    options.say(`${kills.length} kills; ten more seconds of traffic`)
+    await sleep(AFTER_MS)
     await traffic.stop(60_000)
     await settle(context, ['ranker', 'joiner', 'learner', 'gate'], SETTLE_MS)
     const { decisions, unanswered } = traffic.stats()

@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { merge } from '../../src/demo/merge.ts'
@@ -38,6 +39,8 @@ export interface StormReport {
   /** Traffic, faults, healing and settling. */
   readonly seconds: number
   readonly decisions: number
+  /** Of them, in the ten seconds after the last fault. */
+  readonly decisionsAfter: number
   readonly unanswered: number
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** Services that ended by themselves: a supervisor started them anew. */
@@ -57,6 +60,10 @@ const SETTLED: readonly StageName[] = ['ranker', 'joiner', 'learner', 'gate']
 const READY_MS = 120_000
 const SETTLE_MS = 180_000
 const PARTITIONS = 4
+/** A gate that was started anew judges from the next full checkpoint on. */
+const FULL_EVERY = 5
+/** People are served this long after the last fault: the loop must have come back, not merely stopped in order. */
+const AFTER_MS = 10_000
 
 export async function stormRun(options: StormOptions): Promise<StormReport> {
   const { say, seed } = options
@@ -68,6 +75,7 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
       kafka: { brokers: cluster.brokers },
       topics: { prefix: 'storm.', partitions: PARTITIONS, replicationFactor: 3, minInsyncReplicas: 2 },
       step: { progressMs: 1000 },
+      learner: { fullEvery: FULL_EVERY },
       log: { level: 'info' },
       http: { host: '127.0.0.1' },
     }),
@@ -91,7 +99,11 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
     const stalls = watchStalls(traffic)
     const faults = await runFaults({ ...options, fleet, cluster, seconds: options.minutes * 60 })
     await fleet.ready(READY_MS)
-    say(`${faults.length} faults; all healed, stopping the traffic`)
+    say(`${faults.length} faults; all healed`)
+    const healedAt = traffic.stats().decisions
+    await sleep(AFTER_MS)
+    const served = traffic.stats().decisions - healedAt
+    say(`${served} decisions since; stopping the traffic`)
     await traffic.stop(60_000)
     const stalled = stalls.stop()
     await settle(context, SETTLED, SETTLE_MS)
@@ -104,6 +116,7 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
       seed,
       seconds,
       decisions,
+      decisionsAfter: served,
       unanswered,
       faults: countKinds(faults),
       ended: fleet.ended,
@@ -122,7 +135,8 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
 }
 
 /** What a run must come to. */
-export const isSound = ({ audit, logged, learned }: StormReport): boolean => audit.balanced && logged === learned
+export const isSound = ({ audit, logged, learned, decisionsAfter }: StormReport): boolean =>
+  audit.balanced && logged === learned && decisionsAfter > 0
 
 function countKinds(faults: readonly Fault[]): Partial<Record<FaultKind, number>> {
   const counts: Partial<Record<FaultKind, number>> = {}
