@@ -78,7 +78,9 @@ const linearGaussian = z.strictObject({
     .int()
     .positive()
     .default(1024)
-    .describe('Decisions from which the scale of the `numbers` is found; kept whole until half as many more are there.'),
+    .describe(
+      'Decisions from which the scale of the `numbers` is found; kept whole until half as many more are there.',
+    ),
 })
 
 const twoTower = z.strictObject({

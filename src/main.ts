@@ -1,6 +1,7 @@
 /** The one command line. Each command is a file in src/commands/; errors end in one line and a non-zero exit. */
 import { Command } from 'commander'
 import { addAudit } from './commands/audit.ts'
+import { addBakeoff } from './commands/bakeoff.ts'
 import { addBroker } from './commands/broker.ts'
 import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
@@ -15,7 +16,18 @@ const program = new Command('feedloop')
   .description('The self-hosted decision loop on Kafka: recommend, log, join, learn, serve on evidence.')
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true })
-for (const add of [addDemo, addRun, addTopics, addConfig, addBroker, addReplay, addAudit, addDeadLetters, addChain])
+for (const add of [
+  addDemo,
+  addRun,
+  addTopics,
+  addConfig,
+  addBroker,
+  addReplay,
+  addAudit,
+  addBakeoff,
+  addDeadLetters,
+  addChain,
+])
   add(program)
 
 try {

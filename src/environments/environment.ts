@@ -62,6 +62,8 @@ export interface Environment {
   /** Configuration that suits this world; laid under the user's own. */
   readonly preset: ConfigInput
   rates(): Rates
+  /** How many sessions there are; absent: without end. */
+  readonly sessions?: number
   /** The `index`-th session of the run that `seed` names. */
   session(index: number, seed: number): Session
 }

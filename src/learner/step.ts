@@ -48,7 +48,7 @@ export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<
     name: 'learner',
     recovery: 'positions-in-output',
     async open() {
-      const learner = await createLearner(config, policy, encoder.dimensions)
+      const learner = await createLearner(config, policy, encoder)
       const examples = createExampleEncoder({
         encoder,
         dimensions: config.features.dimensions,
@@ -78,7 +78,9 @@ export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<
  * and the like are not among them: they may change from one start to the next. */
 function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
   const { hidden, embedding } = policy.twoTower
-  const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [policy.linearGaussian.halfLifeMs]
+  const { halfLifeMs, fourier } = policy.linearGaussian
+  const map = config.state.blocks.includes('numbers') ? [fourier] : []
+  const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [halfLifeMs, ...map]
   const features = [config.features.encoder, config.features.dimensions]
   const settings = JSON.stringify([policy.name, policy.algorithm, shape, encoderVersion, features])
   return createHash('sha256').update(settings).digest('hex').slice(0, 16)

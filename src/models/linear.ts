@@ -1,15 +1,19 @@
 /**
- * Serving of linear-Gaussian versions: per item the posterior N(θ, Λ⁻¹) with Λ = s A + λI = L Lᵀ and θ = Λ⁻¹ s b, where
- * s is the decay's reading scale and b the components' sums weighted by the *configured* weights. A candidate's expected
- * reward is θᵀx, its standard deviation ‖L⁻¹x‖. An item without a block has the prior: 0 and ‖x‖/√λ.
+ * Serving of linear-Gaussian versions: per item the posterior N(θ, σ² Λ⁻¹) with Λ = s A + λI = L Lᵀ and θ = Λ⁻¹ s b, where
+ * s is the decay's reading scale, b the components' sums weighted by the *configured* weights, and σ² the variance of
+ * the rewards so far. A candidate's expected reward is θᵀφ, its standard deviation σ ‖L⁻¹φ‖, with φ the version's own
+ * feature map of the state. An item without a block has the prior: 0 and σ ‖φ‖/√λ.
  * The published sums are the learner's master; factors are made here when an item is first scored, and kept from
  * version to version while the item's block does not change, so a load costs a copy of the changed blocks only.
  */
 import type { ModelVersion, Tensor } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
-import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts'
+import { type Block, decodeBlock, type Factor, itemOfBlock } from '../learner/linear/block.ts'
+import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
+import type { FeatureMap } from '../learner/linear/features.ts'
 import { componentsOf } from '../learner/linear/learner.ts'
 import { addScaled, cholesky, dot, packedLength, solveLower, solveUpper } from '../learner/linear/matrix.ts'
+import { decodeMoments, rewardVariance } from '../learner/linear/moments.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import type { Random } from '../state/random.ts'
 import type { CandidateVectors, Policy, Scorer } from './policy.ts'
@@ -22,21 +26,26 @@ interface Posterior {
   readonly factor: Float64Array
 }
 
-interface Arm {
+/** An item's sums, with its posterior once that was needed. */
+export interface Arm {
   readonly block: Block
   posterior?: Posterior
+  /** Revision of the block that the posterior was made from. */
+  revision?: number
 }
 
 /** What all arms of a version share; a change of any makes kept posteriors useless. */
-interface Reading {
-  readonly d: number
+export interface Reading {
+  readonly map: FeatureMap
+  /** σ. */
+  readonly noise: number
   readonly lambda: number
   readonly scale: number
   /** By component index. */
   readonly weights: readonly number[]
 }
 
-interface Version {
+export interface Version {
   readonly version: string
   readonly reading: Reading
   readonly arms: ReadonlyMap<string, Arm>
@@ -51,7 +60,7 @@ const versions = new WeakMap<Policy, Version>()
  */
 export function loadLinear(model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights): Policy {
   const before = base && versions.get(base)
-  const reading = readingOf(model, weightOf)
+  const reading = readingOf(model, before?.reading.map, weightOf)
   const arms = new Map<string, Arm>()
   if (model.base_version !== null)
     for (const [itemId, arm] of before!.arms) arms.set(itemId, carried(arm, before!.reading, reading))
@@ -59,25 +68,28 @@ export function loadLinear(model: ModelVersion, base: Policy | undefined, weight
     const itemId = itemOfBlock(tensor.name)
     if (itemId === undefined) continue
     if (tensor.data.length === 0) arms.delete(itemId)
-    else arms.set(itemId, { block: finiteBlock(model, tensor, reading.d) })
+    else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions) })
   }
   const version = { version: model.version, reading, arms }
   const policy: Policy = {
     version: model.version,
     algorithm: model.algorithm,
     knownItems: limit => [...arms.keys().take(limit)],
-    scorer: (state, candidates) => createScorer(version, state, candidates),
+    scorer: (state, candidates) => scoreCandidates(version, state, candidates),
   }
   versions.set(policy, version)
   return policy
 }
 
-function readingOf(model: ModelVersion, weightOf: ComponentWeights): Reading {
+/** @param map of the base version: an increment has the same */
+function readingOf(model: ModelVersion, map: FeatureMap | undefined, weightOf: ComponentWeights): Reading {
   const { dimensions, prior_precision, read_scale } = model.parameters
   if (!(Number.isInteger(dimensions) && dimensions > 0 && prior_precision > 0 && Number.isFinite(read_scale)))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
   const weights = componentsOf(model.parameters).map(([component]) => weightOf(component))
-  return { d: dimensions, lambda: prior_precision, scale: read_scale, weights }
+  const noise = Math.sqrt(rewardVariance(decodeMoments(model.parameters), weights))
+  const same = model.base_version === null ? undefined : map
+  return { map: same ?? decodeFeatureMap(model), noise, lambda: prior_precision, scale: read_scale, weights }
 }
 
 function finiteBlock(model: ModelVersion, tensor: Tensor, d: number): Block {
@@ -95,23 +107,33 @@ function carried(arm: Arm, before: Reading, now: Reading): Arm {
   return same ? arm : { block: arm.block }
 }
 
-/** The arm's posterior, made once. */
+/** The arm's posterior, made once a state of its block. */
 function posteriorOf(arm: Arm, reading: Reading): Posterior {
-  if (arm.posterior) return arm.posterior
-  const { d, lambda, scale, weights } = reading
-  const factor = new Float64Array(packedLength(d))
-  // sums of very unlike sizes can round A a hair below semidefinite; a ridge at that scale repairs it
-  let ridge = lambda
-  while (!cholesky(arm.block.a, d, scale, ridge, factor))
-    ridge = ridge * 2 + 1e-12 * scale * largestDiagonal(arm.block.a, d)
-  const theta = new Float64Array(d)
-  arm.block.b.forEach((b, index) => {
-    addScaled(theta, b, scale * (weights[index] ?? 0))
+  const { block } = arm
+  if (arm.posterior && arm.revision === block.revision) return arm.posterior
+  const factor = factorOf(block, reading)
+  const theta = new Float64Array(reading.map.dimensions)
+  block.b.forEach((b, index) => {
+    addScaled(theta, b, reading.scale * (reading.weights[index] ?? 0))
   })
   solveLower(factor, theta, theta)
   solveUpper(factor, theta, theta)
   arm.posterior = { theta, factor }
+  arm.revision = block.revision
   return arm.posterior
+}
+
+/** The block's factor where it fits the reading, else a new one, left there. */
+function factorOf(block: Block, { map, lambda, scale }: Reading): Float64Array {
+  const kept: Factor | undefined = block.factor
+  if (kept && kept.lambda === lambda && kept.scale === scale) return kept.values
+  const d = map.dimensions
+  const values = new Float64Array(packedLength(d))
+  // sums of very unlike sizes can round A a hair below semidefinite; a ridge at that scale repairs it
+  let ridge = lambda
+  while (!cholesky(block.a, d, scale, ridge, values)) ridge = ridge * 2 + 1e-12 * scale * largestDiagonal(block.a, d)
+  block.factor = { values, lambda, scale }
+  return values
 }
 
 function largestDiagonal(a: Float64Array, d: number): number {
@@ -120,21 +142,24 @@ function largestDiagonal(a: Float64Array, d: number): number {
   return largest
 }
 
-function createScorer({ version, reading, arms }: Version, state: Float64Array, candidates: CandidateVectors): Scorer {
-  if (state.length !== reading.d)
+/** @throws FeedloopError MODEL_INCOMPATIBLE for a state of other dimensions */
+export function scoreCandidates(version: Version, state: Float64Array, { itemIds }: CandidateVectors): Scorer {
+  const { reading, arms } = version
+  const { stateDimensions } = reading.map.options
+  if (state.length !== stateDimensions)
     throw new FeedloopError(
       'MODEL_INCOMPATIBLE',
-      `version ${version} scores states of ${reading.d} dimensions, not ${state.length}`,
+      `version ${version.version} scores states of ${stateDimensions} dimensions, not ${state.length}`,
     )
-  const known = candidates.itemIds.map(itemId => {
+  const phi = reading.map.apply(state)
+  const known = itemIds.map(itemId => {
     const arm = arms.get(itemId)
     return arm && posteriorOf(arm, reading)
   })
-  const mean = new Float64Array(known.length)
-  for (let k = 0; k < known.length; k++) mean[k] = known[k] ? dot(known[k]!.theta, state) : 0
+  const mean = Float64Array.from(known, posterior => (posterior ? dot(posterior.theta, phi) : 0))
   let deviation: Float64Array | undefined
   const deviations = () => {
-    deviation ??= deviationsOf(known, state, reading.lambda)
+    deviation ??= deviationsOf(known, phi, reading)
     return deviation
   }
   return {
@@ -149,14 +174,11 @@ function createScorer({ version, reading, arms }: Version, state: Float64Array, 
   }
 }
 
-function deviationsOf(known: readonly (Posterior | undefined)[], x: Float64Array, lambda: number): Float64Array {
-  const prior = Math.sqrt(dot(x, x) / lambda)
-  const solved = new Float64Array(x.length)
-  const deviations = new Float64Array(known.length)
-  for (let k = 0; k < known.length; k++) {
-    const posterior = known[k]
-    if (posterior) solveLower(posterior.factor, x, solved)
-    deviations[k] = posterior ? Math.sqrt(dot(solved, solved)) : prior
-  }
-  return deviations
+function deviationsOf(known: readonly (Posterior | undefined)[], phi: Float64Array, reading: Reading): Float64Array {
+  const solved = new Float64Array(phi.length)
+  return Float64Array.from(known, posterior => {
+    if (!posterior) return reading.noise * Math.sqrt(dot(phi, phi) / reading.lambda)
+    solveLower(posterior.factor, phi, solved)
+    return reading.noise * Math.sqrt(dot(solved, solved))
+  })
 }

@@ -16,6 +16,8 @@ export interface StateEncoder {
   readonly version: string
   /** Length of the vector, the leading bias included. */
   readonly dimensions: number
+  /** Where the raw numbers stand, in any unit; a count of 0: there are none. */
+  readonly numbers: { readonly from: number; readonly count: number }
   /** A new vector `[1, block, block …]` in the order of `state.blocks`. */
   encode(snapshot: Snapshot, lookup: VectorLookup): Float64Array
 }
@@ -33,10 +35,14 @@ export function createStateEncoder(config: Config): StateEncoder {
   const dimensions = blocks.reduce((sum, block) => sum + block.dimensions, 1)
   const layout = names.map((name, i) => `${name}${blocks[i].dimensions}`).join('+')
   const weights = Object.entries(state.typeWeights).sort(([a], [b]) => (a < b ? -1 : 1))
-  const settings = JSON.stringify([features.dimensions, state.halfLifeMs, state.valueScale, weights])
+  const named = names.includes('numbers') ? [state.numbers] : []
+  const settings = JSON.stringify([features.dimensions, state.halfLifeMs, state.valueScale, weights, ...named])
+  const before = blocks.slice(0, Math.max(0, names.indexOf('numbers')))
+  const from = before.reduce((sum, block) => sum + block.dimensions, 1)
   return {
     version: `mean-1:${layout}#${(seedOf(settings) % 2 ** 32).toString(16).padStart(8, '0')}`,
     dimensions,
+    numbers: { from, count: named.length > 0 ? state.numbers.length : 0 },
     encode(snapshot, lookup) {
       const out = new Float64Array(dimensions)
       out[0] = 1
@@ -56,9 +62,25 @@ function createBlock(name: Config['state']['blocks'][number], config: Config): B
   if (name === 'values') return meanBlock(config, interaction => interaction.value / config.state.valueScale)
   if (name === 'profile')
     return { dimensions, write: (out, offset, { profile }) => copy(out, offset, profile, dimensions) }
-  const size = config.state.contextDimensions
-  return { dimensions: size, write: (out, offset, { context }) => hashContext(out, offset, size, context) }
+  const { contextDimensions, numbers, blocks } = config.state
+  if (name === 'numbers') return numbersBlock(numbers)
+  const placed = new Set(blocks.includes('numbers') ? numbers : [])
+  return {
+    dimensions: contextDimensions,
+    write: (out, offset, { context }) => hashContext(out.subarray(offset, offset + contextDimensions), context, placed),
+  }
 }
+
+/** Numbers and flags of the context by name, as they are; 0 for one that is not there or is no number. */
+const numbersBlock = (names: readonly string[]): Block => ({
+  dimensions: names.length,
+  write(out, offset, { context }) {
+    names.forEach((name, i) => {
+      const value = context[name]
+      out[offset + i] = typeof value === 'number' ? value : value === true ? 1 : 0
+    })
+  },
+})
 
 /** Weighted mean of the history's item vectors: Σ w·s·x / Σ|w| with w = type weight · 2^(-age / half-life) and s the
  * `scale` of the interaction. |w| in the denominator, so that negative type weights (a dislike) cannot make it vanish.
@@ -97,13 +119,14 @@ function copy(out: Float64Array, offset: number, profile: Buffer | null, dimensi
 }
 
 /** Signed feature hashing (Weinberger et al. 2009): a number is ±value at hash(name), a word ±1 at hash(name=word), a
- * flag that is set ±1 at hash(name). The sign is a further bit of the hash, so that collisions cancel in expectation. */
-function hashContext(out: Float64Array, offset: number, dimensions: number, context: Snapshot['context']): void {
+ * flag that is set ±1 at hash(name). Names that have a place of their own are left out. The sign is a further bit of the hash, so that collisions cancel in expectation. */
+function hashContext(out: Float64Array, context: Snapshot['context'], placed: ReadonlySet<string>): void {
   for (const name of Object.keys(context).sort()) {
+    if (placed.has(name)) continue
     const value = context[name]
     const hash = hash32(typeof value === 'string' ? `${name}=${value}` : name)
     const amount = typeof value === 'number' ? value : value === false ? 0 : 1
-    out[offset + ((hash >>> 1) % dimensions)] += (hash & 1) === 1 ? amount : -amount
+    out[(hash >>> 1) % out.length] += (hash & 1) === 1 ? amount : -amount
   }
 }
 

@@ -6,7 +6,7 @@ import { createGate, type GateState } from '../../src/gate/step.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
 import type { Input } from '../../src/stage.ts'
-import { exampleOf, publish } from '../learner/examples.ts'
+import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
 
 const config = parseConfig({ features: { dimensions: 2 }, gate: { maxKl: 2 } })
 const gate = createGate(config)
@@ -16,7 +16,7 @@ const tick = { timeMs: 77, watermarkMs: 0 }
 /** Versions 1 … n of one learner, the first full. */
 function versions(n: number, reward = (_: number) => 1): ModelVersion[] {
   const learner = createLinearLearner({
-    dimensions: d,
+    ...plainFeatures(d),
     priorPrecision: 1,
     maxItems: 9,
     halfLifeMs: 0,

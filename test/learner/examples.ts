@@ -1,6 +1,13 @@
 /** Examples and model versions for the tests of learners, models and gate. */
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Checkpoint, Example, Learner } from '../../src/learner/learner.ts'
+import type { FeatureOptions } from '../../src/learner/linear/features.ts'
+
+/** States without numbers: the feature map is the identity. */
+export const plainFeatures = (stateDimensions: number): { features: FeatureOptions; warmUpDecisions: number } => ({
+  features: { stateDimensions, numbers: { from: 1, count: 0 }, fourier: 0, bandwidth: 1, seed: 1 },
+  warmUpDecisions: 8,
+})
 
 export const snapshotOf = (context: Record<string, number> = {}) => ({
   profile_version: 0,

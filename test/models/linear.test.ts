@@ -6,7 +6,7 @@ import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { encodeTensor } from '../../src/learner/tensors.ts'
 import { createPolicyLoader, loadPolicy } from '../../src/models/load.ts'
 import { createRandom } from '../../src/state/random.ts'
-import { exampleOf, publish } from '../learner/examples.ts'
+import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
 
 const d = 4
 const policyConfig = (weights: Record<string, number> = { click: 1 }) =>
@@ -14,7 +14,7 @@ const policyConfig = (weights: Record<string, number> = { click: 1 }) =>
     policies: [{ rewards: Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, { weight }])) }],
   }).policies[0]
 const newLearner = (halfLifeMs = 0) =>
-  createLinearLearner({ dimensions: d, priorPrecision: 2, maxItems: 9, halfLifeMs, maxCheckpointBytes: 1 << 24 })
+  createLinearLearner({ ...plainFeatures(d), priorPrecision: 2, maxItems: 9, halfLifeMs, maxCheckpointBytes: 1 << 24 })
 const candidates = (...itemIds: string[]) => ({ itemIds, vectors: itemIds.map(() => new Float32Array(2)) })
 const close = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-9, `${a} against ${b}`)
 

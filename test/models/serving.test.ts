@@ -4,10 +4,10 @@ import type { Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createServing } from '../../src/models/serving.ts'
-import { publish } from '../learner/examples.ts'
+import { plainFeatures, publish } from '../learner/examples.ts'
 
 const learner = createLinearLearner({
-  dimensions: 2,
+  ...plainFeatures(2),
   priorPrecision: 1,
   maxItems: 9,
   halfLifeMs: 0,

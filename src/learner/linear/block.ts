@@ -6,7 +6,7 @@
 import type { Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
-import { packedLength } from './matrix.ts'
+import { addOuter, packedLength, updateCholesky } from './matrix.ts'
 
 export interface Block {
   /** Decisions in it. */
@@ -18,6 +18,16 @@ export interface Block {
   readonly a: Float64Array
   /** By component index. */
   readonly b: Float64Array[]
+  /** Rises with every change: what was derived from an older state is stale. */
+  revision: number
+  /** Cholesky factor of scale A + lambda I, where somebody made it: the learner carries it on by rank-1 updates. */
+  factor?: Factor
+}
+
+export interface Factor {
+  readonly values: Float64Array
+  readonly scale: number
+  readonly lambda: number
 }
 
 const HEADER = 3
@@ -38,12 +48,24 @@ export const createBlock = (d: number, sinceMs: number): Block => ({
   lastMs: sinceMs,
   a: new Float64Array(packedLength(d)),
   b: [],
+  revision: 0,
 })
 
 /** b of a component, made when first needed. */
 export function componentOf(block: Block, index: number, d: number): Float64Array {
   while (block.b.length <= index) block.b.push(new Float64Array(d))
   return block.b[index]
+}
+
+/** A += weight φφᵀ, the factor with it. */
+export function addDecision(block: Block, phi: Float64Array, weight: number): void {
+  addOuter(block.a, phi, weight)
+  block.seen++
+  block.revision++
+  if (!block.factor) return
+  const root = Math.sqrt(weight * block.factor.scale)
+  const scaled = phi.map(value => root * value)
+  if (!updateCholesky(block.factor.values, scaled, 1)) block.factor = undefined
 }
 
 export function encodeBlock(itemId: string, block: Block): Tensor {
@@ -67,10 +89,12 @@ export function decodeBlock(tensor: Tensor, d: number): Block {
     throw new FeedloopError('MODEL_INCOMPATIBLE', `tensor ${tensor.name} is no block of ${d} dimensions`)
   const end = HEADER + packedLength(d)
   const b = Array.from({ length: rest / d }, (_, index) => values.subarray(end + index * d, end + (index + 1) * d))
-  return { seen: values[0], sinceMs: values[1], lastMs: values[2], a: values.subarray(HEADER, end), b }
+  return { seen: values[0], sinceMs: values[1], lastMs: values[2], a: values.subarray(HEADER, end), b, revision: 0 }
 }
 
 /** Multiplies all sums: a power of two loses nothing. */
 export function scaleBlock(block: Block, factor: number): void {
   for (const sums of [block.a, ...block.b]) for (let i = 0; i < sums.length; i++) sums[i] *= factor
+  block.factor = undefined
+  block.revision++
 }

@@ -1,16 +1,18 @@
 /**
- * The linear-Gaussian learner: one Bayesian linear regression an item on the encoded state φ of the decision. Everything
+ * The linear-Gaussian learner: one Bayesian linear regression an item on features φ of the decision's state. Everything
  * that it holds is a sum over transitions, so revisions may come in any order and any split (class `exact`):
  *   initial: A += w φφᵀ; every revision, a retraction of an outcome too: b += w Δr φ for each component.
  * A retraction takes back rewards, not the decision: it was shown, and now it is known to have earned less.
+ * φ is features.ts of the encoded state; while its map is sought the first decisions are kept and learned anew (warm-up.ts).
  * Propensities play no part: regression on (φ, r) of the chosen item is the direct method.
  * Decisions of an evicted item are refused by decision time, all revisions of one alike, so b never outlives its A.
  */
-import type { ModelVersion, Transition } from '../../../schemas/records.ts'
+import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
 import { isFiniteArray, removedTensor } from '../tensors.ts'
 import {
+  addDecision,
   type Block,
   blockBytes,
   blockName,
@@ -22,11 +24,33 @@ import {
   scaleBlock,
 } from './block.ts'
 import { advance, type DecayClock, readScale, weightAt } from './decay.ts'
-import { addOuter, addScaled, dot } from './matrix.ts'
+import { decodeFeatureMap, encodeFeatureMap } from './feature-tensors.ts'
+import {
+  createFeatureMap,
+  type FeatureMap,
+  type FeatureOptions,
+  featureDimensions,
+  standardisationOf,
+  unknownScale,
+} from './features.ts'
+import { addScaled, dot } from './matrix.ts'
+import { addMoments, createMoments, decodeMoments, encodeMoments, type Moments, scaleMoments } from './moments.ts'
+import {
+  createWarmUp,
+  decodeRow,
+  encodeRow,
+  inOrder,
+  isComplete,
+  isRow,
+  keep,
+  type Row,
+  type WarmUp,
+} from './warm-up.ts'
 
 export interface LinearOptions {
-  /** Length of the encoded state. */
-  readonly dimensions: number
+  readonly features: FeatureOptions
+  /** Decisions from which the feature map is found. */
+  readonly warmUpDecisions: number
   /** λ. */
   readonly priorPrecision: number
   readonly maxItems: number
@@ -41,8 +65,21 @@ const LARGEST = 1e100
 /** Least seen blocks go together, this part of all, so that a full table costs little an item. */
 const EVICT_PART = 64
 
+/** The learner with its sums open to those who serve from them in the same process (src/models/live.ts). */
+export interface LinearLearner extends Learner {
+  readonly blocks: ReadonlyMap<string, Block>
+  readonly moments: Moments
+  readonly components: ReadonlyMap<string, number>
+  readonly featureMap: () => FeatureMap
+  readonly readScale: () => number
+  readonly priorPrecision: number
+}
+
 interface State {
   readonly options: LinearOptions
+  map: FeatureMap
+  warmUp: WarmUp
+  moments: Moments
   readonly clock: DecayClock
   readonly blocks: Map<string, Block>
   readonly components: Map<string, number>
@@ -51,21 +88,35 @@ interface State {
   evicted: number
   /** Items changed or evicted since the last snapshot. */
   readonly changed: Set<string>
+  /** The feature map, and rows of the warm-up, changed since the last snapshot. */
+  mapChanged: boolean
   version: string | null
 }
 
-export function createLinearLearner(options: LinearOptions): Learner {
+export function createLinearLearner(options: LinearOptions): LinearLearner {
   const state: State = {
     options,
+    map: createFeatureMap(options.features, unknownScale(options.features)),
+    warmUp: createWarmUp(options.features.numbers.count > 0 ? options.warmUpDecisions : 0),
+    moments: createMoments(),
     clock: { halfLifeMs: options.halfLifeMs, referenceMs: 0, newestMs: -1 },
     blocks: new Map(),
     components: new Map(),
     evictedUntilMs: -1,
     evicted: 0,
     changed: new Set(),
+    mapChanged: true,
     version: null,
   }
   return {
+    blocks: state.blocks,
+    components: state.components,
+    get moments() {
+      return state.moments
+    },
+    featureMap: () => state.map,
+    readScale: () => readScale(state.clock),
+    priorPrecision: options.priorPrecision,
     algorithm: 'linear-gaussian',
     revisions: 'exact',
     usesCandidates: false,
@@ -80,7 +131,7 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
   let learned = 0
   let norm = 0
   for (const example of batch) {
-    const reason = refusal(state, example) ?? add(state, example)
+    const reason = refusal(state, example) ?? learnOne(state, example)
     if (reason) refused[reason] = (refused[reason] ?? 0) + 1
     else {
       learned++
@@ -92,32 +143,66 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
 }
 
 /** Why a revision can't be learned, by what it says alone: the same for every revision of a transition. */
-function refusal(state: State, { transition, state: phi }: Example): string | undefined {
+function refusal(state: State, { transition, state: encoded }: Example): string | undefined {
   if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
-  if (phi.length !== state.options.dimensions) return 'dimensions'
-  const rewards = Object.values(transition.delta)
-  if (!isFiniteArray(phi) || !isFiniteArray(rewards) || !Number.isFinite(transition.weight)) return 'not_finite'
+  if (encoded.length !== state.options.features.stateDimensions) return 'dimensions'
+  const rewards = [...Object.values(transition.delta), ...Object.values(transition.cumulative)]
+  if (!isFiniteArray(encoded) || !isFiniteArray(rewards) || !Number.isFinite(transition.weight)) return 'not_finite'
   if (transition.weight < 0) return 'weight_negative'
-  const largest = Math.max(dot(phi, phi), transition.weight, ...rewards.map(Math.abs))
+  const largest = Math.max(dot(encoded, encoded), transition.weight, ...rewards.map(Math.abs))
   return largest < LARGEST ? undefined : 'out_of_range'
 }
 
-function add(state: State, { transition, state: phi }: Example): string | undefined {
-  const block = blockFor(state, transition)
-  if (!block) return 'evicted'
-  const factor = advance(state.clock, transition.decision_time_ms)
-  if (factor !== 1) rescale(state, factor)
-  const weight = transition.weight * weightAt(state.clock, transition.decision_time_ms)
-  if (transition.kind === 'initial') {
-    addOuter(block.a, phi, weight)
-    block.seen++
-  }
-  if (transition.decision_time_ms > block.lastMs) block.lastMs = transition.decision_time_ms
-  for (const [component, delta] of Object.entries(transition.delta))
-    if (delta !== 0) addScaled(componentOf(block, indexOf(state, component), phi.length), phi, weight * delta)
-  componentOf(block, 0, phi.length)
-  state.changed.add(transition.action[0])
+/** @returns why not, if not */
+function learnOne(state: State, { transition, state: encoded }: Example): string | undefined {
+  const itemId = transition.action[0]
+  const { decision_time_ms: timeMs, weight } = transition
+  const rewards: number[] = []
+  for (const [component, delta] of Object.entries(transition.delta)) rewards[indexOf(state, component)] = delta
+  const row = { itemId, timeMs, weight, seen: transition.kind === 'initial', state: encoded, rewards }
+  const reason = add(state, row)
+  if (reason) return reason
+  addMoments(state.moments, transition, state.components, weight * weightAt(state.clock, timeMs))
+  if (state.warmUp.settled) return undefined
+  state.mapChanged = true
+  if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)
   return undefined
+}
+
+/** Adds one revision, or all that is known of a decision, to its item's sums. */
+function add(state: State, { itemId, timeMs, weight, seen, state: encoded, rewards }: Omit<Row, 'transitionId'>) {
+  const block = blockFor(state, itemId, timeMs)
+  if (!block) return 'evicted'
+  const factor = advance(state.clock, timeMs)
+  if (factor !== 1) rescale(state, factor)
+  const decayed = weight * weightAt(state.clock, timeMs)
+  const phi = state.map.apply(encoded)
+  if (seen) addDecision(block, phi, decayed)
+  if (timeMs > block.lastMs) block.lastMs = timeMs
+  rewards.forEach((reward, index) => {
+    if (reward !== 0) addScaled(componentOf(block, index, phi.length), phi, decayed * reward)
+  })
+  componentOf(block, 0, phi.length)
+  block.revision++
+  state.changed.add(itemId)
+  return undefined
+}
+
+/** Makes the feature map anew from the decisions kept, and learns them again under it. */
+function remap(state: State): void {
+  const { warmUp, blocks, changed, options } = state
+  const rows = inOrder(warmUp)
+  const settled = isComplete(warmUp)
+  const states = rows.filter(row => row.seen).map(row => row.state)
+  const sample = settled ? states.slice(0, warmUp.decisions) : states
+  state.map = createFeatureMap(options.features, standardisationOf(sample, options.features.numbers))
+  for (const itemId of blocks.keys()) changed.add(itemId)
+  blocks.clear()
+  state.evictedUntilMs = -1
+  for (const row of rows) add(state, row)
+  if (!settled) return
+  warmUp.settled = true
+  warmUp.rows.clear()
 }
 
 function indexOf(state: State, component: string): number {
@@ -129,21 +214,22 @@ function indexOf(state: State, component: string): number {
   return index
 }
 
-function blockFor(state: State, transition: Transition): Block | undefined {
-  const itemId = transition.action[0]
+function blockFor(state: State, itemId: string, timeMs: number): Block | undefined {
   let block = state.blocks.get(itemId)
   const sinceMs = block ? block.sinceMs : state.evictedUntilMs
-  if (transition.decision_time_ms <= sinceMs) return undefined
+  if (timeMs <= sinceMs) return undefined
   if (block) return block
   if (state.blocks.size >= capacity(state)) evict(state)
-  if (transition.decision_time_ms <= state.evictedUntilMs) return undefined
-  block = createBlock(state.options.dimensions, state.evictedUntilMs)
+  if (timeMs <= state.evictedUntilMs) return undefined
+  block = createBlock(state.map.dimensions, state.evictedUntilMs)
   state.blocks.set(itemId, block)
   return block
 }
 
 function capacity({ options, components }: State): number {
-  const fits = Math.floor(options.maxCheckpointBytes / blockBytes(options.dimensions, Math.max(1, components.size)))
+  const fits = Math.floor(
+    options.maxCheckpointBytes / blockBytes(featureDimensions(options.features), Math.max(1, components.size)),
+  )
   return Math.max(1, Math.min(options.maxItems, fits))
 }
 
@@ -166,23 +252,36 @@ function rescale(state: State, factor: number): void {
     scaleBlock(block, factor)
     state.changed.add(itemId)
   }
+  scaleMoments(state.moments, factor)
 }
 
 function snapshot(state: State, version: string, full: boolean): Checkpoint {
-  const baseVersion = full ? null : state.version
+  const seeking = state.mapChanged && state.options.features.numbers.count > 0
+  const baseVersion = full || seeking ? null : state.version
   const ids = baseVersion === null ? state.blocks.keys() : state.changed
-  const tensors = Array.from(ids, itemId => {
+  const blocks = Array.from(ids, itemId => {
     const block = state.blocks.get(itemId)
     return block ? encodeBlock(itemId, block) : removedTensor(blockName(itemId))
   })
+  // while the map is sought a version is full, so that no increment need tell which rows went
+  const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
   state.changed.clear()
+  state.mapChanged = false
   state.version = version
   return { baseVersion, parameters: parametersOf(state), tensors }
 }
 
 function parametersOf(state: State): Record<string, number> {
   const parameters: Record<string, number> = {
-    dimensions: state.options.dimensions,
+    dimensions: state.map.dimensions,
+    state_dimensions: state.options.features.stateDimensions,
+    numbers_from: state.options.features.numbers.from,
+    numbers_count: state.options.features.numbers.count,
+    fourier: state.options.features.fourier,
+    fourier_bandwidth: state.options.features.bandwidth,
+    fourier_seed: state.options.features.seed,
+    map_settled: state.warmUp.settled ? 1 : 0,
+    ...encodeMoments(state.moments),
     prior_precision: state.options.priorPrecision,
     half_life_ms: state.options.halfLifeMs,
     reference_ms: state.clock.referenceMs,
@@ -196,7 +295,8 @@ function parametersOf(state: State): Record<string, number> {
 }
 
 function restore(state: State, model: ModelVersion): void {
-  const { dimensions, halfLifeMs } = state.options
+  const { features, halfLifeMs } = state.options
+  const dimensions = featureDimensions(features)
   const parameters = model.parameters
   if (parameters.dimensions !== dimensions || parameters.half_life_ms !== halfLifeMs)
     throw new FeedloopError(
@@ -210,13 +310,28 @@ function restore(state: State, model: ModelVersion): void {
   state.evicted = parameters.evicted
   state.components.clear()
   for (const [component, index] of componentsOf(parameters)) state.components.set(component, index)
+  state.map = decodeFeatureMap(model)
+  state.moments = decodeMoments(parameters)
+  state.warmUp = restoredWarmUp(state.options, model)
   state.blocks.clear()
   for (const tensor of model.tensors) {
     const itemId = itemOfBlock(tensor.name)
     if (itemId !== undefined) state.blocks.set(itemId, decodeBlock(tensor, dimensions))
   }
   state.changed.clear()
+  state.mapChanged = false
   state.version = model.version
+}
+
+const rowsOf = ({ rows }: WarmUp) => Array.from(rows.values(), encodeRow)
+
+function restoredWarmUp({ features, warmUpDecisions }: LinearOptions, model: ModelVersion): WarmUp {
+  const warmUp = createWarmUp(features.numbers.count > 0 ? warmUpDecisions : 0)
+  warmUp.settled = model.parameters.map_settled === 1
+  const rows = model.tensors.filter(tensor => isRow(tensor.name)).map(decodeRow)
+  for (const row of rows) warmUp.rows.set(row.transitionId, row)
+  warmUp.seen = rows.filter(row => row.seen).length
+  return warmUp
 }
 
 /** Reward components of a checkpoint with their index in each block's b. */

@@ -21,10 +21,23 @@ export function addScaled(into: Float64Array, x: Float64Array, weight: number): 
   for (let i = 0; i < x.length; i++) into[i] += weight * x[i]
 }
 
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < b.length; i++) sum += a[i] * b[i]
-  return sum
+export const dot = (a: Float64Array, b: Float64Array): number => dotAt(a, 0, b, 0, b.length)
+
+/** Σ a[ai + k] b[bi + k] for k < length, in four sums: one alone would wait for each addition before the next. */
+function dotAt(a: Float64Array, ai: number, b: Float64Array, bi: number, length: number): number {
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let k = 0
+  for (const end = length - 3; k < end; k += 4) {
+    s0 += a[ai + k] * b[bi + k]
+    s1 += a[ai + k + 1] * b[bi + k + 1]
+    s2 += a[ai + k + 2] * b[bi + k + 2]
+    s3 += a[ai + k + 3] * b[bi + k + 3]
+  }
+  for (; k < length; k++) s0 += a[ai + k] * b[bi + k]
+  return s0 + s1 + (s2 + s3)
 }
 
 /**
@@ -34,8 +47,7 @@ export function dot(a: Float64Array, b: Float64Array): number {
 export function cholesky(matrix: Float64Array, d: number, scale: number, ridge: number, factor: Float64Array): boolean {
   for (let i = 0, rowI = 0; i < d; rowI += ++i) {
     for (let j = 0, rowJ = 0; j <= i; rowJ += ++j) {
-      let sum = scale * matrix[rowI + j]
-      for (let k = 0; k < j; k++) sum -= factor[rowI + k] * factor[rowJ + k]
+      const sum = scale * matrix[rowI + j] - dotAt(factor, rowI, factor, rowJ, j)
       if (j < i) factor[rowI + j] = sum / factor[rowJ + j]
       else {
         const pivot = sum + ridge
@@ -47,13 +59,36 @@ export function cholesky(matrix: Float64Array, d: number, scale: number, ridge: 
   return true
 }
 
-/** out = L⁻¹ x. `out` may be `x`. */
+/** out = L⁻¹ x. `out` may be `x`. Four rows at a time, so that four sums run side by side over what is solved already. */
 export function solveLower(factor: Float64Array, x: Float64Array, out: Float64Array): void {
-  for (let i = 0, row = 0; i < x.length; row += ++i) {
-    let sum = x[i]
-    for (let j = 0; j < i; j++) sum -= factor[row + j] * out[j]
-    out[i] = sum / factor[row + i]
+  const d = x.length
+  let i = 0
+  for (; i + 3 < d; i += 4) {
+    const r0 = packedLength(i)
+    const r1 = r0 + i + 1
+    const r2 = r1 + i + 2
+    const r3 = r2 + i + 3
+    let s0 = x[i]
+    let s1 = x[i + 1]
+    let s2 = x[i + 2]
+    let s3 = x[i + 3]
+    for (let j = 0; j < i; j++) {
+      const value = out[j]
+      s0 -= factor[r0 + j] * value
+      s1 -= factor[r1 + j] * value
+      s2 -= factor[r2 + j] * value
+      s3 -= factor[r3 + j] * value
+    }
+    s0 /= factor[r0 + i]
+    s1 = (s1 - factor[r1 + i] * s0) / factor[r1 + i + 1]
+    s2 = (s2 - factor[r2 + i] * s0 - factor[r2 + i + 1] * s1) / factor[r2 + i + 2]
+    s3 = (s3 - factor[r3 + i] * s0 - factor[r3 + i + 1] * s1 - factor[r3 + i + 2] * s2) / factor[r3 + i + 3]
+    out[i] = s0
+    out[i + 1] = s1
+    out[i + 2] = s2
+    out[i + 3] = s3
   }
+  for (; i < d; i++) out[i] = (x[i] - dotAt(factor, packedLength(i), out, 0, i)) / factor[packedLength(i) + i]
 }
 
 /** out = L⁻ᵀ x. `out` may be `x`. */
@@ -68,24 +103,32 @@ export function solveUpper(factor: Float64Array, x: Float64Array, out: Float64Ar
 }
 
 /**
- * The factor of L Lᵀ + sign x xᵀ in place (Golub & Van Loan, Matrix Computations 4th ed., 6.5.4); `x` is destroyed.
+ * The factor of L Lᵀ + sign x xᵀ in place (Golub & Van Loan, Matrix Computations 4th ed., 6.5.4), row by row: the
+ * rotations of the columns before are kept, so that memory is read in order. `x` is destroyed.
  * @param sign 1: update; -1: downdate
  * @returns false when the downdated matrix is not positive definite; the factor is then garbage.
  */
 export function updateCholesky(factor: Float64Array, x: Float64Array, sign: 1 | -1): boolean {
   const d = x.length
-  for (let k = 0, rowK = 0; k < d; rowK += ++k) {
-    const diagonal = factor[rowK + k]
-    const square = diagonal * diagonal + sign * x[k] * x[k]
+  // rotation of column k: L' = a L + b rest, rest' = rest - c L with the old L
+  const a = new Float64Array(d)
+  const b = new Float64Array(d)
+  const c = new Float64Array(d)
+  for (let i = 0, row = 0; i < d; row += ++i) {
+    let rest = x[i]
+    for (let k = 0; k < i; k++) {
+      const old = factor[row + k]
+      factor[row + k] = a[k] * old + b[k] * rest
+      rest = a[k] * rest - c[k] * old
+    }
+    const diagonal = factor[row + i]
+    const square = diagonal * diagonal + sign * rest * rest
     if (!(square > 0)) return false
     const r = Math.sqrt(square)
-    const c = r / diagonal
-    const s = x[k] / diagonal
-    factor[rowK + k] = r
-    for (let i = k + 1, at = rowK + k + k + 1; i < d; at += ++i) {
-      factor[at] = (factor[at] + sign * s * x[i]) / c
-      x[i] = c * x[i] - s * factor[at]
-    }
+    a[i] = diagonal / r
+    b[i] = (sign * rest) / r
+    c[i] = rest / r
+    factor[row + i] = r
   }
   return true
 }

@@ -6,10 +6,10 @@ import type { Example } from '../../../src/learner/learner.ts'
 import { createLinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
 import { asFull, decodeTensor, mergeVersion } from '../../../src/learner/tensors.ts'
 import { createRandom } from '../../../src/state/random.ts'
-import { exampleOf, publish } from '../examples.ts'
+import { exampleOf, plainFeatures, publish } from '../examples.ts'
 
 const options: LinearOptions = {
-  dimensions: 3,
+  ...plainFeatures(3),
   priorPrecision: 1,
   maxItems: 100,
   halfLifeMs: 0,
@@ -155,7 +155,7 @@ describe('checkpoints', () => {
     assert.equal(createLinearLearner(options).snapshot('1', false).baseVersion, null)
   })
 
-  for (const [what, changes] of Object.entries({ dimensions: { dimensions: 4 }, 'half-life': { halfLifeMs: 5 } }))
+  for (const [what, changes] of Object.entries({ dimensions: plainFeatures(4), 'half-life': { halfLifeMs: 5 } }))
     test(`other ${what}: MODEL_INCOMPATIBLE`, () => {
       const learner = createLinearLearner(options)
       const model = publish(learner, '1', true)

@@ -1,0 +1,170 @@
+/**
+ * One learner and explorer in one environment, in process and without the bus, but through the code of the running
+ * services: the ranker's `decide` (state encoder, candidates, explorer with its propensities, sampled slate), the joiner's
+ * transition and reward, the learner's example encoder and `learn`. Only the publishing interval is missing: the policy
+ * serves from the learner's sums as they are.
+ */
+import type { BehaviorEvent, Transition } from '../../../schemas/records.ts'
+import type { Config } from '../../config.ts'
+import type { Act, Environment, Observation, Session } from '../../environments/environment.ts'
+import { hashedVector } from '../../features/hashed.ts'
+import { createFeatureStore, type FeatureStore } from '../../features/store.ts'
+import { createLinear } from '../../learner/create.ts'
+import { createExampleEncoder } from '../../learner/examples.ts'
+import { livePolicy } from '../../models/live.ts'
+import { componentWeights } from '../../models/load.ts'
+import { createDecide, type RankerView } from '../../ranker/decide.ts'
+import { createStateEncoder } from '../../state/encode.ts'
+import { applyDecision, applyEvent, newUser, type UserState } from '../../state/user.ts'
+import type { Outcome } from '../../transitions/join.ts'
+import { rewardOf } from '../../transitions/reward.ts'
+import { fixedPart } from '../../transitions/transition.ts'
+
+export interface PlayOptions {
+  readonly environment: Environment
+  /** With one policy, which plays. */
+  readonly config: Config
+  readonly decisions: number
+  readonly seed: number
+}
+
+export interface Play {
+  /** True expected reward of what was shown, one a decision. */
+  readonly rewards: Float64Array
+  readonly cpuMs: number
+}
+
+/** Time between two decisions, ms of event time. */
+const STEP_MS = 1000
+
+export function play({ environment, config, decisions, seed }: PlayOptions): Play {
+  const begun = process.cpuUsage()
+  const agent = createAgent(config, environment)
+  const rewards = new Float64Array(decisions)
+  let made = 0
+  for (let index = 0; made < decisions && index < (environment.sessions ?? Number.POSITIVE_INFINITY); index++) {
+    const session = environment.session(index, seed)
+    let user = newUser
+    for (let observation = session.reset(); ; ) {
+      user = agent.see(user, session, observation.organic, made * STEP_MS)
+      if (observation.done || made === decisions) break
+      const turn = agent.turn(user, session, observation, ++made)
+      rewards[made - 1] = turn.expectedReward
+      user = turn.user
+      observation = turn.next
+    }
+  }
+  const used = process.cpuUsage(begun)
+  return { rewards: rewards.subarray(0, made), cpuMs: (used.user + used.system) / 1000 }
+}
+
+function createAgent(config: Config, environment: Environment) {
+  const [policy] = config.policies
+  const encoder = createStateEncoder(config)
+  const weightOf = componentWeights(policy.rewards)
+  const learner = createLinear(policy, encoder)
+  const serving = { policy: livePolicy(learner, weightOf), releaseVersion: 'live', mode: 'online' } as const
+  const features = catalogueOf(environment, config.features.dimensions)
+  const view: RankerView = { features, catalogueReady: true, serving: () => serving }
+  const decide = createDecide(config)
+  const examples = createExampleEncoder({
+    encoder,
+    dimensions: config.features.dimensions,
+    usesCandidates: learner.usesCandidates,
+    weightOf,
+  })
+
+  const see = (user: UserState, session: Session, acts: readonly Act[], timeMs: number): UserState =>
+    acts.reduce(
+      (state, act, i) =>
+        applyEvent(state, eventOf(act, session, `${user.counts[act.type] ?? 0}/${i}`, timeMs), config.state),
+      user,
+    )
+
+  return {
+    see,
+    turn(user: UserState, session: Session, observation: Observation, number: number) {
+      const timeMs = number * STEP_MS
+      const request = requestOf(session, observation, policy.name, timeMs)
+      const { recommendation } = decide(request, user, timeMs, view)
+      const shown = recommendation.slots.map(slot => slot.item_id)
+      const { outcomes, expectedReward, next } = session.step(shown)
+      const own = outcomes.map(
+        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs }),
+      )
+      const transitions = recommendation.slots.map((_, slot) => {
+        const reward = rewardOf(
+          own.filter(outcome => outcome.slot === slot),
+          policy,
+        )
+        return { ...fixedPart(recommendation, slot), ...firstRevision, delta: reward, cumulative: reward } as Transition
+      })
+      const encoded = transitions.map(each => examples.encode(each, features.vector))
+      learner.learn(encoded.filter(each => typeof each !== 'string'))
+      const decided = applyDecision(user, recommendation)
+      return { expectedReward, next, user: see(decided, session, outcomes, timeMs) }
+    },
+  }
+}
+
+/** All outcomes at once: one revision that is also the last. */
+const firstRevision = {
+  revision: 0,
+  kind: 'initial',
+  examined: 'unknown',
+  discount: 0,
+  next_decision_id: null,
+  next_state: null,
+  next_candidates: null,
+  terminated: false,
+  truncated: false,
+  reward_time_ms: null,
+  emitted_time_ms: 0,
+} as const
+
+const requestOf = ({ userId, sessionId }: Session, observation: Observation, policy: string, timeMs: number) => ({
+  request_id: `${userId}/${timeMs}`,
+  user_id: userId,
+  session_id: sessionId,
+  policy,
+  time_ms: timeMs,
+  deadline_ms: null,
+  slots: observation.slots,
+  context: observation.context,
+  candidates: observation.candidates,
+  baseline: null,
+  deferred: false,
+})
+
+const eventOf = (act: Act, { userId, sessionId }: Session, id: string, timeMs: number): BehaviorEvent => ({
+  event_id: `${id}/${act.type}/${act.itemId}`,
+  user_id: userId,
+  session_id: sessionId,
+  decision_id: null,
+  item_id: act.itemId,
+  type: act.type,
+  slot: null,
+  slate_hash: null,
+  value: act.value,
+  time_ms: timeMs,
+})
+
+/** The environment's items with the vectors of the encoder that needs nothing. */
+function catalogueOf(environment: Environment, dimensions: number): FeatureStore {
+  const store = createFeatureStore()
+  for (const { item_id: id, text, attributes } of environment.items()) {
+    const vector = hashedVector({ id, text, attributes }, dimensions)
+    const data = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
+    store.put({
+      item_id: id,
+      feature_version: 1,
+      feature_key: `${id}@1`,
+      encoder_version: 'hashed',
+      vector: data,
+      attributes: {},
+      available: true,
+      time_ms: 0,
+    })
+  }
+  return store
+}
