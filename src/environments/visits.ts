@@ -1,0 +1,37 @@
+/** Sessions of a few decisions in which nothing changes but chance: the part that the simple worlds have in common. */
+import type { Act, Observation, Session } from './environment.ts'
+
+export interface Visit {
+  readonly id: string
+  /** Decisions of the session. */
+  readonly decisions: number
+  readonly context: Observation['context']
+  readonly candidates: readonly string[] | null
+  readonly slots: number
+  /** What the person did before the first decision. */
+  readonly before?: readonly Act[]
+  /** What the person does about a slate. */
+  readonly answer: (slate: readonly string[]) => { readonly outcomes: readonly Act[]; readonly expectedReward: number }
+}
+
+export function visitSession({ id, decisions, context, candidates, slots, before = [], answer }: Visit): Session {
+  let left = decisions
+  const observe = (organic: readonly Act[]): Observation => ({ organic, candidates, context, slots, done: left === 0 })
+  return {
+    userId: `u${id}`,
+    sessionId: id,
+    reset: () => observe(before),
+    step(slate) {
+      left--
+      return { ...answer(slate), next: observe([]) }
+    },
+  }
+}
+
+export const act = (type: string, itemId: string, rest: Partial<Act> = {}): Act => ({
+  type,
+  itemId,
+  value: null,
+  delayMs: 0,
+  ...rest,
+})
