@@ -1,0 +1,196 @@
+/**
+ * The whole loop in a simulated world: ranker, joiner, learner and gate with their real stages and the real chain, on a
+ * log, a network and machines that do all that they may, and people who ask and act. One seed is one exact history.
+ * After the trouble everything must come to its end; then judge.ts says what is wrong, if anything is.
+ */
+import { type Config, parseConfig } from '../config.ts'
+import type { ChainRules } from '../log/chain/rules.ts'
+import { createPartition, noTrouble, type Sea, type SimulatedPartition } from '../log/chain/simulation/log.ts'
+import { type ChainView, viewChain } from '../log/chain/simulation/oracle.ts'
+import { createWorld } from '../log/chain/simulation/world.ts'
+import type { Wire } from '../log/wire/wire.ts'
+import { type TopicName, topics } from '../pipeline.ts'
+import { judge } from './judge.ts'
+import { type Believed, type MachinesOptions, startMachines } from './members.ts'
+import { type People, startPeople } from './people.ts'
+import { type Full, PARTITIONS, type Plan, planOf, TROUBLED_MS } from './plan.ts'
+
+export interface LoopOptions {
+  readonly wire: Wire
+  readonly trace?: (line: string) => void
+  /** Replace a rule, a stage, or what is appended: tests that break one on purpose. */
+  readonly rules?: ChainRules
+  readonly stage?: MachinesOptions['stage']
+  readonly tamper?: Sea['tamper']
+}
+
+export interface LoopResult {
+  readonly plan: Plan
+  /** What is wrong; null: nothing. */
+  readonly fault: string | null
+  readonly virtualMs: number
+  readonly events: number
+  readonly decisions: number
+  readonly transitions: number
+  readonly models: number
+  /** Batches that readers skip. */
+  readonly skipped: number
+}
+
+const EPOCH_MS = 1_700_000_000_000
+/** After the last record windows of 80 ms, gaps of 150 ms and idle inputs must have passed. */
+const SETTLE_MS = 400
+const GIVE_UP_MS = 8000
+const MAX_EVENTS = 150_000
+const LOOK_MS = 20
+
+export const simulateLoop = (seed: number, options: LoopOptions): Promise<LoopResult> => runPlan(planOf(seed), options)
+
+export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopResult> {
+  const { wire } = options
+  const config = configOf(plan)
+  const world = createWorld(plan.seed, options.trace ?? (() => {}))
+  const { find, all } = createPartitions()
+  const full = new Map<string, number>()
+  const trouble = troubleOf(plan)
+  const sea: Sea = {
+    world,
+    find: (topic, partition) => all.get(`${topic}/${partition}`),
+    partitionCount,
+    trouble: () => (world.nowMs > TROUBLED_MS ? noTrouble : trouble),
+    full: ({ topic }) => world.nowMs < (full.get(topic) ?? 0),
+    ...(options.tamper && { tamper: options.tamper }),
+  }
+  const believed: Believed[] = []
+  let fault: string | null = null
+  const machines = startMachines({
+    sea,
+    wire,
+    config,
+    epochMs: EPOCH_MS,
+    ...(options.rules && { rules: options.rules }),
+    ...(options.stage && { stage: options.stage }),
+    believed: step => void believed.push(step),
+    died: (who, error) => {
+      fault ??= `${who}: ${error instanceof Error ? error.message : String(error)}`
+    },
+  })
+  const people = startPeople({ world, wire, find, acts: plan.acts, epochMs: EPOCH_MS })
+  const fill = ({ topic, forMs }: Full): void => {
+    world.trace(`the disk of ${topic} is full for ${forMs} ms`)
+    full.set(topic, world.nowMs + forMs)
+  }
+  for (const act of plan.acts) {
+    if (act.act === 'crash') world.after(act.atMs, () => machines.crash(act))
+    if (act.act === 'freeze') world.after(act.atMs, () => machines.freeze(act))
+    if (act.act === 'give') world.after(act.atMs, () => machines.give(act))
+    if (act.act === 'full') world.after(act.atMs, () => fill(act))
+  }
+  const views = viewsOf(find)
+  let lookMs = TROUBLED_MS
+  let finished = false
+  const done = (): boolean => {
+    if (fault !== null || world.nowMs > GIVE_UP_MS) return true
+    if (world.nowMs < lookMs) return false
+    lookMs = world.nowMs + LOOK_MS
+    finished = people.quiet && world.nowMs > people.lastMs + SETTLE_MS && isThrough(views, find)
+    return finished
+  }
+  const events = await world.run(done, MAX_EVENTS)
+  if (fault === null && !finished) fault = `not finished after ${events} events: ${whereOf(views, find, people)}`
+  fault ??= await judgeSafely({ config, wire, find, partitionCount, believed })
+  return { plan, fault, virtualMs: world.nowMs, events, ...countsOf(views, all) }
+}
+
+const judgeSafely = (run: Parameters<typeof judge>[0]): Promise<string | null> =>
+  judge(run).catch((error: unknown) => `the oracle could not judge: ${String((error as Error).stack)}`)
+
+function configOf(plan: Plan): Config {
+  return parseConfig({
+    topics: { prefix: '', partitions: PARTITIONS },
+    limits: { requestDedupMs: 1_000_000, futureSkewMs: 10_000 },
+    state: { historyLength: 4, blocks: ['history', 'context'], contextDimensions: 2 },
+    features: { dimensions: 2 },
+    policies: [plan.policy],
+    learner: { fullEvery: 3 },
+  })
+}
+
+function troubleOf({ trouble: p }: Plan) {
+  return { lostAck: p, late: p, lost: p, repeated: p, unavailable: p / 3 }
+}
+
+const partitionCount = (topic: string): number => (topics[topic as TopicName].partitions === 'users' ? PARTITIONS : 1)
+
+function createPartitions() {
+  const all = new Map<string, SimulatedPartition>()
+  for (const topic of Object.keys(topics))
+    for (let partition = 0; partition < partitionCount(topic); partition++)
+      all.set(`${topic}/${partition}`, createPartition(topic, partition))
+  const find = (topic: TopicName, partition: number): SimulatedPartition => all.get(`${topic}/${partition}`)!
+  return { find, all }
+}
+
+type Find = ReturnType<typeof createPartitions>['find']
+type Views = Readonly<Record<'recommendations' | 'transitions', readonly ChainView[]>> & {
+  readonly models: ChainView
+  readonly releases: ChainView
+}
+
+function viewsOf(find: Find): Views {
+  const of = (topic: TopicName): ChainView[] =>
+    Array.from({ length: PARTITIONS }, (_, partition) => viewChain(find(topic, partition)))
+  return {
+    recommendations: of('recommendations'),
+    transitions: of('transitions'),
+    models: viewChain(find('models', 0)),
+    releases: viewChain(find('releases', 0)),
+  }
+}
+
+const positionIn = (view: ChainView, topic: TopicName, partition: number): number =>
+  view
+    .accepted()
+    .at(-1)
+    ?.header.inputs.find(each => each.topic === topic && each.partition === partition)?.next ?? 0
+
+/** After the last accepted output. */
+function outputEnd(view: ChainView): number {
+  const last = view.accepted().findLast(({ header }) => header.outputs > 0)
+  return last ? last.base + last.records.length : 0
+}
+
+/** Per stage and partition: does its chain cover all that came in? */
+function through(views: Views, find: Find): [string, boolean][] {
+  const checks: [string, boolean][] = []
+  for (let p = 0; p < PARTITIONS; p++) {
+    const [ranker, joiner] = [views.recommendations[p]!, views.transitions[p]!]
+    checks.push([`ranker requests/${p}`, positionIn(ranker, 'requests', p) >= find('requests', p).latest])
+    checks.push([`ranker events/${p}`, positionIn(ranker, 'events', p) >= find('events', p).latest])
+    checks.push([`joiner events/${p}`, positionIn(joiner, 'events', p) >= find('events', p).latest])
+    checks.push([`joiner recommendations/${p}`, positionIn(joiner, 'recommendations', p) >= outputEnd(ranker)])
+    checks.push([`learner transitions/${p}`, positionIn(views.models, 'transitions', p) >= outputEnd(joiner)])
+  }
+  return checks
+}
+
+const isThrough = (views: Views, find: Find): boolean => through(views, find).every(([, is]) => is)
+
+const whereOf = (views: Views, find: Find, people: People): string =>
+  [...through(views, find), ['people', people.quiet] as const].flatMap(([name, is]) => (is ? [] : [name])).join(', ')
+
+function countsOf(views: Views, all: ReadonlyMap<string, SimulatedPartition>) {
+  const chains = [...views.recommendations, ...views.transitions, views.models, views.releases]
+  const outputs = (some: readonly ChainView[]): number =>
+    some.reduce((sum, view) => sum + view.accepted().reduce((n, { header }) => n + header.outputs, 0), 0)
+  const stored = [...all.values()].reduce(
+    (sum, { topic, batches }) => sum + (topics[topic as TopicName].chained ? batches.length : 0),
+    0,
+  )
+  return {
+    decisions: outputs(views.recommendations),
+    transitions: outputs(views.transitions),
+    models: outputs([views.models]),
+    skipped: stored - chains.reduce((sum, view) => sum + view.accepted().length, 0),
+  }
+}
