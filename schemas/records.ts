@@ -276,7 +276,7 @@ export interface Release {
   readonly shares: readonly Share[]
   /** What decisions are for. */
   readonly mode: Mode
-  /** promoted, refused:CODE, rolled-back, manual … */
+  /** promoted, refused:CODE, repeated (what serves, before it expires), rolled-back, manual … */
   readonly reason: string
   /** The version that was refused, where one was. */
   readonly refused_version: string | null

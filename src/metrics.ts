@@ -47,6 +47,16 @@ export const metricTable = {
     help: 'Tasks owned by this process, by state: recovering or running.',
     labels: ['stage', 'state'],
   },
+  feedloop_recovery_progress: {
+    type: 'gauge',
+    help: 'Share of the own output that recovery has folded; 1 when it is done.',
+    labels: ['stage', 'partition'],
+  },
+  feedloop_state_dropped_total: {
+    type: 'counter',
+    help: 'Local states that were dropped and are rebuilt from the topics: version, torn, crashed, unfinished, not_in_chain or behind_retention.',
+    labels: ['stage', 'reason'],
+  },
   feedloop_dead_letters_total: { type: 'counter', help: 'Refused records by code.', labels: ['stage', 'code'] },
   // ranker
   feedloop_decisions_total: {
@@ -83,7 +93,7 @@ export const metricTable = {
   // joiner
   feedloop_outcomes_total: {
     type: 'counter',
-    help: 'Outcomes by fate: joined, correction, duplicate, orphan, quarantined, organic.',
+    help: 'Outcomes by fate: joined, correction, duplicate, orphan, quarantined, organic, forgotten.',
     labels: ['fate'],
   },
   feedloop_outcomes_attributed_total: {
@@ -93,7 +103,7 @@ export const metricTable = {
   },
   feedloop_decisions_joined_total: {
     type: 'counter',
-    help: 'Decisions by fate: opened, inactive, expired, shed, duplicate.',
+    help: 'Decisions by fate: opened, inactive, expired, shed, duplicate, forgotten.',
     labels: ['fate'],
   },
   feedloop_transitions_total: { type: 'counter', help: 'Transition revisions by kind.', labels: ['kind'] },
@@ -141,7 +151,11 @@ export const metricTable = {
   feedloop_encoder_seconds: { type: 'histogram', help: 'Time of one encoder call.', buckets: seconds },
   feedloop_catalogue_items: { type: 'gauge', help: 'Items known to this process.' },
   // gate
-  feedloop_releases_total: { type: 'counter', help: 'Releases by reason: promoted or refused.', labels: ['reason'] },
+  feedloop_releases_total: {
+    type: 'counter',
+    help: 'Releases by reason: promoted, refused or repeated.',
+    labels: ['reason'],
+  },
   // intake
   feedloop_intake_records_total: {
     type: 'counter',

@@ -193,6 +193,12 @@ export type StageName = (typeof pipeline)[number]['stage']
 
 export const stageEntry = (stage: StageName): StageEntry => pipeline.find(entry => entry.stage === stage)!
 
+const HOUR_MS = 3_600_000
+
+/** How long records of a `delete` topic are kept, ms: what the topic needs, or longer by `topics.retentionHours`. */
+export const retentionMs = (config: { topics: { retentionHours?: number } }, topic: TopicName): number =>
+  Math.max(topics[topic].retentionHours, config.topics.retentionHours ?? 0) * HOUR_MS
+
 /** The topic's name on the bus. */
 export const topicName = (prefix: string, topic: TopicName): string => `${prefix}${topic}`
 

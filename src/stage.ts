@@ -93,4 +93,7 @@ export interface Stage<S extends StageState, V = undefined> {
   /** `positions-in-output`: the state *is* the last output (a checkpoint), so recovery folds outputs only and does not
    * re-read inputs. Default `inputs-and-outputs`. */
   readonly recovery?: 'inputs-and-outputs' | 'positions-in-output'
+  /** With `positions-in-output`: true when nothing before the outputs folded so far could change the state, which then
+   * need not be read. Default: never. */
+  whole?(state: S): boolean
 }

@@ -11,6 +11,7 @@ import { type ErrorCode, FeedloopError } from '../errors.ts'
 import { assertFinite } from '../learner/tensors.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy, PolicyLoader } from '../models/policy.ts'
+import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { createProbe, type Probe } from './probe.ts'
@@ -24,6 +25,8 @@ interface Track {
   loaded: boolean
   /** What serves; '': the initial policy. */
   serving: string
+  /** Its last release, ms; 0: none yet. */
+  releasedMs: number
   /** Null: it is the initial policy, or was loaded before the state was opened. */
   policy: Policy | null
 }
@@ -52,8 +55,12 @@ export function createGate(config: Config): Stage<GateState> {
     seen: null,
     loaded: false,
     serving: '',
+    releasedMs: 0,
     policy: null,
   })
+  const keptMs = retentionMs(config, 'releases')
+  const expires = ({ releasedMs }: Track, tick: Tick): boolean =>
+    releasedMs > 0 && tick.timeMs - releasedMs >= keptMs / 2
   return {
     name: 'gate',
     recovery: 'positions-in-output',
@@ -72,13 +79,22 @@ export function createGate(config: Config): Stage<GateState> {
         outputs.push({ key: model.policy, value: release(state, track, model, verdict, tick) })
         counts.push(...countsOf(verdict))
       }
+      for (const [policy, track] of state.tracks) {
+        if (!expires(track, tick)) continue
+        outputs.push({ key: policy, value: repeated(state, policy, track, tick) })
+        counts.push({ metric: 'feedloop_releases_total', labels: { reason: 'repeated' }, value: 1 })
+      }
       return { outputs, refusals: [], counts }
     },
+    due: (state, tick) => [...state.tracks.values()].some(track => expires(track, tick)),
+    whole: state => [...state.tracks.values()].every(track => track.releasedMs > 0),
     fold(state, _inputs, outputs) {
       for (const { value } of outputs as readonly Output<Release>[]) {
         state.releases = Number(value.release_version)
         const track = state.tracks.get(value.policy)
-        if (track) track.serving = value.shares[0].model_version
+        if (!track) continue
+        track.serving = value.shares[0].model_version
+        track.releasedMs = value.time_ms
       }
     },
   }
@@ -141,14 +157,29 @@ function release(state: GateState, track: Track, model: ModelVersion, verdict: V
     track.policy = verdict.policy
   }
   return {
-    release_version: String(++state.releases).padStart(VERSION_DIGITS, '0'),
-    policy: model.policy,
-    time_ms: tick.timeMs,
-    shares: [{ model_version: track.serving, share: 1 }],
-    mode: 'online',
+    ...nextRelease(state, model.policy, track, tick),
     reason: verdict.refused ? `refused:${verdict.refused}` : 'promoted',
     refused_version: verdict.refused ? model.version : null,
     evidence: verdict.evidence,
+  }
+}
+
+/** What serves is said again before the log forgets it. */
+const repeated = (state: GateState, policy: string, track: Track, tick: Tick): Release => ({
+  ...nextRelease(state, policy, track, tick),
+  reason: 'repeated',
+  refused_version: null,
+  evidence: {},
+})
+
+function nextRelease(state: GateState, policy: string, track: Track, tick: Tick) {
+  track.releasedMs = tick.timeMs
+  return {
+    release_version: String(++state.releases).padStart(VERSION_DIGITS, '0'),
+    policy,
+    time_ms: tick.timeMs,
+    shares: [{ model_version: track.serving, share: 1 }],
+    mode: 'online' as const,
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The learner stage: transitions of all partitions -> model versions of one policy. Each step learns its transitions and
  * publishes one version, the checkpoint from which learning goes on: the state *is* the last output, so recovery reads
- * versions and never transitions again. Weights are changed in place, hence there is nothing to discard: a step that
+ * versions and never transitions again. Without transitions a full one is published again before the last expires. Weights are changed in place, hence there is nothing to discard: a step that
  * lost its race is undone by opening anew. A step learns all of its inputs or, when a vector is not here yet, nothing.
  */
 import { createHash } from 'node:crypto'
@@ -9,6 +9,7 @@ import type { Contained, ModelVersion, Transition } from '../../schemas/records.
 import type { Config, PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import type { FeatureStore } from '../features/store.ts'
+import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { createLearner } from './create.ts'
@@ -26,6 +27,8 @@ export interface LearnerView {
 export interface LearnerState extends StageState {
   readonly learner: Learner
   readonly examples: ExampleEncoder
+  /** When the newest full checkpoint was made, ms; 0: never. */
+  fullMs: number
   /** Folded versions that the learner has not been restored to yet. */
   folded: Merged | undefined
   version: number
@@ -44,6 +47,10 @@ const versionName = (number: number): string => String(number).padStart(VERSION_
 export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<LearnerState, LearnerView> {
   const encoder = createStateEncoder(config)
   const configHash = hashOf(config, policy, encoder.version)
+  const keptMs = retentionMs(config, 'models')
+  /** The newest full checkpoint, without which no version loads, must be in the log for ever. */
+  const expires = (state: LearnerState, tick: Tick): boolean =>
+    state.fullMs > 0 && tick.timeMs - state.fullMs >= keptMs / 2
   return {
     name: 'learner',
     recovery: 'positions-in-output',
@@ -55,19 +62,22 @@ export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<
         usesCandidates: learner.usesCandidates,
         weightOf: component => policy.rewards[component]?.weight ?? 1,
       })
-      const fresh = { folded: undefined, version: 0, transitions: 0, newestRewardMs: 0, contains: new Map() }
+      const fresh = { fullMs: 0, folded: undefined, version: 0, transitions: 0, newestRewardMs: 0, contains: new Map() }
       return { learner, examples, ...fresh, commit() {} }
     },
     step(state, inputs, tick, view) {
       restoreFolded(state)
-      if (inputs.length === 0) return { outputs: [], refusals: [], counts: [] }
+      if (inputs.length === 0 && !expires(state, tick)) return { outputs: [], refusals: [], counts: [] }
       const { examples, missing } = encodeAll(state, inputs as readonly Input<Transition>[], policy.name, view)
       const learned = state.learner.learn(examples)
       const stats = missing > 0 ? withRefused(learned, 'feature_missing', missing) : learned
       cover(state, inputs, examples)
-      const output = publish(state, { config, policy, configHash, tick, examples, stats })
+      const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
+      const output = publish(state, { full, policy, configHash, tick, examples, stats })
       return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
     },
+    due: expires,
+    whole: state => state.folded !== undefined,
     fold(state, _inputs, outputs) {
       for (const { value } of outputs as readonly Output<ModelVersion>[]) foldVersion(state, value, configHash)
     },
@@ -95,6 +105,7 @@ function foldVersion(state: LearnerState, model: ModelVersion, configHash: strin
     )
   // history may begin with increments whose base is beyond retention: the first full checkpoint starts it
   if (!state.folded && model.base_version !== null) return
+  if (model.base_version === null) state.fullMs = model.created_ms
   state.folded = mergeVersion(state.folded, model)
 }
 
@@ -145,7 +156,7 @@ function cover(state: LearnerState, inputs: readonly Input[], examples: readonly
 }
 
 interface Publication {
-  readonly config: Config
+  readonly full: boolean
   readonly policy: PolicyConfig
   readonly configHash: string
   readonly tick: Tick
@@ -153,12 +164,12 @@ interface Publication {
   readonly stats: LearnStats
 }
 
-function publish(state: LearnerState, { config, policy, configHash, tick, examples, stats }: Publication) {
+function publish(state: LearnerState, { full, policy, configHash, tick, examples, stats }: Publication) {
   const parent = state.version === 0 ? null : versionName(state.version)
-  const full = state.version % config.learner.fullEvery === 0
   const version = versionName(++state.version)
   const checkpoint = state.learner.snapshot(version, full)
   assertFinite(version, checkpoint.tensors)
+  if (checkpoint.baseVersion === null) state.fullMs = tick.timeMs
   const model: ModelVersion = {
     version,
     parent,

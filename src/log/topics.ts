@@ -3,7 +3,7 @@
  * topics carry the conditions of the chain: nothing is compacted away, no unclean election takes back what was
  * acknowledged, and a whole step fits into one batch. Nothing here changes or removes a topic that exists.
  */
-import { type Topic, type TopicName, topicName, topics } from '../pipeline.ts'
+import { retentionMs, type Topic, type TopicName, topicName, topics } from '../pipeline.ts'
 import type { Log, TopicSpec } from './log.ts'
 
 export interface TopicSettings {
@@ -18,9 +18,8 @@ export interface TopicSettings {
   readonly retentionHours?: number
 }
 
-const HOUR_MS = 3_600_000
 /** Readers of a compacted topic that lag less than this see every version of a key. */
-const COMPACTION_LAG_MS = HOUR_MS
+const COMPACTION_LAG_MS = 3_600_000
 
 /** Every topic of the pipeline as the bus should have it. */
 export function topicSpecs(settings: TopicSettings): TopicSpec[] {
@@ -33,7 +32,7 @@ export function topicSpecs(settings: TopicSettings): TopicSpec[] {
       'max.message.bytes': String(topic.maxBatchBytes),
       ...(topic.cleanup === 'compact'
         ? { 'min.compaction.lag.ms': String(COMPACTION_LAG_MS) }
-        : { 'retention.ms': String(Math.max(topic.retentionHours, settings.retentionHours ?? 0) * HOUR_MS) }),
+        : { 'retention.ms': String(retentionMs({ topics: settings }, name)) }),
       ...(topic.chained ? { 'unclean.leader.election.enable': 'false' } : {}),
       ...(settings.minInsyncReplicas ? { 'min.insync.replicas': String(settings.minInsyncReplicas) } : {}),
     },

@@ -5,6 +5,7 @@ import { parseConfig } from '../../src/config.ts'
 import { createGate, type GateState } from '../../src/gate/step.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
+import { topics } from '../../src/pipeline.ts'
 import type { Input } from '../../src/stage.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
 
@@ -130,4 +131,29 @@ describe('the gate', () => {
 
   test('versions of policies that are not configured are left alone', () =>
     assert.deepEqual(judge(opened(), [{ ...versions(1)[0], policy: 'other' }]), []))
+})
+
+test('what serves is said again before its release expires, by who was restarted too', () => {
+  const halfMs = (topics.releases.retentionHours * 3_600_000) / 2
+  const at = (timeMs: number) => ({ timeMs, watermarkMs: 0 })
+  const state = gate.open(0) as GateState
+  assert.equal(gate.due!(state, at(1e15)), false, 'nothing serves yet')
+  const outputs = judge(state, versions(2)).map(value => ({ key: value.policy, value }))
+  const folded = gate.open(0) as GateState
+  assert.equal(gate.whole!(folded), false)
+  gate.fold(folded, [], outputs.slice(-1), tick)
+  assert.equal(gate.whole!(folded), true)
+  for (const who of [state, folded]) {
+    const due = tick.timeMs + halfMs
+    assert.equal(gate.due!(who, at(due - 1)), false)
+    assert.deepEqual(gate.step(who, [], at(due - 1), undefined).outputs, [])
+    assert.equal(gate.due!(who, at(due)), true)
+    const [again, ...more] = gate.step(who, [], at(due), undefined).outputs
+    const { reason, shares, release_version, time_ms } = again!.value as Release
+    assert.deepEqual(
+      [more, reason, shares, release_version, time_ms],
+      [[], 'repeated', [{ model_version: '2', share: 1 }], '000000000003', due],
+    )
+    assert.equal(gate.due!(who, at(due + 1)), false)
+  }
 })

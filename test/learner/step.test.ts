@@ -61,6 +61,31 @@ describe('the learner stage', () => {
     assert.deepEqual(stage.step(await stage.open(0), [], tick(), noVectors).outputs, [])
   })
 
+  test('a full version is published again before the last one expires, with nothing in, and by who was restarted too', async () => {
+    const stage = stageWith(configWith({ topics: { retentionHours: 200 } }))
+    const half = 100 * 3_600_000
+    const state = await stage.open(0)
+    assert.equal(stage.due!(state, tick(1e15)), false, 'there is nothing yet')
+    const first = stage.step(state, inputs([clicked]), tick(1000), noVectors).outputs
+    const second = stage.step(state, inputs([clicked], 0, 1), tick(half), noVectors).outputs
+    assert.deepEqual([model(first).base_version, model(second).base_version], [null, model(first).version])
+    const folded = await stage.open(0)
+    assert.equal(stage.whole!(folded), false)
+    stage.fold(folded, [], [...first, ...second], tick(half))
+    assert.equal(stage.whole!(folded), true)
+    for (const who of [state, folded]) {
+      assert.equal(stage.due!(who, tick(half + 999)), false)
+      assert.deepEqual(stage.step(who, [], tick(half + 999), noVectors).outputs, [])
+      assert.equal(stage.due!(who, tick(half + 1000)), true)
+      const again = model(stage.step(who, [], tick(half + 1000), noVectors).outputs)
+      const { version, parent, base_version, transitions, outcome_times_ms } = again
+      assert.deepEqual([version, parent, base_version], ['000000000003', model(second).version, null])
+      assert.deepEqual([transitions, outcome_times_ms], [2, []])
+      assert.ok(again.tensors.length > 0)
+      assert.equal(stage.due!(who, tick(half + 1001)), false)
+    }
+  })
+
   test('transitions of other policies and refused ones are covered, not learned', async () => {
     const stage = stageWith()
     const step = stage.step(

@@ -3,7 +3,8 @@
  * inputs and outputs, from the first that the log still has. What was emitted is read, never decided again.
  *
  * A stage whose state is its last output (`positions-in-output`) folds outputs only and goes on from the inputs of the
- * last step that had one: a step without output left nothing behind.
+ * last step that had one: a step without output left nothing behind. Where it can tell that an output stands alone (a
+ * full checkpoint), no more is read than the end of the chain back to such a one.
  */
 import { isCode } from '../../errors.ts'
 import { topicName, topics } from '../../pipeline.ts'
@@ -12,7 +13,7 @@ import type { Batch } from './batches.ts'
 import { decode } from './codec.ts'
 import type { Cursor } from './cursor.ts'
 import { openCursor } from './cursor.ts'
-import type { ChainFeed } from './feed.ts'
+import type { ChainFeed, ChainPosition } from './feed.ts'
 import { openFeed, verifyHead } from './feed.ts'
 import type { InputPosition, StepHeader } from './header.ts'
 import type { Anchor, AnchorOptions } from './progress.ts'
@@ -48,17 +49,42 @@ export async function recover<S extends StageState, V>(context: TaskContext<S, V
 /** Retention removed the front of the chain and of its inputs while they were read: what was folded is half of each. */
 class Overtaken extends Error {}
 
+/** Records from the end at which a search for an output that stands alone begins, and by how much it widens. */
+const tailRecords = 128
+const tailGrowth = 8
+
+/** A stage that knows when its outputs stand alone needs only the end of its chain, and from a long one takes no more. */
 async function recoverWith<S extends StageState, V>(
   context: TaskContext<S, V>,
   close: () => void,
 ): Promise<Session<S>> {
+  const { io, options } = context
+  const { output, stage } = options
+  const { earliest, latest } = await retrying(io, () =>
+    io.log.ends(topicName(options.prefix, output.topic), output.partition),
+  )
+  if (stage.whole !== undefined)
+    for (let records = tailRecords; latest - records > earliest; records *= tailGrowth) {
+      const session = await recoverFrom(context, close, { next: latest - records })
+      if (session !== null) return session
+    }
+  return (await recoverFrom(context, close, null))!
+}
+
+/** @param from where in the own chain to begin; null: at its first batch
+ * @returns null when the state that comes of it does not stand alone */
+async function recoverFrom<S extends StageState, V>(
+  context: TaskContext<S, V>,
+  close: () => void,
+  from: ChainPosition | null,
+): Promise<Session<S> | null> {
   const { io, options } = context
   const { stage, output } = options
   const at = { topic: topicName(options.prefix, output.topic), partition: output.partition }
   const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
   const clock = createClock(options.inputs.length, options.step.idleMs)
   const state = await stage.open(output.partition)
-  const own = await openFeed(io, at, null)
+  const own = await openFeed(io, at, from)
   const foldsInputs = stage.recovery !== 'positions-in-output'
   let cursors: readonly Cursor[] | null = null
   let last: StepHeader | null = null
@@ -87,6 +113,7 @@ async function recoverWith<S extends StageState, V>(
     state.commit()
   }
   for await (const batch of acceptedToEnd(io, at, own)) await bringForward(batch)
+  if (from !== null && !(own.reader.head !== null && stage.whole!(state))) return null
   if (forgets && (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest > firstOffset)
     throw new Overtaken()
   const kept = own.reader.head === null ? await keptByGroup(io, options, own) : null

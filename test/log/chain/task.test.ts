@@ -160,6 +160,71 @@ test('a stage whose state is its output goes on from the inputs of its last outp
   await second.stop()
 })
 
+test('a stage that knows when its outputs stand alone is recovered from the end of its chain', async () => {
+  const fullEvery = 300
+  for (const [outputs, most] of [
+    [1000, 128],
+    [1199, 1024],
+  ] as const) {
+    const folded = await recoversFrom(outputs, fullEvery)
+    assert.ok(folded > outputs % fullEvery && folded <= most, `${outputs} outputs: folded ${folded}`)
+  }
+})
+
+/** Recovers from so many outputs, every `fullEvery`-th whole, checks that it goes on well, and says how many it folded. */
+async function recoversFrom(outputs: number, fullEvery: number): Promise<number> {
+  const log = await fresh()
+  let folded = 0
+  const state = () => ({ total: 0, whole: false, commit() {} })
+  const summing: Stage<ReturnType<typeof state>> = {
+    name: 'summing',
+    recovery: 'positions-in-output',
+    open: () => {
+      folded = 0
+      return state()
+    },
+    whole: ({ whole }) => whole,
+    step(now, inputs) {
+      const values = inputs.map((_, i) => {
+        const total = now.total + i + 1
+        return { key: null, value: total % fullEvery === 0 ? { total } : { more: 1 } }
+      })
+      now.total += inputs.length
+      return { outputs: values, refusals: [], counts: [] }
+    },
+    fold(now, _, values) {
+      folded += values.length
+      for (const { value } of values as readonly { value: { total?: number; more?: number } }[]) {
+        if (value.total !== undefined) now.whole = true
+        now.total = value.total ?? now.total + value.more!
+      }
+    },
+  }
+  const options = {
+    stage: summing as unknown as Stage<Sums>,
+    step: { intervalMs: 0, maxRecords: 1, maxBytes: 1 << 20, progressMs: 10, idleMs: 100 },
+    inputs: [{ topic: 'events', partition: 0 }] as const,
+  }
+  await log.append(
+    'events',
+    0,
+    Array.from({ length: outputs }, (_, n) => ({ key: null, value: Buffer.from(JSON.stringify({ n })) })),
+  )
+  const first = start(log, '', options)
+  await readUntil(log, '', all => all.length >= outputs)
+  await first.stop()
+
+  const second = start(log, '', options)
+  await second.ready
+  const needed = folded
+  const more = fullEvery - (outputs % fullEvery)
+  for (let n = 0; n < more; n++) await put(log, 'events', { n })
+  const all = await readUntil(log, '', records => records.length >= outputs + more)
+  assert.deepEqual(JSON.parse(all.at(-1)!.value!.toString()), { total: outputs + more })
+  await second.stop()
+  return needed
+}
+
 test('an adopted chain goes on in a new epoch; who remembers the old one ends with a code until then', async () => {
   const log = await fresh()
   const task = start(log, '')
