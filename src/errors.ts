@@ -166,6 +166,7 @@ export const errorTable = {
 
   // audit
   BALANCE_BROKEN: terminal('The accounts do not add up.', 'The audit lists the ids; see docs/DESIGN.md.'),
+  SIMULATION_FAULT: terminal('A simulated history ended wrongly.', 'Mend the code; the same seed is the same history.'),
   DEADLINE_EXCEEDED: retryable('Something did not happen in time.', 'The message says what was awaited.'),
 } as const satisfies Record<string, ErrorEntry>
 

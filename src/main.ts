@@ -9,6 +9,7 @@ import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
 import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
 import { FeedloopError } from './errors.ts'
 
@@ -27,6 +28,7 @@ for (const add of [
   addBakeoff,
   addDeadLetters,
   addChain,
+  addSimulate,
 ])
   add(program)
 

@@ -1,0 +1,67 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { FeedloopError } from '../errors.ts'
+import { simulateChain } from '../log/chain/simulation/simulate.ts'
+import { createWire } from '../log/wire/create.ts'
+import { type LoopOptions, runPlan } from '../simulation/loop.ts'
+import { type Plan, planOf } from '../simulation/plan.ts'
+import { shrink } from '../simulation/shrink.ts'
+
+interface Options {
+  readonly seed: number
+  readonly seeds: number
+  readonly chain?: boolean
+  readonly trace?: boolean
+}
+
+export function addSimulate(program: Command): void {
+  program
+    .command('simulate')
+    .description('play a seeded history of everything that may go wrong; exit 1 and shorten it when something does')
+    .requiredOption('--seed <number>', 'which history; the same seed is the same history', whole)
+    .option('--seeds <number>', 'so many, from that seed on', whole, 1)
+    .option('--loop', 'the whole loop: people, ranker, joiner, learner and gate (the default)')
+    .option('--chain', 'the chain alone, with stages made to break one that cheats')
+    .option('--trace', 'tell the history even when nothing is wrong')
+    .action((options: Options) => (options.chain ? chain(options) : loop(options)))
+}
+
+const tell = (line: string): void => void process.stdout.write(`${line}\n`)
+const wrong = (seed: number, fault: string): FeedloopError =>
+  new FeedloopError('SIMULATION_FAULT', `seed ${seed}: ${fault}`)
+
+async function chain({ seed, seeds, trace }: Options): Promise<void> {
+  for (let one = seed; one < seed + seeds; one++) {
+    const lines: string[] = []
+    const { fault, ...result } = await simulateChain(one, { trace: line => lines.push(line) })
+    if (trace || fault !== null) for (const line of lines) tell(line)
+    if (fault !== null) throw wrong(one, fault)
+    tell(JSON.stringify(result))
+  }
+}
+
+async function loop({ seed, seeds, trace }: Options): Promise<void> {
+  const options: LoopOptions = { wire: await createWire({ prefix: '' }) }
+  for (let one = seed; one < seed + seeds; one++) {
+    const plan = planOf(one)
+    const { fault, plan: _, ...result } = await runPlan(plan, trace ? { ...options, trace: tell } : options)
+    if (fault !== null) throw await shortened(plan, fault, options)
+    tell(JSON.stringify({ seed: one, ...result }))
+  }
+}
+
+/** Tells the shortest history that still fails. */
+async function shortened(plan: Plan, fault: string, options: LoopOptions): Promise<FeedloopError> {
+  const short = await shrink(plan, async smaller => (await runPlan(smaller, options)).fault !== null)
+  tell(`seed ${plan.seed}: ${fault}`)
+  tell(`${plan.acts.length} acts, of which these, with trouble ${short.trouble.toFixed(3)}, are enough:`)
+  for (const { act, atMs, ...rest } of short.acts) tell(`${atMs.toFixed(1).padStart(8)} ${act} ${JSON.stringify(rest)}`)
+  tell('their history:')
+  const again = await runPlan(short, { ...options, trace: tell })
+  return wrong(plan.seed, again.fault ?? fault)
+}
+
+function whole(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is needed')
+  return value
+}
