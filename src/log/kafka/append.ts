@@ -10,9 +10,10 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { FeedloopError } from '../../errors.ts'
 import type { NewRecord } from '../log.ts'
-import { encodeBatch, recordBytesAtMost } from './batch.ts'
-import { createErrorFromCode, Encoder, produceResponse, type WireEncoder } from './kafkajs.ts'
+import { recordBytesAtMost } from './batch.ts'
+import { createErrorFromCode, produceResponse } from './kafkajs.ts'
 import type { Node } from './node.ts'
+import { createProduceEncoder, type ProduceEncoder } from './produce.ts'
 import { persist } from './retry.ts'
 import type { Router } from './router.ts'
 
@@ -44,6 +45,7 @@ type Merged = Pending[]
 
 interface Lane {
   readonly node: Node
+  readonly encoder: ProduceEncoder
   queue: Pending[]
   busy: boolean
 }
@@ -65,7 +67,7 @@ export function createAppend(router: Router, closed: AbortSignal): Append {
         })
         return leader
       }, closed)
-      if (!lanes.has(node)) lanes.set(node, { node, queue: [], busy: false })
+      if (!lanes.has(node)) lanes.set(node, { node, encoder: createProduceEncoder(), queue: [], busy: false })
       const lane = lanes.get(node)!
       lane.queue.push(pending)
       if (!lane.busy) drain(lane).catch(error => rejectAll(lane.queue.splice(0), error))
@@ -84,7 +86,7 @@ export function createAppend(router: Router, closed: AbortSignal): Append {
         for (const pending of lane.queue.splice(0)) route(pending)
         break
       }
-      const { split, rerouted } = await produce(lane.node, takeRequest(lane, mergeLimits), router)
+      const { split, rerouted } = await produce(lane, takeRequest(lane, mergeLimits), router)
       for (const { topic, bytes } of split)
         mergeLimits.set(topic, Math.max(bytes, (mergeLimits.get(topic) ?? MERGE_BYTES) / 2))
       lane.queue.unshift(...split)
@@ -148,15 +150,16 @@ interface Again {
 }
 
 /** Sends one request and settles its appends, but for those that go again. */
-async function produce(node: Node, request: readonly Merged[], router: Router): Promise<Again> {
+async function produce({ node, encoder }: Lane, request: readonly Merged[], router: Router): Promise<Again> {
   const again: Again = { split: [], rerouted: [] }
   try {
     const answer = await node.send('calls', {
-      request: { apiKey: 0, apiVersion: 7, apiName: 'Produce', encode: async () => encodeRequest(request) },
+      request: { apiKey: 0, apiVersion: 7, apiName: 'Produce', encode: async () => encodeRequest(encoder, request) },
       decode: bytes => produceResponse.decode(bytes) as Promise<ProduceAnswer>,
     })
     for (const merged of request) await settle(merged, resultOf(merged, answer), router, again)
   } catch (cause) {
+    encoder.abandon()
     for (const [{ topic }] of request) router.forget(topic)
     const error = new FeedloopError('APPEND_UNCERTAIN', (cause as Error).message, { cause })
     for (const merged of request) rejectAll(merged, error)
@@ -208,17 +211,11 @@ async function refusal({ topic, partition, bytes }: Pending, code: number, route
   return new FeedloopError(retriable || code === -1 ? 'APPEND_UNCERTAIN' : 'TOPIC_MISCONFIGURED', detail)
 }
 
-/** Produce, version 7: the oldest that Kafka 4 takes and the newest that kafkajs can read the answer of. */
-function encodeRequest(request: readonly Merged[]): WireEncoder {
-  const nowMs = Date.now()
-  const byTopic = Map.groupBy(request, ([{ topic }]) => topic)
-  const partition = (merged: Merged) =>
-    new Encoder().writeInt32(merged[0].partition).writeBytes(encodeBatch(allRecords(merged), nowMs))
-  const topics = [...byTopic].map(([topic, batches]) =>
-    new Encoder().writeString(topic).writeArray(batches.map(partition)),
+const encodeRequest = (encoder: ProduceEncoder, request: readonly Merged[]) =>
+  encoder.encode(
+    request.map(merged => ({ topic: merged[0].topic, partition: merged[0].partition, records: allRecords(merged) })),
+    PRODUCE_TIMEOUT_MS,
   )
-  return new Encoder().writeString(null).writeInt16(-1).writeInt32(PRODUCE_TIMEOUT_MS).writeArray(topics)
-}
 
 const allRecords = (merged: Merged) =>
   merged.length === 1 ? merged[0].records : merged.flatMap(({ records }) => records)

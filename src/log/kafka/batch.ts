@@ -27,20 +27,31 @@ export function recordBytesAtMost({ key, value, headers = {} }: NewRecord): numb
   return bytes
 }
 
+export const batchBytesAtMost = (records: readonly NewRecord[]): number => {
+  let bytes = HEAD_BYTES
+  for (const record of records) bytes += recordBytesAtMost(record)
+  return bytes
+}
+
 /** One uncompressed batch of all `records`, base offset 0, no producer id. Records without a timestamp get `nowMs`. */
 export function encodeBatch(records: readonly NewRecord[], nowMs: number): Buffer {
-  const bytes = Buffer.allocUnsafe(records.reduce((sum, record) => sum + recordBytesAtMost(record), HEAD_BYTES))
+  const bytes = Buffer.allocUnsafe(batchBytesAtMost(records))
+  return bytes.subarray(0, encodeBatchInto(bytes, 0, records, nowMs))
+}
+
+/** Writes the batch into `bytes`, which has room for it, from `start` on. @returns where it ends */
+export function encodeBatchInto(bytes: Buffer, start: number, records: readonly NewRecord[], nowMs: number): number {
   const firstMs = Math.floor(records[0].timestampMs ?? nowMs)
   let maxMs = firstMs
-  let at = HEAD_BYTES
-  for (const [i, record] of records.entries()) {
-    const timestampMs = Math.floor(record.timestampMs ?? nowMs)
+  let at = start + HEAD_BYTES
+  for (let i = 0; i < records.length; i++) {
+    const timestampMs = Math.floor(records[i].timestampMs ?? nowMs)
     maxMs = Math.max(maxMs, timestampMs)
-    at = writeRecord(bytes, at, record, timestampMs - firstMs, i)
+    at = writeRecord(bytes, at, records[i], timestampMs - firstMs, i)
   }
-  const batch = bytes.subarray(0, at)
+  const batch = bytes.subarray(start, at)
   batch.fill(0, 0, LENGTH_AT + 8)
-  batch.writeInt32BE(at - LENGTH_AT - 4, LENGTH_AT)
+  batch.writeInt32BE(batch.length - LENGTH_AT - 4, LENGTH_AT)
   batch.writeInt8(MAGIC, 16)
   batch.writeInt16BE(0, ATTRIBUTES_AT)
   batch.writeInt32BE(records.length - 1, 23)
@@ -51,7 +62,7 @@ export function encodeBatch(records: readonly NewRecord[], nowMs: number): Buffe
   batch.writeInt32BE(-1, 53)
   batch.writeInt32BE(records.length, 57)
   batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT)
-  return batch
+  return at
 }
 
 function writeRecord(

@@ -1,6 +1,6 @@
 /**
  * The door to kafkajs: the library, repaired, and those of its inner parts that we use directly. We take its connections,
- * protocol and consumer group; producing and fetching are our own (produce.ts, fetch.ts), because its producer hides the
+ * protocol and consumer group; producing and fetching are our own (append.ts, produce.ts, fetch.ts), because its producer hides the
  * outcome of a partition and its consumer reads only through a group. kafkajs is pinned: its insides have no promise.
  */
 import { createRequire } from 'node:module'
@@ -26,13 +26,6 @@ export interface WireCall<T> {
   readonly response: { readonly decode: (bytes: Buffer) => Promise<T>; readonly parse: (decoded: T) => Promise<T> }
 }
 
-export interface WireEncoder {
-  writeString(text: string | null): WireEncoder
-  writeInt16(value: number): WireEncoder
-  writeInt32(value: number): WireEncoder
-  writeBytes(bytes: Buffer): WireEncoder
-  writeArray(items: readonly WireEncoder[]): WireEncoder
-}
 export interface WireDecoder {
   readInt16(): number
   readInt32(): number
@@ -41,7 +34,6 @@ export interface WireDecoder {
   readBytes(): Buffer | null
   readArray<T>(item: (decoder: WireDecoder) => T): T[]
 }
-export const Encoder = inner('protocol/encoder') as new () => WireEncoder
 export const Decoder = inner('protocol/decoder') as new (bytes: Buffer) => WireDecoder
 
 export interface InnerConnection {
