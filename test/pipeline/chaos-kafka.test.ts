@@ -1,0 +1,18 @@
+/** A minute of everything at once on three brokers (test/chaos/storm.ts); `npm run test:chaos -- --minutes 5` for more. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stormRun } from '../chaos/storm.ts'
+
+test('three brokers, two of each sharing stage, a minute of faults: nothing is lost, doubled or left unlearned', {
+  timeout: 420_000,
+}, async t => {
+  const report = await stormRun({ minutes: 1, seed: 4, sessions: 12, say: line => t.diagnostic(line) })
+  const { audit, ...run } = report
+  t.diagnostic(JSON.stringify(run))
+  assert.deepEqual(audit.differences, [])
+  assert.equal(audit.balanced, true)
+  assert.equal(audit.requests.pending, 0)
+  assert.equal(report.learned, report.logged, 'the learned set is the logged set')
+  assert.ok(report.decisionsAfter > 0, 'the loop came back')
+  assert.ok(report.decisions > 200, `${report.decisions} decisions`)
+})
