@@ -89,7 +89,7 @@ const twoTower = z.strictObject({
   learningRate: z.number().positive().default(0.001).describe('Step size of Adam.'),
   batchSize: z.number().int().positive().default(256).describe('Transitions in one gradient step.'),
   bufferSize: z.number().int().positive().default(50_000).describe('Transitions kept for replay.'),
-  stepsPerBatch: z.number().int().positive().default(1).describe('Gradient steps per newly arrived batch.'),
+  stepsPerBatch: z.number().int().positive().default(4).describe('Gradient steps per newly arrived batch.'),
   maxImportanceWeight: z
     .number()
     .positive()
