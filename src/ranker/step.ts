@@ -89,9 +89,15 @@ const of = <T>(inputs: readonly Input[], topic: Input['topic']): readonly Input<
 
 const userOf = (state: RankerState, userId: string): UserState => state.users.get(userId) ?? newUser
 
+/** A null value is a deletion, and says whose by its key alone. */
 function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
-  for (const { value } of of<UserFeatures>(inputs, 'profiles'))
-    state.users.set(value.user_id, applyProfile(userOf(state, value.user_id), value))
+  for (const { key, value } of of<UserFeatures | null>(inputs, 'profiles')) {
+    const userId = value?.user_id ?? key
+    if (userId === null) continue
+    const user = userOf(state, userId)
+    if (value !== null) state.users.set(userId, applyProfile(user, value))
+    else if (user.profile !== null) state.users.set(userId, { ...user, profile: null })
+  }
 }
 
 function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {

@@ -30,6 +30,7 @@ const anyEvent = fc
 const anyProfile = fc
   .record({ user_id, time_ms, profile_version: fc.integer({ min: 1, max: 5 }) })
   .map(over => input('profiles', profile(over)))
+const anyDeletion = user_id.map(key => ({ ...input('profiles', null), key }))
 const anyRequest = fc
   .record({
     user_id,
@@ -45,7 +46,7 @@ const anyRequest = fc
 const anyStep = fc.record({
   afterMs: fc.integer({ min: 0, max: 2000 }),
   lost: fc.boolean(),
-  inputs: fc.array(fc.oneof(anyEvent, anyProfile, anyRequest), { maxLength: 8 }) as fc.Arbitrary<readonly Input[]>,
+  inputs: fc.array(fc.oneof(anyEvent, anyProfile, anyDeletion, anyRequest), { maxLength: 8 }) as fc.Arbitrary<readonly Input[]>,
 })
 
 const contents = (state: RankerState) => ({

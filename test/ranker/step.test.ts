@@ -340,3 +340,12 @@ test('a repeated event counts once in the state', () => {
   assert.equal(total(result, 'feedloop_events_duplicate_total'), 1)
   assert.deepEqual(result.decisions[0].state.counts, { click: 1 })
 })
+
+test('a deleted profile is gone from the state, whoever had one', () => {
+  const deletion = (key: string): Input => ({ ...input('profiles', null), key })
+  const { decisions } = run({
+    inputs: [input('profiles', profile()), deletion('ann'), deletion('nobody'), input('requests', request())],
+  })
+  assert.equal(decisions[0].state.profile, null)
+  assert.equal(decisions[0].state.profile_version, 0)
+})
