@@ -7,6 +7,7 @@ import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
+import { addForget } from './commands/forget.ts'
 import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
@@ -27,6 +28,7 @@ for (const add of [
   addAudit,
   addBakeoff,
   addDeadLetters,
+  addForget,
   addChain,
   addSimulate,
 ])

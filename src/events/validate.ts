@@ -6,6 +6,7 @@
 import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { ErrorCode } from '../errors.ts'
+import { badReserved } from './forget.ts'
 
 export interface Fault {
   readonly code: ErrorCode
@@ -54,6 +55,8 @@ export function validateEvent(event: BehaviorEvent, nowMs: number, limits: Limit
   const { value, slot } = event
   if (value !== null && !Number.isFinite(value)) return { code: 'REWARD_NOT_FINITE', detail: `value: ${value}` }
   if (slot !== null && slot < 0) return invalid(`slot: ${slot} is below 0`)
+  const reserved = badReserved(event)
+  if (reserved) return invalid(reserved)
   return (
     emptyId('event_id', event.event_id) ??
     emptyId('user_id', event.user_id) ??

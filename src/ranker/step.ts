@@ -7,6 +7,7 @@
  */
 import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
+import { isForget } from '../events/forget.ts'
 import { type Fault, validateEvent, validateRequest } from '../events/validate.ts'
 import type { Input, Output, Refusal, Stage, StageState, Tick } from '../stage.ts'
 import { memoryTable, type Table } from '../state/table.ts'
@@ -100,7 +101,18 @@ function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
   }
 }
 
+/** Also a profile that is read before the erasure, since a step takes profiles first, may be from after it. */
+function forget({ users }: RankerState, { user_id: id, time_ms }: BehaviorEvent): void {
+  const profile = users.get(id)?.profile ?? null
+  if (profile !== null && profile.time_ms > time_ms) users.set(id, { ...newUser, profile })
+  else users.delete(id)
+}
+
 function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {
+  if (isForget(event)) {
+    forget(state, event)
+    return
+  }
   const before = userOf(state, event.user_id)
   const after = applyEvent(before, event, config.state)
   if (after === before) tally?.add('feedloop_events_duplicate_total')

@@ -4,13 +4,16 @@
  * (Of two records with one id and different content the first in the log counts, which is the same for every reader.)
  */
 import type { BehaviorEvent } from '../../schemas/records.ts'
+import { isForget } from '../events/forget.ts'
 import type { Fault } from '../events/validate.ts'
 import type { Input } from '../stage.ts'
 import { seedOf } from '../state/random.ts'
 import { decisionFlaw, outcomeFlaw, slotOf } from './attribution.ts'
 import type { Decision } from './decision.ts'
 import { truncationMs } from './emit.ts'
+import { forgetUser, mark } from './forget.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
+import { keepTouch } from './retire.ts'
 import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
 import { emptyTouch, type Touch, touched, touchKey, type Unnamed } from './touch.ts'
 import { timeOf } from './transition.ts'
@@ -53,10 +56,12 @@ function open(work: Work, decision: Decision): void {
   countDecision(work, join.kind === 'open' ? 'opened' : join.kind === 'empty' ? 'inactive' : join.kind)
   dirty.add(id)
   if (join.active) activate(work, join)
+  if (join.kind !== 'open' || !join.active) mark(work, decision.user_id, id)
   const waiting = state.waiting.get(id)
   if (!waiting) return
   state.waiting.delete(id)
   for (const each of waiting) absorbOutcome(work, each)
+  for (const { value } of waiting) keepTouch(state, touchKey(value.user_id, ''))
 }
 
 function scheduleJoin({ state, rules }: Work, join: Join): void {
@@ -106,10 +111,16 @@ function attribute(work: Work, input: Input<BehaviorEvent>): void {
   const event = input.value
   state.seen.set(event.event_id, { hash: contentHash(event), awaits: null, touch: null, left: null })
   state.forgetting.schedule(event.time_ms + rules.keepMs, event.event_id)
-  if (event.decision_id !== null) absorbOutcome(work, input)
+  if (isForget(event)) absorbForget(work, event)
+  else if (event.decision_id !== null) absorbOutcome(work, input)
   else if (event.type === 'leave' && event.session_id !== null) absorbLeave(work, event)
   else if (event.item_id !== null && rules.rewarded.has(event.type)) absorbUnnamed(work, event)
   else countOutcome(work, 'organic')
+}
+
+function absorbForget(work: Work, event: BehaviorEvent): void {
+  countOutcome(work, 'organic')
+  forgetUser(work, event.user_id)
 }
 
 function contradiction({ state }: Work, event: BehaviorEvent): Fault | null {
@@ -145,6 +156,7 @@ function absorbOutcome(work: Work, input: Input<BehaviorEvent>): void {
   }
   state.waiting.set(id, [...(state.waiting.get(id) ?? []), input])
   state.seen.set(event.event_id, { ...state.seen.get(event.event_id)!, awaits: id })
+  mark(work, event.user_id, id)
 }
 
 function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void {
@@ -187,6 +199,7 @@ function absorbLeave(work: Work, event: BehaviorEvent): void {
   const { seen } = work.state
   countOutcome(work, 'organic')
   seen.set(event.event_id, { ...seen.get(event.event_id)!, left: `${event.user_id}\0${event.session_id}` })
+  mark(work, event.user_id, event.event_id)
   for (const { name, gamma } of work.rules.policies.values())
     if (gamma > 0) noteLeave(work, sessionKey(name, event.user_id, event.session_id!), event.time_ms)
 }

@@ -33,15 +33,21 @@ function leaveTables({ state }: Work, { decision }: Join): void {
     else state.sessions.delete(sessionOf(decision))
   }
   for (const { item_id } of decision.slots) keepTouch(state, touchKey(decision.user_id, item_id))
+  keepTouch(state, touchKey(decision.user_id, ''))
 }
 
 /** A touch without what no longer matters: a decision that is retired stays while outcomes are shared with it, lest they
  * move to others. */
-function keepTouch(state: Work['state'], key: string, events = state.touches.get(key)?.events): void {
+export function keepTouch(state: Work['state'], key: string, events = state.touches.get(key)?.events): void {
   const touch = state.touches.get(key)
   if (!touch || !events) return
   const shared = new Set(events.flatMap(each => each.to))
-  const shown = touch.shown.filter(({ id }) => shared.has(id) || state.joins.get(id))
+  const owns = (userId: string | undefined) => userId !== undefined && key.startsWith(`${userId}\0`)
+  const matters = (id: string) =>
+    owns(state.joins.get(id)?.decision.user_id) ||
+    state.waiting.get(id)?.some(({ value }) => owns(value.user_id)) ||
+    state.seen.get(id)?.left
+  const shown = touch.shown.filter(({ id }) => shared.has(id) || matters(id))
   const left: Touch = { shown, events }
   if (shown.length + events.length > 0) state.touches.set(key, left)
   else state.touches.delete(key)
@@ -63,6 +69,7 @@ function forgetLeave({ state, rules }: Work, session: string): void {
     const key = `${policy}\0${session}`
     if (state.sessions.get(key)?.members.length === 0) state.sessions.delete(key)
   }
+  keepTouch(state, touchKey(session.slice(0, session.indexOf('\0')), ''))
 }
 
 function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
@@ -73,6 +80,7 @@ function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
   const left = waiting.filter(input => input !== late)
   if (left.length > 0) work.state.waiting.set(decisionId, left)
   else work.state.waiting.delete(decisionId)
+  keepTouch(work.state, touchKey(late.value.user_id, ''))
 }
 
 function forgetUnnamed(work: Work, key: string, eventId: string): void {

@@ -6,7 +6,7 @@ import type { MetricName } from '../metrics.ts'
 import type { Count, Input, Refusal } from '../stage.ts'
 import { type JoinerState, keepMs } from './state.ts'
 
-export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic'
+export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic' | 'forgotten'
 export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
 
 /** The rules that the joiner goes by. */
