@@ -75,7 +75,9 @@ async function auditPartition(ledger: Ledger, source: AuditSource, partition: nu
     letters,
     next: nextOf(recommendations.header, 'requests', partition),
   })
-  auditJoins(ledger, source, { partition, accounts, header: transitions.header, decisions, events, letters })
+  const partitions = await source.log.partitionCount(topicName(source.prefix, 'events'))
+  const { header } = transitions
+  auditJoins(ledger, source, { partition, partitions, accounts, header, decisions, events, letters })
   return offsets
 }
 
@@ -89,6 +91,7 @@ const pruned = (decision: Recommendation): Recommendation => ({
 
 interface Joins {
   readonly partition: number
+  readonly partitions: number
   readonly accounts: Accounts
   /** Of the joiner's last accepted step. */
   readonly header: StepHeader | null
@@ -98,13 +101,13 @@ interface Joins {
 }
 
 function auditJoins(ledger: Ledger, source: AuditSource, joins: Joins): void {
-  const { partition, accounts, header, events, letters } = joins
+  const { partition, partitions, accounts, header, events, letters } = joins
   const { config, prefix } = source
   const all = siftDecisions(ledger, { partition, prefix, decisions: joins.decisions, letters })
   const decisions = all
     .filter(({ offset }) => offset < nextOf(header, 'recommendations', partition))
     .map(({ value }) => value!)
-  const facts = { source, partition, events, letters, next: nextOf(header, 'events', partition) }
+  const facts = { source, partition, partitions, events, letters, next: nextOf(header, 'events', partition) }
   const accepted = sift(ledger, facts)
   const batch = batchJoin(
     decisions,

@@ -8,7 +8,7 @@ import type { LogRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { TopicName } from '../pipeline.ts'
-import { type Act, type Ask, type Do, items, PARTITIONS, type React, users } from './plan.ts'
+import { type Act, type Ask, type Do, items, type Noise, PARTITIONS, type React, users } from './plan.ts'
 
 export interface People {
   /** Everything that they will ever do is in the log. */
@@ -75,6 +75,19 @@ export function startPeople(options: PeopleOptions): People {
       { ...blankEvent, event_id: one.id, user_id: one.user, item_id: one.item, type: one.type, time_ms: now() },
       { ...one, again: [] },
     )
+  const disturb = ({ topic, how, id, user }: Noise): void => {
+    const right = partitionFor(user, PARTITIONS)
+    const at = find(topic, how === 'misplaced' ? (right + 1) % PARTITIONS : right)
+    const time_ms = now() + (how === 'future' ? 10 * DAY_MS : 0)
+    const value =
+      topic === 'requests'
+        ? { ...blankRequest, request_id: id, user_id: user, session_id: user, time_ms }
+        : { ...blankEvent, event_id: id, user_id: user, type: 'view', time_ms }
+    const bytes = how === 'garbage' ? Buffer.from('?') : wire.encode(topic, value)
+    lastMs = world.nowMs
+    const offset = at.append([{ key: Buffer.from(user), value: bytes }], world.nowMs)
+    world.trace(`${user} writes ${topic}/${at.partition}@${offset} ${id}, which is ${how}`)
+  }
   const react = (one: React, decision: Recommendation): void =>
     later(one.afterMs, () => send(reactionTo(one, decision, now()), one))
 
@@ -103,6 +116,7 @@ export function startPeople(options: PeopleOptions): People {
   for (const one of acts) {
     if (one.act === 'ask') later(one.atMs, () => ask(one))
     if (one.act === 'do') later(one.atMs, () => act(one))
+    if (one.act === 'noise') later(one.atMs, () => disturb(one))
   }
   return {
     get quiet() {
@@ -141,6 +155,8 @@ function reactionTo(one: React, decision: Recommendation, timeMs: number): Behav
 
 const told = ({ event_id, type, decision_id }: BehaviorEvent): string =>
   `${event_id}: ${type} on ${decision_id ?? 'nothing'}`
+
+const DAY_MS = 86_400_000
 
 const blankRequest: Omit<Request, 'request_id' | 'user_id' | 'session_id' | 'time_ms'> = {
   policy: 'default',

@@ -64,6 +64,14 @@ export interface Do extends Timed {
   readonly item: string
   readonly lateMs: number
 }
+/** A record that must end in the dead letters. */
+export interface Noise extends Timed {
+  readonly act: 'noise'
+  readonly topic: 'requests' | 'events'
+  readonly how: 'garbage' | 'future' | 'misplaced'
+  readonly id: string
+  readonly user: string
+}
 export interface Crash extends Timed {
   readonly act: 'crash'
   readonly member: MemberName
@@ -86,7 +94,7 @@ export interface Full extends Timed {
   readonly topic: 'recommendations' | 'transitions' | 'models' | 'releases'
   readonly forMs: number
 }
-export type Act = Ask | React | Do | Crash | Freeze | Give | Full
+export type Act = Ask | React | Do | Noise | Crash | Freeze | Give | Full
 
 export interface Plan {
   readonly seed: number
@@ -107,6 +115,7 @@ export function planOf(seed: number): Plan {
   const acts: Act[] = []
   for (let i = 3 + dice.below(7); i > 0; i--) acts.push(...exchange(dice, `r${i}`))
   for (let i = dice.below(5); i > 0; i--) acts.push(alone(dice, `o${i}`))
+  for (let i = dice.below(3); i > 0; i--) acts.push(noise(dice, `n${i}`))
   for (let i = dice.below(7); i > 0; i--) acts.push(fault(dice))
   return { seed, trouble, policy: policyOf(dice), acts: acts.sort((a, b) => a.atMs - b.atMs) }
 }
@@ -188,6 +197,15 @@ const alone = (dice: Dice, id: string): Do => ({
   type: dice.among(['view', 'click', 'rating', 'leave']),
   item: dice.among([...items, 'unknown']),
   lateMs: dice.below(60),
+})
+
+const noise = (dice: Dice, id: string): Noise => ({
+  act: 'noise',
+  atMs: dice.below(TROUBLED_MS - 60),
+  topic: dice.among(['requests', 'events'] as const),
+  how: dice.among(['garbage', 'future', 'misplaced'] as const),
+  id,
+  user: dice.among(users),
 })
 
 function fault(dice: Dice): Act {

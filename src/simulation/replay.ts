@@ -62,8 +62,11 @@ async function inputReader({ inputs, records, wire }: Replay): Promise<Take> {
       const position = taken[index]!
       if (until < position.next) return `${input.topic} goes back from ${position.next} to ${until}`
       position.next = until
-      for (; (all[index]![position.records]?.offset ?? until) < until; position.records++)
-        step.push(all[index]![position.records]!)
+      const unseen = new Set((header.unseen ?? []).filter(([of]) => of === at).map(([, offset]) => offset))
+      for (; (all[index]![position.records]?.offset ?? until) < until; position.records++) {
+        const record = all[index]![position.records]!
+        if (!unseen.has(record.offset)) step.push(record)
+      }
     }
     return step
   }

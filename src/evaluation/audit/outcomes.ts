@@ -1,6 +1,7 @@
 /** Every event ends once: joined, correction, duplicate, orphan, quarantined, organic, or not reached yet. */
 import type { BehaviorEvent } from '../../../schemas/records.ts'
 import { validateEvent } from '../../events/validate.ts'
+import { partitionFor } from '../../log/partition.ts'
 import type { BatchJoin } from '../batch.ts'
 import { differ, type Ledger } from './ledger.ts'
 import { type AuditSource, type DeadLetters, letterKey, type Read } from './read.ts'
@@ -8,6 +9,8 @@ import { type AuditSource, type DeadLetters, letterKey, type Read } from './read
 export interface EventFacts {
   readonly source: AuditSource
   readonly partition: number
+  /** Partition count of the topic. */
+  readonly partitions: number
   readonly events: readonly Read<BehaviorEvent>[]
   readonly letters: DeadLetters
   /** Offset up to which the joiner has come. */
@@ -49,8 +52,9 @@ export function sift(ledger: Ledger, facts: EventFacts): Accepted[] {
 }
 
 /** Whatever the clock was: only the future depends on it. */
-const isFlawed = (event: BehaviorEvent, { source }: EventFacts): boolean =>
-  validateEvent(event, Number.MAX_SAFE_INTEGER, source.config.limits) !== null
+const isFlawed = (event: BehaviorEvent, { source, partition, partitions }: EventFacts): boolean =>
+  validateEvent(event, Number.MAX_SAFE_INTEGER, source.config.limits) !== null ||
+  partitionFor(event.user_id, partitions) !== partition
 
 export interface Judged {
   readonly batch: BatchJoin
