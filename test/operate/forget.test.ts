@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { audit } from '../../src/evaluation/audit.ts'
+import { partitionFor } from '../../src/log/partition.ts'
+import { forgetUser } from '../../src/operate/forget.ts'
+import { type TopicName, topicName } from '../../src/pipeline.ts'
+import { did, type Live, openLive, profile, publishItems, request } from './live.ts'
+
+/** The newest record of a key. */
+async function newest({ context: { log, config } }: Live, topic: TopicName, key: string) {
+  const name = topicName(config.topics.prefix, topic)
+  const records = await log.read(name, partitionFor(key, await log.partitionCount(name)), 0)
+  return records.findLast(record => record.key?.toString() === key)
+}
+
+test('a user is forgotten while the services run, and again by a rebuild; the audit balances', {
+  timeout: 90_000,
+}, async t => {
+  const loop = await openLive(t)
+  await publishItems(loop, ['a', 'b'])
+  await loop.start()
+  for (const user of ['anna', 'bert']) {
+    await loop.append('users', user, profile(user))
+    await loop.append('events', user, did(user, 'view', { item_id: 'a' }))
+  }
+  await loop.settled()
+  const asked = { slots: 2, candidates: ['a', 'b'] }
+  for (const user of ['anna', 'bert']) await loop.append('requests', user, request(user, asked))
+  await loop.settled()
+  const before = await loop.decisions()
+  assert.equal(before.length, 2)
+  for (const { state, decision_id, user_id } of before) {
+    assert.deepEqual([state.history.length, state.profile !== null], [1, true])
+    await loop.append('events', user_id, did(user_id, 'click', { decision_id, item_id: 'a' }))
+  }
+
+  const { partition, events } = await forgetUser(loop.context, 'anna', 60_000)
+  assert.equal(partition, partitionFor('anna', 2))
+  assert.ok(events[0] < events[1])
+  for (const topic of ['users', 'profiles'] as const) {
+    assert.equal((await newest(loop, topic, 'anna'))?.value, null, topic)
+    assert.notEqual((await newest(loop, topic, 'bert'))?.value, null, topic)
+  }
+  const latest = async () => {
+    const known = new Set((await loop.decisions()).map(each => each.decision_id))
+    for (const user of ['anna', 'bert']) await loop.append('requests', user, request(user, asked))
+    await loop.settled()
+    const fresh = (await loop.decisions()).filter(each => !known.has(each.decision_id))
+    return fresh
+      .toSorted((a, b) => (a.user_id < b.user_id ? -1 : 1))
+      .map(({ state, previous_decision_id }) => [
+        state.history.length,
+        state.profile !== null,
+        previous_decision_id !== null,
+      ])
+  }
+  assert.deepEqual(await latest(), [
+    [0, false, false],
+    [2, true, true],
+  ])
+
+  await loop.stop()
+  await loop.start()
+  assert.deepEqual(await latest(), [
+    [0, false, true],
+    [2, true, true],
+  ])
+  const report = await audit({ ...loop.context, prefix: loop.context.config.topics.prefix })
+  assert.deepEqual(report.differences, [])
+})
+
+test('without services it says who is awaited, and may be called again', { timeout: 60_000 }, async t => {
+  const loop = await openLive(t)
+  await publishItems(loop, ['a'])
+  await assert.rejects(forgetUser(loop.context, 'anna', 300), { code: 'DEADLINE_EXCEEDED', message: /ranker/ })
+  await loop.start()
+  await forgetUser(loop.context, 'anna', 30_000)
+})
