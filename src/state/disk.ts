@@ -39,7 +39,7 @@ export interface DiskOptions<T extends object> {
   readonly dropped: (reason: DropReason, detail: string) => void
 }
 
-export type DropReason = 'version' | 'torn' | 'crashed' | 'not_in_chain' | 'behind_retention'
+export type DropReason = 'version' | 'torn' | 'crashed' | 'unfinished' | 'not_in_chain' | 'behind_retention'
 
 export type Tables<T extends object> = { readonly [K in keyof T]: Table<T[K]> }
 
@@ -168,10 +168,7 @@ interface Files {
   readonly point: ChainPoint | null
 }
 
-async function openFiles<T extends object>(
-  options: DiskOptions<T>,
-  names: readonly string[],
-): Promise<Files> {
+async function openFiles<T extends object>(options: DiskOptions<T>, names: readonly string[]): Promise<Files> {
   const { folder, dropped } = options
   const drop = (reason: DropReason, detail: string): Promise<Files> => {
     dropped(reason, detail)

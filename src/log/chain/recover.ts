@@ -1,6 +1,7 @@
 /**
  * Recovery: the head of the own chain is found by the reader's rule, and the state is folded from the accepted steps'
- * inputs and outputs, from the first that the log still has. What was emitted is read, never decided again.
+ * inputs and outputs, from the first that the log still has, or from the step that a state on disk contains
+ * (snapshot.ts). What was emitted is read, never decided again.
  *
  * A stage whose state is its last output (`positions-in-output`) folds outputs only and goes on from the inputs of the
  * last step that had one: a step without output left nothing behind. Where it can tell that an output stands alone (a
@@ -18,10 +19,12 @@ import { openFeed, verifyHead } from './feed.ts'
 import type { InputPosition, StepHeader } from './header.ts'
 import type { Anchor, AnchorOptions } from './progress.ts'
 import { anchorOf } from './progress.ts'
+import { showProgress } from './recovery-progress.ts'
 import type { ChainIo } from './rim.ts'
 import { retrying } from './rim.ts'
 import type { Session, TaskContext } from './session.ts'
 import { foldBatch } from './session.ts'
+import { begin } from './snapshot.ts'
 import type { TaskInput } from './task.ts'
 import { createClock } from './watermark.ts'
 import { createWriter, partitionsChanged } from './writer.ts'
@@ -37,12 +40,32 @@ export async function recover<S extends StageState, V>(context: TaskContext<S, V
     stopped?.addEventListener('abort', () => session.abort(), { once: true })
     if (stopped?.aborted) session.abort()
     const io: ChainIo = { ...context.io, signal: session.signal }
+    const ending = createEnding(session)
     try {
-      return await recoverWith({ ...context, io }, () => session.abort())
+      return await recoverWith({ ...context, io }, ending)
     } catch (error) {
-      session.abort()
+      await ending.close()
       if (!(error instanceof Overtaken)) throw error
     }
+  }
+}
+
+/** What a session leaves behind when it ends: nothing that reads, and a state that may be opened again. */
+interface Ending {
+  add(state: StageState): void
+  close(): Promise<void>
+}
+
+function createEnding(session: AbortController): Ending {
+  let state: StageState | undefined
+  return {
+    add(opened) {
+      state = opened
+    },
+    async close() {
+      session.abort()
+      await state?.close?.()
+    },
   }
 }
 
@@ -54,10 +77,7 @@ const tailRecords = 128
 const tailGrowth = 8
 
 /** A stage that knows when its outputs stand alone needs only the end of its chain, and from a long one takes no more. */
-async function recoverWith<S extends StageState, V>(
-  context: TaskContext<S, V>,
-  close: () => void,
-): Promise<Session<S>> {
+async function recoverWith<S extends StageState, V>(context: TaskContext<S, V>, ending: Ending): Promise<Session<S>> {
   const { io, options } = context
   const { output, stage } = options
   const { earliest, latest } = await retrying(io, () =>
@@ -65,17 +85,17 @@ async function recoverWith<S extends StageState, V>(
   )
   if (stage.whole !== undefined)
     for (let records = tailRecords; latest - records > earliest; records *= tailGrowth) {
-      const session = await recoverFrom(context, close, { next: latest - records })
+      const session = await recoverFrom(context, ending, { next: latest - records })
       if (session !== null) return session
     }
-  return (await recoverFrom(context, close, null))!
+  return (await recoverFrom(context, ending, null))!
 }
 
 /** @param from where in the own chain to begin; null: at its first batch
  * @returns null when the state that comes of it does not stand alone */
 async function recoverFrom<S extends StageState, V>(
   context: TaskContext<S, V>,
-  close: () => void,
+  ending: Ending,
   from: ChainPosition | null,
 ): Promise<Session<S> | null> {
   const { io, options } = context
@@ -84,11 +104,22 @@ async function recoverFrom<S extends StageState, V>(
   const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
   const clock = createClock(options.inputs.length, options.step.idleMs)
   const state = await stage.open(output.partition)
-  const own = await openFeed(io, at, from)
+  ending.add(state)
   const foldsInputs = stage.recovery !== 'positions-in-output'
+  const { own, point, ahead } = await begin(io, at, {
+    state,
+    from,
+    hasInputs: header => holdsAll(context, header.inputs),
+  })
   let cursors: readonly Cursor[] | null = null
   let last: StepHeader | null = null
   let resume: StepHeader | null = null
+  if (point !== null) {
+    checkShape(options.inputs, point.header, at.topic, partitions)
+    cursors = await openAll(context, point.header.inputs)
+    resume = last = point.header
+    clock.advance(point.header.tick)
+  }
 
   let forgets = false
   const firstOffset = own.offset
@@ -97,7 +128,7 @@ async function recoverFrom<S extends StageState, V>(
     checkShape(options.inputs, header, at.topic, partitions)
     if (foldsInputs) {
       cursors ??= await openRetained(context, begun(header))
-      if (cursors !== null) await foldBatch(context, { state, cursors, clock }, batch)
+      if (cursors !== null) await foldBatch(context, { state, cursors, clock, unsettled: forgets }, batch)
       else {
         await foldOutputs(batch)
         forgets = true
@@ -112,7 +143,13 @@ async function recoverFrom<S extends StageState, V>(
     stage.fold(state, [], (await decode(io, options.wire, output, batch.records)).inputs, batch.header.tick)
     state.commit()
   }
-  for await (const batch of acceptedToEnd(io, at, own)) await bringForward(batch)
+  for (const batch of ahead) await bringForward(batch)
+  const progress = await showProgress(context, own.offset)
+  for await (const batch of acceptedToEnd(io, at, own)) {
+    await bringForward(batch)
+    progress.at(batch.head.offset)
+  }
+  progress.done()
   if (from !== null && !(own.reader.head !== null && stage.whole!(state))) return null
   if (forgets && (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest > firstOffset)
     throw new Overtaken()
@@ -127,7 +164,7 @@ async function recoverFrom<S extends StageState, V>(
   cursors ??= await openAll(context, header?.inputs ?? [])
   const head = io.rules.writersHead(own.reader.head, own.reader.last)
   const writer = createWriter(io, at, { head, end: own.offset, partitions })
-  return { state, cursors, writer, clock, header, close }
+  return { state, cursors, writer, clock, header, close: ending.close }
 }
 
 /** The anchor that the group keeps, where the log has none; null for a chain that never began.
@@ -164,26 +201,33 @@ const isWhole = ({ topic }: TaskInput): boolean => topics[topic].cleanup === 'co
 const positionOf = (positions: readonly InputPosition[], input: TaskInput): InputPosition | undefined =>
   positions.find(({ topic, partition }) => topic === input.topic && partition === input.partition)
 
-/** Opens the inputs to fold from `positions` on; null where retention has removed some of what comes after them. What is
- * folded before is then outputs only: the state forgets what the inputs' retention has let go. Compacted inputs are
- * folded from their beginning, because they still hold all that counts. */
-async function openRetained<S extends StageState, V>(
-  context: TaskContext<S, V>,
-  positions: readonly InputPosition[] | null,
-): Promise<readonly Cursor[] | null> {
-  if (positions === null) return null
-  const { io, options } = context
+/** Does the log still hold all that comes after these positions? Compacted inputs hold what counts of it. */
+async function holdsAll<S extends StageState, V>(
+  { io, options }: TaskContext<S, V>,
+  positions: readonly InputPosition[],
+): Promise<boolean> {
   for (const input of options.inputs) {
     const next = positionOf(positions, input)?.next
     if (next === undefined || isWhole(input)) continue
     const { earliest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
-    if (next < earliest) return null
+    if (next < earliest) return false
   }
-  return openAll(
-    context,
-    positions.filter(({ topic }) => topics[topic as TaskInput['topic']].cleanup !== 'compact'),
-  )
+  return true
 }
+
+/** Opens the inputs to fold from `positions` on; null where retention has removed some of what comes after them. What is
+ * folded before is then outputs only: the state forgets what the inputs' retention has let go. Compacted inputs are
+ * folded from their beginning, because they still hold all that counts. */
+const openRetained = async <S extends StageState, V>(
+  context: TaskContext<S, V>,
+  positions: readonly InputPosition[] | null,
+): Promise<readonly Cursor[] | null> =>
+  positions !== null && (await holdsAll(context, positions))
+    ? openAll(
+        context,
+        positions.filter(({ topic }) => topics[topic as TaskInput['topic']].cleanup !== 'compact'),
+      )
+    : null
 
 /** Opens every input at its position; at its first record where there is none.
  * @throws FeedloopError OFFSET_OUT_OF_RANGE when what comes after a position is gone unread */

@@ -29,8 +29,8 @@ export interface Session<S extends StageState> {
   readonly clock: Clock
   /** Of the last accepted step; null before the first. */
   header: StepHeader | null
-  /** Stops the reading ahead. */
-  close(): void
+  /** Stops the reading ahead, and lets go of the state. */
+  close(): Promise<void>
 }
 
 const samePartition = (a: { topic: string; partition: number }, b: { topic: string; partition: number }): boolean =>
@@ -46,6 +46,8 @@ export interface Folding<S extends StageState> {
   readonly state: S
   readonly cursors: readonly Cursor[]
   readonly clock: Clock
+  /** True while what is folded may have to be thrown away: nobody may go on from it. */
+  readonly unsettled?: boolean
 }
 
 /** Brings the state forward over an accepted step: its inputs as it took them, and the outputs that it emitted. */
@@ -56,6 +58,8 @@ export async function foldBatch<S extends StageState, V>(
 ): Promise<void> {
   const { stage, wire, output } = context.options
   const { header } = batch
+  const room = on.state.room?.()
+  if (room) await room
   const { inputs: outputs } = await decode(context.io, wire, output, batch.records)
   for (const cursor of on.cursors) cursor.witness(positionIn(header, cursor.input))
   for (const quiet of header.quiet ?? []) {
@@ -67,7 +71,7 @@ export async function foldBatch<S extends StageState, V>(
     stage.fold(on.state, await takeInputs(context, on, header, stops), [], quiet.tick)
   }
   stage.fold(on.state, await takeInputs(context, on, header, header.inputs), outputs, header.tick)
-  on.state.commit()
+  on.state.commit(on.unsettled ? undefined : { head: batch.head, header })
   on.clock.advance(header.tick)
   for (const cursor of on.cursors) cursor.settle()
 }

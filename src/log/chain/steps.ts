@@ -166,7 +166,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     return won ? 'accepted' : 'quiet'
   }
   const makeSo = ({ header, head }: Batch): void => {
-    state.commit()
+    state.commit({ head, header })
     for (const cursor of cursors) cursor.settle()
     session.header = header
     clock.advance(header.tick)
@@ -219,6 +219,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       progressDue() ||
       stage.due?.(state, tickNow()) === true,
     async step() {
+      const room = state.room?.()
+      if (room) await room
       const taken = await take()
       const tick = tickNow()
       const goesOn =

@@ -136,7 +136,7 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       const running = countTask(options, 'running')
       await work(session).finally(() => {
         running()
-        session.close()
+        return session.close()
       })
     }
   }
