@@ -14,9 +14,9 @@ const MAX_BYTES = 16 << 20
 
 export async function runLearner(context: ServiceContext): Promise<Running> {
   const { config, log } = context
+  const partitions = await log.partitionCount(topicName(config.topics.prefix, 'transitions'))
   const features = createFeatureStore()
   const follower = follow<ItemFeatures>(context, 'features', value => features.put(value))
-  const partitions = await log.partitionCount(topicName(config.topics.prefix, 'transitions'))
   return runChainStage(context, {
     name: 'learner',
     stage: policy => createLearnerStage(config, config.policies[policy]),

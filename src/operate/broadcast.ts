@@ -4,10 +4,9 @@
  * its writer already answers for it, and one bad record must not blind every instance.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isRetryable } from '../errors.ts'
 import type { Batch } from '../log/chain/batches.ts'
 import { openFeed } from '../log/chain/feed.ts'
-import { realRim } from '../log/chain/rim.ts'
+import { type ChainIo, type Partition, realRim, retrying } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
 import type { LogRecord } from '../log/log.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
@@ -33,6 +32,7 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
   const { log, config, logger } = context
   const name = topicName(config.topics.prefix, topic)
   const abort = new AbortController()
+  const io: ChainIo = { log, rim: realRim(context.now), rules: chainRules, signal: abort.signal }
   const sources: Source[] = []
   const waiters = new Set<() => void>()
   /** Looks again after every read. */
@@ -62,25 +62,28 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
       } catch (error) {
         if (abort.signal.aborted) return
         logger.warn({ topic: name, error: String(error) }, 'broadcast read failed')
-        if (!isRetryable(error)) await sleep(BACKOFF_MS)
+        await sleep(BACKOFF_MS, undefined, { signal: abort.signal }).catch(() => {})
       }
     }
   }
   const opened = (async () => {
-    for (let partition = 0; partition < (await log.partitionCount(name)); partition++)
-      sources.push(await openSource(context, topic, partition, abort.signal))
+    const partitions = await retrying(io, () => log.partitionCount(name))
+    for (let partition = 0; partition < partitions; partition++)
+      sources.push(await openSource(io, { topic: name, partition }, topics[topic].chained))
   })()
   const pumping = opened.then(() => Promise.all(sources.map(pump)))
   const catchUp = async (): Promise<void> => {
     await opened
     for (const [partition, source] of sources.entries()) {
-      const { latest } = await log.ends(name, partition)
+      const { latest } = await retrying(io, () => log.ends(name, partition))
       await waitUntil(() => source.position() >= latest)
     }
   }
-  pumping.catch(() => {})
+  const caughtUp = catchUp()
+  // Who waits for them hears of a failure; nobody may be waiting yet.
+  for (const promise of [pumping, caughtUp]) promise.catch(() => {})
   return {
-    caughtUp: catchUp(),
+    caughtUp,
     catchUp,
     async stop() {
       abort.abort()
@@ -90,23 +93,17 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
   }
 }
 
-async function openSource(
-  context: ServiceContext,
-  topic: TopicName,
-  partition: number,
-  signal: AbortSignal,
-): Promise<Source> {
-  const { log, config } = context
-  const at = { topic: topicName(config.topics.prefix, topic), partition }
-  if (topics[topic].chained) {
-    const feed = await openFeed({ log, rim: realRim(context.now), rules: chainRules, signal }, at, null)
+async function openSource(io: ChainIo, at: Partition, chained: boolean): Promise<Source> {
+  const { log, signal } = io
+  if (chained) {
+    const feed = await openFeed(io, at, null)
     return { position: () => feed.offset, poll: async waitMs => (await feed.poll({ waitMs, signal })).flatMap(outputs) }
   }
-  let offset = (await log.ends(at.topic, partition)).earliest
+  let offset = (await retrying(io, () => log.ends(at.topic, at.partition))).earliest
   return {
     position: () => offset,
     async poll(waitMs) {
-      const records = await log.read(at.topic, partition, offset, { waitMs, signal })
+      const records = await log.read(at.topic, at.partition, offset, { waitMs, signal })
       if (records.length > 0) offset = records.at(-1)!.offset + 1
       return records
     },

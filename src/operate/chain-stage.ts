@@ -94,7 +94,8 @@ export async function runChainStage<S extends StageState, V>(
     const task = tasks.get(partition)
     tasks.delete(partition)
     recovering.delete(partition)
-    await task?.stop()
+    // What a task failed with has ended the service already, through `done`.
+    await task?.stop().catch(() => {})
     for (const input of options.inputs(partition))
       context.meter.remove('feedloop_lag_records', {
         stage: options.name,
@@ -105,7 +106,14 @@ export async function runChainStage<S extends StageState, V>(
   }
 
   const topics = options.assigned.map(topic => topicName(prefix, topic))
-  membership = await log.join(group, topics, { assigned, failed: end.reject })
+  // Who started this may be waiting for another service still.
+  end.promise.catch(() => {})
+  try {
+    membership = await log.join(group, topics, { assigned, failed: end.reject })
+  } catch (error) {
+    await options.release?.()
+    throw error
+  }
   const timer = setInterval(() => void commit(), COMMIT_EVERY_MS)
   return {
     name: options.name,

@@ -23,11 +23,19 @@ export const services: Readonly<Record<StageName, (context: ServiceContext) => P
 export async function startServices(context: ServiceContext, names: readonly StageName[]): Promise<readonly Running[]> {
   await assertPartitions(context, names)
   const ordered = pipeline.map(entry => entry.stage).filter(stage => names.includes(stage))
-  return Promise.all(ordered.map(name => services[name](context)))
+  const started = await Promise.allSettled(ordered.map(name => services[name](context)))
+  const running = started.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
+  const failed = started.find(each => each.status === 'rejected')
+  if (failed === undefined) return running
+  await stopServices(running).catch(() => {})
+  throw failed.reason
 }
 
+/** Stops all, also when one of them cannot: what still ran would keep the process alive. @throws the first that failed */
 export async function stopServices(running: readonly Running[]): Promise<void> {
-  for (const service of running) await service.stop()
+  const failures: unknown[] = []
+  for (const service of running) await service.stop().catch(error => failures.push(error))
+  if (failures.length > 0) throw failures[0]
 }
 
 /** Per-user topics are joined partition by partition: all must have the configured count, or people would be lost.
