@@ -11,9 +11,8 @@ import { seedOf } from '../state/random.ts'
 import { decisionFlaw, outcomeFlaw, slotOf } from './attribution.ts'
 import type { Decision } from './decision.ts'
 import { truncationMs } from './emit.ts'
-import { forgetUser, mark } from './forget.ts'
+import { forgetUser, mark, unmark } from './forget.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
-import { keepTouch } from './retire.ts'
 import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
 import { emptyTouch, type Touch, touched, touchKey, type Unnamed } from './touch.ts'
 import { timeOf } from './transition.ts'
@@ -56,12 +55,13 @@ function open(work: Work, decision: Decision): void {
   countDecision(work, join.kind === 'open' ? 'opened' : join.kind === 'empty' ? 'inactive' : join.kind)
   dirty.add(id)
   if (join.active) activate(work, join)
-  if (join.kind !== 'open' || !join.active) mark(work, decision.user_id, id)
+  const isShown = join.kind === 'open' && join.active
+  if (!isShown) mark(work, decision.user_id, id)
   const waiting = state.waiting.get(id)
   if (!waiting) return
   state.waiting.delete(id)
   for (const each of waiting) absorbOutcome(work, each)
-  for (const { value } of waiting) keepTouch(state, touchKey(value.user_id, ''))
+  for (const { value } of waiting) if (isShown || value.user_id !== decision.user_id) unmark(work, value.user_id, id)
 }
 
 function scheduleJoin({ state, rules }: Work, join: Join): void {

@@ -17,6 +17,16 @@ export function mark({ state }: Work, userId: string, id: string): void {
   state.touches.set(key, { ...touch, shown: [...touch.shown, { id, policy: '', timeMs: 0 }] })
 }
 
+/** Takes a mark back: nothing is left there, or an item leads there. */
+export function unmark({ state }: Work, userId: string, id: string): void {
+  const key = touchKey(userId, '')
+  const touch = state.touches.get(key)
+  const left = touch?.shown.filter(each => each.id !== id)
+  if (!touch || left!.length === touch.shown.length) return
+  if (left!.length + touch.events.length > 0) state.touches.set(key, { ...touch, shown: left! })
+  else state.touches.delete(key)
+}
+
 export function forgetUser(work: Work, userId: string): void {
   const { state, rules } = work
   const ids = new Set<string>()

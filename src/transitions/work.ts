@@ -38,7 +38,7 @@ export interface Work {
   /** Joins that may have something to emit, in order. */
   readonly dirty: Set<string>
   readonly refusals: Refusal[]
-  readonly counts: Map<string, Count>
+  readonly counts: Map<string, Count & { value: number }>
 }
 
 export const startWork = (state: JoinerState, rules: Rules): Work => ({
@@ -51,7 +51,9 @@ export const startWork = (state: JoinerState, rules: Rules): Work => ({
 
 export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
   const key = `${metric}/${name}`
-  work.counts.set(key, { metric, labels: { [label]: name }, value: (work.counts.get(key)?.value ?? 0) + value })
+  const before = work.counts.get(key)
+  if (before) before.value += value
+  else work.counts.set(key, { metric, labels: { [label]: name }, value })
 }
 
 export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedloop_outcomes_total', 'fate', fate)

@@ -10,6 +10,7 @@ import { fingerprintOf } from './fingerprint.ts'
 import { compilePassing } from './passing.ts'
 import { connectRegistry, type Registry } from './registry.ts'
 import { currentSchemas, releasedSchemas, releases, type Shipped } from './schemas.ts'
+import { createSlab } from './slab.ts'
 import { explain } from './types.ts'
 import type { Wanted, Wire } from './wire.ts'
 
@@ -112,6 +113,7 @@ function confluentHeader(id: number): Buffer {
 }
 
 /** Every value is laid out in here first, then copied out at its exact size. */
+const sent = createSlab()
 let scratch = Buffer.allocUnsafeSlow(1 << 16)
 
 function encode({ writes: type, header }: Codec, value: unknown): Buffer {
@@ -126,7 +128,7 @@ function encode({ writes: type, header }: Codec, value: unknown): Buffer {
     throw explain(type, value, error)
   }
   header.copy(scratch)
-  return Buffer.from(scratch.subarray(0, end))
+  return sent(scratch, 0, end)
 }
 
 /** @returns null when the framing is unknown */

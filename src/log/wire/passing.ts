@@ -7,6 +7,7 @@
  * decoded, resolved and encoded again. Who stores `Encoded` beyond a release would have to keep the schema with it.
  */
 import avro from 'avsc'
+import { createSlab } from './slab.ts'
 import { BoundedArray, compile, type Tap } from './types.ts'
 
 declare const encodes: unique symbol
@@ -22,13 +23,15 @@ interface Resolver {
 }
 type Skip = { _skip(tap: Tap): void }
 
+const kept = createSlab()
+
 /** The bytes that `type` takes from here on, copied: what they came in may be large and is not to be held. */
 function readBytes(type: Skip, tap: Tap): Buffer {
   const start = tap.pos
   type._skip(tap)
   if (tap.pos < start) throw new Error('a length is negative')
   // Beyond the end there is nothing to copy; the caller looks at the position.
-  return tap.pos > tap.buf.length ? Buffer.alloc(0) : Buffer.from(tap.buf.subarray(start, tap.pos))
+  return tap.pos > tap.buf.length ? Buffer.alloc(0) : kept(tap.buf, start, tap.pos)
 }
 
 const sameSchema = (a: avro.Type, b: avro.Type): boolean => JSON.stringify(a.schema()) === JSON.stringify(b.schema())
