@@ -35,13 +35,19 @@ export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): Di
   const overlay = new Map<string, Entry<V>>()
   let fresh = new Map<string, Entry<V>>()
   let writing = new Map<string, Entry<V>>()
+  /** Keys that the step looked for and that are nowhere. */
+  const missed = new Set<string>()
+  let { entryCount: committed } = db.getStats() as { entryCount: number }
   let meanBytes = 500
   const cache = createCache<V>(() => Math.max(16, Math.floor(cacheBytes() / (meanBytes + ENTRY_BYTES))))
 
   const decode = (key: string, bytes: Buffer): V => codec.decode(isLong(key) ? withoutKey(bytes) : bytes)
   const load = (key: string): V | undefined => {
     const bytes = db.getBinary(key)
-    if (bytes === undefined) return undefined
+    if (bytes === undefined) {
+      missed.add(key)
+      return undefined
+    }
     const value = decode(key, bytes)
     cache.put(key, value)
     return value
@@ -53,6 +59,12 @@ export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): Di
     if (entry !== undefined) return entry === absent ? undefined : entry
     return cache.get(key) ?? load(key)
   }
+  const isCommitted = (key: string): boolean => {
+    const entry = fresh.get(key) ?? writing.get(key)
+    if (entry !== undefined) return entry !== absent
+    return cache.get(key) !== undefined || (!missed.has(key) && db.doesExist(key))
+  }
+  const change = (key: string, entry: Entry<V>): number => (entry === absent ? 0 : 1) - (isCommitted(key) ? 1 : 0)
   const put = (key: string, value: V): number => {
     const bytes = codec.encode(value)
     db.put(key, isLong(key) ? withKey(key, bytes) : bytes)
@@ -83,15 +95,22 @@ export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): Di
       }
     },
     get size() {
-      let { entryCount: size } = db.getStats() as { entryCount: number }
-      for (const key of pendingKeys()) size += (pending(key) === absent ? 0 : 1) - (db.doesExist(key) ? 1 : 0)
+      let size = committed
+      for (const [key, entry] of overlay) size += change(key, entry)
       return size
     },
     commit() {
-      for (const [key, entry] of overlay) fresh.set(key, entry)
+      for (const [key, entry] of overlay) {
+        committed += change(key, entry)
+        fresh.set(key, entry)
+      }
       overlay.clear()
+      missed.clear()
     },
-    discard: () => overlay.clear(),
+    discard() {
+      overlay.clear()
+      missed.clear()
+    },
     get freshBytes() {
       return fresh.size * (meanBytes + ENTRY_BYTES)
     },

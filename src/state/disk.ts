@@ -185,13 +185,11 @@ async function openFiles<T extends object>(options: DiskOptions<T>, names: reado
       return drop('torn', torn)
     }
     const files = await take(env, names)
-    const { version, point } = readPoint(files.meta)
-    if (version === options.version) return { ...files, point }
-    if (version === null) {
-      await files.meta.put('version', Buffer.from(options.version))
-      return { ...files, point: null }
-    }
+    const { version, point } = readMeta(files.meta)
+    if (version === null) await files.meta.put('version', Buffer.from(options.version))
+    if (version === null || (version === options.version && (point !== null || isEmpty(files)))) return { ...files, point }
     await env.close()
+    if (version === options.version) return drop('unfinished', 'a rebuild did not come to its end')
     return drop('version', `written under ${version}, this is ${options.version}`)
   } catch (cause) {
     if (isDamage(cause)) return drop('torn', String(cause))
@@ -220,10 +218,12 @@ async function take(env: RootDatabase, names: readonly string[]): Promise<Omit<F
   return { env, meta, tables, owner }
 }
 
-function readPoint(meta: Bytes): { version: string | null; point: ChainPoint | null } {
+const isEmpty = ({ tables }: Pick<Files, 'tables'>): boolean =>
+  Object.values(tables).every(db => (db.getStats() as { entryCount: number }).entryCount === 0)
+
+function readMeta(meta: Bytes): { version: string | null; point: ChainPoint | null } {
   const version = meta.getBinary('version')?.toString() ?? null
-  const point = meta.getBinary('point')?.toString()
-  return { version, point: point === undefined ? null : (JSON.parse(point) as ChainPoint | null) }
+  return { version, point: JSON.parse(meta.getBinary('point')?.toString() ?? 'null') as ChainPoint | null }
 }
 
 /** lmdb maps the file: reading past its end would kill the process. @returns what is wrong, null when nothing is */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ChainPoint } from '../../src/stage.ts'
 import { jsonCodec } from '../../src/state/codec.ts'
-import { type DiskState, type DropReason, openDisk } from '../../src/state/disk.ts'
+import { type DropReason, openDisk } from '../../src/state/disk.ts'
 import { memoryTable, type Table } from '../../src/state/table.ts'
 
 interface Rows {
@@ -120,7 +120,65 @@ describe('tables on disk', () => {
           await disk.close()
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
+  })
+
+  const filled = async (options: Parameters<typeof openRows>[0] = {}) => {
+    const disk = await openRows(options)
+    disk.tables.two.set('k', { text: 'ü', bytes: Buffer.from([0, 255]) })
+    disk.commit(pointAt(5))
+    await disk.close()
+  }
+
+  test('values come back as they were, with the step after which they were so', async () => {
+    await filled()
+    const disk = await openRows()
+    assert.deepEqual(disk.openedAt, pointAt(5))
+    assert.deepEqual(disk.tables.two.get('k'), { text: 'ü', bytes: Buffer.from([0, 255]) })
+    assert.deepEqual(drops, [])
+    await disk.close()
+  })
+  test('another version is dropped', async () => {
+    await filled()
+    const disk = await openRows({ version: '2' })
+    assert.deepEqual([drops, disk.openedAt, disk.tables.two.size], [['version'], null, 0])
+    await disk.close()
+  })
+  test('a state that was not the state after any step is dropped', async () => {
+    const disk = await openRows()
+    disk.tables.one.set('half', 1)
+    disk.commit()
+    await disk.close()
+    const again = await openRows()
+    assert.deepEqual([drops, again.openedAt, again.tables.one.get('half')], [['unfinished'], null, undefined])
+    await again.close()
+  })
+  for (const [name, tear] of [
+    ['cut short', (file: string) => truncateSync(file, 8192)],
+    ['emptied', (file: string) => truncateSync(file, 0)],
+    ['overwritten at its head', (file: string) => writeFileSync(file, Buffer.alloc(16384, 7))],
+  ] as const)
+    test(`a file that is ${name} is dropped, and the tables work`, async () => {
+      await filled()
+      tear(join(folder, 'state', 'data', 'data.mdb'))
+      const disk = await openRows()
+      assert.deepEqual([disk.openedAt, disk.tables.two.get('k')], [null, undefined])
+      disk.tables.two.set('k', { text: 'new', bytes: Buffer.alloc(0) })
+      disk.commit(pointAt(6))
+      await disk.close()
+      const again = await openRows()
+      assert.equal(again.tables.two.get('k')?.text, 'new')
+      await again.close()
+    })
+  test('a file at which two processes died is dropped', async () => {
+    await filled()
+    writeFileSync(join(folder, 'state', 'opening'), '2')
+    const disk = await openRows()
+    assert.deepEqual([drops, disk.openedAt], [['crashed'], null])
+    await disk.close()
+    const again = await openRows()
+    assert.equal(drops.length, 1, 'the count begins anew')
+    await again.close()
   })
 })
