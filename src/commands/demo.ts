@@ -74,7 +74,7 @@ function configOf({ partitions, algorithm }: DemoOptions): ConfigInput {
 function showProgress(environment: Environment, totalSeconds: number): (progress: LoopProgress) => void {
   let saidSeconds = -PLAIN_EVERY_S
   return progress => {
-    const text = renderDemo(snapshot(environment, totalSeconds, progress))
+    const text = renderDemo(snapshot(environment, totalSeconds, progress), process.stdout.columns)
     if (process.stdout.isTTY) logUpdate(text)
     else if (progress.elapsedSeconds >= saidSeconds + PLAIN_EVERY_S) {
       saidSeconds = progress.elapsedSeconds

@@ -48,10 +48,11 @@ export function summarise(report: LoopReport): string {
   const { rewardRate: rates } = report
   const figure = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
   return [
-    `${report.decisions.toLocaleString('en-GB')} decisions in ${report.seconds.toFixed(0)} s on ${report.bus}, ${report.modelVersions} model versions.`,
-    `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}` +
-      ` (random ${figure(rates.random)}, best fixed ${figure(rates.bestFixed)}, oracle ${figure(rates.oracle)}):` +
-      ` ${(100 * gapClosed(rates.policyLast10pct, rates)).toFixed(0)} % of the way from random to oracle.`,
+    `${report.decisions.toLocaleString('en-GB')} decisions in ${report.seconds.toFixed(0)} s, ${report.modelVersions} model versions,`,
+    `on ${report.bus}.`,
+    `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}:` +
+      ` ${(100 * gapClosed(rates.policyLast10pct, rates)).toFixed(0)} % of the way from random to oracle`,
+    `(random ${figure(rates.random)}, best fixed ${figure(rates.bestFixed)}, oracle ${figure(rates.oracle)}).`,
     `An outcome was in the serving model after ${(report.freshnessMs.p50 / 1000).toFixed(2)} s (median), ${(report.freshnessMs.p99 / 1000).toFixed(2)} s (p99).`,
     report.balanced
       ? 'Every decision and every outcome is accounted for.'

@@ -32,7 +32,11 @@ const age = (value: number): string => (Number.isFinite(value) ? `${(value / 100
 export const gapClosed = (value: number, { random, oracle }: { random: number; oracle: number }): number =>
   (value - random) / (oracle - random)
 
-export function renderDemo(now: DemoSnapshot): string {
+const clip = (text: string, columns: number): string =>
+  text.length <= columns ? text : `${text.slice(0, columns - 1)}…`
+
+/** @param columns width of the terminal: no line is longer, or a redraw would leave pieces behind */
+export function renderDemo(now: DemoSnapshot, columns = 80): string {
   const { world } = now
   const rows: [string, number][] = [
     ['policy, lately', now.recentRate],
@@ -48,15 +52,22 @@ export function renderDemo(now: DemoSnapshot): string {
     return `  ${name.padEnd(16)} ${rate(value).padStart(8)}  ${name.startsWith('policy') ? styleText('green', drawn) : drawn}`
   }
   const share = now.elapsedSeconds / now.totalSeconds
+  const version = now.modelVersion.replace(/^0+/, '') || 'none yet'
   return [
-    `${styleText('bold', 'feedloop')}  ${now.title}  on ${now.place}`,
+    `${styleText('bold', 'feedloop')}  ${clip(`${now.title}  on ${now.place}`, columns - 10)}`,
     `${bar(share)}  ${Math.round(now.elapsedSeconds)} s of ${now.totalSeconds} s  ${now.phase}`,
     '',
-    'reward rate (true expected reward of what was shown)',
+    clip('reward rate (true expected reward of what was shown)', columns),
     ...rows.map(line),
     `  ${styleText('green', `${(100 * gapClosed(now.recentRate, world)).toFixed(0)} %`)} of the way from random to oracle`,
     '',
-    `decisions ${count(now.decisions)} (${count(now.decisionsPerSecond)}/s)   events ${count(now.events)}   model ${now.modelVersion || 'none yet'}`,
-    `freshness, outcome to serving model: p50 ${age(now.freshnessMs.p50)}   p95 ${age(now.freshnessMs.p95)}   p99 ${age(now.freshnessMs.p99)}`,
+    clip(
+      `decisions ${count(now.decisions)} (${count(now.decisionsPerSecond)}/s)   events ${count(now.events)}   model ${version}`,
+      columns,
+    ),
+    clip(
+      `freshness, outcome to serving model: p50 ${age(now.freshnessMs.p50)}   p95 ${age(now.freshnessMs.p95)}   p99 ${age(now.freshnessMs.p99)}`,
+      columns,
+    ),
   ].join('\n')
 }

@@ -30,6 +30,20 @@ test('the view shows where the loop stands', () => {
   assert.match(text, /p50 0\.90 s {3}p95 1\.50 s {3}p99 –/)
 })
 
+for (const columns of [70, 80, 120])
+  test(`no line is longer than a terminal of ${columns} columns`, () => {
+    const place = 'Kafka at 127.0.0.1:39519 (started with Java and Maven; no Docker: no container runtime was found)'
+    const wide = { ...snapshot, place, decisions: 1e9, events: 1e9, freshnessMs: { p50: 1e7, p95: 1e7, p99: 1e7 } }
+    const text = stripVTControlCharacters(renderDemo(wide, columns))
+    const longest = Math.max(...text.split('\n').map(line => line.length))
+    assert.ok(longest <= columns, `${longest} columns`)
+  })
+
+test('a version is shown as a number', () => {
+  assert.match(stripVTControlCharacters(renderDemo(snapshot)), /model 41$/m)
+  assert.match(stripVTControlCharacters(renderDemo({ ...snapshot, modelVersion: '' })), /model none yet$/m)
+})
+
 test('the share of the gap is 0 at random, 1 at the oracle, negative below random', () => {
   const world = { random: 1, oracle: 3 }
   assert.deepEqual(
