@@ -13,13 +13,14 @@
  * A file that is torn, of another version or at which two processes died is dropped with a reason, and the state is
  * rebuilt. Two owners of a folder: the later one wins, the earlier one's next transaction finds that it lost.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
 import { type Bytes, type DiskTable, diskTable } from './disk-table.ts'
 import { keyEncoder } from './keys.ts'
+import { damageOf } from './lmdb-file.ts'
 import type { Codec, Table } from './table.ts'
 
 export interface DiskOptions<T extends object> {
@@ -178,16 +179,14 @@ async function openFiles<T extends object>(options: DiskOptions<T>, names: reado
   const crashes = noteOpening(folder)
   if (crashes >= CRASHES) return drop('crashed', `${crashes} processes died between opening it and writing to it`)
   try {
+    const torn = damageOf(dataFile(folder))
+    if (torn !== null) return drop('torn', torn)
     const env = openEnvironment(folder, names.length)
-    const torn = shorterThanItSays(folder, env)
-    if (torn !== null) {
-      await env.close()
-      return drop('torn', torn)
-    }
     const files = await take(env, names)
     const { version, point } = readMeta(files.meta)
     if (version === null) await files.meta.put('version', Buffer.from(options.version))
-    if (version === null || (version === options.version && (point !== null || isEmpty(files)))) return { ...files, point }
+    if (version === null || (version === options.version && (point !== null || isEmpty(files))))
+      return { ...files, point }
     await env.close()
     if (version === options.version) return drop('unfinished', 'a rebuild did not come to its end')
     return drop('version', `written under ${version}, this is ${options.version}`)
@@ -196,6 +195,8 @@ async function openFiles<T extends object>(options: DiskOptions<T>, names: reado
     throw failed(folder, cause)
   }
 }
+
+const dataFile = (folder: string): string => join(folder, 'data', 'data.mdb')
 
 function openEnvironment(folder: string, tables: number): RootDatabase {
   return open({
@@ -224,14 +225,6 @@ const isEmpty = ({ tables }: Pick<Files, 'tables'>): boolean =>
 function readMeta(meta: Bytes): { version: string | null; point: ChainPoint | null } {
   const version = meta.getBinary('version')?.toString() ?? null
   return { version, point: JSON.parse(meta.getBinary('point')?.toString() ?? 'null') as ChainPoint | null }
-}
-
-/** lmdb maps the file: reading past its end would kill the process. @returns what is wrong, null when nothing is */
-function shorterThanItSays(folder: string, env: RootDatabase): string | null {
-  const { lastPageNumber, pageSize } = env.getStats() as { lastPageNumber: number; pageSize: number }
-  const { size } = statSync(join(folder, 'data', 'data.mdb'))
-  const needed = (lastPageNumber + 1) * pageSize
-  return size >= needed ? null : `${size} of ${needed} bytes`
 }
 
 /** A process that dies of a damaged file would die of it again: how many began with this one and never wrote to it. */
