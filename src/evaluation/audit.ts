@@ -1,31 +1,25 @@
 /**
  * The audit: recomputes from the topics that every request, decision, outcome and transition is accounted for, each
- * once. It believes nothing that a service counted. Partition by partition, so one partition is in memory at a time.
+ * once. It believes nothing that a service counted, only what accepted steps say of themselves.
  *
- * What it judges is what is below the positions of the last accepted steps; what is above is pending and counted so.
- * Outcomes that arrived later than correctionWindowMs behind the joiner's clock are beyond the rule of the batch join
- * and would be listed; so would those whose decisions' topics were cut by retention.
+ * It streams: one walk over each partition in the joiner's order (audit/walk.ts), its records put aside in buckets of
+ * people (audit/buckets.ts), each judged by the batch join (audit/judge.ts). In memory are one bucket, of about
+ * `bucketRecords` records at a kilobyte or less, and the dead letters' codes at some 50 bytes each; the buckets of one
+ * partition are on disk.
+ *
+ * What it judges is what is below the positions of the last accepted steps; what is above is pending and counted so. That
+ * is why it may run beside the services. What was taken together with records that retention has removed since is counted
+ * as unjudged; what was taken before its user was forgotten, as forgotten.
  */
-import type { BehaviorEvent, Recommendation, Request, Transition } from '../../schemas/records.ts'
-import type { StepHeader } from '../log/chain/header.ts'
-import { topicName } from '../pipeline.ts'
-import { countDecisions, siftDecisions } from './audit/decisions.ts'
+import type { Recommendation, Request, Transition } from '../../schemas/records.ts'
+import { type TopicName, topicName } from '../pipeline.ts'
+import { openBuckets } from './audit/buckets.ts'
+import { type Entry, judgeBucket } from './audit/judge.ts'
 import { type Difference, type Ledger, openLedger } from './audit/ledger.ts'
-import { auditModel, newestModels } from './audit/models.ts'
-import { auditOutcomes, sift } from './audit/outcomes.ts'
-import {
-  type AuditSource,
-  type DeadLetters,
-  decoded,
-  nextOf,
-  type Read,
-  readChain,
-  readDeadLetters,
-  readPlain,
-} from './audit/read.ts'
-import { auditRequests } from './audit/requests.ts'
-import { type Accounts, atClose, auditTransitions, book } from './audit/transitions.ts'
-import { batchJoin } from './batch.ts'
+import { auditModel, countContained, type ModelAccount, newestModels } from './audit/models.ts'
+import { type AuditSource, type DeadLetters, decoded, readDeadLetters, recordsOf } from './audit/read.ts'
+import type { Booked } from './audit/transitions.ts'
+import { type WalkOptions, walkJoiner } from './audit/walk.ts'
 
 export interface AuditReport extends Omit<Ledger, 'found' | 'differences'> {
   /** No difference was found. */
@@ -34,51 +28,80 @@ export interface AuditReport extends Omit<Ledger, 'found' | 'differences'> {
   readonly differences: readonly Difference[]
 }
 
+export interface AuditOptions {
+  /** Records judged at once, about; more are put aside on disk. Default 200,000. */
+  readonly bucketRecords?: number
+}
+
+const BUCKET_RECORDS = 200_000
+
 /** Reads all topics and balances the accounts. Reads only; may run beside the services.
  * @throws FeedloopError CHAIN_IDENTITY_LOST, CHAIN_HEADER_INVALID, TOPIC_UNKNOWN */
-export async function audit(source: AuditSource): Promise<AuditReport> {
+export async function audit(source: AuditSource, options: AuditOptions = {}): Promise<AuditReport> {
   const ledger = openLedger()
   const partitions = await source.log.partitionCount(topicName(source.prefix, 'requests'))
+  // downstream first: what a step covers is there when its inputs' ends are taken
   const models = await newestModels(source)
-  const offsets: number[][] = []
+  const untils: WalkOptions['until'][] = []
   for (let partition = 0; partition < partitions; partition++)
-    offsets.push(await auditPartition(ledger, source, partition))
-  for (const model of models) auditModel(ledger, model, offsets)
+    untils.push({
+      transitions: await endOf(source, 'transitions', partition),
+      recommendations: await endOf(source, 'recommendations', partition),
+    })
+  const letters = await readDeadLetters(source)
+  for (const [partition, until] of untils.entries())
+    await auditPartition(ledger, { source, partition, partitions, until, letters, models, ...options })
+  for (const model of models) auditModel(ledger, model)
   const { found, ...report } = ledger
   return { balanced: found === 0, ...report }
 }
 
-/** Returns the offsets of the accepted transition records. Downstream is read first, so that whatever a step covers is
- * there when its inputs are read. */
-async function auditPartition(ledger: Ledger, source: AuditSource, partition: number): Promise<number[]> {
-  const accounts: Accounts = new Map()
-  const offsets: number[] = []
-  const transitions = await readChain(source, 'transitions', partition, async record => {
-    const value = await decoded<Transition>(source, 'transitions', record)
-    if (value) book(accounts, value)
-    offsets.push(record.offset)
-  })
-  ledger.transitions.skippedBatches += transitions.skippedBatches
-  const decisions: Read<Recommendation>[] = []
-  const recommendations = await readChain(source, 'recommendations', partition, async record => {
-    const value = await decoded<Recommendation>(source, 'recommendations', record)
-    decisions.push({ offset: record.offset, value: value && pruned(value) })
-  })
-  const events = await readPlain<BehaviorEvent>(source, 'events', partition)
-  const requests = await readPlain<Request>(source, 'requests', partition)
-  const letters = await readDeadLetters(source)
-  auditRequests(ledger, {
+const endOf = async ({ log, prefix }: AuditSource, topic: TopicName, partition: number): Promise<number> =>
+  (await log.ends(topicName(prefix, topic), partition)).latest
+
+interface PartitionFacts extends AuditOptions {
+  readonly source: AuditSource
+  readonly partition: number
+  readonly partitions: number
+  readonly until: WalkOptions['until']
+  readonly letters: DeadLetters
+  readonly models: readonly ModelAccount[]
+}
+
+async function auditPartition(ledger: Ledger, facts: PartitionFacts): Promise<void> {
+  const { source, partition, partitions, until, letters, models } = facts
+  const buckets = openBuckets<Entry>(Math.ceil((await records(facts)) / (facts.bucketRecords ?? BUCKET_RECORDS)))
+  const walk = await walkJoiner(source, {
     partition,
-    prefix: source.prefix,
-    requests,
-    decided: new Set(decisions.map(({ value }) => value?.decision_id ?? '')),
-    letters,
-    next: nextOf(recommendations.header, 'requests', partition),
+    until,
+    visit: {
+      decision: ({ offset, value }, moment) =>
+        buckets.put(value?.user_id ?? '', { decision: { offset, value: value && pruned(value), moment } }),
+      event: (read, moment) => buckets.put(read.value?.user_id ?? '', { event: { ...read, moment } }),
+      transition({ offset }, value) {
+        countContained(models, partition, offset)
+        if (value) buckets.put(value.user_id, { transition: booked(value) })
+      },
+    },
   })
-  const partitions = await source.log.partitionCount(topicName(source.prefix, 'events'))
-  const { header } = transitions
-  auditJoins(ledger, source, { partition, partitions, accounts, header, decisions, events, letters })
-  return offsets
+  for await (const record of recordsOf(source, { topic: 'requests', partition })) {
+    const value = await decoded<Request>(source, 'requests', record)
+    const request = { offset: record.offset, value: value && { request_id: value.request_id } }
+    buckets.put(value?.user_id ?? '', { request })
+  }
+  ledger.transitions.skippedBatches += walk.skippedBatches
+  if (walk.isCut) for (const model of models) model.isCut = true
+  for (const entries of buckets.drain())
+    judgeBucket(ledger, entries, { config: source.config, partition, partitions, letters, walk })
+}
+
+async function records({ source: { log, prefix }, partition }: PartitionFacts): Promise<number> {
+  let sum = 0
+  for (const topic of ['requests', 'events', 'recommendations', 'transitions'] as const) {
+    const { earliest, latest } = await log.ends(topicName(prefix, topic), partition)
+    sum += latest - earliest
+  }
+  return sum
 }
 
 /** A decision without what the audit does not need, which is most of its bytes. */
@@ -86,56 +109,18 @@ const pruned = (decision: Recommendation): Recommendation => ({
   ...decision,
   state: { ...decision.state, profile: null, history: [], counts: {}, context: {} },
   candidates: [],
+  constraints: { masked: [], counters: {} },
   first_slot_probabilities: [],
 })
 
-interface Joins {
-  readonly partition: number
-  readonly partitions: number
-  readonly accounts: Accounts
-  /** Of the joiner's last accepted step. */
-  readonly header: StepHeader | null
-  readonly decisions: readonly Read<Recommendation>[]
-  readonly events: readonly Read<BehaviorEvent>[]
-  readonly letters: DeadLetters
-}
-
-function auditJoins(ledger: Ledger, source: AuditSource, joins: Joins): void {
-  const { partition, partitions, accounts, header, events, letters } = joins
-  const { config, prefix } = source
-  const all = siftDecisions(ledger, { partition, prefix, decisions: joins.decisions, letters })
-  const decisions = all
-    .filter(({ offset }) => offset < nextOf(header, 'recommendations', partition))
-    .map(({ value }) => value!)
-  const facts = { source, partition, partitions, events, letters, next: nextOf(header, 'events', partition) }
-  const accepted = sift(ledger, facts)
-  const batch = batchJoin(
-    decisions,
-    accepted.map(each => each.event),
-    config,
-  )
-  const nowMs = Math.min(
-    header?.tick.watermarkMs ?? -1,
-    newest(
-      decisions,
-      accepted.map(each => each.event),
-    ),
-  )
-  const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
-  auditOutcomes(ledger, facts, accepted, { batch, nowMs, keepMs })
-  const windows = atClose(config)
-  const byId = new Map(decisions.map(each => [each.decision_id, each]))
-  auditTransitions(ledger, accounts, batch, id => {
-    const { policy, request_time_ms } = byId.get(id)!
-    return windows.has(policy) && request_time_ms + windows.get(policy)! > nowMs
-  })
-  countDecisions(ledger, batch, accounts, all.length - decisions.length)
-}
-
-/** The newest event time: the joiner's clock is not behind it and the watermark both. */
-function newest(decisions: readonly Recommendation[], events: readonly BehaviorEvent[]): number {
-  let newestMs = -1
-  for (const { request_time_ms } of decisions) newestMs = Math.max(newestMs, request_time_ms)
-  for (const { time_ms } of events) newestMs = Math.max(newestMs, time_ms)
-  return newestMs
-}
+const booked = (transition: Transition): Booked => ({
+  transition_id: transition.transition_id,
+  decision_id: transition.decision_id,
+  revision: transition.revision,
+  kind: transition.kind,
+  delta: transition.delta,
+  cumulative: transition.cumulative,
+  next_decision_id: transition.next_decision_id,
+  terminated: transition.terminated,
+  truncated: transition.truncated,
+})

@@ -3,8 +3,8 @@
  * and not to be fast. It is the reference of the joiner's property tests and the rule by which `feedloop audit` judges
  * the log; so it shares no logic with src/transitions but the meaning of a slot number and of each reducer's name.
  *
- * It says what holds once every window is over. It knows no retirement: records later than correctionWindowMs behind
- * the others are outside of what it judges.
+ * It says what holds once every window is over. It knows no retirement: who has records later than correctionWindowMs
+ * behind the others says by `met` which of them the joiner had at once.
  */
 import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
@@ -33,11 +33,15 @@ export interface BatchJoin {
 
 type Outcome = BehaviorEvent & { readonly place: number; readonly parts: number }
 
-/** @param events valid ones, each event id once */
+/** Did the joiner have both at once? It drops what is past correction. */
+export type Met = (decision: Recommendation, other: Recommendation | BehaviorEvent) => boolean
+
+/** @param events valid ones, each event id once @param met within the lateness bound: always */
 export function batchJoin(
   decisions: readonly Recommendation[],
   events: readonly BehaviorEvent[],
   config: Config,
+  met: Met = () => true,
 ): BatchJoin {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const byId = new Map(decisions.map(decision => [decision.decision_id, decision]))
@@ -47,7 +51,8 @@ export function batchJoin(
     outcomes.get(decision.decision_id)!.push({ ...event, place: placeOf(decision, event), parts })
 
   for (const event of events.filter(each => each.decision_id !== null)) {
-    const decision = byId.get(event.decision_id!)
+    const named = byId.get(event.decision_id!)
+    const decision = named && met(named, event) ? named : undefined
     const policy = decision && policies.get(decision.policy)!
     const fate = namedFate(decision, event, policy, config.limits.futureSkewMs)
     fates.set(event.event_id, fate)
@@ -61,7 +66,11 @@ export function batchJoin(
   )
   for (const event of events.filter(each => each.decision_id === null)) {
     const shown = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
-    const sharers = sharersOf(event, shown, policies)
+    const sharers = sharersOf(
+      event,
+      shown.filter(each => met(each, event)),
+      policies,
+    )
     fates.set(event.event_id, sharers.length > 0 ? 'joined' : 'organic')
     for (const each of sharers) give(each, event, sharers.length)
   }
@@ -78,12 +87,17 @@ export function batchJoin(
   )
   for (const decision of seen.filter(each => !each.shed)) {
     const policy = policies.get(decision.policy)!
-    const chain = chains.get(chainOf(decision))!
+    const chain = chains.get(chainOf(decision))!.filter(each => each === decision || met(decision, each))
     const left = [
       ...(leaves.get(`${decision.user_id}\0${decision.session_id}`) ?? []),
       ...(namedLeaves.get(chainOf(decision)) ?? []),
     ]
-    const way = wayOn(decision, chain, left, policy)
+    const way = wayOn(
+      decision,
+      chain,
+      left.filter(each => met(decision, each)),
+      policy,
+    )
     const all = outcomes.get(decision.decision_id)!.sort((a, b) => order(a.time_ms, b.time_ms, a.event_id, b.event_id))
     const slots = decision.slots.map((_, i) => i)
     for (const slot of slots.length > 1 ? [-1, ...slots] : slots) {

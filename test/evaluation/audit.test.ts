@@ -42,6 +42,8 @@ test('an honest log balances, and every fate is counted', async () => {
     expired: 1,
     shed: 1,
     quarantined: 1,
+    forgotten: 0,
+    unjudged: 0,
     open: 0,
   })
   assert.deepEqual(report.outcomes, {
@@ -53,8 +55,10 @@ test('an honest log balances, and every fate is counted', async () => {
     quarantined: 2,
     pending: 1,
     organic: 1,
+    forgotten: 0,
+    unjudged: 0,
   })
-  assert.deepEqual(report.requests, { total: 6, decided: 6, duplicate: 0, refused: 0, pending: 0 })
+  assert.deepEqual(report.requests, { total: 6, decided: 6, duplicate: 0, refused: 0, pending: 0, unjudged: 0 })
 })
 
 test('an empty log balances', async () => {

@@ -24,6 +24,10 @@ export interface Ledger {
     expired: number
     shed: number
     quarantined: number
+    /** Taken before their user was forgotten. */
+    forgotten: number
+    /** Taken with records that retention has removed since: counted, not judged. */
+    unjudged: number
     open: number
   }
   readonly outcomes: {
@@ -35,9 +39,21 @@ export interface Ledger {
     quarantined: number
     pending: number
     organic: number
+    /** Before their user was forgotten. */
+    forgotten: number
+    /** Taken with records that retention has removed since. */
+    unjudged: number
   }
-  readonly requests: { total: number; decided: number; duplicate: number; refused: number; pending: number }
-  readonly transitions: { total: number; revisions: number; skippedBatches: number }
+  readonly requests: {
+    total: number
+    decided: number
+    duplicate: number
+    refused: number
+    pending: number
+    /** Their decisions may be gone. */
+    unjudged: number
+  }
+  readonly transitions: { total: number; revisions: number; skippedBatches: number; unjudged: number }
   readonly model: { transitionsContained: number; transitionsCounted: number }
 }
 
@@ -52,6 +68,8 @@ export const openLedger = (): Ledger => ({
     expired: 0,
     shed: 0,
     quarantined: 0,
+    forgotten: 0,
+    unjudged: 0,
     open: 0,
   },
   outcomes: {
@@ -63,9 +81,11 @@ export const openLedger = (): Ledger => ({
     quarantined: 0,
     pending: 0,
     organic: 0,
+    forgotten: 0,
+    unjudged: 0,
   },
-  requests: { total: 0, decided: 0, duplicate: 0, refused: 0, pending: 0 },
-  transitions: { total: 0, revisions: 0, skippedBatches: 0 },
+  requests: { total: 0, decided: 0, duplicate: 0, refused: 0, pending: 0, unjudged: 0 },
+  transitions: { total: 0, revisions: 0, skippedBatches: 0, unjudged: 0 },
   model: { transitionsContained: 0, transitionsCounted: 0 },
 })
 

@@ -1,77 +1,98 @@
-/** Every event ends once: joined, correction, duplicate, orphan, quarantined, organic, or not reached yet. */
+/** Every event ends once: joined, correction, duplicate, orphan, quarantined, organic, forgotten, or not reached yet. */
 import type { BehaviorEvent } from '../../../schemas/records.ts'
+import type { Config } from '../../config.ts'
 import { validateEvent } from '../../events/validate.ts'
 import { partitionFor } from '../../log/partition.ts'
+import { seedOf } from '../../state/random.ts'
 import type { BatchJoin } from '../batch.ts'
 import { differ, type Ledger } from './ledger.ts'
-import { type AuditSource, type DeadLetters, letterKey, type Read } from './read.ts'
+import type { DeadLetters, Read } from './read.ts'
+import type { Moment } from './walk.ts'
+
+export interface Occurred extends Read<BehaviorEvent> {
+  readonly moment: Moment | null
+}
 
 export interface EventFacts {
-  readonly source: AuditSource
+  readonly config: Config
   readonly partition: number
   /** Partition count of the topic. */
   readonly partitions: number
-  readonly events: readonly Read<BehaviorEvent>[]
   readonly letters: DeadLetters
-  /** Offset up to which the joiner has come. */
-  readonly next: number
 }
 
-export interface Accepted {
+/** An event that the joiner took, whole and for the first time. */
+export interface JudgedEvent {
   readonly event: BehaviorEvent
   readonly offset: number
+  readonly moment: Moment
 }
 
-const codeOf = ({ source, partition, letters }: EventFacts, offset: number): string | undefined =>
-  letters.get(letterKey('joiner', source.prefix, 'events', `${partition}/${offset}`))?.code
+const codeOf = ({ partition, letters }: EventFacts, offset: number) =>
+  letters.code('joiner', 'events', partition, offset)
 
 /** Sorts out what the joiner must have refused or known already; what is left is for the batch join. */
-export function sift(ledger: Ledger, facts: EventFacts): Accepted[] {
-  const seen = new Map<string, string>()
-  const accepted: Accepted[] = []
-  for (const { offset, value } of facts.events) {
+export function sift(ledger: Ledger, events: readonly Occurred[], facts: EventFacts): JudgedEvent[] {
+  const seen = new Map<string, number>()
+  const accepted: JudgedEvent[] = []
+  for (const { offset, value, moment } of events) {
     ledger.outcomes.total++
-    if (offset >= facts.next) {
+    if (!moment) {
       ledger.outcomes.pending++
       continue
     }
     const code = codeOf(facts, offset)
-    const content = value && JSON.stringify(value)
+    const content = value && seedOf(JSON.stringify(value))
     const before = value && seen.get(value.event_id)
-    if (!value || isFlawed(value, facts) || code === 'TIME_IN_FUTURE' || (before && before !== content)) {
+    // the same id may have come before from another person, whose bucket is another: the letter is believed
+    const contradicts = code === 'RECORD_CONTRADICTS' || (before && before !== content)
+    if (!value || isFlawed(value, moment, facts) || contradicts) {
       ledger.outcomes.quarantined++
       const id = value?.event_id ?? `events/${facts.partition}/${offset}`
       if (!code) differ(ledger, 'outcome_not_refused', id, { expected: 'a dead letter', found: 'none' })
     } else if (before) ledger.outcomes.duplicate++
     else {
       seen.set(value.event_id, content!)
-      accepted.push({ event: value, offset })
+      accepted.push({ event: value, offset, moment })
     }
   }
   return accepted
 }
 
-/** Whatever the clock was: only the future depends on it. */
-const isFlawed = (event: BehaviorEvent, { source, partition, partitions }: EventFacts): boolean =>
-  validateEvent(event, Number.MAX_SAFE_INTEGER, source.config.limits) !== null ||
-  partitionFor(event.user_id, partitions) !== partition
+/** By the tick of the step that took it. */
+const isFlawed = (event: BehaviorEvent, { tickMs }: Moment, { config, partition, partitions }: EventFacts): boolean =>
+  validateEvent(event, tickMs, config.limits) !== null || partitionFor(event.user_id, partitions) !== partition
+
+/** Refusals that depend on when the step was taken: a step that lost its race may have left one for nothing. */
+const ofTheMoment: ReadonlySet<string> = new Set(['OUTCOME_ORPHAN', 'TIME_IN_FUTURE'])
 
 export interface Judged {
   readonly batch: BatchJoin
+  /** The joiner's clock in the end, ms. */
   readonly nowMs: number
-  readonly keepMs: number
+  /** An orphan is given up this long after it happened, at the latest. */
+  readonly waitMs: number
 }
 
 /** Gives each accepted event its fate by the batch join, and compares refusals. */
-export function auditOutcomes(ledger: Ledger, facts: EventFacts, accepted: readonly Accepted[], judged: Judged): void {
-  for (const { event, offset } of accepted) {
-    const fate = judged.batch.outcomes.get(event.event_id)!
+export function auditOutcomes(
+  ledger: Ledger,
+  accepted: readonly JudgedEvent[],
+  facts: EventFacts,
+  { batch, nowMs, waitMs }: Judged,
+): void {
+  for (const { event, offset, moment } of accepted) {
+    const fate = batch.outcomes.get(event.event_id)!
     const code = codeOf(facts, offset)
-    const waiting = fate === 'orphan' && event.time_ms + judged.keepMs > judged.nowMs
-    ledger.outcomes[waiting ? 'pending' : fate]++
-    if (fate === 'quarantined' && !code)
+    if (moment.context) {
+      ledger.outcomes.unjudged++
+      continue
+    }
+    const waits = fate === 'orphan' && !code && event.time_ms + waitMs > nowMs
+    ledger.outcomes[waits ? 'pending' : fate]++
+    if ((fate === 'quarantined' || (fate === 'orphan' && !waits)) && !code)
       differ(ledger, 'outcome_not_refused', event.event_id, { expected: 'a dead letter', found: 'none' })
-    if (fate !== 'quarantined' && code && code !== 'OUTCOME_ORPHAN')
+    if (fate !== 'quarantined' && code && !ofTheMoment.has(code))
       differ(ledger, 'outcome_refused', event.event_id, { expected: fate, found: code })
   }
 }

@@ -1,17 +1,22 @@
 /**
- * What an audit reads: a partition's records up to the end that it had when reading began, chained topics by the
- * reader's rule, and the dead letters by origin. Values that do not decode are kept as null.
+ * What an audit reads: partitions up to the ends that they had when it began, chained topics by the reader's rule, and
+ * of the dead letters their codes by origin. Values that do not decode are null.
+ *
+ * Ends are taken downstream first, so that whatever a step covers stands below the ends of its inputs, and dead letters
+ * are read last, so that every refusal of a step is there: that is why an audit may run beside the services.
  */
 import type { Config } from '../../config.ts'
+import type { ErrorCode } from '../../errors.ts'
 import { FeedloopError } from '../../errors.ts'
+import type { Batch } from '../../log/chain/batches.ts'
 import { openFeed } from '../../log/chain/feed.ts'
 import type { StepHeader } from '../../log/chain/header.ts'
 import { realRim } from '../../log/chain/rim.ts'
 import { chainRules } from '../../log/chain/rules.ts'
-import { type DeadLetter, parseDeadLetter } from '../../log/deadletters.ts'
+import { parseDeadLetter } from '../../log/deadletters.ts'
 import type { Log, LogRecord } from '../../log/log.ts'
 import type { Wire } from '../../log/wire/wire.ts'
-import { type TopicName, topicName } from '../../pipeline.ts'
+import { type StageName, type TopicName, topicName } from '../../pipeline.ts'
 
 export interface AuditSource {
   readonly log: Log
@@ -47,22 +52,44 @@ export async function decoded<T>({ wire }: AuditSource, topic: TopicName, { valu
   }
 }
 
-async function* recordsOf({ log }: AuditSource, topic: string, partition: number): AsyncGenerator<LogRecord> {
-  const { earliest, latest } = await log.ends(topic, partition)
-  for (let offset = earliest; offset < latest; ) {
-    const records = await log.read(topic, partition, offset, { waitMs: WAIT_MS })
-    for (const record of records) if (record.offset < latest) yield record
+export interface Part {
+  readonly topic: TopicName
+  readonly partition: number
+  /** Up to this offset; the log's end when absent. */
+  readonly until?: number
+}
+
+/** The records of an unchained partition as they stand. */
+export async function* recordsOf(
+  { log, prefix }: AuditSource,
+  { topic, partition, until }: Part,
+): AsyncGenerator<LogRecord> {
+  const name = topicName(prefix, topic)
+  const { earliest, latest } = await log.ends(name, partition)
+  const end = Math.min(latest, until ?? latest)
+  for (let offset = earliest; offset < end; ) {
+    const records = await log.read(name, partition, offset, { waitMs: WAIT_MS })
+    for (const record of records) if (record.offset < end) yield record
     // a read below the end may come back empty where control records or compaction left nothing
-    offset = records.length > 0 ? records.at(-1)!.offset + 1 : latest
+    offset = records.length > 0 ? records.at(-1)!.offset + 1 : end
   }
 }
 
-/** All records of an unchained partition. */
-export async function readPlain<T>(source: AuditSource, topic: TopicName, partition: number): Promise<Read<T>[]> {
-  const all: Read<T>[] = []
-  for await (const record of recordsOf(source, topicName(source.prefix, topic), partition))
-    all.push({ offset: record.offset, value: await decoded<T>(source, topic, record) })
-  return all
+/** The accepted batches of a chained partition that begin below `until`. `skipped` is called with the others' number.
+ * @throws FeedloopError CHAIN_IDENTITY_LOST, CHAIN_HEADER_INVALID */
+export async function* batchesOf(
+  source: AuditSource,
+  { topic, partition, until }: Part,
+  skipped: (batches: number) => void = () => {},
+): AsyncGenerator<Batch> {
+  const io = { log: source.log, rim: realRim(), rules: chainRules }
+  const at = { topic: topicName(source.prefix, topic), partition }
+  const end = until ?? (await source.log.ends(at.topic, partition)).latest
+  const feed = await openFeed(io, at, null)
+  do {
+    for (const batch of await feed.poll({ waitMs: WAIT_MS })) if (batch.head.offset < end) yield batch
+  } while (!feed.atEnd && feed.offset < end)
+  skipped(feed.reader.skipped)
 }
 
 /** Shows `visit` each accepted record of a chained partition, in order.
@@ -73,33 +100,33 @@ export async function readChain(
   partition: number,
   visit: (record: LogRecord) => Promise<void> | void,
 ): Promise<ChainRead> {
-  const io = { log: source.log, rim: realRim(), rules: chainRules }
-  const at = { topic: topicName(source.prefix, topic), partition }
-  const { latest } = await source.log.ends(at.topic, partition)
-  const feed = await openFeed(io, at, null)
   let header: StepHeader | null = null
-  do {
-    for (const batch of await feed.poll({ waitMs: WAIT_MS })) {
-      header = batch.header
-      for (const record of batch.records) await visit(record)
-    }
-  } while (!feed.atEnd && feed.offset < latest)
-  return { header, skippedBatches: feed.reader.skipped }
+  let skippedBatches = 0
+  for await (const batch of batchesOf(source, { topic, partition }, count => (skippedBatches = count))) {
+    header = batch.header
+    for (const record of batch.records) await visit(record)
+  }
+  return { header, skippedBatches }
 }
 
-/** Dead letters by stage and origin; copies of one origin are one. */
-export type DeadLetters = ReadonlyMap<string, DeadLetter>
-
-export const letterKey = (stage: string, prefix: string, topic: TopicName, at: string): string =>
-  `${stage}:${topicName(prefix, topic)}/${at}`
+/** Codes of the dead letters by where the record came from; copies of one origin are one. Some 50 bytes a letter. */
+export interface DeadLetters {
+  code(stage: StageName, topic: TopicName, partition: number, offset: number): ErrorCode | undefined
+}
 
 export async function readDeadLetters(source: AuditSource): Promise<DeadLetters> {
-  const letters = new Map<string, DeadLetter>()
-  for await (const record of recordsOf(source, topicName(source.prefix, 'dead-letters'), 0)) {
+  const letters = new Map<string, Map<number, ErrorCode>>()
+  for await (const record of recordsOf(source, { topic: 'dead-letters', partition: 0 })) {
     const letter = parseDeadLetter(record)
-    if (letter) letters.set(`${letter.stage}:${letter.id}`, { ...letter, value: null, key: null })
+    if (!letter) continue
+    const of = `${letter.stage} ${letter.topic} ${letter.partition}`
+    if (!letters.has(of)) letters.set(of, new Map())
+    letters.get(of)!.set(letter.offset, letter.code)
   }
-  return letters
+  return {
+    code: (stage, topic, partition, offset) =>
+      letters.get(`${stage} ${topicName(source.prefix, topic)} ${partition}`)?.get(offset),
+  }
 }
 
 /** The next offset that a step's progress has of an input; 0 without progress. */

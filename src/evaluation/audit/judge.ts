@@ -1,0 +1,110 @@
+/** Judges one bucket: all records of some people, in the order in which the joiner took them. */
+import type { BehaviorEvent, Recommendation, Request } from '../../../schemas/records.ts'
+import type { Config } from '../../config.ts'
+import { isForget } from '../../events/forget.ts'
+import { batchJoin, type Met } from '../batch.ts'
+import { countDecisions, type Decided, type JudgedDecision, siftDecisions } from './decisions.ts'
+import type { Ledger } from './ledger.ts'
+import { auditOutcomes, type JudgedEvent, type Occurred, sift } from './outcomes.ts'
+import type { DeadLetters, Read } from './read.ts'
+import { auditRequests } from './requests.ts'
+import { type Accounts, atClose, auditTransitions, type Booked, book, type Judgement } from './transitions.ts'
+import type { Moment, Walk } from './walk.ts'
+
+export type Entry =
+  | { readonly request: Read<Pick<Request, 'request_id'>> }
+  | { readonly decision: Decided }
+  | { readonly event: Occurred }
+  | { readonly transition: Booked }
+
+export interface BucketFacts {
+  readonly config: Config
+  readonly partition: number
+  readonly partitions: number
+  readonly letters: DeadLetters
+  readonly walk: Walk
+}
+
+/** Windows that are over by the joiner's clock are closed within this of it: timers fire in buckets, and what does not fit
+ * one step goes into the next. */
+const SLACK_MS = 60_000
+
+export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: BucketFacts): void {
+  const { config, partition, letters, walk } = facts
+  const requests: Read<Pick<Request, 'request_id'>>[] = []
+  const decided: Decided[] = []
+  const occurred: Occurred[] = []
+  const accounts: Accounts = new Map()
+  for (const entry of entries)
+    if ('request' in entry) requests.push(entry.request)
+    else if ('decision' in entry) decided.push(entry.decision)
+    else if ('event' in entry) occurred.push(entry.event)
+    else book(accounts, entry.transition)
+  const ids = new Set(decided.map(({ value }) => value?.decision_id ?? ''))
+  auditRequests(ledger, { partition, requests, decided: ids, letters, next: walk.ranked, isCut: walk.isCut })
+
+  const sifted = siftDecisions(ledger, decided, letters, partition)
+  const accepted = sift(ledger, occurred, facts)
+  const { decisions, events, forgotten } = withoutForgotten(ledger, sifted, accepted)
+  const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
+  const { met, unsure } = meeting(decisions, events, keepMs)
+  const batch = batchJoin(
+    decisions.map(each => each.value),
+    events.map(each => each.event),
+    config,
+    met,
+  )
+  auditOutcomes(ledger, events, facts, { batch, nowMs: walk.nowMs, waitMs: keepMs + SLACK_MS })
+
+  const byId = new Map(decisions.map(each => [each.value.decision_id, each]))
+  const judgement = (id: string): Judgement => {
+    if (forgotten.has(id)) return 'revisions'
+    const known = byId.get(id)
+    if (!known) return walk.isCut ? 'unjudged' : 'whole'
+    if (known.moment.context) return 'unjudged'
+    return unsure.has(id) ? 'revisions' : 'whole'
+  }
+  const windows = atClose(config)
+  const isOpen = (id: string): boolean => {
+    const { policy, request_time_ms } = byId.get(id)!.value
+    return windows.has(policy) && request_time_ms + windows.get(policy)! + SLACK_MS > walk.nowMs
+  }
+  auditTransitions(ledger, accounts, { batch, judgement, isOpen })
+  countDecisions(ledger, batch, accounts, id => !byId.get(id)!.moment.context)
+}
+
+/** Takes out what came before a `$forget` of its user; within a step the joiner takes decisions first. */
+function withoutForgotten(ledger: Ledger, all: readonly JudgedDecision[], occurred: readonly JudgedEvent[]) {
+  const last = new Map<string, JudgedEvent>()
+  for (const each of occurred) if (isForget(each.event)) last.set(each.event.user_id, each)
+  const isGone = ({ value, moment }: JudgedDecision) => moment.step <= (last.get(value.user_id)?.moment.step ?? -1)
+  const wasErased = ({ event, offset }: JudgedEvent) => offset < (last.get(event.user_id)?.offset ?? -1)
+  const gone = all.filter(isGone)
+  const events = occurred.filter(each => !wasErased(each))
+  ledger.decisions.forgotten += gone.length
+  ledger.outcomes.forgotten += occurred.length - events.length
+  return {
+    decisions: all.filter(each => !isGone(each)),
+    events,
+    forgotten: new Set(gone.map(({ value }) => value.decision_id)),
+  }
+}
+
+/** Which records the joiner had at once: the first had not retired, by its clock, when the second came. Near the bound it
+ * cannot be known; `unsure` collects decisions of which that is so. */
+function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEvent[], keepMs: number) {
+  const moments = new Map<Recommendation | BehaviorEvent, Moment>()
+  for (const { value, moment } of decisions) moments.set(value, moment)
+  for (const { event, moment } of events) moments.set(event, moment)
+  const unsure = new Set<string>()
+  const timeOf = (each: Recommendation | BehaviorEvent) => ('event_id' in each ? each.time_ms : each.request_time_ms)
+  const met: Met = (decision, other) => {
+    const [a, b] = [moments.get(decision)!, moments.get(other)!]
+    if (a.step === b.step) return true
+    const [first, second] = a.step < b.step ? [decision, b] : [other, a]
+    const lateMs = second.clockMs - timeOf(first) - keepMs
+    if (lateMs >= 0 && lateMs < SLACK_MS) unsure.add(decision.decision_id)
+    return lateMs < 0
+  }
+  return { met, unsure }
+}
