@@ -1,8 +1,9 @@
-/** The two repairs of kafkajs: that they are in place, that they do what the originals did, and that they mend the fault. */
+/** The three repairs of kafkajs: that they are in place, that they do what the originals did, and that they mend the fault. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { describe, mock, test } from 'node:test'
+import { createProduceEncoder } from '../../src/log/kafka/produce.ts'
 import { loadRepairedKafkaJs } from '../../src/log/kafka/repairs.ts'
 
 const require = createRequire(import.meta.url)
@@ -129,4 +130,54 @@ describe('the request queue', () => {
 test('loading again gives the same module', () => {
   assert.equal((require('kafkajs/package.json') as { version: string }).version, '2.2.4')
   assert.equal(loadRepairedKafkaJs(), kafkajs)
+})
+
+describe('protocol/request', () => {
+  type Create = (sending: object) => Promise<{ readonly buffer: Buffer }>
+  const path = 'kafkajs/src/protocol/request'
+  const create = require(path) as Create
+  const Encoder = require('kafkajs/src/protocol/encoder')
+  const original = new Function(
+    'require',
+    `const module = {}; ${readFileSync(require.resolve(path), 'utf8')}; return module.exports`,
+  )(() => Encoder) as Create
+  const sending = (encode: () => Promise<unknown>, clientId = 'a cliënt') => ({
+    correlationId: 77,
+    clientId,
+    request: { apiKey: 3, apiVersion: 9, encode },
+  })
+
+  test('lays a request out as the original does', async () => {
+    for (const length of [0, 1, 511, 70_000]) {
+      const encode = async () => new Encoder().writeBytes(Buffer.alloc(length, 5))
+      const [repaired, first] = await Promise.all([create(sending(encode)), original(sending(encode))])
+      assert.ok(repaired.buffer.equals(first.buffer), `${length} bytes`)
+    }
+  })
+
+  test('a body with room for the head is sent from where it is', async () => {
+    const record = { key: Buffer.from('k'), value: Buffer.alloc(3000, 7), timestampMs: 5 }
+    const encoder = createProduceEncoder()
+    const body = encoder.encode([{ topic: 't', partition: 3, records: [record, record] }], 1000)
+    const copied = Buffer.from(body.buffer)
+    const { buffer } = await create(sending(async () => body))
+    const asKafkajs = new Encoder()
+    asKafkajs.writeBufferInternal(copied)
+    const { buffer: first } = await original(sending(async () => asKafkajs))
+    assert.ok(buffer.equals(first))
+    assert.equal(buffer.buffer, body.buffer.buffer, 'the same memory')
+    const long = await create(sending(async () => body, 'x'.repeat(2000)))
+    assert.equal(long.buffer.length, 14 + 2000 + copied.length)
+  })
+
+  test('a produce request is laid out anew in the same place, and elsewhere once it was abandoned', () => {
+    const encoder = createProduceEncoder()
+    const batch = (bytes: number) => [
+      { topic: 't', partition: 0, records: [{ key: null, value: Buffer.alloc(bytes) }] },
+    ]
+    const first = encoder.encode(batch(5000), 1).buffer.buffer
+    assert.equal(encoder.encode(batch(100), 1).buffer.buffer, first)
+    encoder.abandon()
+    assert.notEqual(encoder.encode(batch(100), 1).buffer.buffer, first)
+  })
 })

@@ -110,7 +110,7 @@ class PassingOrNull extends UnionType {
   }
 }
 
-/** Compiles the fields `fields` of a record's schema; parts of the records `passed`, alone or in lists, are passed on. */
+/** Compiles the fields `fields` of a record's schema (with a field goes the one that defines its type, if another does); parts of the records `passed`, alone or in lists, are passed on. */
 export function compilePassing(schema: unknown, passed: readonly string[], fields?: readonly string[]): avro.Type {
   const { fields: all, ...rest } = schema as { fields: readonly { name: string }[] }
   const wanted = all.filter(({ name }) => !fields || fields.includes(name))
