@@ -138,6 +138,10 @@ export const errorTable = {
     'The outcome came after the correction window of its decision, or its decision never came.',
     'Lengthen correctionWindowMs if it should have counted; else nothing: it is kept here.',
   ),
+  OUTPUT_TOO_LARGE: record(
+    'What the stage makes of the record, and of it alone, exceeds max.message.bytes of the output topic.',
+    'Ask for fewer slots or candidates, or shorter ids and less context.',
+  ),
   RECORD_CONTRADICTS: record('The same id came before with other content.', 'Ids must be unique.'),
 
   // features

@@ -73,14 +73,17 @@ export const topics = {
   },
   requests: { ...perUser, schema: 'Request', chained: false, holds: 'what is to be decided' },
   events: { ...perUser, schema: 'BehaviorEvent', chained: false, holds: 'what people did' },
+  // A decision repeats its request's context and names its candidates; its transitions repeat both, one a slot.
   recommendations: {
     ...perUser,
+    maxBatchBytes: 4 * MiB,
     schema: 'Recommendation',
     chained: true,
     holds: 'decisions, with how they were chosen',
   },
   transitions: {
     ...perUser,
+    maxBatchBytes: 8 * MiB,
     schema: 'Transition',
     chained: true,
     holds: 'decisions joined with outcomes, as revisions',
@@ -112,7 +115,8 @@ export const topics = {
     cleanup: 'delete',
     chained: false,
     retentionHours: 4 * week,
-    maxBatchBytes: 2 * MiB,
+    // Any record that fits elsewhere, with the headers that say why.
+    maxBatchBytes: 8 * MiB,
     holds: 'records that were refused, as they came',
   },
 } as const satisfies Record<string, Topic>

@@ -24,7 +24,7 @@ describe('topicSpecs', () => {
       replicationFactor: 1,
       config: {
         'cleanup.policy': 'delete',
-        'max.message.bytes': '2097152',
+        'max.message.bytes': '4194304',
         'retention.ms': String(7 * 24 * 3_600_000),
         'unclean.leader.election.enable': 'false',
         'min.insync.replicas': '1',

@@ -3,7 +3,8 @@
  *
  * A step without output is *quiet*: it stays in the overlay, and the next batch (at the latest after `progressMs`) names
  * it with its own range and tick, so that a replay folds the very same steps. A step whose outputs exceed a batch is
- * taken again with half the inputs; where only one is left, with half the time.
+ * taken again with half the inputs; where only one is left, with half the time; and where that does not help either, the
+ * one record is refused, lest it stop the partition for ever.
  */
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
@@ -56,6 +57,9 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   let skippedOf = [0, ...cursors.map(() => 0)]
   let skippedBefore = 0
   const { squeeze } = context
+  const exceeds = new FeedloopError('OUTPUT_TOO_LARGE', `${stage.name} makes more than ${maxBatchBytes} bytes of it`)
+  /** Records of which the stage makes more than a batch can hold. */
+  const tooLarge = new Set<string>()
 
   const progressDue = (): boolean => {
     if (!keepsOverlay) return false
@@ -89,12 +93,14 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
         io,
         options.wire,
         { ...cursors[index]!.input, partitions: options.partitions },
-        records,
+        records.filter(record => !tooLarge.has(nameOf(record))),
       )
       clock.see(index, decoded.inputs, now)
       for (const input of decoded.inputs) taken.inputs.push(input)
       for (const record of records) taken.records.push(record)
       for (const one of decoded.undecodable) taken.undecodable.push({ ...one, input: index })
+      for (const record of records.filter(one => tooLarge.has(nameOf(one))))
+        taken.undecodable.push({ record, error: exceeds, input: index })
       taken.counts.push(records.length)
     }
     return taken
@@ -119,10 +125,14 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   const halve = (taken: Taken): StepFate => {
     const spanMs = io.rim.now() - (session.header?.tick.timeMs ?? 0)
     const few = taken.records.length <= 1
-    if (!keepsOverlay || (few && squeeze.time * spanMs < 1)) {
+    const smallest = few && squeeze.time * spanMs < 1
+    const [only] = taken.records
+    if (!keepsOverlay || (smallest && (only === undefined || tooLarge.has(nameOf(only)))))
       throw new FeedloopError('BATCH_TOO_LARGE', `an output of ${stage.name} exceeds ${maxBatchBytes} bytes`)
-    }
-    if (few) squeeze.time /= 2
+    if (smallest) {
+      tooLarge.add(nameOf(only!))
+      squeeze.time = 1
+    } else if (few) squeeze.time /= 2
     else squeeze.records = Math.floor(taken.records.length / 2)
     return giveBack() ? 'quiet' : 'lost'
   }
@@ -167,6 +177,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   }
   const makeSo = ({ header, head }: Batch): void => {
     state.commit({ head, header })
+    tooLarge.clear()
     for (const cursor of cursors) cursor.settle()
     session.header = header
     clock.advance(header.tick)
@@ -250,6 +261,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     },
   }
 }
+
+const nameOf = ({ topic, partition, offset }: LogRecord): string => `${topic}/${partition}/${offset}`
 
 /** Every input gets an even share of a step first, so that none starves another; what is left goes in order. */
 function takeFairly(cursors: Session<StageState>['cursors'], maxRecords: number, maxBytes: number): LogRecord[][] {

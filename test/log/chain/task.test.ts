@@ -75,13 +75,55 @@ test('a step whose outputs exceed a batch is taken in parts', async () => {
   await task.stop()
 })
 
-test('an output that no batch can hold ends the task with a code', async () => {
+/** Answers requests with as many bytes as they ask for; events make the next answers longer. */
+const padding: Stage<Sums> = {
+  ...adding,
+  step(state, inputs, tick, view) {
+    const { outputs, ...rest } = adding.step(state, inputs, tick, view)
+    const padded = outputs.map(({ key, value }) => {
+      const answer = value as { id: number }
+      return { key, value: { ...answer, padding: 'x'.repeat(answer.id) } }
+    })
+    return { ...rest, outputs: padded }
+  },
+}
+
+test('a record of which no batch can hold what the stage makes is refused, and the task goes on, also after a restart', async () => {
   const log = await fresh()
-  await put(log, 'requests', { n: 0 })
-  const task = start(log, '', {
-    step: { intervalMs: 1, maxRecords: 50, maxBytes: 1 << 20, progressMs: 30, idleMs: 100, maxBatchBytes: 100 },
-  })
-  await assert.rejects(task.done, { code: 'BATCH_TOO_LARGE' })
+  for (const n of [1, 2, 9000, 3, 9001]) await put(log, 'requests', { n })
+  const options = {
+    stage: padding,
+    step: { intervalMs: 1, maxRecords: 50, maxBytes: 1 << 20, progressMs: 30, idleMs: 100, maxBatchBytes: 6000 },
+  }
+  const first = start(log, '', options)
+  await valuesOf(log, 3)
+  await first.stop()
+  await put(log, 'requests', { n: 4 })
+  const second = start(log, '', options)
+  const answers = await valuesOf(log, 4)
+  assert.deepEqual(
+    answers.map(({ id }) => id),
+    [1, 2, 3, 4],
+  )
+  for (const [i, { sum, draw }] of answers.entries())
+    if (i < 3) assert.equal(answers[i + 1]!.sum, sum + draw, `what was refused left nothing behind, answer ${i}`)
+  const letters = (await log.read('dead-letters', 0, 0)).map(record => parseDeadLetter(record)!)
+  assert.deepEqual([...new Set(letters.map(({ id, code }) => `${id} ${code}`))].sort(), [
+    'requests/0/2 OUTPUT_TOO_LARGE',
+    'requests/0/4 OUTPUT_TOO_LARGE',
+  ])
+  await second.stop()
+})
+
+test('an output of no record that no batch can hold ends the task with a code', async () => {
+  const log = await fresh()
+  const eager: Stage<Sums> = {
+    ...adding,
+    due: () => true,
+    step: () => ({ outputs: [{ key: null, value: 'x'.repeat(6000) }], refusals: [], counts: [] }),
+  }
+  const step = { intervalMs: 1, maxRecords: 50, maxBytes: 1 << 20, progressMs: 30, idleMs: 100, maxBatchBytes: 5000 }
+  await assert.rejects(start(log, '', { stage: eager, step }).done, { code: 'BATCH_TOO_LARGE' })
 })
 
 test('another partition count than the header says ends the task with a code', async () => {
