@@ -218,7 +218,7 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .positive()
-        .default(64 << 20)
+        .default(32 << 20)
         .describe(
           'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much.',
         ),
@@ -350,6 +350,8 @@ function set(input: Record<string, unknown>, path: readonly string[], value: unk
   for (const key of path.slice(0, -1)) {
     parent[key] ??= {}
     parent = parent[key] as Record<string, unknown>
+    // The schema has the better words for it.
+    if (typeof parent !== 'object') return
   }
   parent[path[path.length - 1]] = value
 }
@@ -365,6 +367,7 @@ export function parseConfig(input: unknown): Config {
 /** Reads a YAML file (none: the defaults) and applies the environment. @throws FeedloopError CONFIG_INVALID, DATA_MISSING */
 export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv): Config {
   const input = (file ? readYaml(file) : {}) as Record<string, unknown>
+  if (typeof input !== 'object') return parseConfig(input)
   for (const [name, apply] of Object.entries(environmentOverrides)) {
     const value = environment[name]
     if (value !== undefined && value !== '') apply(input, value)

@@ -60,7 +60,7 @@ export interface DiskState<T extends object> {
   close(): Promise<void>
 }
 
-const FLUSH_BYTES = 8 << 20
+const FLUSH_BYTES = 4 << 20
 const FLUSH_MS = 1000
 const CRASHES = 2
 

@@ -1,0 +1,162 @@
+/**
+ * One contestant, in a process of its own: a joiner's state with so many open joins, and then the cost of records, from
+ * their bytes to the bytes of the transitions and to the store's transaction. Two decisions, then an outcome of any open
+ * join, all alike likely: the worst case for a cache. No log and no client.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Recommendation } from '../../schemas/records.ts'
+import { parseConfig } from '../../src/config.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import type { ChainPoint, Input } from '../../src/stage.ts'
+import { openDisk } from '../../src/state/disk.ts'
+import { createRandom } from '../../src/state/random.ts'
+import { joinerCodecs } from '../../src/transitions/codec.ts'
+import { type Decision, joinersWire } from '../../src/transitions/decision.ts'
+import { heapTables } from '../../src/transitions/state.ts'
+import { createJoiner } from '../../src/transitions/step.ts'
+import { numbered, TEMPLATES } from './load.ts'
+
+export interface StepsOptions {
+  readonly store: 'heap' | 'disk'
+  readonly folder: string
+  readonly open: number
+  readonly records: number
+}
+
+export interface StepsResult {
+  readonly open: number
+  readonly loadedPerSecond: number
+  readonly cpuMicrosPerRecord: number
+  readonly microsPerRecord: number
+  readonly longestStepMs: number
+  readonly rssAnonMiB: number
+  readonly fileGiB: number
+}
+
+interface Taken {
+  readonly topic: 'recommendations' | 'events'
+  /** Or, while loading, the value, which spares the time. */
+  readonly bytes?: Buffer
+  readonly value?: unknown
+}
+
+const STEP = 2000
+const config = parseConfig({})
+const wire = joinersWire(await createWire({ prefix: 'bench.' }))
+
+function rssAnonMiB(): number {
+  const kB = /RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+  return Math.round(Number(kB ?? Number.NaN) / 1024)
+}
+
+const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
+  topic,
+  partition: 0,
+  offset,
+  key: null,
+  value: bytes ? wire.decode(topic, bytes) : value,
+  timestampMs: 0,
+  headers: {},
+})
+
+async function run({ store, folder, open, records }: StepsOptions): Promise<StepsResult> {
+  const disk =
+    store === 'disk'
+      ? await openDisk({
+          folder,
+          version: 'bench',
+          codecs: joinerCodecs,
+          cacheBytes: config.state.cacheBytes,
+          now: Date.now,
+          dropped: () => {},
+        })
+      : undefined
+  const joiner = createJoiner(config, async () => disk ?? heapTables())
+  const state = await joiner.open(0)
+  const load = numbered(Date.now() - 6 * 86_400_000 - 3_600_000)
+  let steps = 0
+  let peak = 0
+  let longest = 0
+  const step = async (records: readonly Taken[], nowMs: number) => {
+    const room = state.room?.()
+    if (room) await room
+    const begun = performance.now()
+    const { outputs } = joiner.step(state, records.map(inputOf), { timeMs: nowMs, watermarkMs: nowMs }, undefined)
+    let bytes = 0
+    for (const { value } of outputs) bytes += wire.encode('transitions', value).length
+    state.commit({ ...point, head: { offset: ++steps, id: point.head.id } })
+    longest = Math.max(longest, performance.now() - begun)
+    if (steps % 20 === 0) peak = Math.max(peak, rssAnonMiB())
+    await turn()
+    return bytes
+  }
+  const decisionBytes = (index: number) => ({
+    topic: 'recommendations' as const,
+    bytes: wire.encode('recommendations', load.decision(index)),
+  })
+  const narrow = (decision: Recommendation): Decision =>
+    wire.decode('recommendations', wire.encode('recommendations', decision)) as Decision
+  const templates = Array.from({ length: TEMPLATES }, (_, index) => narrow(load.decision(index)))
+  const known = (index: number) => {
+    const { state: unread, candidates } = templates[index % TEMPLATES] as unknown as Record<string, Buffer>
+    const value = { ...load.decision(index), state: Buffer.from(unread), candidates: Buffer.from(candidates) }
+    return { topic: 'recommendations' as const, value }
+  }
+  const loadBegun = performance.now()
+  for (let index = 0; index < open; index += STEP) {
+    const count = Math.min(STEP, open - index)
+    const batch = Array.from({ length: count }, (_, i) => known(index + i))
+    await step(batch, load.timeOf(index + count))
+    if ((index / STEP) % 250 === 0) process.stderr.write(`${store}: ${index} of ${open}, ${rssAnonMiB()} MiB\n`)
+  }
+  const loadedPerSecond = Math.round((open / (performance.now() - loadBegun)) * 1000)
+
+  const random = createRandom(7)
+  const any = () => Math.floor(random.uniform() * open)
+  let next = open
+  const batches = Array.from({ length: Math.ceil(records / STEP) }, () =>
+    Array.from({ length: STEP }, (_, i) =>
+      i % 3 === 2
+        ? { topic: 'events' as const, bytes: wire.encode('events', load.click(any())) }
+        : decisionBytes(next++),
+    ),
+  )
+  const warmUp = Math.ceil(batches.length / 5)
+  for (const batch of batches.slice(0, warmUp)) await step(batch, load.timeOf(next))
+  longest = 0
+  const cpu = process.cpuUsage()
+  const begun = performance.now()
+  for (const batch of batches.slice(warmUp)) await step(batch, load.timeOf(next))
+  const spent = process.cpuUsage(cpu)
+  const measured = (batches.length - warmUp) * STEP
+  const micros = ((performance.now() - begun) / measured) * 1000
+  await state.close?.()
+  return {
+    open,
+    loadedPerSecond,
+    cpuMicrosPerRecord: (spent.user + spent.system) / measured,
+    microsPerRecord: micros,
+    longestStepMs: Math.round(longest),
+    rssAnonMiB: Math.max(peak, rssAnonMiB()),
+    fileGiB: disk ? statSync(join(folder, 'data', 'data.mdb')).size / 2 ** 30 : 0,
+  }
+}
+
+const point: ChainPoint = {
+  head: { offset: 0, id: '0123456789abcdef' },
+  header: {
+    version: 1,
+    id: '0123456789abcdef',
+    prev: null,
+    epoch: 0,
+    inputs: [],
+    tick: { timeMs: 0, watermarkMs: -1 },
+    count: 1,
+    outputs: 0,
+    partitions: 1,
+  },
+}
+
+process.stdout.write(JSON.stringify(await run(JSON.parse(process.argv[2]) as StepsOptions)))
