@@ -53,7 +53,8 @@ function matches(letter: DeadLetter, filter: Filter, prefix: string): boolean {
   )
 }
 
-/** Dead letters in the order in which they were buried, each once: a redone step buries its refusals again.
+/** Dead letters in the order in which they were buried, each once a stage: a redone step buries its refusals again, and
+ * two stages may refuse one record for reasons of their own.
  * @throws FeedloopError TOPIC_UNKNOWN, LOG_UNAVAILABLE */
 export async function* listDeadLetters({ log, prefix }: Morgue, filter: Filter = {}): AsyncGenerator<DeadLetter> {
   const topic = topicName(prefix, 'dead-letters')
@@ -61,8 +62,8 @@ export async function* listDeadLetters({ log, prefix }: Morgue, filter: Filter =
   for (let partition = 0; partition < (await log.partitionCount(topic)); partition++)
     for await (const record of readAll(log, topic, partition, 0)) {
       const letter = parseDeadLetter(record)
-      if (letter === null || seen.has(letter.id)) continue
-      seen.add(letter.id)
+      if (letter === null || seen.has(`${letter.id} ${letter.stage}`)) continue
+      seen.add(`${letter.id} ${letter.stage}`)
       if (matches(letter, filter, prefix)) yield letter
     }
 }

@@ -21,6 +21,7 @@ export interface LoopOptions {
   /** Replace a rule, a stage, or what is appended: tests that break one on purpose. */
   readonly rules?: ChainRules
   readonly stage?: MachinesOptions['stage']
+  readonly disk?: MachinesOptions['disk']
   readonly tamper?: Sea['tamper']
 }
 
@@ -70,6 +71,7 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
     epochMs: EPOCH_MS,
     ...(options.rules && { rules: options.rules }),
     ...(options.stage && { stage: options.stage }),
+    ...(options.disk && { disk: options.disk }),
     believed: step => void believed.push(step),
     died: (who, error) => {
       fault ??= `${who}: ${error instanceof Error ? error.message : String(error)}`

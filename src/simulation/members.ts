@@ -15,6 +15,7 @@ import { startTask, type Task } from '../log/chain/task.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Meter } from '../metrics.ts'
 import type { TopicName } from '../pipeline.ts'
+import { createDisk, type DiskMaker, type SimulatedDisk } from './disk.ts'
 import { type Crash, type Freeze, type Give, type MemberName, members, PARTITIONS, type Unit, units } from './plan.ts'
 import { type AnyStage, catalogue, followReleases, type StageKind, wiring } from './stages.ts'
 
@@ -34,6 +35,7 @@ export interface MachinesOptions {
   readonly rules?: ChainRules
   /** Replaces a stage: tests that break one on purpose. */
   readonly stage?: (stage: AnyStage) => AnyStage
+  readonly disk?: DiskMaker
   readonly believed: (step: Believed) => void
   /** A task ended with an error, which nothing that is simulated excuses. */
   readonly died: (who: string, error: unknown) => void
@@ -65,13 +67,14 @@ export function startMachines(options: MachinesOptions): Machines {
   let processes = 0
   const owners = new Map<Unit, MemberName>()
   const all = new Map<MemberName, Member>()
+  const disks = new Map<string, SimulatedDisk>()
 
   const begin = (member: Member, unit: Unit): void => {
     if (member.tasks.has(unit) || !member.process.alive) return
     const { process } = member
     const partition = Number(unit.split('/')[1])
     const { output, inputs, stage, wire } = wiring[member.kind]
-    const made = stage(config)
+    const made = stage(config, diskOf(member, unit))
     const task = startTask({
       log: openSimulatedLog(sea, process),
       wire: wire(options.wire),
@@ -96,6 +99,12 @@ export function startMachines(options: MachinesOptions): Machines {
       world.trace(`${process.name} ends with ${String(error)}`)
       options.died(`${process.name} on ${unit}`, error)
     })
+  }
+  /** A machine keeps its disk when its process dies. */
+  const diskOf = ({ name }: Member, unit: Unit): SimulatedDisk => {
+    const place = `${name}'s disk of ${unit}`
+    if (!disks.has(place)) disks.set(place, (options.disk ?? createDisk)(world, place))
+    return disks.get(place)!
   }
   const boot = (member: Member): void => {
     member.process = createProcess(world, `${member.name}#${++processes}`)

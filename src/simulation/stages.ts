@@ -14,6 +14,7 @@ import { createRanker } from '../ranker/step.ts'
 import type { Stage } from '../stage.ts'
 import { joinersWire } from '../transitions/decision.ts'
 import { createJoiner } from '../transitions/step.ts'
+import type { SimulatedDisk } from './disk.ts'
 import { items, PARTITIONS } from './plan.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the four stages share nothing but the contract
@@ -23,7 +24,7 @@ export type StageKind = 'ranker' | 'joiner' | 'learner' | 'gate'
 export interface Wiring {
   readonly output: TopicName
   readonly inputs: (partition: number) => readonly TaskInput[]
-  readonly stage: (config: Config) => AnyStage
+  readonly stage: (config: Config, disk?: SimulatedDisk) => AnyStage
   readonly wire: (wire: Wire) => Wire
 }
 
@@ -34,13 +35,13 @@ export const wiring: Readonly<Record<StageKind, Wiring>> = {
   ranker: {
     output: 'recommendations',
     inputs: partition => of(partition, 'profiles', 'events', 'requests'),
-    stage: createRanker,
+    stage: config => createRanker(config),
     wire: same,
   },
   joiner: {
     output: 'transitions',
     inputs: partition => of(partition, 'recommendations', 'events'),
-    stage: createJoiner,
+    stage: (config, disk) => createJoiner(config, disk && (async () => disk.open())),
     wire: joinersWire,
   },
   learner: {
@@ -49,7 +50,7 @@ export const wiring: Readonly<Record<StageKind, Wiring>> = {
     stage: config => createLearnerStage(config, config.policies[0]!),
     wire: same,
   },
-  gate: { output: 'releases', inputs: () => of(0, 'models'), stage: createGate, wire: same },
+  gate: { output: 'releases', inputs: () => of(0, 'models'), stage: config => createGate(config), wire: same },
 }
 
 const featuresOf = (item: string, index: number): ItemFeatures => ({

@@ -57,6 +57,15 @@ describe('list', () => {
   ]
   for (const [name, filter, expected] of cases)
     test(name, async () => assert.deepEqual(await ids(listDeadLetters(await morgue(), filter)), expected))
+
+  test('what two stages refused is found under the reason of either', async () => {
+    const at = await morgue()
+    const [origin] = await at.log.read('p.events', 1, 0)
+    const letter = deadLetter({ origin, stage: 'joiner', code: 'SLATE_HASH_MISMATCH', detail: 'another slate' })
+    await at.log.append('p.dead-letters', 0, [letter])
+    assert.deepEqual(await ids(listDeadLetters(at, { code: 'SLATE_HASH_MISMATCH' })), [all[1]])
+    assert.deepEqual(await ids(listDeadLetters(at, { code: 'TIME_IN_FUTURE' })), [all[1]])
+  })
 })
 
 test('show finds one, or says that there is none', async () => {

@@ -9,6 +9,7 @@ import { chainRules } from '../../src/log/chain/rules.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import type { RankerState } from '../../src/ranker/step.ts'
+import { createDisk } from '../../src/simulation/disk.ts'
 import { type LoopOptions, runPlan, simulateLoop } from '../../src/simulation/loop.ts'
 import { planOf } from '../../src/simulation/plan.ts'
 import { shrink } from '../../src/simulation/shrink.ts'
@@ -77,6 +78,7 @@ const broken: Record<string, Omit<LoopOptions, 'wire'>> = {
   'quiet steps are not recorded': { tamper: tampering(({ quiet: _, ...header }) => header) },
   'the last batch of the log is taken as the head': { rules: { ...chainRules, writersHead: (_, last) => last } },
   'an append without an acknowledgement is not looked for': { rules: { ...chainRules, mayBeStored: () => false } },
+  'a snapshot names a step whose changes it lacks': { disk: (world, name) => createDisk(world, name, true) },
   'the joiner recovers nothing': { stage: only('joiner', stage => ({ ...stage, fold: () => {} })) },
   'the learner recovers all but the last version': {
     stage: only('learner', stage => ({

@@ -1,0 +1,72 @@
+/**
+ * A machine's disk, as the joiner's state uses it: what was committed reaches it now and then, all tables together with
+ * the chain position that they add up to; a crash loses what did not; a torn file is noticed and dropped whole. What
+ * src/state/disk.ts promises, without its threads and files, so that a seed stays one exact history.
+ */
+import type { World } from '../log/chain/simulation/world.ts'
+import type { ChainPoint } from '../stage.ts'
+import { heapTables, type JoinerStore } from '../transitions/state.ts'
+
+export interface SimulatedDisk {
+  open(): JoinerStore
+}
+
+type Rows = readonly (readonly [string, unknown])[]
+interface Kept {
+  readonly point: ChainPoint
+  readonly tables: ReadonlyMap<string, Rows>
+}
+
+/** How often a commit reaches the disk, and how often a file is torn when it is opened. */
+const WRITTEN = 0.3
+const TORN = 0.1
+const LAST_KEY = '\u{10ffff}'
+
+export type DiskMaker = (world: World, name: string) => SimulatedDisk
+
+/** @param lies for tests: the position is written without the last step's changes */
+export function createDisk(world: World, name: string, lies = false): SimulatedDisk {
+  let kept: Kept | null = null
+  const write = ({ tables }: JoinerStore, point: ChainPoint): void => {
+    const rows = Object.entries(tables).map(([table, { range }]): [string, Rows] => [table, [...range('', LAST_KEY)]])
+    kept = { point, tables: new Map(rows) }
+  }
+  const read = ({ tables, commit }: JoinerStore, { tables: all }: Kept): void => {
+    for (const [table, rows] of all)
+      for (const [key, value] of rows) tables[table as keyof typeof tables].set(key, value as never)
+    commit()
+  }
+  return {
+    open() {
+      const store = heapTables()
+      if (kept !== null && world.chance(TORN)) {
+        world.trace(`${name} is torn`)
+        kept = null
+      }
+      if (kept !== null) read(store, kept)
+      const openedAt = kept?.point ?? null
+      let last: ChainPoint | undefined
+      return {
+        ...store,
+        openedAt,
+        commit(point) {
+          const written = point !== undefined && world.chance(WRITTEN)
+          if (written && lies) write(store, point)
+          store.commit()
+          last = point
+          if (written && !lies) write(store, point)
+        },
+        async reset(reason, detail) {
+          world.trace(`${name} is dropped: ${reason}, ${detail}`)
+          kept = null
+          for (const table of Object.values(store.tables))
+            for (const [key] of [...table.range('', LAST_KEY)]) table.delete(key)
+          store.commit()
+        },
+        async close() {
+          if (last !== undefined && !lies) write(store, last)
+        },
+      }
+    },
+  }
+}
