@@ -93,13 +93,16 @@ function withoutForgotten(ledger: Ledger, all: readonly JudgedDecision[], occurr
 /** Which records the joiner had at once: the first had not retired, by its clock, when the second came. Near the bound it
  * cannot be known; `unsure` collects decisions of which that is so. */
 function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEvent[], keepMs: number) {
-  const moments = new Map<Recommendation | BehaviorEvent, Moment>()
-  for (const { value, moment } of decisions) moments.set(value, moment)
-  for (const { event, moment } of events) moments.set(event, moment)
+  // by id: the batch join hands back events with their place, which are not the same objects
+  const nameOf = (each: Recommendation | BehaviorEvent) =>
+    'event_id' in each ? `event ${each.event_id}` : `decision ${each.decision_id}`
+  const moments = new Map<string, Moment>()
+  for (const { value, moment } of decisions) moments.set(nameOf(value), moment)
+  for (const { event, moment } of events) moments.set(nameOf(event), moment)
   const unsure = new Set<string>()
   const timeOf = (each: Recommendation | BehaviorEvent) => ('event_id' in each ? each.time_ms : each.request_time_ms)
   const met: Met = (decision, other) => {
-    const [a, b] = [moments.get(decision)!, moments.get(other)!]
+    const [a, b] = [moments.get(nameOf(decision))!, moments.get(nameOf(other))!]
     if (a.step === b.step) return true
     const [first, second] = a.step < b.step ? [decision, b] : [other, a]
     const lateMs = second.clockMs - timeOf(first) - keepMs
