@@ -27,10 +27,8 @@ export type DiskMaker = (world: World, name: string) => SimulatedDisk
 /** @param lies for tests: the position is written without the last step's changes */
 export function createDisk(world: World, name: string, lies = false): SimulatedDisk {
   let kept: Kept | null = null
-  const write = ({ tables }: JoinerStore, point: ChainPoint): void => {
-    const rows = Object.entries(tables).map(([table, { range }]): [string, Rows] => [table, [...range('', LAST_KEY)]])
-    kept = { point, tables: new Map(rows) }
-  }
+  const rowsOf = ({ tables }: JoinerStore): Kept['tables'] =>
+    new Map(Object.entries(tables).map(([table, { range }]): [string, Rows] => [table, [...range('', LAST_KEY)]]))
   const read = ({ tables, commit }: JoinerStore, { tables: all }: Kept): void => {
     for (const [table, rows] of all)
       for (const [key, value] of rows) tables[table as keyof typeof tables].set(key, value as never)
@@ -45,16 +43,15 @@ export function createDisk(world: World, name: string, lies = false): SimulatedD
       }
       if (kept !== null) read(store, kept)
       const openedAt = kept?.point ?? null
-      let last: ChainPoint | undefined
+      let last: Kept | null = null
       return {
         ...store,
         openedAt,
         commit(point) {
-          const written = point !== undefined && world.chance(WRITTEN)
-          if (written && lies) write(store, point)
+          const before = last?.tables ?? new Map()
           store.commit()
-          last = point
-          if (written && !lies) write(store, point)
+          last = point ? { point, tables: rowsOf(store) } : null
+          if (last !== null && world.chance(WRITTEN)) kept = lies ? { point: last.point, tables: before } : last
         },
         async reset(reason, detail) {
           world.trace(`${name} is dropped: ${reason}, ${detail}`)
@@ -64,7 +61,7 @@ export function createDisk(world: World, name: string, lies = false): SimulatedD
           store.commit()
         },
         async close() {
-          if (last !== undefined && !lies) write(store, last)
+          if (last !== null && !lies) kept = last
         },
       }
     },

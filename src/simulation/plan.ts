@@ -116,7 +116,7 @@ export function planOf(seed: number): Plan {
   for (let i = 3 + dice.below(7); i > 0; i--) acts.push(...exchange(dice, `r${i}`))
   for (let i = dice.below(5); i > 0; i--) acts.push(alone(dice, `o${i}`))
   for (let i = dice.below(3); i > 0; i--) acts.push(noise(dice, `n${i}`))
-  for (let i = dice.below(7); i > 0; i--) acts.push(fault(dice))
+  for (let i = dice.below(12); i > 0; i--) acts.push(fault(dice))
   return { seed, trouble, policy: policyOf(dice), acts: acts.sort((a, b) => a.atMs - b.atMs) }
 }
 
@@ -210,8 +210,8 @@ const noise = (dice: Dice, id: string): Noise => ({
 
 function fault(dice: Dice): Act {
   const atMs = 10 + dice.below(TROUBLED_MS - 60)
-  const of = dice.below(4)
-  if (of === 0) return { act: 'crash', atMs, member: dice.among(members), backMs: 5 + dice.below(60) }
+  const of = dice.below(7)
+  if (of === 0 || of === 3) return { act: 'crash', atMs, member: dice.among(members), backMs: 5 + dice.below(60) }
   if (of === 1) return { act: 'freeze', atMs, member: dice.among(members), forMs: 20 + dice.below(250) }
   if (of === 2) {
     const topic = dice.among(['recommendations', 'transitions', 'models', 'releases'] as const)
@@ -219,5 +219,5 @@ function fault(dice: Dice): Act {
   }
   const unit = dice.among(units)
   const [stage] = unit.split('/')
-  return { act: 'give', atMs, unit, to: `${stage}-${dice.among(['a', 'b'])}` as MemberName, lateMs: dice.below(250) }
+  return { act: 'give', atMs, unit, to: `${stage}-${dice.among(['a', 'b'])}` as MemberName, lateMs: dice.below(450) }
 }

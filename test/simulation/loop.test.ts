@@ -16,7 +16,7 @@ import { shrink } from '../../src/simulation/shrink.ts'
 import type { AnyStage } from '../../src/simulation/stages.ts'
 
 const seeds = Number(process.env.FEEDLOOP_SEEDS ?? 1000)
-const seedsForABrokenRule = 200
+const seedsForABrokenRule = 400
 const wire = await createWire({ prefix: '' })
 
 test(`${seeds} seeds: every request decided once, every outcome accounted for, learned as by a batch fit`, async t => {
