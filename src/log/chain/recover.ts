@@ -115,7 +115,7 @@ async function recoverFrom<S extends StageState, V>(
   let last: StepHeader | null = null
   let resume: StepHeader | null = null
   if (point !== null) {
-    checkShape(options.inputs, point.header, at.topic, partitions)
+    checkShape(options, point.header, partitions)
     cursors = await openAll(context, point.header.inputs)
     resume = last = point.header
     clock.advance(point.header.tick)
@@ -125,7 +125,7 @@ async function recoverFrom<S extends StageState, V>(
   const firstOffset = own.offset
   const bringForward = async (batch: Batch): Promise<void> => {
     const { header } = batch
-    checkShape(options.inputs, header, at.topic, partitions)
+    checkShape(options, header, partitions)
     if (foldsInputs) {
       cursors ??= await openRetained(context, begun(header))
       if (cursors !== null) await foldBatch(context, { state, cursors, clock, unsettled: forgets }, batch)
@@ -247,11 +247,17 @@ const openAll = <S extends StageState, V>(
     ),
   )
 
-function checkShape(inputs: readonly TaskInput[], header: StepHeader, topic: string, partitions: number): void {
-  if (header.partitions !== partitions) throw partitionsChanged(topic, header.partitions, partitions)
+type Shape = Pick<AnchorOptions, 'inputs' | 'output'>
+
+function checkShape({ inputs, output }: Shape, header: StepHeader, partitions: number): void {
+  const grew = partitions > header.partitions && addsPolicies(output.topic)
+  if (header.partitions !== partitions && !grew) throw partitionsChanged(output.topic, header.partitions, partitions)
   for (const name of new Set(header.inputs.map(position => position.topic))) {
     const was = header.inputs.filter(position => position.topic === name).length
     const is = inputs.filter(input => input.topic === name).length
-    if (is > 0 && is !== was) throw partitionsChanged(name, was, is)
+    if (is > 0 && is !== was && !(is > was && addsPolicies(name))) throw partitionsChanged(name, was, is)
   }
 }
+
+/** A partition a policy: another policy takes the next one and moves nobody's records. */
+const addsPolicies = (topic: string): boolean => topics[topic as TaskInput['topic']]?.partitions === 'policies'
