@@ -211,3 +211,12 @@ test('transitions that wait for their window are open until it is over', async (
     [['transition_missing', 'd0/0']],
   )
 })
+
+test('a leave that names its decision ends the episode, for the audit as for the joiner', async () => {
+  const world = createWorld(
+    makeConfig({ gamma: 0.9 }),
+    [decision('d0', 0), decision('d1', 2)],
+    [outcome('leave', 'd1', 3)],
+  )
+  assert.deepEqual((await audit(await writeWorld(world))).differences, [])
+})
