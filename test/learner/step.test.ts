@@ -198,6 +198,6 @@ describe('vectors', () => {
     const vector = () => Float32Array.of(1, 2)
     const version = model(towers.step(state, batch, tick(), { features: { vector }, caughtUp: false }).outputs)
     assert.equal(version.algorithm, 'two-tower')
-    assert.equal(version.metrics.updates, 1)
+    assert.equal(version.metrics.updates, configWith().policies[0].twoTower.stepsPerBatch)
   })
 })
