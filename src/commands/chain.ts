@@ -3,7 +3,7 @@ import { FeedloopError } from '../errors.ts'
 import { adoptChain } from '../log/chain/adopt.ts'
 import type { InputPosition } from '../log/chain/header.ts'
 import { type TopicName, topics } from '../pipeline.ts'
-import { onBus, printJson, withConfig } from './shared.ts'
+import { atLeast, onBus, printJson, withConfig } from './shared.ts'
 
 interface AdoptCommandOptions {
   readonly config?: string
@@ -21,17 +21,17 @@ export function addChain(program: Command): void {
         'after CHAIN_IDENTITY_LOST or CHAIN_NO_ANCHOR: go on from here in a new epoch (stop its services first)',
       )
       .addArgument(new Argument('<topic>', 'chained topic, without the prefix').choices(chained))
-      .argument('<partition>', 'which')
+      .argument('<partition>', 'which', atLeast(0))
       .option(
         '--input <topic/partition=offset>',
         'where an input goes on, repeated for each; absent: where the last step in the log stood',
         (value: string, before: string[]) => [...before, value],
         [] as string[],
       ),
-  ).action((topic: TopicName, partition: string, options: AdoptCommandOptions) =>
+  ).action((topic: TopicName, partition: number, options: AdoptCommandOptions) =>
     onBus(options, async ({ log, config }) => {
       const inputs = options.input.length > 0 ? options.input.map(positionOf) : undefined
-      const output = { topic, partition: Number(partition) }
+      const output = { topic, partition }
       printJson(await adoptChain({ log, prefix: config.topics.prefix, output, inputs }))
     }),
   )

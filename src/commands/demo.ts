@@ -6,19 +6,19 @@ import { quantiles, summarise } from '../demo/report.ts'
 import { renderDemo } from '../demo/view.ts'
 import type { Environment } from '../environments/environment.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
-import { printJson } from './shared.ts'
+import { atLeast, printJson } from './shared.ts'
 
 interface DemoOptions {
   readonly json?: boolean
   readonly bus: 'auto' | 'kafka' | 'embedded'
-  readonly seconds: string
+  readonly seconds: number
   readonly environment: string
   readonly world?: string
   readonly data?: string
   readonly algorithm: 'linear-gaussian' | 'two-tower'
-  readonly seed: string
-  readonly partitions: string
-  readonly sessions: string
+  readonly seed: number
+  readonly partitions: number
+  readonly sessions: number
 }
 
 /** Decisions that count as lately in the view. */
@@ -31,7 +31,7 @@ export function addDemo(program: Command): void {
     .description('the whole loop live on simulated people, with a summary at the end')
     .option('--json', 'print one JSON object instead of the view')
     .addOption(new Option('--bus <bus>', 'where the log is').choices(['auto', 'kafka', 'embedded']).default('auto'))
-    .option('--seconds <n>', 'how long the traffic runs', '90')
+    .option('--seconds <n>', 'how long the traffic runs', atLeast(1, 'any'), 90)
     .addOption(new Option('--environment <name>', 'the world').choices(environmentNames).default('recogym'))
     .option('--world <file>', 'constants of another recogym world (JSON)')
     .option('--data <folder>', 'data of the environment (jester: ratings.csv, jokes.csv)')
@@ -40,9 +40,9 @@ export function addDemo(program: Command): void {
         .choices(['linear-gaussian', 'two-tower'])
         .default('linear-gaussian'),
     )
-    .option('--seed <n>', 'of the simulated people', '1')
-    .option('--partitions <n>', 'partitions of the per-user topics', '2')
-    .option('--sessions <n>', 'concurrent people', '256')
+    .option('--seed <n>', 'of the simulated people', atLeast(0), 1)
+    .option('--partitions <n>', 'partitions of the per-user topics', atLeast(1), 2)
+    .option('--sessions <n>', 'concurrent people', atLeast(1), 256)
     .action(demo)
 }
 
@@ -51,11 +51,11 @@ async function demo(options: DemoOptions): Promise<void> {
   const report = await runLoop({
     environment,
     bus: options.bus,
-    seconds: Number(options.seconds),
-    seed: Number(options.seed),
-    sessions: Number(options.sessions),
+    seconds: options.seconds,
+    seed: options.seed,
+    sessions: options.sessions,
     config: configOf(options),
-    progress: options.json ? undefined : showProgress(environment, Number(options.seconds)),
+    progress: options.json ? undefined : showProgress(environment, options.seconds),
   })
   logUpdate.done()
   if (options.json) printJson(report)
@@ -67,7 +67,7 @@ async function demo(options: DemoOptions): Promise<void> {
 function configOf({ partitions, algorithm }: DemoOptions): ConfigInput {
   // a softmax over logits is the two-tower policy's own way to explore: it has no posterior to draw from
   const policy = algorithm === 'two-tower' ? { algorithm, explorer: { name: 'softmax' as const } } : { algorithm }
-  return { topics: { partitions: Number(partitions) }, policies: [policy] }
+  return { topics: { partitions: partitions }, policies: [policy] }
 }
 
 /** Redraws on a terminal; elsewhere a line now and then. */

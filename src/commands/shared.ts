@@ -1,7 +1,7 @@
 /** What commands have in common: the configuration file and an open bus. */
 
 import { readFileSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { type Config, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
@@ -49,5 +49,14 @@ export async function onBus<T>(
     await context.close()
   }
 }
+
+/** Reads an option that is a number of at least `least`. @throws InvalidArgumentError, which commander shows */
+export const atLeast =
+  (least: number, kind: 'whole' | 'any' = 'whole') =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (Number.isFinite(value) && value >= least && (kind === 'any' || Number.isInteger(value))) return value
+    throw new InvalidArgumentError(`It is not a ${kind === 'whole' ? 'whole ' : ''}number of at least ${least}.`)
+  }
 
 export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

@@ -23,9 +23,11 @@ export interface RowFile {
 export function openRows(file: string): RowFile {
   let sizeBytes: number
   try {
-    sizeBytes = statSync(file).size
+    const found = statSync(file)
+    if (!found.isFile()) throw new Error('it is no file')
+    sizeBytes = found.size
   } catch (cause) {
-    throw new FeedloopError('DATA_MISSING', `cannot read ${file}`, { cause })
+    throw new FeedloopError('DATA_MISSING', `cannot read ${file}: ${(cause as Error).message}`, { cause })
   }
   const stream = createReadStream(file)
   const rows = /\.[ct]sv$/i.test(file) ? csvRows(stream, file) : jsonRows(stream)
