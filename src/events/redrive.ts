@@ -85,11 +85,13 @@ const isChained = (topic: string, prefix: string): boolean =>
   topic.startsWith(prefix) && topics[topic.slice(prefix.length) as TopicName]?.chained === true
 
 /** Appends the original record to its topic and partition again, once. A lost acknowledgement is settled by calling again.
- * @throws FeedloopError USAGE for a chained topic, whose only writer is its stage; APPEND_UNCERTAIN, TOPIC_UNKNOWN */
+ * @throws FeedloopError USAGE for a chained topic, whose only writer is its stage, and for a value that was left out; APPEND_UNCERTAIN, TOPIC_UNKNOWN */
 export async function redrive({ log, prefix }: Morgue, letter: DeadLetter): Promise<Redriven> {
   const { id, topic } = letter
   if (isChained(topic, prefix))
     throw new FeedloopError('USAGE', `${id} is of a chained topic, which only its stage may write`)
+  if (letter.leftOutBytes !== null)
+    throw new FeedloopError('USAGE', `${id} has ${letter.leftOutBytes} bytes, too many to have been kept here`)
   const { partition, from } = await destination(log, letter)
   for await (const record of readAll(log, topic, partition, from))
     if (record.headers[REDRIVEN]?.toString() === id) return { id, result: 'before', offset: record.offset }

@@ -3,14 +3,20 @@
  * Kafka Connect (`__connect.errors.*`), so that its tools read them, and an id made of the origin, by which readers
  * and the audit deduplicate: a step that was redone appends its dead letters again. A dead letter has the log's time of
  * its burial, for an old record's own time would let retention take it at once; the origin's time is in a header.
+ * A value that is too large even for this topic (it came from somebody else's) is left out and its size is kept: the
+ * origin still says where it stands.
  */
 import type { ErrorCode } from '../errors.ts'
+import { topics } from '../pipeline.ts'
 import type { Headers, LogRecord, NewRecord } from './log.ts'
 
 export const DEAD_LETTER_ID = 'fl-dead-letter'
 const errors = '__connect.errors.'
 /** Header: time of the record that was refused, ms since the epoch. */
 const ORIGIN_TIME = `${errors}timestamp`
+/** Header: bytes of a value that was left out. */
+const LEFT_OUT = 'fl-dead-letter-left-out'
+const mostBytes = 0.9 * topics['dead-letters'].maxBatchBytes
 
 export interface DeadLetter {
   /** `topic/partition/offset` of the origin: the same for every copy. */
@@ -27,6 +33,8 @@ export interface DeadLetter {
   readonly headers: Headers
   /** Of the origin. */
   readonly timestampMs: number
+  /** Bytes of the value, where it was too large to be kept; else null. */
+  readonly leftOutBytes: number | null
 }
 
 export interface Refused {
@@ -51,7 +59,13 @@ export function deadLetter({ origin, stage, code, detail }: Refused): NewRecord 
   }
   const headers: Record<string, Buffer> = { ...origin.headers }
   for (const [name, value] of Object.entries(named)) headers[name] = Buffer.from(value)
-  return { key: origin.key, value: origin.value, headers }
+  const { key, value } = origin
+  const bytes = Object.values(headers).reduce(
+    (sum, { length }) => sum + length,
+    (key?.length ?? 0) + (value?.length ?? 0),
+  )
+  if (value === null || bytes <= mostBytes) return { key, value, headers }
+  return { key, value: null, headers: { ...headers, [LEFT_OUT]: Buffer.from(String(value.length)) } }
 }
 
 /** Reads a record of the dead-letter topic; null when it is none of ours. */
@@ -59,7 +73,7 @@ export function parseDeadLetter(record: LogRecord): DeadLetter | null {
   const text = (name: string): string => record.headers[name]?.toString() ?? ''
   const id = text(DEAD_LETTER_ID)
   if (id === '') return null
-  const own = (name: string): boolean => name === DEAD_LETTER_ID || name.startsWith(errors)
+  const own = (name: string): boolean => name === DEAD_LETTER_ID || name === LEFT_OUT || name.startsWith(errors)
   return {
     id,
     topic: text(`${errors}topic`),
@@ -72,6 +86,7 @@ export function parseDeadLetter(record: LogRecord): DeadLetter | null {
     value: record.value,
     headers: Object.fromEntries(Object.entries(record.headers).filter(([name]) => !own(name))),
     timestampMs: Number(text(ORIGIN_TIME)),
+    leftOutBytes: record.headers[LEFT_OUT] === undefined ? null : Number(text(LEFT_OUT)),
   }
 }
 

@@ -1,8 +1,12 @@
 /** A dead letter holds the record as it came, and why; it can be put back. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { redrive } from '../../src/events/redrive.ts'
 import { deadLetter, parseDeadLetter, redriven } from '../../src/log/deadletters.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { LogRecord } from '../../src/log/log.ts'
+import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
+import { topics } from '../../src/pipeline.ts'
 
 const origin: LogRecord = {
   topic: 'p.events',
@@ -47,4 +51,25 @@ test('a dead letter takes the time of its burial from the log, or retention woul
 
 test('a record of somebody else is no dead letter', () => {
   assert.equal(parseDeadLetter(origin), null)
+})
+
+test('a value that no dead letter can hold is left out, and nobody can put it back', async () => {
+  const prefix = 'p.'
+  const log = openEmbeddedLog()
+  await applyTopics(log, topicSpecs({ prefix, partitions: 1, policies: 1, replicationFactor: 1 }))
+  const topic = 'p.dead-letters'
+  for (const bytes of [topics.events.maxBatchBytes, topics['dead-letters'].maxBatchBytes]) {
+    const large = { ...origin, value: Buffer.alloc(bytes) }
+    await log.append(topic, 0, [deadLetter({ origin: large, stage: 'intake', code: 'RECORD_UNREADABLE', detail: '' })])
+  }
+  const letters = (await log.read(topic, 0, 0, { maxBytes: 1e9 })).map(record => parseDeadLetter(record)!)
+  assert.deepEqual(
+    letters.map(({ value, leftOutBytes }) => [value?.length ?? null, leftOutBytes]),
+    [
+      [topics.events.maxBatchBytes, null],
+      [null, topics['dead-letters'].maxBatchBytes],
+    ],
+  )
+  assert.deepEqual(Object.keys(letters[1]!.headers), ['trace'])
+  await assert.rejects(redrive({ log, prefix }, letters[1]!), { code: 'USAGE' })
 })
