@@ -83,6 +83,27 @@ const linearGaussian = z.strictObject({
     ),
 })
 
+const weighing = z.strictObject({
+  delays: z
+    .boolean()
+    .default(false)
+    .describe(
+      'A decision whose reward may still come counts by the estimated probability that it would have come, up to `attributionWindowMs`. For rewards that come minutes to hours late.',
+    ),
+  positions: z
+    .boolean()
+    .default(false)
+    .describe('A place of a slate counts by the estimated probability that it is looked at.'),
+  maxWaiting: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(20_000)
+    .describe(
+      'Decisions that wait for late rewards; the oldest of more count whole early. They are in every full checkpoint. Set 0 for a while before `delays` is turned off.',
+    ),
+})
+
 const twoTower = z.strictObject({
   hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
   embedding: z.number().int().positive().default(32).describe('Dimensions in which state and item meet.'),
@@ -111,6 +132,7 @@ const policy = z.strictObject({
   explorer: explorer.prefault({}),
   linearGaussian: linearGaussian.prefault({}),
   twoTower: twoTower.prefault({}),
+  weighing: weighing.prefault({}),
   rewards: z
     .record(z.string(), component.prefault({}))
     .default({ click: component.parse({}) })
@@ -218,7 +240,7 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .positive()
-        .default(32 << 20)
+        .default(16 << 20)
         .describe(
           'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much.',
         ),
@@ -402,6 +424,13 @@ function crossChecks(config: Config): string[] {
   for (const { name, algorithm, explorer } of config.policies)
     if (explorer.name === 'thompson' && algorithm !== 'linear-gaussian')
       problems.push(`policies.${name}: explorer thompson needs a posterior, which ${algorithm} has not; use softmax`)
+  for (const { name, algorithm, weighing } of config.policies)
+    if (weighing.delays || weighing.positions) {
+      if (algorithm !== 'linear-gaussian')
+        problems.push(`policies.${name}: weighing is for linear-gaussian, whose statistics are sums; not for ${algorithm}`)
+      if (config.state.blocks.includes('numbers'))
+        problems.push(`policies.${name}: weighing and the \`numbers\` block of the state do not go together yet`)
+    }
   if (config.features.encoder === 'onnx' && !config.features.onnx.folder)
     problems.push('features.onnx.folder is needed')
   if (config.features.encoder === 'endpoint' && !config.features.endpoint.url)

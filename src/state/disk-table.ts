@@ -4,7 +4,7 @@
  * the store (disk.ts) says when, for all tables at once.
  */
 import type { Database } from 'lmdb'
-import { createCache } from './cache.ts'
+import { createCache, type Pool } from './cache.ts'
 import { isLong, storedKey, wholeKey, withKey, withoutKey } from './keys.ts'
 import type { Codec, Table } from './table.ts'
 
@@ -24,14 +24,14 @@ export type Bytes = Database<Buffer, string | Buffer>
 export interface DiskTableOptions<V> {
   readonly db: Bytes
   readonly codec: Codec<V>
-  /** Encoded bytes of one generation of the cache. */
-  readonly cacheBytes: () => number
+  /** Room for hot values, shared with the other tables. */
+  readonly pool: Pool
 }
 
 /** What a value takes besides its encoded bytes, about: an entry in a map and its key. */
 const ENTRY_BYTES = 100
 
-export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): DiskTable<V> {
+export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTable<V> {
   const overlay = new Map<string, Entry<V>>()
   let fresh = new Map<string, Entry<V>>()
   let writing = new Map<string, Entry<V>>()
@@ -39,7 +39,7 @@ export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): Di
   const missed = new Set<string>()
   let { entryCount: committed } = db.getStats() as { entryCount: number }
   let meanBytes = 500
-  const cache = createCache<V>(() => Math.max(16, Math.floor(cacheBytes() / (meanBytes + ENTRY_BYTES))))
+  const cache = createCache<V>(pool, () => meanBytes + ENTRY_BYTES)
 
   const decode = (key: string, bytes: Buffer): V => codec.decode(isLong(key) ? withoutKey(bytes) : bytes)
   const load = (key: string): V | undefined => {
@@ -49,7 +49,7 @@ export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): Di
       return undefined
     }
     const value = decode(key, bytes)
-    cache.put(key, value)
+    cache.put(key, value, bytes.length + ENTRY_BYTES)
     return value
   }
   const pending = (key: string): Entry<V> | undefined => overlay.get(key) ?? fresh.get(key) ?? writing.get(key)
@@ -130,7 +130,7 @@ export function diskTable<V>({ db, codec, cacheBytes }: DiskTableOptions<V>): Di
     },
     written() {
       for (const [key, entry] of writing) {
-        if (entry !== absent) cache.put(key, entry)
+        if (entry !== absent) cache.put(key, entry, meanBytes + ENTRY_BYTES)
         else cache.remove(key)
       }
       writing = new Map()

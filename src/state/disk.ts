@@ -10,7 +10,7 @@
  * older. (`noSync` would be as fast but leaves a file after a power loss whose damage cannot be seen.) `noMemInit` is
  * off: it would leave bytes of this process's memory, passwords too, in unused parts of the file.
  *
- * A file that is torn, of another version or at which two processes died is dropped with a reason, and the state is
+ * A file that is torn, of another version or at which processes keep dying is dropped with a reason, and the state is
  * rebuilt. Two owners of a folder: the later one wins, the earlier one's next transaction finds that it lost.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
+import { createPool } from './cache.ts'
 import { type Bytes, type DiskTable, diskTable } from './disk-table.ts'
 import { keyEncoder } from './keys.ts'
 import { damageOf } from './lmdb-file.ts'
@@ -60,11 +61,12 @@ export interface DiskState<T extends object> {
   close(): Promise<void>
 }
 
-const FLUSH_BYTES = 4 << 20
+const FLUSH_BYTES = 2 << 20
 const FLUSH_MS = 1000
-const CRASHES = 2
+/** Deaths between opening and the first write, without one that got there. */
+const CRASHES = 5
 
-/** Stores of this process that share `cacheBytes`. */
+/** Open stores of this process that share `cacheBytes`. */
 let openStores = 0
 
 /** Opens or creates. @throws FeedloopError STATE_WRITE_FAILED */
@@ -72,21 +74,21 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
   const { folder, dropped, now } = options
   const { flushBytes = FLUSH_BYTES, flushMs = FLUSH_MS } = options
   const names = Object.keys(options.codecs) as (keyof T & string)[]
-  const cacheBytes = (): number => options.cacheBytes / 2 / names.length / Math.max(1, openStores)
 
+  openStores++
+  const pool = createPool(() => options.cacheBytes / 2 / openStores)
   let files = await openFiles(options, names)
   let tables = tablesOf()
   let point: ChainPoint | null = files.point
-  let flushedMs = now()
+  // The first step is written at once: from then on a death is no sign of a damaged file.
+  let flushedMs = Number.NEGATIVE_INFINITY
   let changed = false
   let flushing: Promise<void> | null = null
   let failure: unknown
-  openStores++
-
   function tablesOf(): Record<string, DiskTable<unknown>> {
     const made = names.map(name => [
       name,
-      diskTable({ db: files.tables[name], codec: options.codecs[name] as Codec<unknown>, cacheBytes }),
+      diskTable({ db: files.tables[name], codec: options.codecs[name] as Codec<unknown>, pool }),
     ])
     return Object.fromEntries(made)
   }
