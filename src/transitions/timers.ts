@@ -5,7 +5,8 @@
  */
 import type { Table } from '../state/table.ts'
 
-const PAGE = 128
+/** A page is copied for every id that is added: small pages make little garbage. */
+const PAGE = 32
 
 /** Ids of a bucket: the last page here, `full` pages before it under their own keys. */
 export interface TimerPage {

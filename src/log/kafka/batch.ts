@@ -197,6 +197,8 @@ async function decodeRecords(
   }
 }
 
+const NO_HEADERS: Readonly<Record<string, Buffer>> = Object.freeze({})
+
 class Reader {
   at = 0
   readonly #bytes: Buffer
@@ -224,8 +226,9 @@ class Reader {
     return this.#bytes.subarray(this.at - length, this.at)
   }
 
-  headers(): Record<string, Buffer> {
+  headers(): Readonly<Record<string, Buffer>> {
     const count = this.varint()
+    if (count === 0) return NO_HEADERS
     const headers: Record<string, Buffer> = {}
     for (let i = 0; i < count; i++) {
       const name = this.bytesOrNull()!.toString()
