@@ -427,7 +427,9 @@ function crossChecks(config: Config): string[] {
   for (const { name, algorithm, weighing } of config.policies)
     if (weighing.delays || weighing.positions) {
       if (algorithm !== 'linear-gaussian')
-        problems.push(`policies.${name}: weighing is for linear-gaussian, whose statistics are sums; not for ${algorithm}`)
+        problems.push(
+          `policies.${name}: weighing is for linear-gaussian, whose statistics are sums; not for ${algorithm}`,
+        )
       if (config.state.blocks.includes('numbers'))
         problems.push(`policies.${name}: weighing and the \`numbers\` block of the state do not go together yet`)
     }

@@ -1,16 +1,19 @@
 /** The learner that a policy's configuration names. TensorFlow.js is loaded only for the learner that needs it. */
 import type { Config, PolicyConfig } from '../config.ts'
+import { FeedloopError } from '../errors.ts'
 import { topics } from '../pipeline.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import type { Learner } from './learner.ts'
 import { createLinearLearner, type LinearLearner } from './linear/learner.ts'
+import { isRow as isWaiting } from './waiting.ts'
+import { weighing } from './weighing.ts'
 
 /** Part of the topic's batch bound that tensors may fill; the rest is for the record around them. */
 const CHECKPOINT_PART = 0.9
 
 /** @throws FeedloopError BACKEND_UNAVAILABLE */
 export async function createLearner(config: Config, policy: PolicyConfig, encoder: StateEncoder): Promise<Learner> {
-  if (policy.algorithm === 'linear-gaussian') return createLinear(policy, encoder)
+  if (policy.algorithm === 'linear-gaussian') return weighed(createLinear(policy, encoder), policy)
   const { createTwoTowerLearner } = await import('./two-tower/learner.ts')
   return createTwoTowerLearner({
     ...policy.twoTower,
@@ -19,6 +22,30 @@ export async function createLearner(config: Config, policy: PolicyConfig, encode
     bootstraps: policy.gamma > 0,
   })
 }
+
+/** The learner with the weighing that the policy wants. */
+export function weighed(learner: Learner, { weighing: wanted, rewards, attributionWindowMs }: PolicyConfig): Learner {
+  const { delays, positions, maxWaiting } = wanted
+  if (!delays && !positions) return withoutWaiting(learner)
+  const components = Object.entries(rewards).filter(([, { cancels }]) => !cancels)
+  const weights = Object.fromEntries(components.map(([type, { weight }]) => [type, weight]))
+  return weighing(learner, { windowMs: delays ? attributionWindowMs : 0, weights, positions, maxWaiting })
+}
+
+/** Refuses versions in which decisions wait: nobody would count them. */
+const withoutWaiting = (learner: Learner): Learner => ({
+  ...learner,
+  restore(model) {
+    const waiting = model.tensors.filter(isWaiting).length
+    if (waiting > 0)
+      throw new FeedloopError(
+        'MODEL_INCOMPATIBLE',
+        `version ${model.version}: ${waiting} decisions wait for late rewards. Run with weighing.delays and maxWaiting: 0 ` +
+          'until a version is published, then turn it off',
+      )
+    learner.restore(model)
+  },
+})
 
 export function createLinear(policy: PolicyConfig, encoder: StateEncoder): LinearLearner {
   const { fourier, ...options } = policy.linearGaussian
