@@ -21,7 +21,7 @@ import { startServices, stopServices } from '../operate/run.ts'
 import { settle } from '../operate/settle.ts'
 import type { StageName } from '../pipeline.ts'
 import { merge } from './merge.ts'
-import { type LoopReport, quantiles } from './report.ts'
+import { countOutcomes, type LoopReport, quantiles } from './report.ts'
 
 export interface LoopOptions {
   readonly environment: Environment
@@ -142,6 +142,7 @@ async function drive(
         oracle: rates.oracle,
         ...(rates.popularity !== undefined && { popularity: rates.popularity }),
       },
+      outcomes: countOutcomes(stats.outcomes, stats.decisions, config.policies[0].rewards),
       freshnessMs: quantiles(freshness.agesMs),
       latencyMs: stats.latencyMs,
       balance: { decisions: accounts.decisions, outcomes: accounts.outcomes, requests: accounts.requests },

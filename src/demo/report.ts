@@ -1,4 +1,5 @@
 /** What a run of the loop ends with: the JSON of `feedloop demo --json`, and its summary for people. */
+import type { PolicyConfig } from '../config.ts'
 import type { AuditReport } from '../evaluation/audit.ts'
 import { gapClosed } from './view.ts'
 
@@ -18,6 +19,12 @@ export interface Quantiles {
   readonly p99: number
 }
 
+export interface OutcomeCount {
+  readonly count: number
+  readonly perDecision: number
+  readonly guard: boolean
+}
+
 export interface LoopReport {
   readonly bus: string
   readonly environment: string
@@ -28,6 +35,9 @@ export interface LoopReport {
   readonly transitions: number
   readonly modelVersions: number
   readonly rewardRate: RewardRates
+  /** What people did about what was shown, by event type. Guards are what the policy is to avoid: types whose weight is
+   * negative or that cancel another. They are counted whatever the reward makes of them. */
+  readonly outcomes: Readonly<Record<string, OutcomeCount>>
   /** Outcome to the release of the first model that contains it, ms. */
   readonly freshnessMs: Quantiles
   /** Request sent to accepted decision read, ms. */
@@ -44,6 +54,34 @@ export function quantiles(values: readonly number[]): Quantiles {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
 }
 
+/** @param rewards of the policy that decided */
+export function countOutcomes(
+  counts: Readonly<Record<string, number>>,
+  decisions: number,
+  rewards: PolicyConfig['rewards'],
+): Record<string, OutcomeCount> {
+  const isGuard = (type: string): boolean =>
+    rewards[type] !== undefined && (rewards[type].weight < 0 || rewards[type].cancels !== undefined)
+  const guards = Object.keys(rewards).filter(isGuard)
+  const types = [...new Set([...Object.keys(counts), ...guards])].sort()
+  return Object.fromEntries(
+    types.map(type => {
+      const count = counts[type] ?? 0
+      return [type, { count, perDecision: decisions > 0 ? count / decisions : 0, guard: isGuard(type) }]
+    }),
+  )
+}
+
+function sayOutcomes(outcomes: LoopReport['outcomes']): string {
+  const list = (guard: boolean): string =>
+    Object.entries(outcomes)
+      .filter(([, each]) => each.guard === guard)
+      .map(([type, { perDecision }]) => `${type} ${perDecision.toFixed(4)}`)
+      .join(', ')
+  const guards = list(true)
+  return `Outcomes a decision: ${list(false) || 'none'}.${guards && `\nGuards a decision: ${guards}.`}`
+}
+
 export function summarise(report: LoopReport): string {
   const { rewardRate: rates } = report
   const figure = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
@@ -53,6 +91,7 @@ export function summarise(report: LoopReport): string {
     `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}:` +
       ` ${(100 * gapClosed(rates.policyLast10pct, rates)).toFixed(0)} % of the way from random to oracle`,
     `(random ${figure(rates.random)}, best fixed ${figure(rates.bestFixed)}, oracle ${figure(rates.oracle)}).`,
+    sayOutcomes(report.outcomes),
     `An outcome was in the serving model after ${(report.freshnessMs.p50 / 1000).toFixed(2)} s (median), ${(report.freshnessMs.p99 / 1000).toFixed(2)} s (p99).`,
     report.balanced
       ? 'Every decision and every outcome is accounted for.'

@@ -11,6 +11,8 @@ export interface DriveStats {
   /** Requests without an answer in time, and answers that showed nothing. */
   readonly unanswered: number
   readonly sessions: number
+  /** What people did about what was shown, by event type. */
+  readonly outcomes: Readonly<Record<string, number>>
   /** Mean expected reward of each tenth of the decisions so far; NaN while there are fewer than ten. */
   readonly tenths: readonly number[]
   readonly policyFirst10pct: number
@@ -21,6 +23,7 @@ export interface DriveStats {
 
 export interface StatsKeeper {
   event(): void
+  outcome(type: string): void
   request(): void
   unanswered(): void
   session(): void
@@ -32,11 +35,15 @@ export interface StatsKeeper {
 
 export function createStats(): StatsKeeper {
   const counts = { events: 0, requests: 0, unanswered: 0, sessions: 0 }
+  const outcomes: Record<string, number> = {}
   const sums = [0]
   const latency = createLatencyHistogram()
   const mean = (from: number, to: number): number => (sums[to] - sums[from]) / (to - from)
   return {
     event: () => void counts.events++,
+    outcome: type => {
+      outcomes[type] = (outcomes[type] ?? 0) + 1
+    },
     request: () => void counts.requests++,
     unanswered: () => void counts.unanswered++,
     session: () => void counts.sessions++,
@@ -50,7 +57,15 @@ export function createStats(): StatsKeeper {
       const edge = (tenth: number): number => Math.floor((decisions * tenth) / 10)
       const tenths = Array.from({ length: 10 }, (_, i) => mean(edge(i), edge(i + 1)))
       const latencyMs = { p50: latency.quantile(0.5), p95: latency.quantile(0.95), p99: latency.quantile(0.99) }
-      return { ...counts, decisions, tenths, policyFirst10pct: tenths[0], policyLast10pct: tenths[9], latencyMs }
+      return {
+        ...counts,
+        outcomes: { ...outcomes },
+        decisions,
+        tenths,
+        policyFirst10pct: tenths[0],
+        policyLast10pct: tenths[9],
+        latencyMs,
+      }
     },
   }
 }

@@ -127,6 +127,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       time_ms: now(),
     }
     stats.event()
+    if (decision) stats.outcome(act.type)
     const record = { key: Buffer.from(live.userId), value: wire.encode('events', event), timestampMs: event.time_ms }
     appender.add(eventsTopic, live.partition, record, stored)
   }

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { parseConfig } from '../../src/config.ts'
+import { countOutcomes } from '../../src/demo/report.ts'
+import { createStats } from '../../src/environments/drive-stats.ts'
+
+describe('outcomes beside the reward', () => {
+  const { rewards } = parseConfig({
+    policies: [
+      { rewards: { purchase: {}, hide: { weight: -0.5 }, refund: { cancels: 'purchase' }, dislike: { weight: -1 } } },
+    ],
+  }).policies[0]
+  test('guards are counted apart, those that never happened too, whatever the reward makes of them', () => {
+    assert.deepEqual(countOutcomes({ purchase: 4, refund: 1, hide: 3, view: 8 }, 10, rewards), {
+      dislike: { count: 0, perDecision: 0, guard: true },
+      hide: { count: 3, perDecision: 0.3, guard: true },
+      purchase: { count: 4, perDecision: 0.4, guard: false },
+      refund: { count: 1, perDecision: 0.1, guard: true },
+      view: { count: 8, perDecision: 0.8, guard: false },
+    })
+  })
+  test('no decisions, no rates that are no numbers', () => {
+    assert.equal(countOutcomes({}, 0, rewards).hide.perDecision, 0)
+  })
+  test('a drive counts them by type', () => {
+    const stats = createStats()
+    for (const type of ['hide', 'purchase', 'hide']) stats.outcome(type)
+    assert.deepEqual(stats.read().outcomes, { hide: 2, purchase: 1 })
+  })
+})
