@@ -72,7 +72,7 @@ export const errorTable = {
   ),
   PARTITION_COUNT_CHANGED: terminal(
     'A topic has another partition count than the chain was written with.',
-    'Follow the re-partition procedure in docs/DESIGN.md.',
+    'Follow docs/repartition.md.',
   ),
 
   // wire

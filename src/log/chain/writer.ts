@@ -60,6 +60,8 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
     do {
       for (const batch of await feed.poll()) {
         if (sameHead(batch.head, from)) continue
+        if (batch.header.partitions === SEALED && start.partitions !== SEALED)
+          throw partitionsChanged(at.topic, SEALED, start.partitions)
         // All below `end` was judged before, and this was not there.
         if (io.rules.reaches(batch.end - 1, end)) accepted.push(batch)
         else throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place}: another batch stands at ${batch.head.offset}`)
@@ -114,8 +116,16 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
   }
 }
 
+/** The partition count that a sealed chain's last batch names (src/operate/repartition): none has it. */
+export const SEALED = 2 ** 31 - 1
+
 export const partitionsChanged = (topic: string, was: number, is: number): FeedloopError =>
-  new FeedloopError('PARTITION_COUNT_CHANGED', `${topic} was written with ${was} partitions and has ${is}`)
+  new FeedloopError(
+    'PARTITION_COUNT_CHANGED',
+    was === SEALED
+      ? `${topic} was moved to other topics and sealed; see docs/repartition.md`
+      : `${topic} was written with ${was} partitions and has ${is}`,
+  )
 
 interface Place {
   readonly head: Head | null

@@ -1,0 +1,307 @@
+/**
+ * The move: sealed chains and their inputs, from one prefix to another, shared out anew by user. The new chains say of
+ * themselves what recovery believes: inputs up to here, outputs these. So tasks that start there fold the same events,
+ * decisions and transitions as before, each user's in their order, and go on where the old ones were sealed. What was
+ * emitted is read, not emitted again; what was not yet taken stands behind the new positions and is taken then.
+ */
+import type {
+  BehaviorEvent,
+  ModelVersion,
+  Recommendation,
+  Request,
+  Transition,
+  UserFeatures,
+} from '../../../schemas/records.ts'
+import type { Config } from '../../config.ts'
+import { FeedloopError } from '../../errors.ts'
+import type { DeadLetters } from '../../evaluation/audit/read.ts'
+import { batchesOf } from '../../evaluation/audit/read.ts'
+import type { InputPosition, StepHeader } from '../../log/chain/header.ts'
+import type { LogRecord, NewRecord } from '../../log/log.ts'
+import { partitionFor } from '../../log/partition.ts'
+import type { Wire } from '../../log/wire/wire.ts'
+import { type TopicName, topicName } from '../../pipeline.ts'
+import { bare, gather, type NewChain, openNewChain, type Place } from './chains.ts'
+import { everything, type Move, range, shareOut } from './plain.ts'
+
+export interface Sealed {
+  /** Last headers by old partition; null: the chain never had a step. */
+  readonly recommendations: readonly (StepHeader | null)[]
+  readonly transitions: readonly (StepHeader | null)[]
+  readonly models: readonly (StepHeader | null)[]
+  readonly releases: StepHeader | null
+}
+
+export interface Moving extends Move {
+  readonly wire: Wire
+  readonly config: Config
+  readonly sealed: Sealed
+  readonly letters: DeadLetters
+  readonly tick: StepHeader['tick']
+}
+
+export interface Moved {
+  readonly decisions: number
+  readonly transitions: number
+  /** Decisions whose transitions retention has cut: they can't be corrected any more and are left out. */
+  readonly leftOut: number
+  /** The new chains by the stage that goes on with them. */
+  readonly chains: Readonly<Record<'ranker' | 'joiner' | 'learner' | 'gate', readonly NewChain[]>>
+}
+
+const nextIn = (header: StepHeader | null | undefined, topic: TopicName, partition: number): number =>
+  header?.inputs.find(each => each.topic === topic && each.partition === partition)?.next ?? 0
+
+/** A value's field; null when it does not decode. */
+function read<T>({ wire }: Moving, topic: TopicName, record: LogRecord): T | null {
+  try {
+    return record.value === null ? null : (wire.decode(topic, record.value) as T)
+  } catch {
+    return null
+  }
+}
+
+/** What no stage has taken yet is not judged here: its key says where it belongs, and it may be refused there. */
+const keyOf = ({ key }: LogRecord): string => key?.toString() ?? ''
+
+/** Ends of the new `events` by partition, after what all have taken and after what the ranker alone has. */
+interface EventEnds {
+  readonly both: readonly number[]
+  readonly ranker: readonly number[]
+}
+
+async function moveEvents(moving: Moving): Promise<EventEnds> {
+  const { sealed, letters, was } = moving
+  const ranker = range(was).map(p => nextIn(sealed.recommendations[p], 'events', p))
+  const both = range(was).map(p => Math.min(ranker[p]!, nextIn(sealed.transitions[p], 'events', p)))
+  const taken = (record: LogRecord): string | null => {
+    const code = letters.code('joiner', 'events', record.partition, record.offset)
+    if (code !== undefined && code !== 'OUTCOME_ORPHAN') return null
+    return read<BehaviorEvent>(moving, 'events', record)?.user_id ?? null
+  }
+  const untaken = (record: LogRecord) => read<BehaviorEvent>(moving, 'events', record)?.user_id ?? keyOf(record)
+  const topic = 'events' as const
+  const bothEnds = await shareOut(moving, { topic, ranges: both.map(to => ({ from: 0, to })), userOf: taken })
+  const rankerEnds = await shareOut(moving, {
+    topic,
+    ranges: range(was).map(p => ({ from: both[p]!, to: ranker[p]! })),
+    userOf: untaken,
+  })
+  await shareOut(moving, { topic, ranges: ranker.map(from => ({ ...everything, from })), userOf: untaken })
+  return { both: bothEnds, ranker: rankerEnds }
+}
+
+/** Requests that were not decided; the ids of the others are in the decisions. */
+const moveRequests = (moving: Moving): Promise<number[]> =>
+  shareOut(moving, {
+    topic: 'requests',
+    ranges: range(moving.was).map(p => ({
+      ...everything,
+      from: nextIn(moving.sealed.recommendations[p], 'requests', p),
+    })),
+    userOf: record => read<Request>(moving, 'requests', record)?.user_id ?? keyOf(record),
+  })
+
+/** Profiles: what the ranker has taken first. Deletions are known by their key. @returns ends of what it has taken */
+async function moveProfiles(moving: Moving): Promise<number[]> {
+  const taken = range(moving.was).map(p => nextIn(moving.sealed.recommendations[p], 'profiles', p))
+  const userOf = (record: LogRecord) => read<UserFeatures>(moving, 'profiles', record)?.user_id ?? keyOf(record)
+  const topic = 'profiles' as const
+  const ends = await shareOut(moving, { topic, ranges: taken.map(to => ({ from: 0, to })), userOf })
+  await shareOut(moving, { topic, ranges: taken.map(from => ({ ...everything, from })), userOf })
+  return ends
+}
+
+const EVENTS_A_STEP = 2000
+
+/** The new chains of one topic, and how far its reader had come in each. */
+interface Chains {
+  readonly chains: readonly NewChain[]
+  /** Index after the last step that the next stage has taken. */
+  readonly taken: number[]
+}
+
+function openChains({ io, to, becomes, tick }: Moving, topic: TopicName): NewChain[] {
+  return range(becomes).map(partition => openNewChain(io, { topic: topicName(to, topic), partition }, becomes, tick))
+}
+
+/** Kept decisions by old partition: those whose transitions are all there. */
+type Kept = readonly Set<string>[]
+
+async function moveDecisions(
+  moving: Moving,
+  events: EventEnds,
+  profiles: readonly number[],
+): Promise<Chains & { kept: Kept; count: number; leftOut: number }> {
+  const chains = openChains(moving, 'recommendations')
+  const positions = (q: number, next: { events: number; profiles: number }): InputPosition[] => [
+    { topic: 'profiles', partition: q, next: next.profiles },
+    { topic: 'events', partition: q, next: next.events },
+    { topic: 'requests', partition: q, next: 0 },
+  ]
+  const final = range(moving.becomes).map(q => ({ events: events.ranker[q]!, profiles: profiles[q]! }))
+  for (const [q, chain] of chains.entries()) {
+    const { events: last, profiles: all } = final[q]!
+    for (let next = 0; next < last || chain.places.length === 0; ) {
+      next = Math.min(next + EVENTS_A_STEP, last)
+      await chain.step(positions(q, { events: next, profiles: all }))
+    }
+  }
+  const gathered = chains.map((chain, q) => gather(async all => void (await chain.step(positions(q, final[q]!), all))))
+  const kept = range(moving.was).map(() => new Set<string>())
+  let [count, leftOut] = [0, 0]
+  const pass = async (isTaken: boolean): Promise<void> => {
+    for (const p of range(moving.was)) {
+      const next = nextIn(moving.sealed.transitions[p], 'recommendations', p)
+      const first = isTaken ? await firstWhole(moving, p) : 0
+      for await (const record of accepted(moving, 'recommendations', p)) {
+        if (record.offset < next !== isTaken) continue
+        const decision = read<Recommendation>(moving, 'recommendations', record)
+        if (decision === null || moving.letters.code('joiner', 'recommendations', p, record.offset)) continue
+        if (record.offset < first) leftOut++
+        else {
+          count++
+          kept[p]!.add(decision.decision_id)
+          await gathered[partitionFor(decision.user_id, moving.becomes)]!.add(bare(record))
+        }
+      }
+    }
+    for (const each of gathered) await each.flush()
+  }
+  await pass(true)
+  const taken = chains.map(chain => chain.places.length)
+  await pass(false)
+  return { chains, taken, kept, count, leftOut }
+}
+
+/** Where the decisions begin of which every transition is still there. */
+async function firstWhole(moving: Moving, partition: number): Promise<number> {
+  for await (const { header } of batchesOf(sourceOf(moving), { topic: 'transitions', partition }))
+    return header.prev === null || header.from !== undefined ? 0 : nextIn(header, 'recommendations', partition)
+  return 0
+}
+
+const sourceOf = ({ io, wire, config, from }: Moving) => ({ log: io.log, wire, config, prefix: from })
+
+async function* accepted(moving: Moving, topic: TopicName, partition: number): AsyncGenerator<LogRecord> {
+  for await (const { records } of batchesOf(sourceOf(moving), { topic, partition })) yield* records
+}
+
+/** Returns how many of the copied transitions the learners have learned. */
+async function moveTransitions(
+  moving: Moving,
+  decisions: Chains & { kept: Kept },
+  events: EventEnds,
+): Promise<Chains & { count: number; learned: number }> {
+  const chains = openChains(moving, 'transitions')
+  const positions = (q: number, place: Place | undefined, next: number): InputPosition[] => [
+    { topic: 'recommendations', partition: q, next: place?.next ?? 0, ...(place && { head: place.head }) },
+    { topic: 'events', partition: q, next },
+  ]
+  for (const [q, chain] of chains.entries()) {
+    const places = decisions.chains[q]!.places.slice(0, decisions.taken[q])
+    const last = events.both[q]!
+    const steps = Math.max(1, places.length, Math.ceil(last / EVENTS_A_STEP))
+    for (let i = 1; i <= steps; i++) {
+      const place = places[Math.min(i, places.length) - 1]
+      await chain.step(positions(q, place, Math.min(last, i * EVENTS_A_STEP)))
+    }
+  }
+  const end = (q: number) => positions(q, decisions.chains[q]!.places[decisions.taken[q]! - 1], events.both[q]!)
+  const gathered = chains.map((chain, q) => gather(async all => void (await chain.step(end(q), all))))
+  let count = 0
+  const pass = async (isLearned: boolean): Promise<void> => {
+    for (const p of range(moving.was)) {
+      const learners = moving.sealed.models.map(header => nextIn(header, 'transitions', p))
+      const next = Math.min(...learners)
+      for await (const record of accepted(moving, 'transitions', p)) {
+        if (record.offset < next !== isLearned) continue
+        // all learners read one new order, so they must have come equally far in the old one
+        if (record.offset >= next && record.offset < Math.max(...learners))
+          throw new FeedloopError('DEADLINE_EXCEEDED', `learners stand at ${learners} of transitions/${p}: drain first`)
+        const transition = read<Transition>(moving, 'transitions', record)
+        if (transition === null || !decisions.kept[p]!.has(transition.decision_id)) continue
+        count++
+        await gathered[partitionFor(transition.user_id, moving.becomes)]!.add(bare(record))
+      }
+    }
+    for (const each of gathered) await each.flush()
+  }
+  await pass(true)
+  const taken = chains.map(chain => chain.places.length)
+  const learned = count
+  await pass(false)
+  return { chains, taken, count, learned }
+}
+
+/** Models from the last full checkpoint on, as of the new positions. @returns for each policy the old offsets, in order */
+async function moveModels(moving: Moving, transitions: Chains & { learned: number }) {
+  const inputs = transitions.chains.map(({ places }, q): InputPosition => {
+    const place = places[transitions.taken[q]! - 1]!
+    return { topic: 'transitions', partition: q, next: place.next, head: place.head }
+  })
+  const contains = inputs.map(({ topic, partition, next }) => ({ topic, partition, next }))
+  const moved: { chain: NewChain; offsets: number[] }[] = []
+  for (const policy of range(moving.sealed.models.length)) {
+    const at = { topic: topicName(moving.to, 'models'), partition: policy }
+    const chain = openNewChain(moving.io, at, moving.sealed.models.length, moving.tick)
+    const offsets: number[] = []
+    const start = await lastFull(moving, policy)
+    for await (const record of accepted(moving, 'models', policy)) {
+      if (record.offset < start) continue
+      const model = read<ModelVersion>(moving, 'models', record)
+      if (model === null)
+        throw new FeedloopError('MODEL_INCOMPATIBLE', `models/${policy}@${record.offset} is unreadable`)
+      const value = moving.wire.encode('models', { ...model, contains, transitions: transitions.learned })
+      await chain.step(inputs, [{ ...bare(record), value }])
+      offsets.push(record.offset)
+    }
+    if (offsets.length === 0) await chain.step(inputs)
+    moved.push({ chain, offsets })
+  }
+  return moved
+}
+
+async function lastFull(moving: Moving, partition: number): Promise<number> {
+  let offset = 0
+  for await (const record of accepted(moving, 'models', partition))
+    if (read<ModelVersion>(moving, 'models', record)?.base_version === null) offset = record.offset
+  return offset
+}
+
+async function moveReleases(moving: Moving, models: Awaited<ReturnType<typeof moveModels>>): Promise<NewChain> {
+  const chain = openNewChain(moving.io, { topic: topicName(moving.to, 'releases'), partition: 0 }, 1, moving.tick)
+  const inputs = models.map(({ chain: { places }, offsets }, partition): InputPosition => {
+    const judged = offsets.filter(offset => offset < nextIn(moving.sealed.releases, 'models', partition)).length
+    const place = places[judged - 1]
+    const position = { topic: 'models', partition, next: place?.next ?? 0 }
+    return place ? { ...position, head: place.head } : position
+  })
+  await chain.step(inputs)
+  const gathered = gather(async (all: readonly NewRecord[]) => void (await chain.step(inputs, all)))
+  for await (const record of accepted(moving, 'releases', 0)) await gathered.add(bare(record))
+  await gathered.flush()
+  return chain
+}
+
+/** Moves everything that belongs to people, and what was learned of them. */
+export async function moveAll(moving: Moving): Promise<Moved> {
+  const events = await moveEvents(moving)
+  await moveRequests(moving)
+  const profiles = await moveProfiles(moving)
+  const decisions = await moveDecisions(moving, events, profiles)
+  const transitions = await moveTransitions(moving, decisions, events)
+  const models = await moveModels(moving, transitions)
+  const releases = await moveReleases(moving, models)
+  return {
+    decisions: decisions.count,
+    transitions: transitions.count,
+    leftOut: decisions.leftOut,
+    chains: {
+      ranker: decisions.chains,
+      joiner: transitions.chains,
+      learner: models.map(({ chain }) => chain),
+      gate: [releases],
+    },
+  }
+}
