@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
 import { FeedloopError } from '../errors.ts'
+import { countBuffersWithHeap } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { openOperatorDoor } from '../operate/http.ts'
 import { startServices, stopServices } from '../operate/run.ts'
@@ -27,7 +28,9 @@ export function addRun(program: Command): void {
 /** Runs until the signal. @returns 0 @throws what ended it */
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
-  const context = await Promise.race([openContext(configOf(options)), signal])
+  const config = configOf(options)
+  if (!config.state.folder) countBuffersWithHeap()
+  const context = await Promise.race([openContext(config), signal])
   if (context === undefined) return 0
   let running: readonly Running[] = []
   const door = await openOperatorDoor(context, () => running)
