@@ -1,6 +1,7 @@
 /** The people of a run: they ask, see what was decided (most only what is accepted, some anything that is in the log),
  * and act on it. They write straight to the log, as often as the plan says. */
 import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
+import { FORGET, forgetEvent } from '../events/forget.ts'
 import type { SimulatedPartition } from '../log/chain/simulation/log.ts'
 import { viewChain } from '../log/chain/simulation/oracle.ts'
 import type { World } from '../log/chain/simulation/world.ts'
@@ -72,7 +73,9 @@ export function startPeople(options: PeopleOptions): People {
   }
   const act = (one: Do): void =>
     send(
-      { ...blankEvent, event_id: one.id, user_id: one.user, item_id: one.item, type: one.type, time_ms: now() },
+      one.type === FORGET
+        ? forgetEvent(one.user, one.id, now())
+        : { ...blankEvent, event_id: one.id, user_id: one.user, item_id: one.item, type: one.type, time_ms: now() },
       { ...one, again: [] },
     )
   const disturb = ({ topic, how, id, user }: Noise): void => {

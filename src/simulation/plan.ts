@@ -4,6 +4,7 @@
  * leaves open (every delay of the network, every lost answer) is drawn from the same seed while the run goes on.
  */
 import type { ConfigInput } from '../config.ts'
+import { FORGET } from '../events/forget.ts'
 import { createRandom, type Random } from '../state/random.ts'
 
 export const users = ['ann', 'bob', 'cyd', 'dan', 'eve'] as const
@@ -141,7 +142,9 @@ function policyOf(dice: Dice): Plan['policy'] {
     defaultReward: dice.among([{}, { click: -0.5 }]) as Record<string, number>,
     gamma: dice.among([0, 0.9]),
     learn: dice.among(['immediately', 'immediately', 'at-close'] as const),
+    attribution: dice.among(['last-touch', 'first-touch', 'even-split'] as const),
     attributionWindowMs: 80,
+    backwardWindowMs: dice.among([0, 30]),
     correctionWindowMs: 1_000_000,
     sessionGapMs: 150,
   }
@@ -194,7 +197,7 @@ const alone = (dice: Dice, id: string): Do => ({
   atMs: dice.below(TROUBLED_MS - 60),
   id,
   user: dice.among(users),
-  type: dice.among(['view', 'click', 'rating', 'leave']),
+  type: dice.among(['view', 'view', 'click', 'click', 'rating', 'rating', 'leave', FORGET]),
   item: dice.among([...items, 'unknown']),
   lateMs: dice.below(60),
 })

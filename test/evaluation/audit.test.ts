@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { audit } from '../../src/evaluation/audit.ts'
-import { decision, event, input, makeConfig, outcome, tick } from '../transitions/make.ts'
+import { forgetEvent } from '../../src/events/forget.ts'
+import { at, decision, event, input, makeConfig, outcome, tick } from '../transitions/make.ts'
 import { createWorld, type World, writeWorld } from './world.ts'
 
 /** One of everything that an honest log may hold. */
@@ -219,4 +220,12 @@ test('a leave that names its decision ends the episode, for the audit as for the
     [outcome('leave', 'd1', 3)],
   )
   assert.deepEqual((await audit(await writeWorld(world))).differences, [])
+})
+
+test("an outcome of another user's decision stays refused when that decision is forgotten after it", async () => {
+  const stranger = outcome('click', 'd0', 1, { user_id: 'v' })
+  const world = createWorld(makeConfig(), [decision('d0', 0)], [stranger, forgetEvent('u', 'f', at(2))])
+  const report = await audit(await writeWorld(world))
+  assert.deepEqual(report.differences, [])
+  assert.equal(report.outcomes.quarantined, 1)
 })

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts'
 import { validateEvent } from '../../events/validate.ts'
 import { partitionFor } from '../../log/partition.ts'
 import { seedOf } from '../../state/random.ts'
-import type { BatchJoin } from '../batch.ts'
+import type { BatchJoin, OutcomeFate } from '../batch.ts'
 import { differ, type Ledger } from './ledger.ts'
 import type { DeadLetters, Read } from './read.ts'
 import type { Moment } from './walk.ts'
@@ -74,6 +74,10 @@ export interface Judged {
   readonly waitMs: number
 }
 
+/** An outcome of another user's decision, which is in another bucket, or forgotten since: here it looks like an orphan. */
+const fateOf = (fate: OutcomeFate, code: string | undefined): OutcomeFate =>
+  fate === 'orphan' && code === 'OUTCOME_WRONG_USER' ? 'quarantined' : fate
+
 /** Gives each accepted event its fate by the batch join, and compares refusals. */
 export function auditOutcomes(
   ledger: Ledger,
@@ -82,8 +86,8 @@ export function auditOutcomes(
   { batch, nowMs, waitMs }: Judged,
 ): void {
   for (const { event, offset, moment } of accepted) {
-    const fate = batch.outcomes.get(event.event_id)!
     const code = codeOf(facts, offset)
+    const fate = fateOf(batch.outcomes.get(event.event_id)!, code)
     if (moment.context) {
       ledger.outcomes.unjudged++
       continue
