@@ -7,6 +7,7 @@ import type { StageName } from '../../src/pipeline.ts'
 
 export interface Service {
   readonly stage: StageName
+  readonly index: number
   child: Child
   paused: boolean
 }
@@ -31,10 +32,15 @@ export interface Fleet {
 
 const RESTART_MS = 300
 
-export function startFleet(stages: readonly StageName[], configFile: string, env: NodeJS.ProcessEnv): Fleet {
+/** @param configFile of the n-th service: each has local state of its own, which outlives its process */
+export function startFleet(
+  stages: readonly StageName[],
+  configFile: (index: number) => string,
+  env: NodeJS.ProcessEnv,
+): Fleet {
   const ended: Ended[] = []
   let stopping = false
-  const start = (stage: StageName): Child => startChild(stage, configFile, env)
+  const start = (stage: StageName, index: number): Child => startChild(stage, configFile(index), env)
   /** Starts a service anew whenever its process ends by itself. */
   const supervise = async (service: Service): Promise<void> => {
     const { child, stage } = service
@@ -46,10 +52,10 @@ export function startFleet(stages: readonly StageName[], configFile: string, env
     if (!stopping) begin(service)
   }
   const begin = (service: Service): void => {
-    service.child = start(service.stage)
+    service.child = start(service.stage, service.index)
     void supervise(service)
   }
-  const services = stages.map((stage): Service => ({ stage, child: start(stage), paused: false }))
+  const services = stages.map((stage, index): Service => ({ stage, index, child: start(stage, index), paused: false }))
   for (const service of services) void supervise(service)
   const wake = (service: Service): void => {
     service.paused = false
@@ -60,7 +66,7 @@ export function startFleet(stages: readonly StageName[], configFile: string, env
     ended,
     async kill(service) {
       const old = service.child
-      service.child = start(service.stage)
+      service.child = start(service.stage, service.index)
       void supervise(service)
       await endChild(old, 'SIGKILL')
     },

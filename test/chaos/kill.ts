@@ -63,7 +63,7 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
   )
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-kill-'))
   const file = join(folder, 'feedloop.yaml')
-  writeFileSync(file, stringify(config))
+  writeFileSync(file, stringify(merge(config, { state: { folder: join(folder, 'state') } })))
   const context = await contextOf(config, bus.log)
   const children = new Map<StageName, Child>()
   const start = (stage: StageName): void => void children.set(stage, startChild(stage, file, process.env))

@@ -81,8 +81,11 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
     }),
   )
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-storm-'))
-  const file = join(folder, 'feedloop.yaml')
-  writeFileSync(file, stringify(config))
+  const configFile = (index: number): string => {
+    const file = join(folder, `${index}.yaml`)
+    writeFileSync(file, stringify(merge(config, { state: { folder: join(folder, `state-${index}`) } })))
+    return file
+  }
   const log = await openKafkaLog({ brokers: cluster.brokers, clientId: 'storm', logger })
   const { KAFKA_BROKERS: _, ...env } = process.env
   let fleet: ReturnType<typeof startFleet> | undefined
@@ -91,7 +94,7 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
     await applyTopics(log, topicSpecs({ ...config.topics, policies: config.policies.length }))
     const world = { environment, log, wire: context.wire, prefix: config.topics.prefix }
     await publishWorld(world)
-    fleet = startFleet(STAGES, file, env)
+    fleet = startFleet(STAGES, configFile, env)
     await fleet.ready(READY_MS)
     say(`all services ready on ${cluster.brokers.join(', ')}`)
     const startedMs = Date.now()
