@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { applyTopics, checkTopics, topicSpecs } from '../log/topics.ts'
-import { onBus, withConfig } from './shared.ts'
+import { repartition } from '../operate/repartition.ts'
+import { onBus, printJson, withConfig } from './shared.ts'
 
 export const specsOf = (config: Config) => topicSpecs({ ...config.topics, policies: config.policies.length })
 
@@ -17,6 +18,32 @@ export function addTopics(program: Command): void {
   withConfig(topics.command('check').description('list every difference; exit 1 when there is one')).action(options =>
     onBus(options, async ({ config, log }) => failOnDifferences(await checkTopics(log, specsOf(config)))),
   )
+  withConfig(
+    topics
+      .command('repartition')
+      .description('move the loop to topics of another prefix and partition count (docs/repartition.md)')
+      .requiredOption('--partitions <count>', 'partitions of the new per-user topics', partitionsOf)
+      .requiredOption('--to <prefix>', 'prefix of the new topics')
+      .option('--timeout <seconds>', 'how long the loop may take to drain', '600'),
+  ).action((options: RepartitionFlags) =>
+    onBus(options, async context => {
+      const { partitions, to, timeout } = options
+      printJson(await repartition(context, { partitions, to, timeoutMs: 1000 * Number(timeout) }))
+    }),
+  )
+}
+
+interface RepartitionFlags {
+  readonly config?: string
+  readonly partitions: number
+  readonly to: string
+  readonly timeout: string
+}
+
+function partitionsOf(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 1024) return count
+  throw new FeedloopError('USAGE', `--partitions ${text} is not within 1 … 1024`)
 }
 
 async function failOnDifferences(differences: readonly string[]): Promise<void> {
