@@ -31,6 +31,14 @@ export interface DiskTableOptions<V> {
 /** What a value takes besides its encoded bytes, about: an entry in a map and its key. */
 const ENTRY_BYTES = 100
 
+let last: Promise<boolean> | undefined
+/** An operation fails with its transaction, which the store awaits; unheard its own promise would end the process. Most
+ * of a transaction's operations share one. */
+export function heard(promise: Promise<boolean>): void {
+  if (promise !== last) promise.catch(() => {})
+  last = promise
+}
+
 export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTable<V> {
   const overlay = new Map<string, Entry<V>>()
   let fresh = new Map<string, Entry<V>>()
@@ -67,7 +75,7 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
   const change = (key: string, entry: Entry<V>): number => (entry === absent ? 0 : 1) - (isCommitted(key) ? 1 : 0)
   const put = (key: string, value: V): number => {
     const bytes = codec.encode(value)
-    db.put(key, isLong(key) ? withKey(key, bytes) : bytes)
+    heard(db.put(key, isLong(key) ? withKey(key, bytes) : bytes))
     return bytes.length
   }
 
@@ -120,7 +128,7 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
       let bytes = 0
       let puts = 0
       for (const [key, entry] of writing) {
-        if (entry === absent) db.remove(key)
+        if (entry === absent) heard(db.remove(key))
         else {
           bytes += put(key, entry)
           puts++

@@ -19,7 +19,7 @@ import { open, type RootDatabase } from 'lmdb'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
 import { createPool } from './cache.ts'
-import { type Bytes, type DiskTable, diskTable } from './disk-table.ts'
+import { type Bytes, type DiskTable, diskTable, heard } from './disk-table.ts'
 import { keyEncoder } from './keys.ts'
 import { damageOf } from './lmdb-file.ts'
 import type { Codec, Table } from './table.ts'
@@ -101,10 +101,12 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
     flushedMs = now()
     changed = false
     const { meta, owner, env } = files
-    const own = await meta.ifVersion('owner', owner, () => {
-      for (const table of all()) table.write()
-      meta.put('point', Buffer.from(JSON.stringify(point)))
-    })
+    const own = await meta
+      .ifVersion('owner', owner, () => {
+        for (const table of all()) table.write()
+        heard(meta.put('point', Buffer.from(JSON.stringify(point))))
+      })
+      .catch(rethrowCause)
     if (!own) throw new FeedloopError('STATE_IN_USE', folder)
     env.resetReadTxn()
     for (const table of all()) table.written()
@@ -156,8 +158,10 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
         startFlush()
         await flushing
       }
+      // After a failed transaction the binding never comes back from closing.
+      if (failure !== undefined) return
       await files.env.close()
-      if (failure === undefined) forgetCrashes(folder)
+      forgetCrashes(folder)
     },
   }
 }
@@ -208,6 +212,8 @@ function openEnvironment(folder: string, tables: number): RootDatabase {
     encoding: 'binary',
     cache: false,
     overlappingSync: true,
+    // We batch ourselves; the binding's own batches fail by promises that nobody can hear.
+    eventTurnBatching: false,
   })
 }
 
@@ -251,6 +257,12 @@ const failed = (folder: string, cause: unknown): FeedloopError =>
   cause instanceof FeedloopError
     ? cause
     : new FeedloopError('STATE_WRITE_FAILED', `${folder}: ${(cause as Error).message ?? cause}`, { cause })
+
+/** A failed commit names its cause by a promise that fails. */
+async function rethrowCause(error: { commitError?: Promise<unknown> }): Promise<never> {
+  await error.commitError
+  throw error
+}
 
 /** A table that stands for whichever is current. */
 function lent(current: () => Table<unknown>): Table<unknown> {
