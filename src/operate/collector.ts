@@ -7,5 +7,5 @@
  */
 import { setFlagsFromString } from 'node:v8'
 
-/** Call before the state grows; has no effect where this V8 does not know the flag. */
+/** Call before the state grows. A V8 that does not know the flag says so on stderr and goes on as before. */
 export const countBuffersWithHeap = (): void => setFlagsFromString('--external-memory-accounted-in-global-limit')
