@@ -61,5 +61,5 @@ const withNew = (own: Float64Array, item: number, liked: boolean): Float64Array 
 
 const presetFor = (hourMs: number): Environment['preset'] => ({
   state: groupState,
-  policies: [{ rewards: { purchase: {} }, attributionWindowMs: 24 * hourMs }],
+  policies: [{ rewards: { purchase: {} }, attributionWindowMs: 24 * hourMs, weighing: { delays: true } }],
 })

@@ -63,5 +63,5 @@ export function createSlates(): SlatesEnvironment {
 
 const preset: Environment['preset'] = {
   state: groupState,
-  policies: [{ rewards: { click: {} } }],
+  policies: [{ rewards: { click: {} }, weighing: { positions: true } }],
 }
