@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import type { ChainPoint } from '../../src/stage.ts'
 import { jsonCodec } from '../../src/state/codec.ts'
 import { type DropReason, openDisk } from '../../src/state/disk.ts'
 import { memoryTable, type Table } from '../../src/state/table.ts'
+import { pointAt } from './point.ts'
 
 interface Rows {
   readonly one: number
@@ -34,27 +36,13 @@ const openRows = (options: { version?: string; flushBytes?: number; cacheBytes?:
     ...options,
   })
 
-const pointAt = (offset: number): ChainPoint => ({
-  head: { offset, id: offset.toString(16).padStart(16, '0') },
-  header: {
-    version: 1,
-    id: offset.toString(16).padStart(16, '0'),
-    prev: null,
-    epoch: 0,
-    inputs: [{ topic: 'events', partition: 0, next: offset }],
-    tick: { timeMs: 0, watermarkMs: -1 },
-    count: 1,
-    outputs: 0,
-    partitions: 1,
-  },
-})
 /** In key order, but for long keys that differ only at their ends. */
 const entries = <V>(table: Table<V>, from: string, to: string): (readonly [string, V])[] => {
   const all = [...table.range(from, to)]
   const isLong = ([key]: readonly [string, V]): boolean => key.startsWith(long)
   const last = all.findIndex(isLong)
   const longs = all.filter(isLong).sort(([a], [b]) => (a < b ? -1 : 1))
-  return all.filter(entry => !isLong(entry)).toSpliced(last < 0 ? 0 : last, 0, ...longs)
+  return all.filter(entry => !isLong(entry)).toSpliced(Math.max(0, last), 0, ...longs)
 }
 const dump = <V>(table: Table<V>) => entries(table, '', '\u{10ffff}')
 
@@ -180,5 +168,25 @@ describe('tables on disk', () => {
     const again = await openRows()
     assert.equal(drops.length, 1, 'the count begins anew')
     await again.close()
+  })
+  test('a disk that refuses stops the writer with a code, and what it took before is whole', async () => {
+    const child = fileURLToPath(new URL('full-child.ts', import.meta.url))
+    const script = 'trap "" XFSZ; ulimit -f 4096; exec "$0" "$@"'
+    const args = ['-c', script, process.execPath, child, join(folder, 'full')]
+    const { stdout } = spawnSync('sh', args, { encoding: 'utf8', timeout: 60_000 })
+    assert.equal(stdout, 'STATE_WRITE_FAILED')
+    const disk = await openDisk<{ one: string }>({
+      folder: join(folder, 'full'),
+      version: '1',
+      codecs: { one: jsonCodec() },
+      cacheBytes: 1000,
+      now: Date.now,
+      dropped: reason => void drops.push(reason),
+    })
+    assert.deepEqual(drops, [])
+    assert.ok(disk.openedAt!.head.offset > 1)
+    assert.equal(disk.tables.one.size, 200 * disk.openedAt!.head.offset)
+    assert.equal([...disk.tables.one.range('', '\u{10ffff}')].length, disk.tables.one.size)
+    await disk.close()
   })
 })
