@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { audit } from '../../src/evaluation/audit.ts'
 import { forgetEvent } from '../../src/events/forget.ts'
 import { at, decision, event, input, makeConfig, outcome, tick } from '../transitions/make.ts'
-import { createWorld, type World, writeWorld } from './world.ts'
+import { createStepped, createWorld, type World, writeWorld } from './world.ts'
 
 /** One of everything that an honest log may hold. */
 function honest(): World {
@@ -229,3 +229,88 @@ test("an outcome of another user's decision stays refused when that decision is 
   assert.deepEqual(report.differences, [])
   assert.equal(report.outcomes.quarantined, 1)
 })
+
+test('a refusal that was left by a lost step does not matter, where it depends on the moment', async () => {
+  for (const [code, balanced] of [
+    ['TIME_IN_FUTURE', true],
+    ['OUTCOME_ORPHAN', true],
+    ['SLATE_HASH_MISMATCH', false],
+  ] as const) {
+    const world = honest()
+    world.refusals.push({ input: { ...input(world.events[0]), offset: 0 }, code, detail: '' })
+    assert.equal((await audit(await writeWorld(world))).balanced, balanced, code)
+  }
+})
+
+test('an event that was in the future for the step that took it must have been refused', async () => {
+  const late = outcome('click', 'd0', 500 + 400)
+  const world = createWorld(makeConfig(), [decision('d0', 0)], [late])
+  assert.deepEqual((await audit(await writeWorld(world))).outcomes.quarantined, 1)
+  world.refusals = []
+  const { differences } = await audit(await writeWorld(world))
+  assert.deepEqual(
+    differences.map(({ what, id }) => [what, id]),
+    [['outcome_not_refused', late.event_id]],
+  )
+})
+
+const short = { correctionWindowMs: 100_000 } as const
+const stepped: readonly [name: string, world: World, fates: Partial<Record<string, number>>][] = [
+  [
+    'an outcome later than correction behind the clock was not joined',
+    createStepped(makeConfig(short), [
+      [0, decision('d0', 0)],
+      [400, decision('d1', 400)],
+      [401, outcome('click', 'd0', 50)],
+      [1000],
+    ]),
+    { orphan: 1 },
+  ],
+  [
+    'nor one by item',
+    createStepped(makeConfig(short), [
+      [0, decision('d0', 0)],
+      [400, decision('d1', 400, { items: ['b'] })],
+      [401, event('click', 5, { item_id: 'a' })],
+      [1000],
+    ]),
+    { organic: 1 },
+  ],
+  [
+    'a decision that comes when its outcome was given up has none',
+    createStepped(makeConfig(short), [
+      [0, outcome('click', 'd0', 5)],
+      [400, decision('d1', 400)],
+      [401, decision('d0', 0)],
+      [1000],
+    ]),
+    { orphan: 1 },
+  ],
+  [
+    'a session that goes on when its last decision has retired was truncated',
+    createStepped(makeConfig({ ...short, gamma: 0.9 }), [
+      [0, decision('d0', 0)],
+      [400, decision('d1', 400)],
+      [401, decision('d2', 401)],
+      [900],
+    ]),
+    {},
+  ],
+  [
+    'an outcome within correction was',
+    createStepped(makeConfig(short), [
+      [0, decision('d0', 0)],
+      [50, decision('d1', 50)],
+      [51, outcome('click', 'd0', 50)],
+      [1000],
+    ]),
+    { correction: 1 },
+  ],
+]
+
+for (const [name, world, fates] of stepped)
+  test(`step by step: ${name}`, async () => {
+    const report = await audit(await writeWorld(world))
+    assert.deepEqual(report.differences, [])
+    for (const [fate, count] of Object.entries(fates)) assert.equal(report.outcomes[fate as 'joined'], count, fate)
+  })

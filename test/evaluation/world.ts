@@ -28,6 +28,14 @@ export interface World {
   tick: Tick
   /** A batch of a rival that lost. */
   rival: Transition[]
+  /** The joiner's steps one by one, in the place of one with all. */
+  batches?: readonly JoinerBatch[]
+}
+
+interface JoinerBatch {
+  readonly transitions: readonly Transition[]
+  readonly joined: World['joined']
+  readonly tick: Tick
 }
 
 const request = ({ decision_id, user_id, session_id, policy, request_time_ms }: Recommendation): Request => ({
@@ -73,6 +81,53 @@ export function createWorld(config: Config, decisions: Recommendation[], events:
   }
 }
 
+/** What an undisturbed loop makes of records that come step by step, each a tick in seconds and what it brings. */
+export function createStepped(
+  config: Config,
+  steps: readonly (readonly [number, ...(Recommendation | BehaviorEvent)[]])[],
+): World {
+  const records = steps.flatMap(([, ...each]) => each)
+  const decisions = records.filter(each => 'slots' in each)
+  const events = records.filter(each => 'event_id' in each)
+  const joiner = createJoiner(config)
+  const state = joiner.open(0) as JoinerState
+  const joined = { decisions: 0, events: 0 }
+  const refusals: Refusal[] = []
+  const batches = steps.map(([seconds, ...arrived]): JoinerBatch => {
+    const inputs = arrived.map(each => ({
+      ...input(each),
+      offset: 'event_id' in each ? joined.events++ : joined.decisions++,
+    }))
+    // the task reads decisions first
+    inputs.sort((a, b) => Number(a.topic === 'events') - Number(b.topic === 'events'))
+    const result = joiner.step(state, inputs, tick(seconds), undefined)
+    state.commit()
+    refusals.push(...result.refusals)
+    return {
+      transitions: result.outputs.map(each => each.value as Transition),
+      joined: { ...joined },
+      tick: tick(seconds),
+    }
+  })
+  const transitions = batches.flatMap(each => each.transitions)
+  const offsets = batches.reduce((sum, each) => sum + Math.max(1, each.transitions.length), 0)
+  const contains = [{ topic: 'transitions', partition: 0, next: offsets }]
+  return {
+    config,
+    requests: decisions.map(request),
+    decisions,
+    events,
+    transitions,
+    refusals,
+    model: { transitions: transitions.length, contains },
+    ranked: decisions.length,
+    joined,
+    tick: batches.at(-1)!.tick,
+    rival: [],
+    batches,
+  }
+}
+
 /** Writes the world to a log. */
 export async function writeWorld(world: World) {
   const { config } = world
@@ -101,7 +156,8 @@ export async function writeWorld(world: World) {
     values: readonly unknown[],
     inputs: InputPosition[],
     prev: Head | null = null,
-  ) => {
+    at: Tick = world.tick,
+  ): Promise<Head> => {
     const records = values.length > 0 ? values.map(value => encoded(wire, topic, value)) : [{ key: null, value: null }]
     const id = Math.floor(Math.random() * 2 ** 48)
       .toString(16)
@@ -112,16 +168,20 @@ export async function writeWorld(world: World) {
       prev,
       epoch: 0,
       inputs,
-      tick: world.tick,
+      tick: at,
       count: records.length,
       outputs: values.length,
       partitions: 1,
     })
-    return append(topic, [{ ...records[0], headers: { [STEP_HEADER]: header } }, ...records.slice(1)])
+    const offset = await append(topic, [{ ...records[0], headers: { [STEP_HEADER]: header } }, ...records.slice(1)])
+    return { offset, id }
   }
   await chained('recommendations', world.decisions, [at('requests', world.ranked), at('events', world.events.length)])
-  const joined = [at('recommendations', world.joined.decisions), at('events', world.joined.events)]
-  await chained('transitions', world.transitions, joined)
+  const positions = ({ decisions, events }: World['joined']) => [at('recommendations', decisions), at('events', events)]
+  const joined = positions(world.joined)
+  let head: Head | null = null
+  for (const batch of world.batches ?? [world])
+    head = await chained('transitions', batch.transitions, positions(batch.joined), head, batch.tick)
   if (world.rival.length > 0) await chained('transitions', world.rival, joined)
   await chained('models', [model(world)], [at('transitions', world.transitions.length)])
   for (const { input: of, code, detail } of world.refusals) {

@@ -1,107 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Transition } from '../../schemas/records.ts'
-import { startDrive } from '../../src/environments/drive.ts'
-import { openEnvironment } from '../../src/environments/open.ts'
-import { publishWorld } from '../../src/environments/publish.ts'
-import { readChain } from '../../src/evaluation/audit/read.ts'
-import { audit } from '../../src/evaluation/audit.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { repartition } from '../../src/operate/repartition.ts'
-import { startServices, stopServices } from '../../src/operate/run.ts'
 import { topicName } from '../../src/pipeline.ts'
-import { did, type Live, openLive, request } from './live.ts'
+import { openLive } from './live.ts'
+import { checkMoves } from './moves.ts'
 
-const sourceOf = ({ context: { log, wire, config } }: Live) => ({ log, wire, config, prefix: config.topics.prefix })
-
-async function transitionsOf(loop: Live): Promise<Transition[]> {
-  const all: Transition[] = []
-  for (let p = 0; p < loop.context.config.topics.partitions; p++)
-    await readChain(sourceOf(loop), 'transitions', p, ({ value }) => {
-      all.push(loop.context.wire.decode('transitions', value!) as Transition)
-    })
-  return all
-}
-
-test('more partitions, then fewer: nothing is lost or learned twice, and late outcomes still find their decisions', {
-  timeout: 180_000,
-}, async t => {
-  const environment = openEnvironment('recogym')
-  const log = openEmbeddedLog()
-  const first = await openLive(t, environment.preset, log)
-  const { wire } = first.context
-  const from = first.context.config.topics.prefix
-  await publishWorld({ environment, log, wire, prefix: from })
-  await first.start()
-  const drive = await startDrive({ environment, log, wire, prefix: from, seed: 9, sessions: 16 })
-  await sleep(2500)
-  await drive.stop()
-  await first.settled()
-  const before = { decisions: await first.decisions(), transitions: await transitionsOf(first) }
-  assert.ok(before.decisions.length > 100)
-
-  // with the services still there: they are sealed
-  const moves = [
-    { partitions: 5, to: `${from}five.` },
-    { partitions: 1, to: `${from}one.` },
-  ]
-  let old = first
-  for (const { partitions, to } of moves) {
-    const moved = await repartition(old.context, { partitions, to, timeoutMs: 30_000 })
-    assert.equal(moved.leftOut, 0)
-    assert.equal(moved.decisions, (await old.decisions()).length)
-    await old.stop()
-    assert.deepEqual(await startsOf(old), new Array(4).fill('PARTITION_COUNT_CHANGED sealed'))
-
-    const next = await openLive(t, { ...environment.preset, topics: { prefix: to, partitions } }, log)
-    assert.deepEqual((await audit(sourceOf(next))).differences, [], 'balanced before anything runs')
-    await next.start()
-    await next.settled()
-    const unchanged = await transitionsOf(next)
-    assert.equal(unchanged.length, (await transitionsOf(old)).length, 'recovery emits nothing')
-
-    // outcomes of decisions from before the move, and a session that goes on
-    const late = before.decisions.filter(each => each.slots.length > 0).slice(0, 40)
-    for (const { user_id, decision_id } of late)
-      await next.append('events', user_id, did(user_id, 'click', { decision_id, slot: 0 }))
-    const { user_id, session_id } = before.decisions.at(-1)!
-    await next.append('requests', user_id, request(user_id, { session_id }))
-    await next.append('requests', user_id, request(user_id, { request_id: before.decisions.at(-1)!.decision_id }))
-    await next.settled()
-    const corrections = (await transitionsOf(next)).slice(0).filter(each => !unchanged.some(one => isSame(one, each)))
-    const touched = new Set(corrections.filter(each => each.revision > 0).map(each => each.decision_id))
-    for (const { decision_id } of late) assert.ok(touched.has(decision_id), `${decision_id} was corrected`)
-    const decided = await next.decisions()
-    assert.equal(decided.length, (await old.decisions()).length + 1, 'one new decision, none again')
-    assert.ok(decided.some(each => each.user_id === user_id && each.previous_decision_id !== null))
-
-    const report = await audit(sourceOf(next))
-    assert.deepEqual(report.differences, [])
-    assert.equal(report.decisions.total, decided.length)
-    assert.equal(report.model.transitionsContained, report.model.transitionsCounted)
-    assert.equal(report.transitions.revisions, (await transitionsOf(next)).length)
-    old = next
-  }
-})
-
-const isSame = (a: Transition, b: Transition): boolean =>
-  a.transition_id === b.transition_id && a.revision === b.revision
-
-/** Starts each stage and waits for it to end. */
-async function startsOf({ context }: Live): Promise<string[]> {
-  const codes: string[] = []
-  for (const stage of ['ranker', 'joiner', 'learner', 'gate'] as const) {
-    const running = await startServices(context, [stage])
-    const ended = Promise.all(running.map(service => service.done)).then(
-      () => 'ended well',
-      error => `${error.code}${/sealed/.test(error.message) ? ' sealed' : ''}`,
-    )
-    codes.push(await Promise.race([ended, sleep(10_000, 'runs')]))
-    await stopServices(running).catch(() => {})
-  }
-  return codes
-}
+test(
+  'more partitions, then fewer: nothing is lost or learned twice, and late outcomes still find their decisions',
+  {
+    timeout: 180_000,
+  },
+  t => checkMoves(t, openEmbeddedLog()),
+)
 
 test('into topics that are not empty it does not go', { timeout: 60_000 }, async t => {
   const log = openEmbeddedLog()
