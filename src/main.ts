@@ -37,6 +37,12 @@ for (const add of [
 try {
   await program.parseAsync()
 } catch (error) {
-  process.stderr.write(`${error instanceof FeedloopError ? error.message : (error as Error)?.stack}\n`)
+  process.stderr.write(`${describe(error)}\n`)
   process.exitCode = 1
+}
+
+/** One line for what has a code, ours or the system's (EADDRINUSE); a stack only for what is a bug. */
+function describe(error: unknown): string {
+  const known = error instanceof FeedloopError || typeof (error as NodeJS.ErrnoException)?.code === 'string'
+  return known ? (error as Error).message : String((error as Error)?.stack ?? error)
 }

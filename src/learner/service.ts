@@ -28,6 +28,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
     step: { intervalMs: config.learner.publishMs, maxRecords: MAX_RECORDS, maxBytes: MAX_BYTES },
     observe: step => observeVersions(context.meter, step, context.now()),
     prepare: follower.caughtUp,
+    alongside: [follower.failed],
     release: follower.stop,
   })
 }

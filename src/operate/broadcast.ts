@@ -4,6 +4,7 @@
  * its writer already answers for it, and one bad record must not blind every instance.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isCode, isRetryable } from '../errors.ts'
 import type { Batch } from '../log/chain/batches.ts'
 import { openFeed } from '../log/chain/feed.ts'
 import { type ChainIo, type Partition, realRim, retrying } from '../log/chain/rim.ts'
@@ -17,11 +18,15 @@ export interface Follower {
   readonly caughtUp: Promise<void>
   /** Resolves once everything that is in the topic now has been taken. */
   catchUp(): Promise<void>
+  /** Rejects when the topic can't be followed any more; a chain's fault is waited out, since `chain adopt` may mend it. */
+  readonly failed: Promise<never>
   stop(): Promise<void>
 }
 
 const WAIT_MS = 200
 const BACKOFF_MS = 500
+/** Faults of a chain that an operator may mend while we run (`feedloop chain adopt`). */
+const mendable = ['CHAIN_IDENTITY_LOST', 'CHAIN_NO_ANCHOR'] as const
 
 interface Source {
   readonly position: () => number
@@ -61,6 +66,7 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
         for (const look of waiters) look()
       } catch (error) {
         if (abort.signal.aborted) return
+        if (!isRetryable(error) && !mendable.some(code => isCode(error, code))) throw error
         logger.warn({ topic: name, error: String(error) }, 'broadcast read failed')
         await sleep(BACKOFF_MS, undefined, { signal: abort.signal }).catch(() => {})
       }
@@ -79,12 +85,18 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
       await waitUntil(() => source.position() >= latest)
     }
   }
-  const caughtUp = catchUp()
+  const caughtUp = Promise.race([catchUp(), pumping.then(() => {})])
+  const failed = pumping
+    .catch(error => {
+      if (!abort.signal.aborted) throw error
+    })
+    .then(() => new Promise<never>(() => {}))
   // Who waits for them hears of a failure; nobody may be waiting yet.
-  for (const promise of [pumping, caughtUp]) promise.catch(() => {})
+  for (const promise of [failed, caughtUp]) promise.catch(() => {})
   return {
     caughtUp,
-    catchUp,
+    catchUp: () => Promise.race([catchUp(), failed]),
+    failed,
     async stop() {
       abort.abort()
       for (const look of waiters) look()

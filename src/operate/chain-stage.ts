@@ -30,6 +30,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   /** Awaited once before the first task starts. */
   readonly prepare?: Promise<void>
   readonly release?: () => Promise<void>
+  /** What the stage can't go on without: a rejection ends the service. */
+  readonly alongside?: readonly Promise<never>[]
 }
 
 const COMMIT_EVERY_MS = 1000
@@ -48,6 +50,8 @@ export async function runChainStage<S extends StageState, V>(
   let membership: Membership | undefined
   let everAssigned = false
   const end = Promise.withResolvers<void>()
+
+  for (const promise of options.alongside ?? []) promise.catch(end.reject)
 
   const start = (partition: number): void => {
     recovering.add(partition)

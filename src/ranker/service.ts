@@ -41,6 +41,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     view: () => ({ features, serving: serving.serving, catalogueReady }),
     observe: ({ outputs }) => observeDecisions(meter, outputs),
     prepare: caughtUp,
+    alongside: followers.map(each => each.failed),
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),
     release: async () => void (await Promise.all(followers.map(each => each.stop()))),
   })

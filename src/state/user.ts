@@ -39,6 +39,10 @@ export interface UserState {
   readonly sessions: readonly Session[]
 }
 
+/** Event types of which a person's count is kept apart; every decision logs the counts, so they must not grow for ever. */
+const MAX_COUNTED_TYPES = 64
+const OTHER_TYPES = 'other'
+
 export const newUser: UserState = { history: [], counts: {}, profile: null, sessions: [] }
 
 /** Adds an event; the same object when its id is in the history already (a duplicate). Types listed in
@@ -46,8 +50,9 @@ export const newUser: UserState = { history: [], counts: {}, profile: null, sess
  * person liked out of it. So a repeated event is noticed only while the history remembers it. */
 export function applyEvent(user: UserState, event: BehaviorEvent, config: Config['state']): UserState {
   if (user.history.some(past => past.eventId === event.event_id)) return user
-  const seen = Object.hasOwn(user.counts, event.type) ? user.counts[event.type] : 0
-  const counts = { ...user.counts, [event.type]: seen + 1 }
+  const type = countedAs(user.counts, event.type)
+  const seen = Object.hasOwn(user.counts, type) ? user.counts[type] : 0
+  const counts = { ...user.counts, [type]: seen + 1 }
   const interaction = event.item_id !== null && Object.hasOwn(config.typeWeights, event.type)
   return { ...user, counts, history: interaction ? insert(user.history, event, config.historyLength) : user.history }
 }
@@ -131,3 +136,6 @@ export function snapshotOf(
     context,
   }
 }
+
+const countedAs = (counts: UserState['counts'], type: string): string =>
+  Object.hasOwn(counts, type) || Object.keys(counts).length < MAX_COUNTED_TYPES ? type : OTHER_TYPES

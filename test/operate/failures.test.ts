@@ -102,3 +102,14 @@ test('following waits for a log that does not answer, without turning in a circl
   await again
   await follower.stop()
 })
+
+test('a broadcast topic that lost what was read ends who follows it', async () => {
+  const { context, embedded } = await contextOn()
+  const records = Array.from({ length: 3 }, () => ({ key: Buffer.from('k'), value: Buffer.from('unreadable') }))
+  await embedded.append(`${prefix}features`, 0, records)
+  const follower = follow(context, 'features', () => {})
+  await follower.caughtUp
+  embedded.truncateTail(`${prefix}features`, 0, 0)
+  await assert.rejects(follower.failed, error => isCode(error, 'OFFSET_OUT_OF_RANGE'))
+  await follower.stop()
+})

@@ -106,3 +106,11 @@ test('a snapshot looks feature versions up, and an event a little ahead of the c
     context: { page: 'home' },
   })
 })
+
+test('counts are kept of 64 types; what comes beyond them is counted together', () => {
+  const events = Array.from({ length: 70 }, (_, i) => ({ event_id: `e${i}`, type: `t${i}` }))
+  const { counts } = after([...events, { event_id: 'again', type: 't0' }])
+  assert.equal(Object.keys(counts).length, 65)
+  assert.equal(counts.other, 6)
+  assert.equal(counts.t0, 2)
+})
