@@ -53,13 +53,14 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
   const world = createWorld(plan.seed, options.trace ?? (() => {}))
   const { find, all } = createPartitions()
   const full = new Map<string, number>()
+  const isFull = (name: string): boolean => world.nowMs < (full.get(name) ?? 0)
   const trouble = troubleOf(plan)
   const sea: Sea = {
     world,
     find: (topic, partition) => all.get(`${topic}/${partition}`),
     partitionCount,
     trouble: () => (world.nowMs > TROUBLED_MS ? noTrouble : trouble),
-    full: ({ topic }) => world.nowMs < (full.get(topic) ?? 0),
+    full: ({ topic }) => isFull(topic),
     ...(options.tamper && { tamper: options.tamper }),
   }
   const believed: Believed[] = []
@@ -69,6 +70,7 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
     wire,
     config,
     epochMs: EPOCH_MS,
+    diskFull: () => isFull('machines'),
     ...(options.rules && { rules: options.rules }),
     ...(options.stage && { stage: options.stage }),
     ...(options.disk && { disk: options.disk }),

@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { FeedloopError, isCode } from '../errors.ts'
 import type { StepHeader } from '../log/chain/header.ts'
 import type { Rim } from '../log/chain/rim.ts'
 import { type ChainRules, chainRules } from '../log/chain/rules.ts'
@@ -36,6 +37,8 @@ export interface MachinesOptions {
   /** Replaces a stage: tests that break one on purpose. */
   readonly stage?: (stage: AnyStage) => AnyStage
   readonly disk?: DiskMaker
+  /** The machines' own disks take nothing now. */
+  readonly diskFull: () => boolean
   readonly believed: (step: Believed) => void
   /** A task ended with an error, which nothing that is simulated excuses. */
   readonly died: (who: string, error: unknown) => void
@@ -96,6 +99,7 @@ export function startMachines(options: MachinesOptions): Machines {
     member.tasks.set(unit, task)
     task.done.catch((error: unknown) => {
       if (!process.alive) return
+      if (isCode(error, 'STATE_WRITE_FAILED')) return end(member, RESTART_MS)
       world.trace(`${process.name} ends with ${String(error)}`)
       options.died(`${process.name} on ${unit}`, error)
     })
@@ -103,7 +107,8 @@ export function startMachines(options: MachinesOptions): Machines {
   /** A machine keeps its disk when its process dies. */
   const diskOf = ({ name }: Member, unit: Unit): SimulatedDisk => {
     const place = `${name}'s disk of ${unit}`
-    if (!disks.has(place)) disks.set(place, (options.disk ?? createDisk)(world, place))
+    if (!disks.has(place))
+      disks.set(place, fallible((options.disk ?? createDisk)(world, place), place, options.diskFull))
     return disks.get(place)!
   }
   const boot = (member: Member): void => {
@@ -112,6 +117,11 @@ export function startMachines(options: MachinesOptions): Machines {
     member.lends = lender(member, options)
     world.trace(`${member.process.name} starts`)
     for (const unit of units) if (owners.get(unit) === member.name) begin(member, unit)
+  }
+  const end = (member: Member, backMs: number): void => {
+    world.trace(`${member.process.name} ends, and is back in ${backMs} ms`)
+    member.process.crash()
+    world.after(backMs, () => boot(member))
   }
   for (const unit of units) owners.set(unit, `${unit.split('/')[0]}-${unit.endsWith('1') ? 'b' : 'a'}` as MemberName)
   for (const name of members) {
@@ -129,9 +139,7 @@ export function startMachines(options: MachinesOptions): Machines {
     crash({ member: name, backMs }) {
       const member = all.get(name)!
       if (!member.process.alive) return
-      world.trace(`${member.process.name} crashes`)
-      member.process.crash()
-      world.after(backMs, () => boot(member))
+      end(member, backMs)
     },
     freeze({ member: name, forMs }) {
       const { process } = all.get(name)!
@@ -156,6 +164,22 @@ export function startMachines(options: MachinesOptions): Machines {
     },
   }
 }
+
+const RESTART_MS = 20
+
+/** A disk that may be full: then the state's owner ends, and what it had is what was written before. */
+const fallible = (disk: SimulatedDisk, place: string, isFull: () => boolean): SimulatedDisk => ({
+  open() {
+    const store = disk.open()
+    return {
+      ...store,
+      commit(point) {
+        if (isFull()) throw new FeedloopError('STATE_WRITE_FAILED', `${place} is full`)
+        store.commit(point)
+      },
+    }
+  },
+})
 
 function lender(member: Member, options: MachinesOptions): () => unknown {
   const { sea, wire, config, epochMs } = options

@@ -92,7 +92,8 @@ export interface Give extends Timed {
 }
 export interface Full extends Timed {
   readonly act: 'full'
-  readonly topic: 'recommendations' | 'transitions' | 'models' | 'releases'
+  /** A topic's disk at the broker, or those of the machines. */
+  readonly topic: 'recommendations' | 'transitions' | 'models' | 'releases' | 'machines'
   readonly forMs: number
 }
 export type Act = Ask | React | Do | Noise | Crash | Freeze | Give | Full
@@ -217,7 +218,7 @@ function fault(dice: Dice): Act {
   if (of === 0 || of === 3) return { act: 'crash', atMs, member: dice.among(members), backMs: 5 + dice.below(60) }
   if (of === 1) return { act: 'freeze', atMs, member: dice.among(members), forMs: 20 + dice.below(250) }
   if (of === 2) {
-    const topic = dice.among(['recommendations', 'transitions', 'models', 'releases'] as const)
+    const topic = dice.among(['recommendations', 'transitions', 'models', 'releases', 'machines'] as const)
     return { act: 'full', atMs, topic, forMs: 10 + dice.below(100) }
   }
   const unit = dice.among(units)
