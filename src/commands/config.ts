@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
+import { withoutPassword } from '../log/wire/registry.ts'
 import { configOf, withConfig } from './shared.ts'
 
 export function addConfig(program: Command): void {
@@ -9,6 +10,6 @@ export function addConfig(program: Command): void {
     process.stdout.write('the configuration is valid\n')
   })
   withConfig(config.command('print').description('print it whole, defaults included')).action(options => {
-    process.stdout.write(stringify(configOf(options)))
+    process.stdout.write(withoutPassword(stringify(configOf(options))))
   })
 }

@@ -148,3 +148,8 @@ describe('a registry in trouble', () => {
       await assert.rejects(registry.register('s-value', schemaOf('Item')), error => isCode(error, 'REGISTRY_REFUSED'))
     })
 })
+
+test('a password in the url of the registry is in no message', async () => {
+  const registry = connectRegistry('http://someone:secret@127.0.0.1:1', 500).then(client => client.fetch(1))
+  await assert.rejects(registry, error => !String(error).includes('secret') && String(error).includes('127.0.0.1:1'))
+})

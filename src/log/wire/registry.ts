@@ -25,12 +25,19 @@ const timeLimit = (timeoutMs: number) => () => ({
 /** Statuses that another try may change. The client says 400 where there was no answer at all; registries do not. */
 const isPassing = (status: number | undefined): boolean => !status || status >= 500 || [400, 408, 429].includes(status)
 
+/** A url may carry `user:password@`, which no log may show. */
+export const withoutPassword = (text: string): string => text.replace(/\/\/[^/@\s]*@/g, '//***@')
+
 function failure(url: string, error: unknown): FeedloopError {
   const { status, message, name } = error as { status?: number; message: string; name: string }
   const refused = name === 'ConfluentSchemaRegistryCompatibilityError' || !isPassing(status)
-  return new FeedloopError(refused ? 'REGISTRY_REFUSED' : 'REGISTRY_UNAVAILABLE', `${url}: ${message}`, {
-    cause: error,
-  })
+  return new FeedloopError(
+    refused ? 'REGISTRY_REFUSED' : 'REGISTRY_UNAVAILABLE',
+    withoutPassword(`${url}: ${message}`),
+    {
+      cause: error,
+    },
+  )
 }
 
 /** Loads the client (and what it brings: protobuf, JSON schema) only when there is a registry. */
