@@ -1,12 +1,12 @@
 /**
  * What must be true of a finished run. The accepted batches are found by a plain loop over the whole log; then
  * - ranker and joiner, run again alone over what their steps say, come to the same bytes (replay.ts);
- * - the audit balances: each request decided once, each outcome with its fate, sums over revisions as the batch join;
+ * - no request is decided twice, and the audit balances: each request decided, each outcome with its fate, sums over revisions as the batch join;
  * - each model's count of transitions is exact, each was judged by the gate at most once, and the newest model holds the
  *   sums of a batch fit (fit.ts);
  * - nobody believed accepted what was not.
  */
-import type { ModelVersion, Release } from '../../schemas/records.ts'
+import type { ModelVersion, Recommendation, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { audit } from '../evaluation/audit.ts'
 import { decode } from '../log/chain/codec.ts'
@@ -40,6 +40,7 @@ export async function judge(run: Finished): Promise<string | null> {
   const models = await valuesOf<ModelVersion>(run, { topic: 'models', partition: 0 }, chains)
   return (
     liesOf(run.believed, chains) ??
+    (await decidedTwice(run, chains)) ??
     (await replays(run, chains, models)) ??
     (await unbalanced(run)) ??
     (await miscounted(run, chains, models))
@@ -74,6 +75,18 @@ const valuesOf = async <T>(run: Finished, at: TaskInput, chains: Chains): Promis
 function liesOf(believed: readonly Believed[], chains: Chains): string | null {
   const lie = believed.find(one => !chains(one).some(({ base, header }) => base === one.base && header.id === one.id))
   return lie ? `${lie.topic}/${lie.partition}@${lie.base} was believed accepted` : null
+}
+
+/** The audit would let it pass that the joiner refuses the second decision: the window of remembered requests is finite.
+ * Here it is longer than the run. */
+async function decidedTwice(run: Finished, chains: Chains): Promise<string | null> {
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const decisions = await valuesOf<Recommendation>(run, { topic: 'recommendations', partition }, chains)
+    const ids = decisions.map(each => each.decision_id)
+    const twice = ids.find((id, i) => ids.indexOf(id) < i)
+    if (twice !== undefined) return `request ${twice} was decided twice`
+  }
+  return null
 }
 
 async function replays(run: Finished, chains: Chains, models: readonly ModelVersion[]): Promise<string | null> {

@@ -14,8 +14,8 @@ export async function shrink(plan: Plan, fails: (plan: Plan) => Promise<boolean>
     best = smaller
     return true
   }
-  if (best.trouble > 0) await tryOut({ ...best, trouble: 0 })
   for (let size = Math.ceil(best.acts.length / 2); size >= 1 && runs < maxRuns; ) {
+    if (best.trouble > 0) await tryOut({ ...best, trouble: 0 })
     const before = best.acts.length
     for (let from = 0; from < best.acts.length; )
       if (!(await tryOut({ ...best, acts: best.acts.toSpliced(from, size) }))) from += size
