@@ -1,7 +1,8 @@
 /**
  * What must be true of a finished run. The accepted batches are found by a plain loop over the whole log; then
  * - ranker and joiner, run again alone over what their steps say, come to the same bytes (replay.ts);
- * - no request is decided twice, and the audit balances: each request decided, each outcome with its fate, sums over revisions as the batch join;
+ * - no request is decided twice, and the audit balances: each request decided, each outcome with its fate, sums over
+ *   revisions as of the batch join;
  * - each model's count of transitions is exact, each was judged by the gate at most once, and the newest model holds the
  *   sums of a batch fit (fit.ts);
  * - nobody believed accepted what was not.
