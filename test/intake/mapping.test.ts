@@ -148,6 +148,15 @@ describe('mapping a record', () => {
     })
   })
 
+  test('nobody is erased through a mapped topic: reserved types are refused', () => {
+    const anyType = compile({ ...clicks, fields: { ...clicks.fields, type: { path: 'action' } } })
+    for (const action of ['$forget', '$other']) {
+      const mapped = mapRecord(anyType, recordOf({ ...click, action }), nowMs, limits)
+      assert.ok(mapped.kind === 'refused' && mapped.fault.code === 'RECORD_INVALID', action)
+      assert.match(mapped.fault.detail, /reserved/)
+    }
+  })
+
   const requests = {
     topic: 't',
     to: 'requests',
