@@ -26,6 +26,7 @@ export interface BenchOptions {
 
 const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptions): Promise<BenchResult> }>>> = {
   join: () => import('./join.ts'),
+  'join-state': () => import('./join-state.ts'),
   loop: () => import('./loop.ts'),
 }
 

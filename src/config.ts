@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
 import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
+import { retentionMs } from './pipeline.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000
@@ -418,6 +419,12 @@ function crossChecks(config: Config): string[] {
   for (const each of config.policies)
     if (each.correctionWindowMs < each.attributionWindowMs)
       problems.push(`policies.${each.name}: correctionWindowMs is shorter than attributionWindowMs`)
+  for (const each of config.policies)
+    for (const topic of ['recommendations', 'events', 'transitions'] as const)
+      if (each.correctionWindowMs > retentionMs(config, topic))
+        problems.push(
+          `policies.${each.name}: correctionWindowMs is longer than the retention of ${topic}, from which open joins are rebuilt; raise topics.retentionHours to ${Math.ceil(each.correctionWindowMs / hour)}`,
+        )
   for (const each of config.policies)
     if (each.correctionWindowMs < each.backwardWindowMs)
       problems.push(`policies.${each.name}: correctionWindowMs is shorter than backwardWindowMs`)

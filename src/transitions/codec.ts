@@ -48,5 +48,5 @@ export const joinerVersion = ({ policies, limits }: Config): string =>
     TABLES,
     decisionFields,
     limits.futureSkewMs,
-    policies.map(({ explorer, linearGaussian, twoTower, algorithm, initial, ...rules }) => rules),
+    policies.map(({ explorer, linearGaussian, twoTower, algorithm, initial, weighing, ...rules }) => rules),
   ])

@@ -1,0 +1,68 @@
+/**
+ * The joiner's state beyond memory: what a record costs and what memory is held with 50,000 open joins (on the heap and
+ * on disk) and with five million on disk; and how long a task takes to go on from a million that a killed process left.
+ * Each contestant is a process of its own (bench/join-state/). `--scale 0.1` shrinks the large ones.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { RecoveryResult } from './join-state/recovery.ts'
+import type { StepsOptions, StepsResult } from './join-state/steps.ts'
+import type { BenchOptions, BenchResult } from './main.ts'
+
+const SMALL = 50_000
+const LARGE = 5_000_000
+const RECOVERED = 1_000_000
+const RECORDS = 60_000
+
+export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
+  const scale = Number(args.scale ?? 1)
+  const folder = await mkdtemp(join(tmpdir(), 'feedloop-bench-state-'))
+  const steps = async (store: 'heap' | 'disk', open: number): Promise<StepsResult> => {
+    say(`${open} open joins, ${store}`)
+    const options: StepsOptions = { store, open, records: RECORDS, folder: join(folder, `${store}-${open}`) }
+    const result = await child<StepsResult>('steps.ts', options)
+    await rm(options.folder, { recursive: true, force: true })
+    return result
+  }
+  try {
+    const heap = await steps('heap', SMALL)
+    const small = await steps('disk', SMALL)
+    const large = await steps('disk', Math.round(LARGE * scale))
+    say(`recovery of ${RECOVERED * scale} open joins`)
+    const recovery = await child<RecoveryResult>('recovery.ts', {
+      folder: join(folder, 'recovery'),
+      open: Math.round(RECOVERED * scale),
+    })
+    return {
+      results: { heap, small, large, recovery, cold: 'not measured: nothing here may empty the page cache' },
+      bars: [
+        { name: 'anonymous memory with the large state', value: large.rssAnonMiB, unit: 'MiB', atMost: 381 },
+        {
+          name: "a record's CPU with the large state, to that with the small one",
+          value: large.cpuMicrosPerRecord / small.cpuMicrosPerRecord,
+          unit: 'times',
+          atMost: 1.5,
+        },
+        { name: 'recovery from the local state', value: recovery.localSeconds, unit: 's', atMost: 20 },
+      ],
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function child<T>(file: string, options: object): Promise<T> {
+  const path = fileURLToPath(new URL(`./join-state/${file}`, import.meta.url))
+  const running = spawn(process.execPath, [path, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  running.stdout.on('data', chunk => {
+    text += String(chunk)
+  })
+  const [code] = (await once(running, 'close')) as [number]
+  if (code !== 0) throw new Error(`${file} ended with ${code}`)
+  return JSON.parse(text) as T
+}
