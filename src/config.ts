@@ -138,6 +138,11 @@ const policy = z.strictObject({
     .record(z.string(), component.prefault({}))
     .default({ click: component.parse({}) })
     .describe('Reward components by event type; types not listed carry no reward.'),
+  rewardRange: z
+    .strictObject({ min: z.number().describe('Least scalar reward.'), max: z.number().describe('Greatest.') })
+    .refine(({ min, max }) => min < max, 'min must be less than max')
+    .optional()
+    .describe('Range of the scalar reward of a decision, mapped to [0, 1] by a fixed line; none: as it is.'),
   defaultReward: z
     .record(z.string(), z.number())
     .default({})

@@ -24,12 +24,21 @@ export async function createLearner(config: Config, policy: PolicyConfig, encode
 }
 
 /** The learner with the weighing that the policy wants. */
-export function weighed(learner: Learner, { weighing: wanted, rewards, attributionWindowMs }: PolicyConfig): Learner {
+export function weighed(
+  learner: Learner,
+  { weighing: wanted, rewards, attributionWindowMs, rewardRange }: PolicyConfig,
+): Learner {
   const { delays, positions, maxWaiting } = wanted
   if (!delays && !positions) return withoutWaiting(learner)
   const components = Object.entries(rewards).filter(([, { cancels }]) => !cancels)
   const weights = Object.fromEntries(components.map(([type, { weight }]) => [type, weight]))
-  return weighing(learner, { windowMs: delays ? attributionWindowMs : 0, weights, positions, maxWaiting })
+  return weighing(learner, {
+    windowMs: delays ? attributionWindowMs : 0,
+    weights,
+    positions,
+    maxWaiting,
+    ranged: rewardRange !== undefined,
+  })
 }
 
 /** Refuses versions in which decisions wait: nobody would count them. */

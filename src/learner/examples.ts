@@ -6,6 +6,7 @@
 import type { Candidate, Transition } from '../../schemas/records.ts'
 import type { StateEncoder, VectorLookup } from '../state/encode.ts'
 import type { Example } from './learner.ts'
+import { mapped, mappedChange, type RewardRange, withLeast } from './reward-range.ts'
 
 export interface ExampleEncoder {
   /** @returns the example, or the key `item@version` of a vector that is not known */
@@ -18,12 +19,13 @@ export interface ExampleOptions {
   readonly dimensions: number
   /** False: candidate vectors and next states are not looked up. */
   readonly usesCandidates: boolean
-  /** Weight of a component in the scalar reward. */
+  /** Weight of a component in the scalar reward, before its range. */
   readonly weightOf: (component: string) => number
+  readonly range?: RewardRange
 }
 
 export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
-  const { encoder, usesCandidates, weightOf } = options
+  const { encoder, usesCandidates, weightOf, range } = options
   const zeros = new Float32Array(options.dimensions)
   const scalar = (components: Readonly<Record<string, number>>): number =>
     Object.keys(components)
@@ -40,13 +42,16 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
       }
       const vectorOf = (candidate: Candidate) => known(candidate.item_id, candidate.feature_version) ?? zeros
       const example: Example = {
-        transition,
+        transition: withLeast(transition, range),
         state: encoder.encode(transition.state, known),
         candidates: usesCandidates ? transition.candidates.map(vectorOf) : [],
         action: transition.candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
         nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
-        deltaReward: scalar(transition.delta),
-        reward: scalar(transition.cumulative),
+        deltaReward:
+          transition.kind === 'initial'
+            ? mapped(scalar(transition.delta), range)
+            : mappedChange(scalar(transition.delta), range),
+        reward: mapped(scalar(transition.cumulative), range),
       }
       return missing[0] ?? example
     },

@@ -61,6 +61,7 @@ export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<
         dimensions: config.features.dimensions,
         usesCandidates: learner.usesCandidates,
         weightOf: component => policy.rewards[component]?.weight ?? 1,
+        range: policy.rewardRange,
       })
       const fresh = { fullMs: 0, folded: undefined, version: 0, transitions: 0, newestRewardMs: 0, contains: new Map() }
       return { learner, examples, ...fresh, commit() {} }
@@ -91,8 +92,10 @@ function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): s
   const { halfLifeMs, fourier } = policy.linearGaussian
   const map = config.state.blocks.includes('numbers') ? [fourier] : []
   const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [halfLifeMs, ...map]
+  // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
+  const ranged = policy.rewardRange ? [policy.algorithm === 'two-tower' ? policy.rewardRange : 'range'] : []
   const features = [config.features.encoder, config.features.dimensions]
-  const settings = JSON.stringify([policy.name, policy.algorithm, shape, encoderVersion, features])
+  const settings = JSON.stringify([policy.name, policy.algorithm, shape, encoderVersion, features, ...ranged])
   return createHash('sha256').update(settings).digest('hex').slice(0, 16)
 }
 

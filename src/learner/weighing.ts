@@ -10,6 +10,7 @@ import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import { bucketOf, createDelays, type Delays } from './delay.ts'
 import type { Checkpoint, Example, Learner, LearnStats } from './learner.ts'
 import { createPositions, type Positions } from './position.ts'
+import { LEAST } from './reward-range.ts'
 import { isFiniteArray, removedTensor } from './tensors.ts'
 import { createWaiting, decodeRow, encodeRow, isRow, type Row, rowName, type Waiting } from './waiting.ts'
 
@@ -20,6 +21,8 @@ export interface WeighingOptions {
   readonly weights: Readonly<Record<string, number>>
   /** Weigh by the examination of the position, as it was estimated when the decision came. */
   readonly positions: boolean
+  /** Every decision earns `least` once (reward-range.ts). */
+  readonly ranged?: boolean
   /** Decisions that wait at most; the oldest of more count whole before their time. */
   readonly maxWaiting: number
 }
@@ -93,9 +96,11 @@ function take(state: State, example: Example, through: Example[], counted: Examp
     return
   }
   if (state.options.positions) state.positions.count(transition)
+  // what every decision earns once counts like the decision
+  const { [LEAST]: _, ...delta } = transition.delta
   if (transition.kind !== 'initial') through.push(example)
-  else if (Object.keys(transition.delta).length > 0)
-    through.push({ ...example, transition: { ...transition, kind: 'reward' } })
+  else if (Object.keys(delta).length > 0)
+    through.push({ ...example, transition: { ...transition, kind: 'reward', delta } })
   const known = state.waiting.get(transition.transition_id)
   const row = known ?? rowOf(state, example)
   if (transition.kind === 'initial') row.initial = true
@@ -166,7 +171,7 @@ function begin(state: State, row: Row, { slot }: Transition, counted: Example[])
   row.begun = true
   if (state.options.positions) row.weight *= state.positions.examination(slot)
   countLives(state, row, 1)
-  countPart(row, state.delays.maturity(state.nowMs - row.timeMs), counted)
+  countPart(state, row, state.delays.maturity(state.nowMs - row.timeMs), counted)
 }
 
 /** Moves a row to the bucket of its age. */
@@ -179,33 +184,35 @@ function grow(state: State, row: Row, counted: Example[]): void {
     finish(state, row, counted)
     return
   }
-  if (row.begun) countPart(row, state.delays.maturity(ageMs), counted)
+  if (row.begun) countPart(state, row, state.delays.maturity(ageMs), counted)
   state.waiting.put(row)
   state.changed.set(rowName(row), row)
 }
 
 function finish(state: State, row: Row, counted: Example[]): void {
-  if (row.begun) countPart(row, 1, counted)
+  if (row.begun) countPart(state, row, 1, counted)
   state.waiting.drop(row)
   state.changed.set(rowName(row), undefined)
 }
 
-function countPart(row: Row, maturity: number, counted: Example[]): void {
+function countPart({ options }: State, row: Row, maturity: number, counted: Example[]): void {
   const part = maturity - row.counted
   if (part < STEP && !(maturity === 1 && part > 0)) return
-  counted.push(partOf(row, part * row.weight))
+  counted.push(partOf(row, part * row.weight, options.ranged ? { [LEAST]: 1 } : {}))
   row.counted = maturity
 }
 
 const noState = { profile_version: 0, profile: null, history: [], counts: {}, context: {} }
 
 /** The revision that says: so much more of this decision counts. */
-function partOf(row: Row, weight: number): Example {
+function partOf(row: Row, weight: number, earned: Readonly<Record<string, number>>): Example {
   const transition: Transition = {
     ...nothingElse,
     transition_id: row.id,
     decision_id: row.id,
     action: [row.itemId],
+    delta: earned,
+    cumulative: earned,
     weight,
     decision_time_ms: row.timeMs,
     emitted_time_ms: row.timeMs,
@@ -230,8 +237,6 @@ const nothingElse = {
   mode: 'online',
   chosen_by: 'policy',
   examined: 'unknown',
-  delta: {},
-  cumulative: {},
   discount: 0,
   next_decision_id: null,
   next_state: null,

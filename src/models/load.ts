@@ -6,6 +6,7 @@
 import type { ModelVersion } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
+import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/reward-range.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
 import type { Policy, PolicyLoader } from './policy.ts'
 import { loadTwoTower } from './two-tower.ts'
@@ -13,14 +14,15 @@ import { loadTwoTower } from './two-tower.ts'
 /** Versions kept as a base for increments. */
 const KEPT = 4
 
+/** Weight of each component in the scalar reward, its range applied. */
 export const componentWeights =
-  (rewards: PolicyConfig['rewards']): ComponentWeights =>
+  (rewards: PolicyConfig['rewards'], range?: RewardRange): ComponentWeights =>
   component =>
-    rewards[component]?.weight ?? 1
+    component === LEAST ? leastWeight(range) : mappedChange(rewards[component]?.weight ?? 1, range)
 
 export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
   const kept = new Map<string, Policy>()
-  const weightOf = componentWeights(config.rewards)
+  const weightOf = componentWeights(config.rewards, config.rewardRange)
   return {
     load(model) {
       if (model.algorithm !== config.algorithm)

@@ -94,6 +94,60 @@ describe('weights of rewards', () => {
   })
 })
 
+describe('a declared range of the reward', () => {
+  /** What is expected of item a after ten decisions that earned -2 and ten that earned 4. */
+  const expected = async (changes: Policy, from: ModelVersion | null = null) => {
+    const policy: Policy = {
+      linearGaussian: { priorPrecision: 1e-6 },
+      rewards: { stars: { value: 'value' } },
+      ...changes,
+    }
+    const earned = (stars: number) => ({ state: snapshotOf(), delta: { stars }, cumulative: { stars } })
+    const transitions = Array.from({ length: 20 }, (_, i) => earned(i % 2 ? -2 : 4))
+    const { version, config } = await start(policy, from, transitions)
+    const state = new Float64Array(version.parameters.state_dimensions)
+    state[0] = 1
+    const loader = createPolicyLoader(config.policies[0])
+    const { mean } = loader.load({ ...version, base_version: null }).scorer(state, { itemIds: ['a'], vectors: [] })
+    return { version, mean: mean[0] }
+  }
+  const near = (value: number, wanted: number) => assert.ok(Math.abs(value - wanted) < 1e-4, `${value}, not ${wanted}`)
+  test('is mapped to [0, 1] by a line', async () => {
+    near((await expected({})).mean, 1)
+    near((await expected({ rewardRange: { min: -2, max: 4 } })).mean, 0.5)
+    near((await expected({ rewardRange: { min: 0, max: 4 } })).mean, 0.25)
+    near((await expected({ rewardRange: { min: -10, max: 10 } })).mean, 0.55)
+  })
+  test('also where decisions count by the examination of their place and wait for rewards', async () => {
+    const rewardRange = { min: -2, max: 4 }
+    const waits = await start(
+      { rewardRange, rewards: { stars: {} }, weighing: { delays: true }, attributionWindowMs: 1000 },
+      null,
+      [{ state: snapshotOf() }, { state: snapshotOf(), decision_time_ms: 5000, action: ['b'] }],
+    )
+    const state = new Float64Array(waits.version.parameters.state_dimensions)
+    state[0] = 1
+    const { mean } = createPolicyLoader(waits.config.policies[0])
+      .load(waits.version)
+      .scorer(state, { itemIds: ['a'], vectors: [] })
+    // nothing earned is a third of the way from -2 to 4; one decision against a prior of the same weight
+    near(mean[0], 1 / 3 / 2)
+  })
+  test('another range needs no reset; none after one, or one after none, says that it does', async () => {
+    const one = await expected({ rewardRange: { min: -2, max: 4 } })
+    const whole = { ...one.version, base_version: null }
+    near((await expected({ rewardRange: { min: -10, max: 10 } }, whole)).mean, 0.55)
+    await assert.rejects(expected({}, whole), error => isCode(error, 'MODEL_INCOMPATIBLE'))
+  })
+  test('upside down is no range', () => {
+    const policies = [{ rewardRange: { min: 1, max: 1 } }]
+    assert.throws(
+      () => parseConfig({ policies }),
+      error => isCode(error, 'CONFIG_INVALID'),
+    )
+  })
+})
+
 describe('logs of others', () => {
   const kinds = ['estimated', 'deterministic', 'unknown'] as const
   const log = kinds.map(propensity_kind => ({
