@@ -4,41 +4,17 @@
  * decisions and transitions as before, each user's in their order, and go on where the old ones were sealed. What was
  * emitted is read, not emitted again; what was not yet taken stands behind the new positions and is taken then.
  */
-import type {
-  BehaviorEvent,
-  ModelVersion,
-  Recommendation,
-  Request,
-  Transition,
-  UserFeatures,
-} from '../../../schemas/records.ts'
-import type { Config } from '../../config.ts'
+import type { ModelVersion, Recommendation, Transition } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import type { DeadLetters } from '../../evaluation/audit/read.ts'
 import { batchesOf } from '../../evaluation/audit/read.ts'
-import type { InputPosition, StepHeader } from '../../log/chain/header.ts'
+import type { InputPosition } from '../../log/chain/header.ts'
 import type { LogRecord, NewRecord } from '../../log/log.ts'
 import { partitionFor } from '../../log/partition.ts'
-import type { Wire } from '../../log/wire/wire.ts'
 import { type TopicName, topicName } from '../../pipeline.ts'
 import { bare, gather, type NewChain, openNewChain, type Place } from './chains.ts'
-import { everything, type Move, range, shareOut } from './plain.ts'
-
-export interface Sealed {
-  /** Last headers by old partition; null: the chain never had a step. */
-  readonly recommendations: readonly (StepHeader | null)[]
-  readonly transitions: readonly (StepHeader | null)[]
-  readonly models: readonly (StepHeader | null)[]
-  readonly releases: StepHeader | null
-}
-
-export interface Moving extends Move {
-  readonly wire: Wire
-  readonly config: Config
-  readonly sealed: Sealed
-  readonly letters: DeadLetters
-  readonly tick: StepHeader['tick']
-}
+import { type EventEnds, moveEvents, moveProfiles, moveRequests } from './inputs.ts'
+import { type Moving, nextIn, read } from './moving.ts'
+import { range } from './plain.ts'
 
 export interface Moved {
   readonly decisions: number
@@ -47,69 +23,6 @@ export interface Moved {
   readonly leftOut: number
   /** The new chains by the stage that goes on with them. */
   readonly chains: Readonly<Record<'ranker' | 'joiner' | 'learner' | 'gate', readonly NewChain[]>>
-}
-
-const nextIn = (header: StepHeader | null | undefined, topic: TopicName, partition: number): number =>
-  header?.inputs.find(each => each.topic === topic && each.partition === partition)?.next ?? 0
-
-/** A value's field; null when it does not decode. */
-function read<T>({ wire }: Moving, topic: TopicName, record: LogRecord): T | null {
-  try {
-    return record.value === null ? null : (wire.decode(topic, record.value) as T)
-  } catch {
-    return null
-  }
-}
-
-/** What no stage has taken yet is not judged here: its key says where it belongs, and it may be refused there. */
-const keyOf = ({ key }: LogRecord): string => key?.toString() ?? ''
-
-/** Ends of the new `events` by partition, after what all have taken and after what the ranker alone has. */
-interface EventEnds {
-  readonly both: readonly number[]
-  readonly ranker: readonly number[]
-}
-
-async function moveEvents(moving: Moving): Promise<EventEnds> {
-  const { sealed, letters, was } = moving
-  const ranker = range(was).map(p => nextIn(sealed.recommendations[p], 'events', p))
-  const both = range(was).map(p => Math.min(ranker[p]!, nextIn(sealed.transitions[p], 'events', p)))
-  const taken = (record: LogRecord): string | null => {
-    const code = letters.code('joiner', 'events', record.partition, record.offset)
-    if (code !== undefined && code !== 'OUTCOME_ORPHAN') return null
-    return read<BehaviorEvent>(moving, 'events', record)?.user_id ?? null
-  }
-  const untaken = (record: LogRecord) => read<BehaviorEvent>(moving, 'events', record)?.user_id ?? keyOf(record)
-  const topic = 'events' as const
-  const bothEnds = await shareOut(moving, { topic, ranges: both.map(to => ({ from: 0, to })), userOf: taken })
-  const rankerEnds = await shareOut(moving, {
-    topic,
-    ranges: range(was).map(p => ({ from: both[p]!, to: ranker[p]! })),
-    userOf: untaken,
-  })
-  await shareOut(moving, { topic, ranges: ranker.map(from => ({ ...everything, from })), userOf: untaken })
-  return { both: bothEnds, ranker: rankerEnds }
-}
-
-/** Requests that were not decided; the ids of the others are in the decisions. */
-const moveRequests = (moving: Moving): Promise<number[]> =>
-  shareOut(moving, {
-    topic: 'requests',
-    ranges: range(moving.was).map(p => ({
-      ...everything,
-      from: nextIn(moving.sealed.recommendations[p], 'requests', p),
-    })),
-    userOf: record => read<Request>(moving, 'requests', record)?.user_id ?? keyOf(record),
-  })
-
-/** Profiles: what the ranker has taken first. Deletions are known by their key. @returns ends of what it has taken */
-async function moveProfiles(moving: Moving): Promise<number[]> {
-  const taken = range(moving.was).map(p => nextIn(moving.sealed.recommendations[p], 'profiles', p))
-  const userOf = (record: LogRecord) => read<UserFeatures>(moving, 'profiles', record)?.user_id ?? keyOf(record)
-  const topic = 'profiles' as const
-  const ends = await shareOut(moving, { topic, ranges: taken.map(to => ({ from: 0, to })), userOf })
-  await shareOut(moving, { topic, ranges: taken.map(from => ({ ...everything, from })), userOf })
-  return ends
 }
 
 const EVENTS_A_STEP = 2000

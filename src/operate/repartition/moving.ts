@@ -1,0 +1,37 @@
+/** What every part of a move goes by: where from and where to, and how far the sealed chains had come. */
+import type { Config } from '../../config.ts'
+import type { DeadLetters } from '../../evaluation/audit/read.ts'
+import type { StepHeader } from '../../log/chain/header.ts'
+import type { LogRecord } from '../../log/log.ts'
+import type { Wire } from '../../log/wire/wire.ts'
+import type { TopicName } from '../../pipeline.ts'
+import type { Move } from './plain.ts'
+
+export interface Sealed {
+  /** Last headers by old partition; null: the chain never had a step. */
+  readonly recommendations: readonly (StepHeader | null)[]
+  readonly transitions: readonly (StepHeader | null)[]
+  readonly models: readonly (StepHeader | null)[]
+  readonly releases: StepHeader | null
+}
+
+export interface Moving extends Move {
+  readonly wire: Wire
+  readonly config: Config
+  readonly sealed: Sealed
+  readonly letters: DeadLetters
+  readonly tick: StepHeader['tick']
+}
+
+/** The position of a sealed chain in one of its inputs. */
+export const nextIn = (header: StepHeader | null | undefined, topic: TopicName, partition: number): number =>
+  header?.inputs.find(each => each.topic === topic && each.partition === partition)?.next ?? 0
+
+/** A record's value; null when it does not decode. */
+export function read<T>({ wire }: Moving, topic: TopicName, record: LogRecord): T | null {
+  try {
+    return record.value === null ? null : (wire.decode(topic, record.value) as T)
+  } catch {
+    return null
+  }
+}
