@@ -156,6 +156,12 @@ class BoundedMap extends avro.types.MapType {
   }
 }
 
+class CheckedEnum extends avro.types.EnumType {
+  _skip(tap: Tap): void {
+    ;(this as never as Readable)._read(tap)
+  }
+}
+
 const primitives: Record<string, avro.Type> = {
   double: new FiniteDouble(),
   float: new FiniteFloat(),
@@ -167,6 +173,7 @@ function typeHook(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Typ
   if (typeof kind !== 'string') return undefined
   if (typeof schema !== 'string' && kind === 'array') return new BoundedArray(schema, options)
   if (typeof schema !== 'string' && kind === 'map') return new BoundedMap(schema, options)
+  if (typeof schema !== 'string' && kind === 'enum') return new CheckedEnum(schema, options)
   return primitives[kind]
 }
 
