@@ -36,6 +36,7 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
   const scale = Number(args.scale ?? 1)
   const rounds = Number(args.rounds ?? 3)
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-bench-'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }) })
   try {
     const names = typeof args.only === 'string' ? args.only.split(',') : null

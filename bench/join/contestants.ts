@@ -94,6 +94,10 @@ function joinerArgs({ folder }: Place, round: number): string[] {
 
 function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Whoever interrupts the benchmark must not leave a peer behind that looks for its broker for ever.
+  const endWithUs = () => void child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.off('exit', endWithUs))
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
