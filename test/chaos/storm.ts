@@ -45,8 +45,8 @@ export interface StormReport {
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** Services that ended by themselves: a supervisor started them anew. */
   readonly ended: readonly Ended[]
-  /** Stretches of more than a second without any decision, and the longest. */
-  readonly stalls: { readonly count: number; readonly longestMs: number }
+  /** Stretches of more than a second without any decision, and the longest with its beginning on the faults' clock. */
+  readonly stalls: { readonly count: number; readonly longestMs: number; readonly longestFromMs: number }
   /** Rivals' and repeated batches that readers skip, by topic. */
   readonly skippedBatches: Readonly<Record<string, number>>
   /** Accepted transition records, and those that the newest model has learned. */
@@ -162,13 +162,17 @@ const LOOK_MS = 100
 const STALL_MS = 1000
 
 function watchStalls(traffic: Drive): { stop(): StormReport['stalls'] } {
-  let [last, lastMs, count, longestMs] = [0, Date.now(), 0, 0]
+  const startedMs = Date.now()
+  let [last, lastMs, count, longestMs, longestFromMs] = [0, startedMs, 0, 0, 0]
   const look = (): void => {
     const { decisions } = traffic.stats()
     const silentMs = Date.now() - lastMs
     if (decisions === last) return
     if (silentMs > STALL_MS) count++
-    longestMs = Math.max(longestMs, silentMs)
+    if (silentMs > longestMs) {
+      longestMs = silentMs
+      longestFromMs = lastMs - startedMs
+    }
     last = decisions
     lastMs = Date.now()
   }
@@ -176,7 +180,7 @@ function watchStalls(traffic: Drive): { stop(): StormReport['stalls'] } {
   return {
     stop() {
       clearInterval(timer)
-      return { count, longestMs }
+      return { count, longestMs, longestFromMs }
     },
   }
 }
