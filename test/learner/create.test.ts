@@ -121,7 +121,13 @@ describe('a declared range of the reward', () => {
   test('also where decisions count by the examination of their place and wait for rewards', async () => {
     const rewardRange = { min: -2, max: 4 }
     const waits = await start(
-      { rewardRange, rewards: { stars: {} }, weighing: { delays: true }, attributionWindowMs: 1000 },
+      {
+        rewardRange,
+        rewards: { stars: {} },
+        weighing: { delays: true },
+        attributionWindowMs: 1000,
+        linearGaussian: { priorPrecision: 1 },
+      },
       null,
       [{ state: snapshotOf() }, { state: snapshotOf(), decision_time_ms: 5000, action: ['b'] }],
     )

@@ -13,7 +13,12 @@ const seeds = [1, 2]
 /** Share of the gap before the swap, and at the end. */
 function shares(halfLifeDecisions: number) {
   const paceMs = 1000
-  const policies = [{ linearGaussian: { halfLifeMs: halfLifeDecisions * paceMs }, explorer: { alpha: 0.2, draws: 16 } }]
+  const policies = [
+    {
+      linearGaussian: { halfLifeMs: halfLifeDecisions * paceMs, priorPrecision: 1 },
+      explorer: { alpha: 0.2, draws: 16 },
+    },
+  ]
   const runs = seeds.map(
     seed =>
       run({ environment, decisions, seed, paceMs, delays: false, positions: false, overrides: { policies } }).rewards,
