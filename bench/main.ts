@@ -27,6 +27,7 @@ export interface BenchOptions {
 const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptions): Promise<BenchResult> }>>> = {
   join: () => import('./join.ts'),
   'join-state': () => import('./join-state.ts'),
+  learning: () => import('./learning.ts'),
   loop: () => import('./loop.ts'),
 }
 
@@ -47,6 +48,7 @@ async function main(): Promise<number> {
     strict: false,
     options: {
       json: { type: 'boolean' },
+      quick: { type: 'boolean' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       scale: { type: 'string' },

@@ -43,14 +43,18 @@ const explorer = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(0.01)
+    .default(0.002)
     .describe('Share of uniform choice mixed in, so that every candidate has a propensity.'),
   temperature: z.number().positive().default(1).describe('Softmax temperature.'),
-  alpha: z.number().nonnegative().default(0.05).describe("Scale of the posterior's standard deviation."),
+  alpha: z
+    .number()
+    .nonnegative()
+    .default(0.3)
+    .describe("Scale of the posterior's standard deviation; 1: Thompson sampling as in the book."),
 })
 
 const linearGaussian = z.strictObject({
-  priorPrecision: z.number().positive().default(1).describe('Prior precision lambda.'),
+  priorPrecision: z.number().positive().default(0.3).describe('Prior precision lambda.'),
   maxItems: z
     .number()
     .int()

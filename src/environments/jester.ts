@@ -11,7 +11,7 @@ import { FeedloopError } from '../errors.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
 import type { Act, Environment, Observation, Rates } from './environment.ts'
 
-const KNOWN = 20
+export const KNOWN = 20
 
 export interface JesterData {
   readonly jokes: readonly { readonly id: string; readonly text: string }[]
@@ -42,7 +42,8 @@ function readCsv(file: string): Record<string, string>[] {
   }
 }
 
-export function createJester({ jokes, ratings }: JesterData): Environment {
+/** @param inTurn the people come one after another, over and over, instead of at random */
+export function createJester({ jokes, ratings }: JesterData, { inTurn = false } = {}): Environment {
   let rates: Rates | undefined
   const indexOf = new Map(jokes.map((joke, i) => [joke.id, i]))
   return {
@@ -56,7 +57,8 @@ export function createJester({ jokes, ratings }: JesterData): Environment {
     },
     session(index, seed) {
       const id = `v${seed}-${index}`
-      const { person, order } = visit(createRandom(seedOf(`jester/${id}`)), ratings)
+      const people = inTurn ? [ratings[index % ratings.length]] : ratings
+      const { person, order } = visit(createRandom(seedOf(`jester/${id}`)), people)
       const rated = (joke: number): Act => ({ type: 'rating', itemId: jokes[joke].id, value: person[joke], delayMs: 0 })
       const observe = (organic: readonly Act[], done: boolean): Observation => ({
         organic,
@@ -79,7 +81,7 @@ export function createJester({ jokes, ratings }: JesterData): Environment {
 }
 
 /** A random person and the jokes in random order: the first 20 are known, the others are candidates. */
-function visit(random: Random, ratings: readonly Float64Array[]): { person: Float64Array; order: number[] } {
+export function visit(random: Random, ratings: readonly Float64Array[]): { person: Float64Array; order: number[] } {
   const person = ratings[Math.floor(random.uniform() * ratings.length)]
   const order = Array.from(person, (_, joke) => joke)
   for (let i = order.length - 1; i > 0; i--) {
@@ -91,16 +93,15 @@ function visit(random: Random, ratings: readonly Float64Array[]): { person: Floa
   return { person, order }
 }
 
-/** What learns fastest here (measured by test/environments/curve.ts). */
+/** How a visit is described: the known ratings, in units of their spread, as one mean of item vectors weighted by them. */
 const preset: Environment['preset'] = {
   features: { encoder: 'hashed', dimensions: 16 },
-  state: { blocks: ['values'], historyLength: 20, typeWeights: { rating: 1 }, valueScale: 1 },
+  state: { blocks: ['values'], historyLength: 20, typeWeights: { rating: 1 }, valueScale: 5 },
   policies: [
     {
       algorithm: 'linear-gaussian',
       rewards: { rating: { value: 'value' } },
-      explorer: { name: 'thompson', draws: 16, epsilon: 0.01, alpha: 0.5 },
-      linearGaussian: { priorPrecision: 10 },
+      explorer: { name: 'thompson' },
     },
   ],
 }

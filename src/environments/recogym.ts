@@ -70,8 +70,8 @@ const act = (type: string, product: number, delayMs: number): Act => ({
   delayMs,
 })
 
-/** What learns fastest here (measured by test/environments/curve.ts). As many dimensions as products make the mean of
- * views the share of views per product, exactly; the history has views only, since clicks are the policy's own doing. */
+/** As many dimensions as products make the mean of views
+ * the share of views per product, exactly; the history has views only, since clicks are the policy's own doing. */
 function preset(products: number): Environment['preset'] {
   return {
     features: { encoder: 'hashed', dimensions: products },
@@ -80,8 +80,7 @@ function preset(products: number): Environment['preset'] {
       {
         algorithm: 'linear-gaussian',
         rewards: { click: {} },
-        explorer: { name: 'thompson', draws: 16, epsilon: 0.005, alpha: 0.04 },
-        linearGaussian: { priorPrecision: 3 },
+        explorer: { name: 'thompson' },
       },
     ],
   }

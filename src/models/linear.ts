@@ -1,7 +1,7 @@
 /**
  * Serving of linear-Gaussian versions: per item the posterior N(θ, σ² Λ⁻¹) with Λ = s A + λI = L Lᵀ and θ = Λ⁻¹ s b, where
- * s is the decay's reading scale, b the components' sums weighted by the *configured* weights, and σ² the variance of
- * the rewards so far. A candidate's expected reward is θᵀφ, its standard deviation σ ‖L⁻¹φ‖, with φ the version's own
+ * s is the decay's reading scale, b the components' sums weighted by the *configured* weights, and σ² the noise that the
+ * regressions leave (src/learner/linear/moments.ts). A candidate's expected reward is θᵀφ, its standard deviation σ ‖L⁻¹φ‖, with φ the version's own
  * feature map of the state. An item without a block has the prior: 0 and σ ‖φ‖/√λ.
  * The published sums are the learner's master; factors are made here when an item is first scored, and kept from
  * version to version while the item's block does not change, so a load costs a copy of the changed blocks only.
@@ -13,7 +13,7 @@ import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
 import type { FeatureMap } from '../learner/linear/features.ts'
 import { componentsOf } from '../learner/linear/learner.ts'
 import { addScaled, cholesky, dot, packedLength, solveLower, solveUpper } from '../learner/linear/matrix.ts'
-import { decodeMoments, rewardVariance } from '../learner/linear/moments.ts'
+import { decodeMoments, type Moments, noiseVariance, sumOfSquares } from '../learner/linear/moments.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import type { Random } from '../state/random.ts'
 import type { CandidateVectors, Policy, Scorer } from './policy.ts'
@@ -23,6 +23,8 @@ export type ComponentWeights = (component: string) => number
 
 interface Posterior {
   readonly theta: Float64Array
+  /** bᵀθ: the part of Σ w r² that it explains. */
+  readonly explained: number
   readonly factor: Float64Array
 }
 
@@ -37,8 +39,6 @@ export interface Arm {
 /** What all arms of a version share; a change of any makes kept posteriors useless. */
 export interface Reading {
   readonly map: FeatureMap
-  /** σ. */
-  readonly noise: number
   readonly lambda: number
   readonly scale: number
   /** By component index. */
@@ -48,6 +48,8 @@ export interface Reading {
 export interface Version {
   readonly version: string
   readonly reading: Reading
+  /** σ. */
+  readonly noise: number
   readonly arms: ReadonlyMap<string, Arm>
 }
 
@@ -70,7 +72,8 @@ export function loadLinear(model: ModelVersion, base: Policy | undefined, weight
     if (tensor.data.length === 0) arms.delete(itemId)
     else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions) })
   }
-  const version = { version: model.version, reading, arms }
+  const noise = noiseOf(decodeMoments(model.parameters), arms, reading)
+  const version = { version: model.version, reading, noise, arms }
   const policy: Policy = {
     version: model.version,
     algorithm: model.algorithm,
@@ -87,9 +90,8 @@ function readingOf(model: ModelVersion, map: FeatureMap | undefined, weightOf: C
   if (!(Number.isInteger(dimensions) && dimensions > 0 && prior_precision > 0 && Number.isFinite(read_scale)))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
   const weights = componentsOf(model.parameters).map(([component]) => weightOf(component))
-  const noise = Math.sqrt(rewardVariance(decodeMoments(model.parameters), weights))
   const same = model.base_version === null ? undefined : map
-  return { map: same ?? decodeFeatureMap(model), noise, lambda: prior_precision, scale: read_scale, weights }
+  return { map: same ?? decodeFeatureMap(model), lambda: prior_precision, scale: read_scale, weights }
 }
 
 function finiteBlock(model: ModelVersion, tensor: Tensor, d: number): Block {
@@ -107,6 +109,20 @@ function carried(arm: Arm, before: Reading, now: Reading): Arm {
   return same ? arm : { block: arm.block }
 }
 
+/** The noise is estimated with the posteriors of so many items, the most seen: the others count as if they explained
+ * nothing, which errs on the side of exploring. */
+const NOISE_ITEMS = 512
+
+/** σ of a version. A posterior made for it is kept, so it costs nothing that scoring the same items would not. */
+export function noiseOf(moments: Moments, arms: ReadonlyMap<string, Arm>, reading: Reading): number {
+  const items = [...arms]
+  if (items.length > NOISE_ITEMS)
+    items.sort(([idA, a], [idB, b]) => b.block.seen - a.block.seen || (idA < idB ? -1 : 1)).length = NOISE_ITEMS
+  const explained = items.reduce((sum, [, arm]) => sum + posteriorOf(arm, reading).explained, 0)
+  const squares = reading.scale * sumOfSquares(moments, reading.weights)
+  return Math.sqrt(noiseVariance(squares, explained, reading.scale * moments.weight))
+}
+
 /** The arm's posterior, made once a state of its block. */
 function posteriorOf(arm: Arm, reading: Reading): Posterior {
   const { block } = arm
@@ -116,9 +132,10 @@ function posteriorOf(arm: Arm, reading: Reading): Posterior {
   block.b.forEach((b, index) => {
     addScaled(theta, b, reading.scale * (reading.weights[index] ?? 0))
   })
+  const sums = theta.slice()
   solveLower(factor, theta, theta)
   solveUpper(factor, theta, theta)
-  arm.posterior = { theta, factor }
+  arm.posterior = { theta, factor, explained: dot(sums, theta) }
   arm.revision = block.revision
   return arm.posterior
 }
@@ -144,7 +161,7 @@ function largestDiagonal(a: Float64Array, d: number): number {
 
 /** @throws FeedloopError MODEL_INCOMPATIBLE for a state of other dimensions */
 export function scoreCandidates(version: Version, state: Float64Array, { itemIds }: CandidateVectors): Scorer {
-  const { reading, arms } = version
+  const { reading, noise, arms } = version
   const { stateDimensions } = reading.map.options
   if (state.length !== stateDimensions)
     throw new FeedloopError(
@@ -159,7 +176,7 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
   const mean = Float64Array.from(known, posterior => (posterior ? dot(posterior.theta, phi) : 0))
   let deviation: Float64Array | undefined
   const deviations = () => {
-    deviation ??= deviationsOf(known, phi, reading)
+    deviation ??= deviationsOf(known, phi, reading.lambda, noise)
     return deviation
   }
   return {
@@ -174,11 +191,16 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
   }
 }
 
-function deviationsOf(known: readonly (Posterior | undefined)[], phi: Float64Array, reading: Reading): Float64Array {
+function deviationsOf(
+  known: readonly (Posterior | undefined)[],
+  phi: Float64Array,
+  lambda: number,
+  noise: number,
+): Float64Array {
   const solved = new Float64Array(phi.length)
   return Float64Array.from(known, posterior => {
-    if (!posterior) return reading.noise * Math.sqrt(dot(phi, phi) / reading.lambda)
+    if (!posterior) return noise * Math.sqrt(dot(phi, phi) / lambda)
     solveLower(posterior.factor, phi, solved)
-    return reading.noise * Math.sqrt(dot(solved, solved))
+    return noise * Math.sqrt(dot(solved, solved))
   })
 }

@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import { parseConfig } from '../../src/config.ts'
 import { createJester, type JesterData, readJester } from '../../src/environments/jester.ts'
 import { isCode } from '../../src/errors.ts'
-import { learningCurve } from './curve.ts'
+import { configFor } from '../../src/evaluation/bakeoff/bakeoff.ts'
+import { play } from '../../src/evaluation/bakeoff/play.ts'
 
 const real = join(process.env.FEEDLOOP_DATA ?? join(import.meta.dirname, '../../../shared/data'), 'jester')
 
@@ -80,7 +81,7 @@ test('real ratings: the published rates, and the preset passes popularity', t =>
     [oracle, 8.18],
   ])
     assert.ok(Math.abs(value - published) < 0.05, `${value} against ${published}`)
-  const { tenths } = learningCurve(environment, {}, { decisions: 40_000, seed: 1, sessions: 256, publishEvery: 1000 })
-  const last = (tenths[8] + tenths[9]) / 2
-  assert.ok(last > popularity!, tenths.map(rate => rate.toFixed(2)).join(' '))
+  const { rewards } = play({ environment, config: configFor(environment, 'thompson'), decisions: 40_000, seed: 1 })
+  const last = rewards.subarray(32_000).reduce((sum, reward) => sum + reward, 0) / 8000
+  assert.ok(last > popularity!, `${last.toFixed(2)}, popularity ${popularity!.toFixed(2)}`)
 })

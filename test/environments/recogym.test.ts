@@ -10,8 +10,9 @@ import { clickProbability, Person } from '../../src/environments/recogym-person.
 import { computeRates } from '../../src/environments/recogym-rates.ts'
 import { readWorld, type World } from '../../src/environments/recogym-world.ts'
 import { isCode } from '../../src/errors.ts'
+import { configFor } from '../../src/evaluation/bakeoff/bakeoff.ts'
+import { play } from '../../src/evaluation/bakeoff/play.ts'
 import { createRandom } from '../../src/state/random.ts'
-import { learningCurve } from './curve.ts'
 
 const root = join(import.meta.dirname, '../..')
 const demoWorld = readWorld(join(root, 'examples/worlds/p10-flips5-seed60.json'))
@@ -158,11 +159,12 @@ test('a file that is not there is named', () => {
   assert.throws(() => readWorld('/nowhere/world.json'), /DATA_MISSING: .*nowhere/)
 })
 
-test('the preset is a valid configuration and learns: half the way to the oracle well before 60,000 decisions', () => {
+test('the preset is a valid configuration and learns: half the way to the oracle within 30,000 decisions', () => {
   const environment = createRecogym({ world: demoWorld })
   parseConfig(environment.preset)
-  const { tenths } = learningCurve(environment, {}, { decisions: 60_000, seed: 1, sessions: 256, publishEvery: 1000 })
-  const shares = tenths.map(rate => shareOfGap(rate, environment.rates()))
-  assert.ok(shares[0] < 0.4, `starts near random: ${shares[0]}`)
-  assert.ok(shares[9] > 0.6, shares.map(share => share.toFixed(2)).join(' '))
+  const { rewards } = play({ environment, config: configFor(environment, 'thompson'), decisions: 30_000, seed: 1 })
+  const share = (from: number, to: number) =>
+    shareOfGap(rewards.subarray(from, to).reduce((sum, rate) => sum + rate, 0) / (to - from), environment.rates())
+  assert.ok(share(0, 500) < 0.4, `starts near random: ${share(0, 500)}`)
+  assert.ok(share(27_000, 30_000) > 0.5, `ends at ${share(27_000, 30_000)}`)
 })

@@ -13,6 +13,7 @@ import { createLinear } from '../../learner/create.ts'
 import { createExampleEncoder } from '../../learner/examples.ts'
 import { livePolicy } from '../../models/live.ts'
 import { componentWeights } from '../../models/load.ts'
+import type { Policy } from '../../models/policy.ts'
 import { createDecide, type RankerView } from '../../ranker/decide.ts'
 import { createStateEncoder } from '../../state/encode.ts'
 import { applyDecision, applyEvent, newUser, type UserState } from '../../state/user.ts'
@@ -26,20 +27,24 @@ export interface PlayOptions {
   readonly config: Config
   readonly decisions: number
   readonly seed: number
+  /** Serves as it is, and nothing is learned; absent: a new learner. */
+  readonly frozen?: Policy
 }
 
 export interface Play {
   /** True expected reward of what was shown, one a decision. */
   readonly rewards: Float64Array
   readonly cpuMs: number
+  /** As it is at the end. */
+  readonly policy: Policy
 }
 
 /** Time between two decisions, ms of event time. */
 const STEP_MS = 1000
 
-export function play({ environment, config, decisions, seed }: PlayOptions): Play {
+export function play({ environment, config, decisions, seed, frozen }: PlayOptions): Play {
   const begun = process.cpuUsage()
-  const agent = createAgent(config, environment)
+  const agent = createAgent(config, environment, frozen)
   const rewards = new Float64Array(decisions)
   let made = 0
   for (let index = 0; made < decisions && index < (environment.sessions ?? Number.POSITIVE_INFINITY); index++) {
@@ -55,15 +60,16 @@ export function play({ environment, config, decisions, seed }: PlayOptions): Pla
     }
   }
   const used = process.cpuUsage(begun)
-  return { rewards: rewards.subarray(0, made), cpuMs: (used.user + used.system) / 1000 }
+  return { rewards: rewards.subarray(0, made), cpuMs: (used.user + used.system) / 1000, policy: agent.policy }
 }
 
-function createAgent(config: Config, environment: Environment) {
+function createAgent(config: Config, environment: Environment, frozen: Policy | undefined) {
   const [policy] = config.policies
   const encoder = createStateEncoder(config)
   const weightOf = componentWeights(policy.rewards)
   const learner = createLinear(policy, encoder)
-  const serving = { policy: livePolicy(learner, weightOf), releaseVersion: 'live', mode: 'online' } as const
+  const served = frozen ?? livePolicy(learner, weightOf)
+  const serving = { policy: served, releaseVersion: 'live', mode: 'online' } as const
   const features = catalogueOf(environment, config.features.dimensions)
   const view: RankerView = { features, catalogueReady: true, serving: () => serving }
   const decide = createDecide(config)
@@ -82,6 +88,7 @@ function createAgent(config: Config, environment: Environment) {
     )
 
   return {
+    policy: served,
     see,
     turn(user: UserState, session: Session, observation: Observation, number: number) {
       const timeMs = number * STEP_MS
@@ -92,6 +99,9 @@ function createAgent(config: Config, environment: Environment) {
       const own = outcomes.map(
         (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs }),
       )
+      const decided = applyDecision(user, recommendation)
+      const after = { expectedReward, next, user: see(decided, session, outcomes, timeMs) }
+      if (frozen) return after
       const transitions = recommendation.slots.map((_, slot) => {
         const reward = rewardOf(
           own.filter(outcome => outcome.slot === slot),
@@ -101,8 +111,7 @@ function createAgent(config: Config, environment: Environment) {
       })
       const encoded = transitions.map(each => examples.encode(each, features.vector))
       learner.learn(encoded.filter(each => typeof each !== 'string'))
-      const decided = applyDecision(user, recommendation)
-      return { expectedReward, next, user: see(decided, session, outcomes, timeMs) }
+      return after
     },
   }
 }

@@ -1,21 +1,19 @@
 /**
- * First and second moments of the rewards by component: sums like all else (the square of a cumulative reward changes by
- * the difference of the squares before and after a revision, which telescopes in any order). From them comes the variance
- * of the scalar reward under any weights: the unit in which the posterior's spread is measured, so that one scale of
- * exploration serves clicks at 1 %, hits in [0, 1] and ratings from -10 to 10.
+ * Second moments of the rewards by component: sums like all else (a product of cumulative rewards changes by the
+ * difference of the products before and after a revision, which telescopes in any order). With the part of them that
+ * the regressions explain they give the noise of the scalar reward under any weights: the unit in which the posterior's
+ * spread is measured, so that one scale of exploration serves clicks at 1 %, hits in [0, 1] and ratings from -10 to 10.
  */
 import type { Transition } from '../../../schemas/records.ts'
 
 export interface Moments {
   /** Σ w over decisions. */
   weight: number
-  /** Σ w r by component index. */
-  readonly first: number[]
   /** Σ w r r' by pair of component indices, packed by rows of the lower triangle. */
   readonly second: number[]
 }
 
-export const createMoments = (): Moments => ({ weight: 0, first: [], second: [] })
+export const createMoments = (): Moments => ({ weight: 0, second: [] })
 
 const at = (i: number, j: number): number => (Math.max(i, j) * (Math.max(i, j) + 1)) / 2 + Math.min(i, j)
 
@@ -28,10 +26,8 @@ export function addMoments(
 ): void {
   if (kind === 'initial') moments.weight += weight
   for (const [name, i] of components) {
-    while (moments.first.length <= i) moments.first.push(0)
     while (moments.second.length <= at(i, i)) moments.second.push(0)
     const change = delta[name] ?? 0
-    moments.first[i] += weight * change
     for (const [other, j] of components) {
       if (j > i) continue
       const after = (cumulative[name] ?? 0) * (cumulative[other] ?? 0)
@@ -43,37 +39,36 @@ export function addMoments(
 
 export function scaleMoments(moments: Moments, factor: number): void {
   moments.weight *= factor
-  for (const sums of [moments.first, moments.second]) for (const i of sums.keys()) sums[i] *= factor
+  for (const i of moments.second.keys()) moments.second[i] *= factor
 }
 
-/** Variance of Σ weight_c r_c over decisions; 1 while no reward has been seen to vary.
- * @param weights by component index */
-export function rewardVariance({ weight, first, second }: Moments, weights: readonly number[]): number {
-  if (!(weight > 0)) return 1
-  let mean = 0
-  let square = 0
-  for (let i = 0; i < first.length; i++) {
-    mean += (weights[i] * first[i]) / weight
-    for (let j = 0; j < first.length; j++) square += (weights[i] * weights[j] * second[at(i, j)]) / weight
-  }
-  const variance = square - mean * mean
-  return variance > 1e-12 * square ? variance : 1
+/** Σ w r² of the scalar reward r = Σ weight_c r_c. @param weights by component index */
+export function sumOfSquares({ second }: Moments, weights: readonly number[]): number {
+  let sum = 0
+  for (let i = 0; at(i, i) < second.length; i++)
+    for (let j = 0; at(j, j) < second.length; j++) sum += weights[i] * weights[j] * second[at(i, j)]
+  return sum
+}
+
+/** σ²: what the regressions leave unexplained, with one decision's worth of everything as a prior; 1 while no reward but
+ * 0 has come. With `explained` = Σ_a b_aᵀ θ_a this is the most likely noise under the conjugate prior (Bishop, Pattern
+ * Recognition and Machine Learning, 3.5.2).
+ * @param squares Σ w r² @param count Σ w */
+export function noiseVariance(squares: number, explained: number, count: number): number {
+  if (!(count > 0 && squares > 0)) return 1
+  return (Math.max(0, squares - explained) + squares / count) / (count + 1)
 }
 
 const PREFIX = 'moments/'
 
 /** As parameters of a checkpoint. */
-export const encodeMoments = ({ weight, first, second }: Moments): Record<string, number> => ({
+export const encodeMoments = ({ weight, second }: Moments): Record<string, number> => ({
   [`${PREFIX}weight`]: weight,
-  ...Object.fromEntries(first.map((value, i) => [`${PREFIX}first/${i}`, value])),
   ...Object.fromEntries(second.map((value, i) => [`${PREFIX}second/${i}`, value])),
 })
 
 export function decodeMoments(parameters: Readonly<Record<string, number>>): Moments {
-  const list = (kind: string): number[] => {
-    const values: number[] = []
-    for (let i = 0; `${PREFIX}${kind}/${i}` in parameters; i++) values.push(parameters[`${PREFIX}${kind}/${i}`])
-    return values
-  }
-  return { weight: parameters[`${PREFIX}weight`] ?? 0, first: list('first'), second: list('second') }
+  const second: number[] = []
+  for (let i = 0; `${PREFIX}second/${i}` in parameters; i++) second.push(parameters[`${PREFIX}second/${i}`])
+  return { weight: parameters[`${PREFIX}weight`] ?? 0, second }
 }
