@@ -36,7 +36,8 @@ export function addDeadLetters(program: Command): void {
     (id: string | undefined, options: FilterOptions) =>
       onBus(options, async context => {
         const morgue = morgueOf(context)
-        const chosen = id === undefined ? listDeadLetters(morgue, filterOf(options)) : [await findDeadLetter(morgue, id)]
+        const chosen =
+          id === undefined ? listDeadLetters(morgue, filterOf(options)) : [await findDeadLetter(morgue, id)]
         for await (const letter of chosen) {
           const { result, offset } = await redrive(morgue, letter)
           process.stdout.write(`${letter.id}  ${result}  at offset ${offset}\n`)

@@ -17,7 +17,9 @@ export function addReplay(program: Command): void {
   withConfig(
     program
       .command('replay')
-      .description('stream a CSV or JSON-lines file into the bus through a mapping; a second run goes on where one ended')
+      .description(
+        'stream a CSV or JSON-lines file into the bus through a mapping; a second run goes on where one ended',
+      )
       .requiredOption('--data <file>', 'rows: .csv, .tsv or JSON lines')
       .requiredOption('--mapping <file>', 'what each row becomes (YAML; see examples/replay)')
       .option('--speed <n>', "times real time, by the rows' own times; absent: as fast as the bus takes them")
@@ -49,7 +51,8 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
         speed: options.speed === undefined ? undefined : Number(options.speed),
         stateFile: options.state,
         signal: abort.signal,
-        progress: ({ part, rows, records, refused }) => bar.update(Math.floor(part * SCALE), { rows, records, refused }),
+        progress: ({ part, rows, records, refused }) =>
+          bar.update(Math.floor(part * SCALE), { rows, records, refused }),
       }),
     )
     bar.stop()

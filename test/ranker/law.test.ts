@@ -46,7 +46,9 @@ const anyRequest = fc
 const anyStep = fc.record({
   afterMs: fc.integer({ min: 0, max: 2000 }),
   lost: fc.boolean(),
-  inputs: fc.array(fc.oneof(anyEvent, anyProfile, anyDeletion, anyRequest), { maxLength: 8 }) as fc.Arbitrary<readonly Input[]>,
+  inputs: fc.array(fc.oneof(anyEvent, anyProfile, anyDeletion, anyRequest), { maxLength: 8 }) as fc.Arbitrary<
+    readonly Input[]
+  >,
 })
 
 const contents = (state: RankerState) => ({
