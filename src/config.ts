@@ -335,7 +335,13 @@ export const configSchema = z.strictObject({
         .number()
         .positive()
         .default(5)
-        .describe('A version whose KL divergence from the serving one is larger is refused.'),
+        .describe(
+          'Nats: a version further from the serving one is held. Scores are measured in units of the serving ' +
+            "version's own uncertainty (two-tower: of the explorer's temperature), so their scale does not matter.",
+        ),
+      holdMs: ms(minute).describe(
+        'Versions that are too far from the serving one but stay close to each other serve after so long, ms.',
+      ),
     })
     .prefault({}),
   sources: z

@@ -164,7 +164,7 @@ export const errorTable = {
   ),
   MODEL_TOO_FAR: terminal(
     'A version decides so unlike the serving one that the divergence exceeds gate.maxKl.',
-    'The serving version stays; find out what the learner was fed, or raise gate.maxKl.',
+    'The serving version stays until the new ones agree with each other for gate.holdMs; find out what the learner was fed, or raise gate.maxKl.',
   ),
   BACKEND_UNAVAILABLE: terminal('No TensorFlow.js backend loads.', 'Reinstall the packages.'),
 

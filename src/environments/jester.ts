@@ -96,8 +96,6 @@ export function visit(random: Random, ratings: readonly Float64Array[]): { perso
 /** The known ratings as one mean of item vectors weighted by them. The scale is measured: at 5 the slopes are shrunk too
  * little and 40,000 decisions end below popularity, at 15 above. */
 const preset: Environment['preset'] = {
-  // the gate's KL is of softmax(mean): ratings spread over 20 units, so honest first versions are further apart than clicks are
-  gate: { maxKl: 100 },
   features: { encoder: 'hashed', dimensions: 16 },
   state: { blocks: ['values'], historyLength: 20, typeWeights: { rating: 1 }, valueScale: 15 },
   policies: [

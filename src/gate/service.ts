@@ -1,13 +1,16 @@
 /** Wiring of the gate: model versions of all policies -> releases. One task, since all releases share one partition. */
+import { servingStart } from '../models/start.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { createGate } from './step.ts'
 
-export const runGate = (context: ServiceContext): Promise<Running> =>
-  runChainStage(context, {
+export async function runGate(context: ServiceContext): Promise<Running> {
+  const { judged } = await servingStart(context)
+  return runChainStage(context, {
     name: 'gate',
-    stage: () => createGate(context.config),
+    stage: () => createGate(context.config, judged),
     assigned: ['releases'],
     inputs: () => context.config.policies.map((_, partition) => ({ topic: 'models' as const, partition })),
     view: () => undefined,
   })
+}

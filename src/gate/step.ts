@@ -1,9 +1,11 @@
 /**
  * The gate: model versions -> releases. A version serves when it passes every structural check: it is finite, loads
  * with the configured shapes, follows the version before it, scores finite numbers, and is no further from the serving
- * version than a mean KL of gate.maxKl (src/gate/probe.ts). Every judged version gets a release; a refused one repeats the shares
- * that serve, with the reason and the numbers. What serves is in the last release, so recovery reads releases only.
- * After a restart an increment cannot be judged until a full checkpoint has come: it is passed over, without a release.
+ * version than a mean KL of gate.maxKl (src/gate/probe.ts). Distance alone is held, not condemned: a learner whose versions
+ * stay close to one another for gate.holdMs is somewhere else for good (a long pause, a world that moved) and is let
+ * through, or the version that happened to serve would stay for ever. Every judged version gets a release; a refused one
+ * repeats the shares that serve, with the reason and the numbers. What serves is in the last release, so recovery reads
+ * releases only; what increments after it build on is found once at the start (src/models/start.ts).
  */
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
@@ -29,6 +31,10 @@ interface Track {
   releasedMs: number
   /** Null: it is the initial policy, or was loaded before the state was opened. */
   policy: Policy | null
+  /** Loaded last, serving or not. */
+  last: Policy | null
+  /** Since when versions are too far from what serves, but not from each other, ms; null: the last was not. */
+  heldSinceMs: number | null
 }
 
 export interface GateState extends StageState {
@@ -46,7 +52,8 @@ interface Verdict {
 
 const VERSION_DIGITS = 12
 
-export function createGate(config: Config): Stage<GateState> {
+/** @param judged by policy: the version judged last before the start, which increments build on */
+export function createGate(config: Config, judged: ReadonlyMap<string, ModelVersion> = new Map()): Stage<GateState> {
   const stateDimensions = createStateEncoder(config).dimensions
   const itemDimensions = config.features.dimensions
   const newTrack = (policy: Config['policies'][number]): Track => ({
@@ -57,6 +64,8 @@ export function createGate(config: Config): Stage<GateState> {
     serving: '',
     releasedMs: 0,
     policy: null,
+    last: null,
+    heldSinceMs: null,
   })
   const keptMs = retentionMs(config, 'releases')
   const expires = ({ releasedMs }: Track, tick: Tick): boolean =>
@@ -74,8 +83,8 @@ export function createGate(config: Config): Stage<GateState> {
       const counts: Count[] = []
       for (const { value: model } of inputs as readonly Input<ModelVersion>[]) {
         const track = state.tracks.get(model.policy)
-        if (!track || passOver(track, model)) continue
-        const verdict = judge(track, model, config.gate.maxKl)
+        if (!track || passOver(track, model, judged.get(model.policy))) continue
+        const verdict = judge(track, model, config.gate, tick)
         outputs.push({ key: model.policy, value: release(state, track, model, verdict, tick) })
         counts.push(...countsOf(verdict))
       }
@@ -100,14 +109,31 @@ export function createGate(config: Config): Stage<GateState> {
   }
 }
 
-function passOver(track: Track, model: ModelVersion): boolean {
+/** An increment on a version that was loaded before the state was opened and is not in the log any more. */
+function passOver(track: Track, model: ModelVersion, judged: ModelVersion | undefined): boolean {
   if (track.loaded || model.base_version === null) return false
+  if (judged && judged.version === model.base_version) {
+    begin(track, judged)
+    return false
+  }
   track.seen = model.version
   return true
 }
 
+/** Stands where the gate stood before the restart. A version that was refused then may not load. */
+function begin(track: Track, judged: ModelVersion): void {
+  track.loaded = true
+  track.seen = judged.version
+  try {
+    track.last = track.loader.load(judged)
+    if (track.serving === judged.version) track.policy = track.last
+  } catch (error) {
+    if (!(error instanceof FeedloopError)) throw error
+  }
+}
+
 /** All checks; the first that fails gives the code. */
-function judge(track: Track, model: ModelVersion, maxKl: number): Verdict {
+function judge(track: Track, model: ModelVersion, bounds: Config['gate'], tick: Tick): Verdict {
   const evidence: Evidence = {
     version: model.version,
     transitions: model.transitions,
@@ -119,7 +145,7 @@ function judge(track: Track, model: ModelVersion, maxKl: number): Verdict {
     assertFinite(model.version, model.tensors)
     const policy = track.loader.load(model)
     track.loaded = true
-    assertClose(track, policy, maxKl, evidence)
+    assertClose(track, policy, { ...bounds, nowMs: tick.timeMs }, evidence)
     return { refused: null, policy, evidence }
   } catch (error) {
     if (!(error instanceof FeedloopError)) throw error
@@ -137,18 +163,34 @@ function assertFollows(track: Track, model: ModelVersion): void {
     )
 }
 
-function assertClose(track: Track, policy: Policy, maxKl: number, evidence: Evidence): void {
+interface Bounds {
+  readonly maxKl: number
+  readonly holdMs: number
+  readonly nowMs: number
+}
+
+function assertClose(track: Track, policy: Policy, { maxKl, holdMs, nowMs }: Bounds, evidence: Evidence): void {
+  const { last } = track
   // a version compared with itself: the means must be finite even when nothing serves yet
   const { mean, max, probes } = track.probe.compare(policy, track.policy ?? policy)
   if (!Number.isFinite(mean))
     throw new FeedloopError('MODEL_NOT_FINITE', `version ${policy.version} scores numbers that are not finite`)
+  track.last = policy
   evidence.compared_with = track.policy?.version ?? ''
   evidence.probes = probes
   if (!track.policy) return
   evidence.kl_mean = mean
   evidence.kl_max = max
-  if (mean > maxKl)
+  if (mean <= maxKl) {
+    track.heldSinceMs = null
+    return
+  }
+  const steady = last !== null && last !== track.policy && track.probe.compare(policy, last).mean <= maxKl
+  if (!steady || track.heldSinceMs === null) track.heldSinceMs = nowMs
+  evidence.held_ms = nowMs - track.heldSinceMs
+  if (evidence.held_ms < holdMs)
     throw new FeedloopError('MODEL_TOO_FAR', `version ${policy.version}: mean KL ${mean.toFixed(3)} exceeds ${maxKl}`)
+  track.heldSinceMs = null
 }
 
 function release(state: GateState, track: Track, model: ModelVersion, verdict: Verdict, tick: Tick): Release {

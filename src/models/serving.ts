@@ -36,6 +36,8 @@ const BUCKETS = 2 ** 53
 
 interface Slot {
   readonly loader: PolicyLoader
+  /** A full checkpoint was loaded: increments before it build on what was before our first record. */
+  begun: boolean
   readonly policies: Map<string, Policy>
   readonly salt: number
   /** In force. */
@@ -50,6 +52,7 @@ export function createServing(config: Config): Serving {
   for (const policy of config.policies)
     slots.set(policy.name, {
       loader: createPolicyLoader(policy),
+      begun: false,
       policies: new Map(),
       salt: seedOf(policy.name) | 0,
       release: undefined,
@@ -59,7 +62,8 @@ export function createServing(config: Config): Serving {
     refusals,
     putModel(model) {
       const slot = slots.get(model.policy)
-      if (!slot) return
+      if (!slot || !(slot.begun || model.base_version === null)) return
+      slot.begun = true
       try {
         slot.policies.set(model.version, slot.loader.load(model))
       } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Broadcast topics (features, models, releases): every instance reads them whole, from the first record on and for ever,
- * outside the group. Chained ones are read by the reader's rule. A record that does not decode is logged and passed over:
+ * Broadcast topics (features, models, releases): every instance reads them whole, from the first record on or from where it
+ * is told to begin (src/models/start.ts), and for ever, outside the group. Chained ones are read by the reader's rule. A record that does not decode is logged and passed over:
  * its writer already answers for it, and one bad record must not blind every instance.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,7 +33,13 @@ interface Source {
   poll(waitMs: number): Promise<readonly LogRecord[]>
 }
 
-export function follow<T>(context: ServiceContext, topic: TopicName, take: (value: T) => void): Follower {
+/** @param from first offset by partition; the first record of those that it does not name */
+export function follow<T>(
+  context: ServiceContext,
+  topic: TopicName,
+  take: (value: T) => void,
+  from: readonly number[] = [],
+): Follower {
   const { log, config, logger } = context
   const name = topicName(config.topics.prefix, topic)
   const abort = new AbortController()
@@ -75,7 +81,7 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
   const opened = (async () => {
     const partitions = await retrying(io, () => log.partitionCount(name))
     for (let partition = 0; partition < partitions; partition++)
-      sources.push(await openSource(io, { topic: name, partition }, topics[topic].chained))
+      sources.push(await openSource(io, { topic: name, partition }, topics[topic].chained, from[partition]))
   })()
   const pumping = opened.then(() => Promise.all(sources.map(pump)))
   const catchUp = async (): Promise<void> => {
@@ -105,13 +111,13 @@ export function follow<T>(context: ServiceContext, topic: TopicName, take: (valu
   }
 }
 
-async function openSource(io: ChainIo, at: Partition, chained: boolean): Promise<Source> {
+async function openSource(io: ChainIo, at: Partition, chained: boolean, from?: number): Promise<Source> {
   const { log, signal } = io
   if (chained) {
-    const feed = await openFeed(io, at, null)
+    const feed = await openFeed(io, at, await stillThere(io, at, from))
     return { position: () => feed.offset, poll: async waitMs => (await feed.poll({ waitMs, signal })).flatMap(outputs) }
   }
-  let offset = (await retrying(io, () => log.ends(at.topic, at.partition))).earliest
+  let offset = from ?? (await retrying(io, () => log.ends(at.topic, at.partition))).earliest
   return {
     position: () => offset,
     async poll(waitMs) {
@@ -120,6 +126,12 @@ async function openSource(io: ChainIo, at: Partition, chained: boolean): Promise
       return records
     },
   }
+}
+
+/** What was found a moment ago may be behind retention by now. */
+async function stillThere(io: ChainIo, at: Partition, from?: number): Promise<{ next: number } | null> {
+  const { earliest } = await retrying(io, () => io.log.ends(at.topic, at.partition))
+  return from !== undefined && from > earliest ? { next: from } : null
 }
 
 const outputs = (batch: Batch): readonly LogRecord[] => batch.records

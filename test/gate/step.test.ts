@@ -5,6 +5,7 @@ import { parseConfig } from '../../src/config.ts'
 import { createGate, type GateState } from '../../src/gate/step.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
+import { wholeVersion } from '../../src/models/start.ts'
 import { topics } from '../../src/pipeline.ts'
 import type { Input } from '../../src/stage.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
@@ -14,8 +15,11 @@ const gate = createGate(config)
 const d = 1 + 2 + 8
 const tick = { timeMs: 77, watermarkMs: 0 }
 
-/** Versions 1 … n of one learner, the first full. */
-function versions(n: number, reward = (_: number) => 1): ModelVersion[] {
+const ones = new Float64Array(d).fill(1)
+const bias = Float64Array.from(ones, (_, i) => (i === 0 ? 1 : 0))
+
+/** Versions 1 … n of one learner, the first full. `a` is rewarded by `reward`, `b` by 0. */
+function versions(n: number, reward = (_: number, _k: number) => 1, repeats = 1, x = ones): ModelVersion[] {
   const learner = createLinearLearner({
     ...plainFeatures(d),
     priorPrecision: 1,
@@ -23,15 +27,17 @@ function versions(n: number, reward = (_: number) => 1): ModelVersion[] {
     halfLifeMs: 0,
     maxCheckpointBytes: 1 << 20,
   })
-  const x = new Float64Array(d).fill(1)
   return Array.from({ length: n }, (_, i) => {
-    for (const action of ['a', 'b'])
-      learner.learn([exampleOf(x, { action: [action], delta: { click: action === 'a' ? reward(i) : 0 } })])
+    for (let k = 0; k < repeats; k++)
+      for (const action of ['a', 'b'])
+        learner.learn([exampleOf(x, { action: [action], ...rewarded(action === 'a' ? reward(i, k) : 0) })])
     return { ...publish(learner, String(i + 1), i === 0), parent: i === 0 ? null : String(i) }
   })
 }
 
-const judge = (state: GateState, models: readonly ModelVersion[], stage = gate): Release[] => {
+const rewarded = (click: number) => ({ delta: { click }, cumulative: { click } })
+
+const judge = (state: GateState, models: readonly ModelVersion[], stage = gate, at = tick): Release[] => {
   const inputs: Input[] = models.map((value, offset) => ({
     topic: 'models',
     partition: 0,
@@ -41,7 +47,7 @@ const judge = (state: GateState, models: readonly ModelVersion[], stage = gate):
     timestampMs: 0,
     headers: {},
   }))
-  return stage.step(state, inputs, tick, undefined).outputs.map(output => output.value as Release)
+  return stage.step(state, inputs, at, undefined).outputs.map(output => output.value as Release)
 }
 const opened = () => gate.open(0) as GateState
 const brief = (releases: readonly Release[]) =>
@@ -95,7 +101,66 @@ describe('the gate', () => {
     assert.ok((releases[1].evidence.kl_mean as number) > 2)
   })
 
-  test('after a restart releases go on from the folded ones; increments wait for a full checkpoint', () => {
+  test('the distance does not depend on the unit of the reward', () => {
+    const distance = (unit: number) => {
+      const [, , third] = judge(
+        opened(),
+        versions(3, (i, k) => unit * (1 + ((i + k) % 3)), 50),
+      )
+      return third.evidence.kl_mean as number
+    }
+    const stars = distance(10)
+    assert.ok(stars > 0)
+    for (const unit of [100, 10_000])
+      assert.ok(Math.abs(distance(unit) / stars - 1) < 0.01, `${unit}: ${distance(unit)}, not ${stars}`)
+  })
+
+  test('a sure version turned upside down is too far; one that knows little may turn', () => {
+    const turned = (repeats: number) =>
+      judge(
+        opened(),
+        versions(2, i => (i === 0 ? 0.2 : -0.6), repeats, bias),
+      )[1]
+    assert.equal(turned(1).reason, 'promoted')
+    assert.equal(turned(400).reason, 'refused:MODEL_TOO_FAR')
+  })
+
+  test('versions that are far from what serves, but agree with each other for gate.holdMs, serve', () => {
+    const state = opened()
+    const at = (timeMs: number) => ({ timeMs, watermarkMs: 0 })
+    const all = versions(5, i => (i === 0 ? 0 : 1000), 50)
+    const times = [0, 1000, 60_000, 61_000, 61_001]
+    const releases = all.flatMap((model, i) => judge(state, [model], gate, at(times[i])))
+    assert.deepEqual(
+      releases.map(({ reason, evidence }) => [reason, evidence.held_ms]),
+      [
+        ['promoted', undefined],
+        ['refused:MODEL_TOO_FAR', 0],
+        ['refused:MODEL_TOO_FAR', 59_000],
+        ['promoted', 60_000],
+        ['promoted', undefined],
+      ],
+    )
+  })
+
+  test('after a restart an increment is judged on the version that was judged last', () => {
+    const all = versions(3)
+    const before = judge(opened(), all.slice(0, 2))
+    const whole = wholeVersion(all, '2')!
+    const restarted = createGate(config, new Map([['default', whole]]))
+    const state = restarted.open(0) as GateState
+    restarted.fold(
+      state,
+      [],
+      before.map(value => ({ key: 'default', value })),
+      tick,
+    )
+    const [release] = judge(state, [all[2]], restarted)
+    assert.deepEqual([release.reason, release.evidence.compared_with], ['promoted', '2'])
+    assert.equal(release.evidence.kl_mean, judge(opened(), all)[2].evidence.kl_mean)
+  })
+
+  test('after a restart releases go on from the folded ones; increments whose base is lost wait for a full checkpoint', () => {
     const all = versions(3)
     const before = judge(opened(), all.slice(0, 1))
     const state = opened()

@@ -1,0 +1,114 @@
+/**
+ * Where a reader of `models` and `releases` begins: a week of versions a second is too much to read at every start, and
+ * what serves stands near the end of both. The end of a partition is read, wider each time, until it holds what is looked
+ * for: in `releases` the last release of every policy, in `models` a full checkpoint from which the versions looked for
+ * follow. Reading on from there, by the reader's rule as ever, arrives at the same place as reading from the first record.
+ */
+import type { ModelVersion, Release } from '../../schemas/records.ts'
+import { isCode } from '../errors.ts'
+import { asFull, type Merged, mergeVersion } from '../learner/tensors.ts'
+import { openFeed } from '../log/chain/feed.ts'
+import { type ChainIo, realRim, retrying } from '../log/chain/rim.ts'
+import { chainRules } from '../log/chain/rules.ts'
+import type { ServiceContext } from '../operate/context.ts'
+import { type TopicName, topicName } from '../pipeline.ts'
+
+/** First offset to read by partition. */
+export type Offsets = readonly number[]
+
+export interface ServingStart {
+  readonly releases: Offsets
+  readonly models: Offsets
+  /** By policy: the version that the gate judged last, whole, where it is still in the log. */
+  readonly judged: ReadonlyMap<string, ModelVersion>
+}
+
+/** Records from the end at which the search begins, and by how much it widens. */
+const TAIL = 64
+const GROWTH = 8
+
+/** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good */
+export async function servingStart(context: ServiceContext): Promise<ServingStart> {
+  const names = context.config.policies.map(policy => policy.name)
+  const releases = await tailOf<Release>(context, 'releases', 0, tail =>
+    names.every(name => tail.some(release => release.policy === name)),
+  )
+  const judged = new Map<string, ModelVersion>()
+  const models: number[] = []
+  for (const [partition, name] of names.entries()) {
+    const last = releases.values.findLast(release => release.policy === name)
+    const tail = await tailOf<ModelVersion>(context, 'models', partition, holdsBaseOf(last))
+    models.push(tail.offset)
+    const version = last?.evidence.version
+    const whole = typeof version === 'string' ? wholeVersion(tail.values, version) : undefined
+    if (whole) judged.set(name, whole)
+  }
+  return { releases: [releases.offset], models, judged }
+}
+
+/** Versions are numbers with leading zeros, so that text order is their order. */
+const holdsBaseOf = (release: Release | undefined) => {
+  const oldest = release?.shares.reduce((least, { model_version: v }) => (v !== '' && v < least ? v : least), '~')
+  return (tail: readonly ModelVersion[]): boolean =>
+    tail.some(model => model.base_version === null && (oldest === undefined || model.version <= oldest))
+}
+
+/** The version with all its tensors; undefined where the records don't lead to it. */
+export function wholeVersion(models: readonly ModelVersion[], version: string): ModelVersion | undefined {
+  let merged: Merged | undefined
+  for (const model of models) {
+    if (model.base_version !== null && merged?.model.version !== model.base_version) continue
+    merged = mergeVersion(merged, model)
+    if (model.version === version) return asFull(merged)
+  }
+  return undefined
+}
+
+interface Tail<T> {
+  readonly offset: number
+  readonly values: readonly T[]
+}
+
+/** The shortest tail that is `enough`, or all that the log has. */
+async function tailOf<T>(
+  context: ServiceContext,
+  topic: TopicName,
+  partition: number,
+  enough: (values: readonly T[]) => boolean,
+): Promise<Tail<T>> {
+  const io: ChainIo = { log: context.log, rim: realRim(context.now), rules: chainRules }
+  const name = topicName(context.config.topics.prefix, topic)
+  for (let records = TAIL; ; records *= GROWTH) {
+    const { earliest, latest } = await retrying(io, () => context.log.ends(name, partition))
+    const offset = Math.max(earliest, latest - records)
+    const values = await readTail<T>(context, io, { topic, name, partition, offset, latest })
+    if (values && (offset === earliest || enough(values))) return { offset, values }
+  }
+}
+
+interface Span {
+  readonly topic: TopicName
+  readonly name: string
+  readonly partition: number
+  readonly offset: number
+  readonly latest: number
+}
+
+/** @returns null when retention removed its beginning meanwhile */
+async function readTail<T>(
+  { wire }: ServiceContext,
+  io: ChainIo,
+  { topic, name, partition, offset, latest }: Span,
+): Promise<readonly T[] | null> {
+  const values: T[] = []
+  try {
+    const feed = await openFeed(io, { topic: name, partition }, { next: offset })
+    while (feed.offset < latest)
+      for (const { records } of await feed.poll())
+        for (const { value } of records) if (value !== null) values.push(wire.decode(topic, value) as T)
+    return values
+  } catch (error) {
+    if (isCode(error, 'OFFSET_OUT_OF_RANGE')) return null
+    throw error
+  }
+}
