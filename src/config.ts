@@ -54,7 +54,15 @@ const explorer = z.strictObject({
 })
 
 const linearGaussian = z.strictObject({
-  priorPrecision: z.number().positive().default(0.3).describe('Prior precision lambda.'),
+  priorPrecision: z
+    .number()
+    .positive()
+    .default(0.3)
+    .describe("Prior precision lambda, in decisions: until the prior is estimated, and the estimate's centre after."),
+  estimatePrior: z
+    .boolean()
+    .default(true)
+    .describe('Mean and spread of what items have in common are estimated from them; false: 0 and 1 / lambda.'),
   maxItems: z
     .number()
     .int()

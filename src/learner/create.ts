@@ -1,6 +1,7 @@
 /** The learner that a policy's configuration names. TensorFlow.js is loaded only for the learner that needs it. */
 import type { Config, PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
+import { componentWeights } from '../models/load.ts'
 import { topics } from '../pipeline.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import type { Learner } from './learner.ts'
@@ -57,9 +58,10 @@ const withoutWaiting = (learner: Learner): Learner => ({
 })
 
 export function createLinear(policy: PolicyConfig, encoder: StateEncoder): LinearLearner {
-  const { fourier, ...options } = policy.linearGaussian
+  const { fourier, estimatePrior, ...options } = policy.linearGaussian
   return createLinearLearner({
     ...options,
+    estimate: estimatePrior ? componentWeights(policy.rewards, policy.rewardRange) : undefined,
     features: {
       stateDimensions: encoder.dimensions,
       numbers: encoder.numbers,

@@ -4,7 +4,8 @@
  * versions; factors follow each decision by rank-1 updates, since the learner carries on those that serving left it.
  */
 import type { LinearLearner } from '../learner/linear/learner.ts'
-import { type Arm, type ComponentWeights, noiseOf, type Reading, scoreCandidates } from './linear.ts'
+import { type Arm, noiseOf, type Reading } from '../learner/linear/posterior.ts'
+import { type ComponentWeights, scoreCandidates } from './linear.ts'
 import type { Policy } from './policy.ts'
 
 export function livePolicy(learner: LinearLearner, weightOf: ComponentWeights): Policy {
@@ -31,7 +32,7 @@ function readingNow(learner: LinearLearner, weightOf: ComponentWeights): Reading
   const weights = Array.from(learner.components.keys(), weightOf)
   return {
     map: learner.featureMap(),
-    lambda: learner.priorPrecision,
+    prior: learner.prior(),
     scale: learner.readScale(),
     weights,
   }

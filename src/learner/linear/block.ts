@@ -1,5 +1,5 @@
 /**
- * The sufficient statistics of one item: A = Σ w φφᵀ without the prior (λI is added when read) and, for each reward
+ * The sufficient statistics of one item: A = Σ w φφᵀ without the prior (added when read) and, for each reward
  * component, b = Σ w r φ. Only sums, so that revisions commute; this is the master from which factors are made.
  * As a tensor: [seen, sinceMs, lastMs, A packed, b of component 0, b of component 1 …], float64.
  */
@@ -7,6 +7,7 @@ import type { Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
 import { addOuter, packedLength, updateCholesky } from './matrix.ts'
+import type { Prior } from './posterior.ts'
 
 export interface Block {
   /** Decisions in it. */
@@ -20,14 +21,14 @@ export interface Block {
   readonly b: Float64Array[]
   /** Rises with every change: what was derived from an older state is stale. */
   revision: number
-  /** Cholesky factor of scale A + lambda I, where somebody made it: the learner carries it on by rank-1 updates. */
+  /** Cholesky factor of scale A + Λ₀, where somebody made it: the learner carries it on by rank-1 updates. */
   factor?: Factor
 }
 
 export interface Factor {
   readonly values: Float64Array
   readonly scale: number
-  readonly lambda: number
+  readonly prior: Prior
 }
 
 const HEADER = 3

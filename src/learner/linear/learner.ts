@@ -35,6 +35,9 @@ import {
 } from './features.ts'
 import { addScaled, dot } from './matrix.ts'
 import { addMoments, createMoments, decodeMoments, encodeMoments, type Moments, scaleMoments } from './moments.ts'
+import { type Arm, noiseOf, type Prior } from './posterior.ts'
+import { groupsOf, type Hyper, improve, priorOf, startHyper } from './prior.ts'
+import { decodeHyper, decodePrior, encodePriorMean, hyperParameters } from './prior-tensors.ts'
 import {
   createWarmUp,
   decodeRow,
@@ -51,8 +54,11 @@ export interface LinearOptions {
   readonly features: FeatureOptions
   /** Decisions from which the feature map is found. */
   readonly warmUpDecisions: number
-  /** λ. */
+  /** λ: of the prior until there is something to estimate it from, and the centre of the hyperprior after. */
   readonly priorPrecision: number
+  /** The prior is estimated from the items (prior.ts), for the scalar reward of these weights by component; absent: it
+   * stays as configured, around 0. */
+  readonly estimate?: (component: string) => number
   readonly maxItems: number
   /** 0: nothing is forgotten. */
   readonly halfLifeMs: number
@@ -64,6 +70,10 @@ export interface LinearOptions {
 const LARGEST = 1e100
 /** Least seen blocks go together, this part of all, so that a full table costs little an item. */
 const EVICT_PART = 64
+/** Decisions before the first estimate of the prior, growth from one to the next, and rounds of each. */
+const FIRST_ESTIMATE = 32
+const ESTIMATE_GROWTH = 1.5
+const ROUNDS = 2
 
 /** The learner with its sums open to those who serve from them in the same process (src/models/live.ts). */
 export interface LinearLearner extends Learner {
@@ -72,7 +82,7 @@ export interface LinearLearner extends Learner {
   readonly components: ReadonlyMap<string, number>
   readonly featureMap: () => FeatureMap
   readonly readScale: () => number
-  readonly priorPrecision: number
+  readonly prior: () => Prior
 }
 
 interface State {
@@ -80,6 +90,12 @@ interface State {
   map: FeatureMap
   warmUp: WarmUp
   moments: Moments
+  hyper: Hyper
+  prior: Prior
+  /** Decisions learned, and at how many the prior is estimated next. */
+  decisions: number
+  nextEstimate: number
+  priorChanged: boolean
   readonly clock: DecayClock
   readonly blocks: Map<string, Block>
   readonly components: Map<string, number>
@@ -94,9 +110,16 @@ interface State {
 }
 
 export function createLinearLearner(options: LinearOptions): LinearLearner {
+  const map = createFeatureMap(options.features, unknownScale(options.features))
+  const hyper = startHyper(options.priorPrecision)
   const state: State = {
     options,
-    map: createFeatureMap(options.features, unknownScale(options.features)),
+    map,
+    hyper,
+    prior: priorOf(groupsOf(options.features, map.dimensions), hyper, new Float64Array(map.dimensions)),
+    decisions: 0,
+    nextEstimate: FIRST_ESTIMATE,
+    priorChanged: true,
     warmUp: createWarmUp(options.features.numbers.count > 0 ? options.warmUpDecisions : 0),
     moments: createMoments(),
     clock: { halfLifeMs: options.halfLifeMs, referenceMs: 0, newestMs: -1 },
@@ -116,7 +139,7 @@ export function createLinearLearner(options: LinearOptions): LinearLearner {
     },
     featureMap: () => state.map,
     readScale: () => readScale(state.clock),
-    priorPrecision: options.priorPrecision,
+    prior: () => state.prior,
     algorithm: 'linear-gaussian',
     revisions: 'exact',
     usesCandidates: false,
@@ -163,10 +186,28 @@ function learnOne(state: State, { transition, state: encoded }: Example): string
   const reason = add(state, row)
   if (reason) return reason
   addMoments(state.moments, transition, state.components, weight * weightAt(state.clock, timeMs))
-  if (state.warmUp.settled) return undefined
-  state.mapChanged = true
-  if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)
+  if (row.seen) state.decisions++
+  if (!state.warmUp.settled) {
+    state.mapChanged = true
+    if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)
+  }
+  if (state.decisions >= state.nextEstimate) estimate(state)
   return undefined
+}
+
+/** Makes the prior anew from the sums; again when half as many more decisions are there. */
+function estimate(state: State): void {
+  const { options, map, blocks, moments } = state
+  state.nextEstimate = Math.max(FIRST_ESTIMATE, Math.ceil(state.decisions * ESTIMATE_GROWTH))
+  if (!options.estimate) return
+  const arms = new Map([...blocks].map(([itemId, block]): [string, Arm] => [itemId, { block }]))
+  const weights = Array.from(state.components.keys(), options.estimate)
+  for (let round = 0; round < ROUNDS; round++) {
+    const reading = { map, prior: state.prior, scale: readScale(state.clock), weights }
+    const variance = noiseOf(moments, arms, reading) ** 2
+    Object.assign(state, improve(arms, reading, state.hyper, { variance, precision: options.priorPrecision }))
+  }
+  state.priorChanged = true
 }
 
 /** Adds one revision, or all that is known of a decision, to its item's sums. */
@@ -200,6 +241,7 @@ function remap(state: State): void {
   blocks.clear()
   state.evictedUntilMs = -1
   for (const row of rows) add(state, row)
+  state.nextEstimate = Math.min(state.nextEstimate, Math.max(FIRST_ESTIMATE, state.decisions))
   if (!settled) return
   warmUp.settled = true
   warmUp.rows.clear()
@@ -265,6 +307,8 @@ function snapshot(state: State, version: string, full: boolean): Checkpoint {
   })
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
+  if (baseVersion === null || state.priorChanged) tensors.push(encodePriorMean(state.prior))
+  state.priorChanged = false
   state.changed.clear()
   state.mapChanged = false
   state.version = version
@@ -282,7 +326,9 @@ function parametersOf(state: State): Record<string, number> {
     fourier_seed: state.options.features.seed,
     map_settled: state.warmUp.settled ? 1 : 0,
     ...encodeMoments(state.moments),
-    prior_precision: state.options.priorPrecision,
+    ...hyperParameters(state.hyper),
+    decisions: state.decisions,
+    next_estimate: state.nextEstimate,
     half_life_ms: state.options.halfLifeMs,
     reference_ms: state.clock.referenceMs,
     newest_ms: state.clock.newestMs,
@@ -290,7 +336,10 @@ function parametersOf(state: State): Record<string, number> {
     evicted_until_ms: state.evictedUntilMs,
     evicted: state.evicted,
   }
-  for (const [component, index] of state.components) parameters[`component/${component}`] = index
+  for (const [component, index] of state.components) {
+    parameters[`component/${component}`] = index
+    if (state.options.estimate) parameters[`${PRIOR_WEIGHT}${component}`] = state.options.estimate(component)
+  }
   return parameters
 }
 
@@ -312,6 +361,7 @@ function restore(state: State, model: ModelVersion): void {
   for (const [component, index] of componentsOf(parameters)) state.components.set(component, index)
   state.map = decodeFeatureMap(model)
   state.moments = decodeMoments(parameters)
+  restorePrior(state, model)
   state.warmUp = restoredWarmUp(state.options, model)
   state.blocks.clear()
   for (const tensor of model.tensors) {
@@ -322,6 +372,27 @@ function restore(state: State, model: ModelVersion): void {
   state.mapChanged = false
   state.version = model.version
 }
+
+/** What was estimated for other weights of the reward, or not at all, is estimated anew with the next decision. */
+function restorePrior(state: State, model: ModelVersion): void {
+  const { parameters } = model
+  const { estimate: weightOf, priorPrecision, features } = state.options
+  state.decisions = parameters.decisions
+  state.nextEstimate = parameters.next_estimate
+  if (weightOf) {
+    state.hyper = decodeHyper(model)
+    state.prior = decodePrior(model, state.map)
+    const same = ([component]: [string, number]) => parameters[`${PRIOR_WEIGHT}${component}`] === weightOf(component)
+    if (!componentsOf(parameters).every(same)) state.nextEstimate = 0
+  } else {
+    state.hyper = startHyper(priorPrecision)
+    const { dimensions } = state.map
+    state.prior = priorOf(groupsOf(features, dimensions), state.hyper, new Float64Array(dimensions))
+  }
+  state.priorChanged = true
+}
+
+const PRIOR_WEIGHT = 'prior_weight/'
 
 const rowsOf = ({ rows }: WarmUp) => Array.from(rows.values(), encodeRow)
 

@@ -42,15 +42,22 @@ function dotAt(a: Float64Array, ai: number, b: Float64Array, bi: number, length:
 
 /**
  * Cholesky factor L with L Lᵀ = scale matrix + ridge I, row by row (Cholesky-Banachiewicz).
+ * @param ridge one number, or one a row
  * @returns false when that matrix is not positive definite; `factor` is then garbage.
  */
-export function cholesky(matrix: Float64Array, d: number, scale: number, ridge: number, factor: Float64Array): boolean {
+export function cholesky(
+  matrix: Float64Array,
+  d: number,
+  scale: number,
+  ridge: number | Float64Array,
+  factor: Float64Array,
+): boolean {
   for (let i = 0, rowI = 0; i < d; rowI += ++i) {
     for (let j = 0, rowJ = 0; j <= i; rowJ += ++j) {
       const sum = scale * matrix[rowI + j] - dotAt(factor, rowI, factor, rowJ, j)
       if (j < i) factor[rowI + j] = sum / factor[rowJ + j]
       else {
-        const pivot = sum + ridge
+        const pivot = sum + (typeof ridge === 'number' ? ridge : ridge[i])
         if (!(pivot > 0) || pivot === Number.POSITIVE_INFINITY) return false
         factor[rowI + i] = Math.sqrt(pivot)
       }
@@ -131,4 +138,30 @@ export function updateCholesky(factor: Float64Array, x: Float64Array, sign: 1 | 
     factor[row + i] = r
   }
   return true
+}
+
+/** out = (L Lᵀ)⁻¹, packed; about d³/3 multiplications. */
+export function invertFactored(factor: Float64Array, d: number, out: Float64Array): void {
+  const lower = invertLower(factor, d)
+  out.fill(0)
+  // element (i, j) is Σ_{k >= i} l_ki l_kj: row k of L⁻¹ gives its outer product
+  for (let k = 0, row = 0; k < d; row += ++k) {
+    for (let i = 0, at = 0; i <= k; at += ++i) {
+      const f = lower[row + i]
+      for (let j = 0; j <= i; j++) out[at + j] += f * lower[row + j]
+    }
+  }
+}
+
+function invertLower(factor: Float64Array, d: number): Float64Array {
+  const lower = new Float64Array(packedLength(d))
+  for (let i = 0, row = 0; i < d; row += ++i) {
+    const pivot = 1 / factor[row + i]
+    lower[row + i] = pivot
+    for (let k = 0, at = 0; k < i; at += ++k) {
+      const f = -pivot * factor[row + k]
+      for (let j = 0; j <= k; j++) lower[row + j] += f * lower[at + j]
+    }
+  }
+  return lower
 }

@@ -1,0 +1,44 @@
+/** The prior in a checkpoint: precisions by group among the parameters, the items' common mean as a tensor. */
+import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
+import { FeedloopError } from '../../errors.ts'
+import { decodeTensor, encodeTensor } from '../tensors.ts'
+import type { FeatureMap } from './features.ts'
+import type { Prior } from './posterior.ts'
+import { GROUPS, groupsOf, type Hyper, priorOf } from './prior.ts'
+
+const MEAN = 'prior/mean'
+const AROUND = 'prior_precision/'
+const COMMON = 'common_precision/'
+
+export const encodePriorMean = ({ mean }: Prior): Tensor => encodeTensor(MEAN, mean.slice())
+
+export const hyperParameters = ({ around, common }: Hyper): Record<string, number> =>
+  Object.fromEntries(
+    Array.from({ length: GROUPS }, (_, g) => [
+      [`${AROUND}${g}`, around[g]],
+      [`${COMMON}${g}`, common[g]],
+    ]).flat(),
+  )
+
+/** @throws FeedloopError MODEL_INCOMPATIBLE */
+export function decodeHyper({ version, parameters }: ModelVersion): Hyper {
+  const read = (prefix: string): Float64Array =>
+    Float64Array.from({ length: GROUPS }, (_, g) => parameters[`${prefix}${g}`] ?? Number.NaN)
+  const hyper = { around: read(AROUND), common: read(COMMON) }
+  if (![...hyper.around, ...hyper.common].every(value => value > 0 && Number.isFinite(value)))
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${version}: parameters of another algorithm`)
+  return hyper
+}
+
+/** @param before the base version's prior, which an increment without a mean of its own keeps
+ * @throws FeedloopError MODEL_INCOMPATIBLE */
+export function decodePrior(model: ModelVersion, map: FeatureMap, before?: Prior): Prior {
+  const hyper = decodeHyper(model)
+  const tensor = model.tensors.find(({ name }) => name === MEAN)
+  if (!tensor && before) return before
+  if (!tensor) throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: tensor ${MEAN} is missing`)
+  const mean = decodeTensor(tensor, 'float64')
+  if (mean.length !== map.dimensions)
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: tensor ${MEAN} of another feature map`)
+  return priorOf(groupsOf(map.options, map.dimensions), hyper, mean)
+}

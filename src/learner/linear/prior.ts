@@ -1,0 +1,151 @@
+/**
+ * The prior that all items share, estimated from the items themselves (empirical Bayes): one ridge for clicks at 1 %, where
+ * items differ by a thousandth, and for nearly noiseless labels would be wrong for one of them by orders of magnitude.
+ * θ_a ~ N(m, σ² Λ₀⁻¹), Λ₀ diagonal with one precision λ_g a group of features: the bias, the state's other blocks, its
+ * numbers, their Fourier features. It is a function of the sums, so it needs none of its own and forgets nothing:
+ * - λ_g = (γ_g + p) / (Σ_a |θ_a - m|²_g / σ² + p / λ), γ_g = Σ_a Σ_{i in g} (1 - λ_g (Λ_a⁻¹)_ii): the evidence's fixed
+ *   point (MacKay 1992, "Bayesian interpolation"; Bishop 3.5), with p pseudo-counts at the configured precision λ;
+ * - m by generalised least squares with the θ_a integrated out: an item's A and b count as Λ₀ - Λ₀Λ_a⁻¹Λ₀ and Λ₀Λ_a⁻¹b
+ *   (Lindley & Smith 1972), under a ridge κ_g found as λ_g is.
+ * So a new item starts where items usually are, a weak effect is shrunk away, a strong one is not.
+ */
+import type { FeatureOptions } from './features.ts'
+import { cholesky, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
+import { type Arm, mostSeen, type Prior, posteriorOf, type Reading, scalarSums } from './posterior.ts'
+
+/** Pseudo-counts of the hyperprior. */
+const PSEUDO = 1
+const LEAST = 1e-3
+const MOST = 1e6
+/** Inverting costs d³ an item: so many multiplications may one estimate take. */
+const BUDGET = 3e8
+
+/** The group of each feature: 0 bias, 1 the state's other blocks, 2 its numbers, 3 their Fourier features. */
+export function groupsOf({ stateDimensions, numbers }: FeatureOptions, dimensions: number): Uint8Array {
+  return Uint8Array.from({ length: dimensions }, (_, i) => {
+    if (i === 0) return 0
+    if (i >= stateDimensions) return 3
+    return i >= numbers.from && i < numbers.from + numbers.count ? 2 : 1
+  })
+}
+
+export const GROUPS = 4
+
+/** What an estimate leaves: its precisions go on from there. */
+export interface Hyper {
+  /** λ_g of the items around their mean, and κ_g of the mean around 0. */
+  readonly around: Float64Array
+  readonly common: Float64Array
+}
+
+export const startHyper = (precision: number): Hyper => ({
+  around: new Float64Array(GROUPS).fill(precision),
+  common: new Float64Array(GROUPS).fill(precision),
+})
+
+export const priorOf = (groups: Uint8Array, { around }: Hyper, mean: Float64Array): Prior => ({
+  mean,
+  precision: Float64Array.from(groups, group => around[group]),
+})
+
+/**
+ * One round of the fixed point.
+ * @param variance σ² under the present prior @param precision λ of the hyperprior
+ */
+export function improve(
+  arms: ReadonlyMap<string, Arm>,
+  reading: Reading,
+  hyper: Hyper,
+  { variance, precision }: { readonly variance: number; readonly precision: number },
+): { hyper: Hyper; prior: Prior } {
+  const d = reading.map.dimensions
+  const groups = groupsOf(reading.map.options, d)
+  const chosen = mostSeen(arms, Math.max(4, Math.floor(BUDGET / d ** 3)))
+  const sums = collect(chosen, reading, groups)
+  const around = hyper.around.map((old, g) =>
+    update(old, sums.trace[g], chosen.length * sizeOf(groups, g), sums.squares[g] / variance, precision),
+  )
+  const { mean, common } = commonMean(sums, reading.prior, hyper, { groups, variance, precision })
+  const next = { around, common }
+  return { hyper: next, prior: priorOf(groups, next, mean) }
+}
+
+const sizeOf = (groups: Uint8Array, group: number): number => groups.reduce((n, g) => n + (g === group ? 1 : 0), 0)
+
+/** γ = size - λ trace(Λ⁻¹): how many of the numbers the data decided. */
+function update(old: number, trace: number, size: number, squares: number, precision: number): number {
+  const decided = Math.max(0, size - old * trace)
+  return Math.min(MOST, Math.max(LEAST, (decided + PSEUDO) / (squares + PSEUDO / precision)))
+}
+
+interface Sums {
+  readonly count: number
+  /** By group: Σ_a Σ_i (Λ_a⁻¹)_ii and Σ_a Σ_i (θ_a - m)_i². */
+  readonly trace: Float64Array
+  readonly squares: Float64Array
+  /** Σ_a Λ_a⁻¹, packed, and Σ_a Λ_a⁻¹ b_a. */
+  readonly inverse: Float64Array
+  readonly solved: Float64Array
+}
+
+function collect(chosen: readonly (readonly [string, Arm])[], reading: Reading, groups: Uint8Array): Sums {
+  const d = groups.length
+  const sums: Sums = {
+    count: chosen.length,
+    trace: new Float64Array(GROUPS),
+    squares: new Float64Array(GROUPS),
+    inverse: new Float64Array(packedLength(d)),
+    solved: new Float64Array(d),
+  }
+  const own = new Float64Array(packedLength(d))
+  for (const [, arm] of chosen) {
+    const { theta, factor } = posteriorOf(arm, reading)
+    invertFactored(factor, d, own)
+    const b = scalarSums(arm.block, reading)
+    for (let i = 0, k = 0; i < d; i++) {
+      for (let j = 0; j < i; j++, k++) {
+        sums.inverse[k] += own[k]
+        sums.solved[i] += own[k] * b[j]
+        sums.solved[j] += own[k] * b[i]
+      }
+      sums.inverse[k] += own[k]
+      sums.solved[i] += own[k] * b[i]
+      sums.trace[groups[i]] += own[k]
+      sums.squares[groups[i]] += (theta[i] - reading.prior.mean[i]) ** 2
+      k++
+    }
+  }
+  return sums
+}
+
+function commonMean(
+  { count, inverse, solved }: Sums,
+  { precision }: Prior,
+  { common }: Hyper,
+  given: { readonly groups: Uint8Array; readonly variance: number; readonly precision: number },
+): { mean: Float64Array; common: Float64Array } {
+  const { groups, variance } = given
+  const d = groups.length
+  const information = new Float64Array(packedLength(d))
+  for (let i = 0, k = 0; i < d; i++)
+    for (let j = 0; j <= i; j++, k++)
+      information[k] = (i === j ? count * precision[i] : 0) - precision[i] * inverse[k] * precision[j]
+  const ridge = Float64Array.from(groups, group => common[group])
+  const mean = solved.map((value, i) => precision[i] * value)
+  const factor = new Float64Array(packedLength(d))
+  // the information is semidefinite but for rounding, which the smallest of these ridges is far above
+  if (!cholesky(information, d, 1, ridge, factor)) return { mean: new Float64Array(d), common }
+  solveLower(factor, mean, mean)
+  solveUpper(factor, mean, mean)
+  invertFactored(factor, d, information)
+  const trace = new Float64Array(GROUPS)
+  const squares = new Float64Array(GROUPS)
+  for (let i = 0; i < d; i++) {
+    trace[groups[i]] += information[packedLength(i + 1) - 1]
+    squares[groups[i]] += mean[i] ** 2
+  }
+  return {
+    mean,
+    common: common.map((old, g) => update(old, trace[g], sizeOf(groups, g), squares[g] / variance, given.precision)),
+  }
+}
