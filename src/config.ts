@@ -61,8 +61,10 @@ const linearGaussian = z.strictObject({
     .describe("Prior precision lambda, in decisions: until the prior is estimated, and the estimate's centre after."),
   estimatePrior: z
     .boolean()
-    .default(true)
-    .describe('Mean and spread of what items have in common are estimated from them; false: 0 and 1 / lambda.'),
+    .default(false)
+    .describe(
+      'Experimental: mean and spread of what items have in common are estimated from them; false: 0 and 1 / lambda.',
+    ),
   maxItems: z
     .number()
     .int()

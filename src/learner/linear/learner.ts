@@ -37,7 +37,7 @@ import { addScaled, dot } from './matrix.ts'
 import { addMoments, createMoments, decodeMoments, encodeMoments, type Moments, scaleMoments } from './moments.ts'
 import { type Arm, noiseOf, type Prior } from './posterior.ts'
 import { groupsOf, type Hyper, improve, priorOf, startHyper } from './prior.ts'
-import { decodeHyper, decodePrior, encodePriorMean, hyperParameters } from './prior-tensors.ts'
+import { decodeHyper, decodePrior, encodePriorMean, hyperParameters, PRIOR_ESTIMATED } from './prior-tensors.ts'
 import {
   createWarmUp,
   decodeRow,
@@ -307,7 +307,7 @@ function snapshot(state: State, version: string, full: boolean): Checkpoint {
   })
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
-  if (baseVersion === null || state.priorChanged) tensors.push(encodePriorMean(state.prior))
+  if (state.options.estimate && (baseVersion === null || state.priorChanged)) tensors.push(encodePriorMean(state.prior))
   state.priorChanged = false
   state.changed.clear()
   state.mapChanged = false
@@ -327,6 +327,7 @@ function parametersOf(state: State): Record<string, number> {
     map_settled: state.warmUp.settled ? 1 : 0,
     ...encodeMoments(state.moments),
     ...hyperParameters(state.hyper),
+    [PRIOR_ESTIMATED]: state.options.estimate ? 1 : 0,
     decisions: state.decisions,
     next_estimate: state.nextEstimate,
     half_life_ms: state.options.halfLifeMs,

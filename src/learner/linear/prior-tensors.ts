@@ -1,4 +1,7 @@
-/** The prior in a checkpoint: precisions by group among the parameters, the items' common mean as a tensor. */
+/**
+ * The prior in a checkpoint: precisions by group among the parameters and, where it is estimated, the items' common mean as a
+ * tensor. A prior that is not estimated is around 0 and has no tensor.
+ */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
@@ -9,6 +12,8 @@ import { GROUPS, groupsOf, type Hyper, priorOf } from './prior.ts'
 const MEAN = 'prior/mean'
 const AROUND = 'prior_precision/'
 const COMMON = 'common_precision/'
+/** Parameter, 1 or 0: tells a fixed prior from a checkpoint that lost its mean. */
+export const PRIOR_ESTIMATED = 'prior_estimated'
 
 export const encodePriorMean = ({ mean }: Prior): Tensor => encodeTensor(MEAN, mean.slice())
 
@@ -30,15 +35,23 @@ export function decodeHyper({ version, parameters }: ModelVersion): Hyper {
   return hyper
 }
 
-/** @param before the base version's prior, which an increment without a mean of its own keeps
+/** @param before the base version's prior: the very object as long as nothing changed, so that factors stay usable
  * @throws FeedloopError MODEL_INCOMPATIBLE */
 export function decodePrior(model: ModelVersion, map: FeatureMap, before?: Prior): Prior {
   const hyper = decodeHyper(model)
+  const groups = groupsOf(map.options, map.dimensions)
+  if (model.parameters[PRIOR_ESTIMATED] !== 1) {
+    const fixed = priorOf(groups, hyper, new Float64Array(map.dimensions))
+    return before && isSame(before, fixed) ? before : fixed
+  }
   const tensor = model.tensors.find(({ name }) => name === MEAN)
   if (!tensor && before) return before
   if (!tensor) throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: tensor ${MEAN} is missing`)
   const mean = decodeTensor(tensor, 'float64')
   if (mean.length !== map.dimensions)
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: tensor ${MEAN} of another feature map`)
-  return priorOf(groupsOf(map.options, map.dimensions), hyper, mean)
+  return priorOf(groups, hyper, mean)
 }
+
+const isSame = (a: Prior, b: Prior): boolean =>
+  a.mean.every((value, i) => value === b.mean[i]) && a.precision.every((value, i) => value === b.precision[i])
