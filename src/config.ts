@@ -10,6 +10,7 @@ import { FeedloopError } from './errors.ts'
 import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
 import { retentionMs } from './pipeline.ts'
+import { type ExplorerConfig, explorerNeeds, explorerSchema, type Need } from './ranker/explorers/schema.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000
@@ -31,26 +32,6 @@ const component = z.strictObject({
     .string()
     .optional()
     .describe('Event type whose outcomes this takes back instead of being a reward, e.g. refund cancels purchase.'),
-})
-
-const explorer = z.strictObject({
-  name: z
-    .enum(['thompson', 'softmax', 'epsilon-greedy', 'greedy', 'uniform'])
-    .default('thompson')
-    .describe('How the policy explores; every explorer logs exact propensities.'),
-  draws: z.number().int().min(1).max(1024).default(64).describe('Posterior draws of the logged mixture.'),
-  epsilon: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.002)
-    .describe('Share of uniform choice mixed in, so that every candidate has a propensity.'),
-  temperature: z.number().positive().default(1).describe('Softmax temperature.'),
-  alpha: z
-    .number()
-    .nonnegative()
-    .default(0.3)
-    .describe("Scale of the posterior's standard deviation; 1: Thompson sampling as in the book."),
 })
 
 const linearGaussian = z.strictObject({
@@ -144,7 +125,9 @@ const policy = z.strictObject({
     .default('linear-gaussian')
     .describe('What learns. `linear-gaussian`: exact sums; `two-tower`: softmax policy with a value head.'),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
-  explorer: explorer.prefault({}),
+  explorer: explorerSchema
+    .prefault({})
+    .describe('How the policy explores: a name with the parameters that it takes. `thompson` without a name.'),
   linearGaussian: linearGaussian.prefault({}),
   twoTower: twoTower.prefault({}),
   weighing: weighing.prefault({}),
@@ -377,7 +360,7 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>
 export type ConfigInput = z.input<typeof configSchema>
 export type PolicyConfig = Config['policies'][number]
-export type ExplorerConfig = PolicyConfig['explorer']
+export type { ExplorerConfig }
 
 /** Environment variables that override the file, and where they go. */
 export const environmentOverrides = {
@@ -453,9 +436,11 @@ function crossChecks(config: Config): string[] {
   for (const each of config.policies)
     if (each.correctionWindowMs < each.backwardWindowMs)
       problems.push(`policies.${each.name}: correctionWindowMs is shorter than backwardWindowMs`)
-  for (const { name, algorithm, explorer } of config.policies)
-    if (explorer.name === 'thompson' && algorithm !== 'linear-gaussian')
-      problems.push(`policies.${name}: explorer thompson needs a posterior, which ${algorithm} has not; use softmax`)
+  for (const { name, algorithm, explorer } of config.policies) {
+    const need = explorerNeeds[explorer.name]
+    if (!offered[algorithm].includes(need))
+      problems.push(`policies.${name}: explorer ${explorer.name} needs ${needText[need]}, which ${algorithm} has not`)
+  }
   for (const { name, algorithm, weighing } of config.policies)
     if (weighing.delays || weighing.positions) {
       if (algorithm !== 'linear-gaussian')
@@ -471,6 +456,18 @@ function crossChecks(config: Config): string[] {
     problems.push('features.endpoint.url is needed')
   checkSources(config.sources, config.registry.url !== undefined, problems)
   return problems
+}
+
+/** What each algorithm's scores are good for. */
+export const offered: Readonly<Record<PolicyConfig['algorithm'], readonly Need[]>> = {
+  'linear-gaussian': ['scores', 'rewards', 'posterior'],
+  'two-tower': ['scores'],
+}
+const needText: Readonly<Record<Need, string>> = {
+  scores: 'scores',
+  rewards: 'expected rewards',
+  posterior: 'a posterior',
+  members: 'several models',
 }
 
 const describeIssue = (issue: z.core.$ZodIssue): string =>

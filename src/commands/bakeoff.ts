@@ -1,12 +1,22 @@
+import cliProgress from 'cli-progress'
 import { type Command, Option } from 'commander'
-import type { ConfigInput, ExplorerConfig } from '../config.ts'
+import type { ConfigInput } from '../config.ts'
 import { createClassification, readRows } from '../environments/classification.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
 import { FeedloopError } from '../errors.ts'
-import { allExplorers, bakeEnvironment, bakeFile } from '../evaluation/bakeoff/bakeoff.ts'
+import {
+  allLearners,
+  type BakeoffOptions,
+  bakeEnvironment,
+  bakeFile,
+  type EnvironmentResult,
+  entrantsOf,
+  type FileResult,
+} from '../evaluation/bakeoff/bakeoff.ts'
+import { explorerNames } from '../ranker/explorers/schema.ts'
 import { printJson } from './shared.ts'
 
-interface BakeoffOptions {
+interface Flags {
   readonly json?: boolean
   readonly shuffles: string
   readonly seeds: string
@@ -15,61 +25,85 @@ interface BakeoffOptions {
   readonly world?: string
   readonly data?: string
   readonly explorers?: string
+  readonly learners?: string
   readonly set: string
 }
 
 export function addBakeoff(program: Command): void {
   program
     .command('bakeoff [files...]')
-    .description('every explorer over the learner on files (classification as a bandit) or in an environment')
+    .description('every explorer over every learner on files (classification as a bandit) or in an environment')
     .option('--shuffles <n>', 'passes over each file, each in another order', '10')
     .addOption(new Option('--environment <name>', 'a world instead of files').choices(environmentNames))
     .option('--world <file>', 'constants of another recogym world (JSON)')
     .option('--data <folder>', 'data of the environment (jester: ratings.csv, jokes.csv)')
     .option('--decisions <n>', 'decisions of each run in an environment', '30000')
     .option('--seeds <n>', 'runs in an environment', '5')
-    .option('--explorers <names>', 'only these, with commas between')
+    .option('--explorers <names>', `only these, with commas between: ${explorerNames.join(', ')}`)
+    .option('--learners <names>', `only these, with commas between: ${allLearners.join(', ')}`)
     .option('--set <json>', 'configuration laid over the defaults', '{}')
-    .option('--json', 'print one JSON object')
+    .option('--json', 'print one JSON object at the end; what is there before goes to standard error')
     .action(bakeoff)
 }
 
-function bakeoff(files: readonly string[], options: BakeoffOptions): void {
-  if (files.length === 0 && !options.environment)
+function bakeoff(files: readonly string[], flags: Flags): void {
+  if (files.length === 0 && !flags.environment)
     throw new FeedloopError('USAGE', 'name files (.arff, .csv), or an environment with --environment')
-  const shared = {
-    explorers: explorersOf(options),
-    overrides: JSON.parse(options.set) as ConfigInput,
-    say: (line: string) => void process.stderr.write(`${line}\n`),
+  const runs = count(flags, flags.environment ? 'seeds' : 'shuffles')
+  const chosen = {
+    explorers: namesOf(flags.explorers, explorerNames, 'explorer'),
+    learners: namesOf(flags.learners, allLearners, 'learner'),
   }
-  const results = options.environment
-    ? bakeEnvironment(openEnvironment(options.environment, options), count(options, 'decisions'), {
-        ...shared,
-        seeds: count(options, 'seeds'),
-      })
-    : files.flatMap(file =>
-        bakeFile(createClassification(readRows(file)), { ...shared, seeds: count(options, 'shuffles') }),
-      )
-  if (options.json) printJson({ results })
-  else for (const line of results.map(describe)) process.stdout.write(`${line}\n`)
+  const worlds = flags.environment ? 1 : files.length
+  const shown = showProgress(worlds * entrantsOf(chosen).length * runs, flags.json === true)
+  const options = { ...chosen, ...shown, seeds: runs, overrides: JSON.parse(flags.set) as ConfigInput }
+  const results = flags.environment
+    ? bakeEnvironment(openEnvironment(flags.environment, flags), count(flags, 'decisions'), options)
+    : files.flatMap(file => bakeFile(createClassification(readRows(file)), options))
+  shown.stop()
+  if (flags.json) printJson({ results })
 }
 
-function explorersOf({ explorers }: BakeoffOptions): readonly ExplorerConfig['name'][] {
-  const names = explorers?.split(',') ?? allExplorers
-  const unknown = names.find(name => !(allExplorers as readonly string[]).includes(name))
-  if (unknown) throw new FeedloopError('USAGE', `no explorer ${unknown}: ${allExplorers.join(', ')}`)
-  return names as readonly ExplorerConfig['name'][]
+/** A bar where someone looks on, and each result the moment it is there. */
+function showProgress(
+  runs: number,
+  json: boolean,
+): Pick<BakeoffOptions, 'progress' | 'onResult'> & { readonly stop: () => void } {
+  const bar = new cliProgress.SingleBar({
+    format: '{bar} {value} of {total} runs, last {entrant}',
+    noTTYOutput: false,
+    clearOnComplete: true,
+  })
+  bar.start(runs, 0, { entrant: '…' })
+  return {
+    progress: ({ learner, explorer }) => bar.increment({ entrant: `${learner} ${explorer}` }),
+    onResult(result) {
+      const out = json ? process.stderr : process.stdout
+      out.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${describe(result)}\n`)
+    },
+    stop: () => bar.stop(),
+  }
 }
 
-function count(options: BakeoffOptions, name: 'shuffles' | 'seeds' | 'decisions'): number {
-  const value = Number(options[name])
-  if (!Number.isInteger(value) || value < 1) throw new FeedloopError('USAGE', `--${name} ${options[name]}`)
+function namesOf<Name extends string>(
+  wanted: string | undefined,
+  known: readonly Name[],
+  what: string,
+): readonly Name[] {
+  if (wanted === undefined) return known
+  const names = wanted.split(',')
+  const unknown = names.find(name => !(known as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new FeedloopError('USAGE', `no ${what} ${unknown}: ${known.join(', ')}`)
+  return names as unknown as readonly Name[]
+}
+
+function count(flags: Flags, name: 'shuffles' | 'seeds' | 'decisions'): number {
+  const value = Number(flags[name])
+  if (!Number.isInteger(value) || value < 1) throw new FeedloopError('USAGE', `--${name} ${flags[name]}`)
   return value
 }
 
-type Result = ReturnType<typeof bakeFile>[number] | ReturnType<typeof bakeEnvironment>[number]
-
-function describe(result: Result): string {
+function describe(result: FileResult | EnvironmentResult): string {
   const who = `${result.learner} ${result.explorer}`
   const cpu = `${result.cpuMsPerDecision.toFixed(3)} ms a decision`
   if ('loss' in result)

@@ -52,13 +52,16 @@ interface Verdict {
 
 const VERSION_DIGITS = 12
 
+const temperatureOf = ({ explorer }: Config['policies'][number]): number =>
+  explorer.name === 'softmax' ? explorer.temperature : 1
+
 /** @param judged by policy: the version judged last before the start, which increments build on */
 export function createGate(config: Config, judged: ReadonlyMap<string, ModelVersion> = new Map()): Stage<GateState> {
   const stateDimensions = createStateEncoder(config).dimensions
   const itemDimensions = config.features.dimensions
   const newTrack = (policy: Config['policies'][number]): Track => ({
     loader: createPolicyLoader(policy),
-    probe: createProbe({ stateDimensions, itemDimensions, temperature: policy.explorer.temperature }),
+    probe: createProbe({ stateDimensions, itemDimensions, temperature: temperatureOf(policy) }),
     seen: null,
     loaded: false,
     serving: '',

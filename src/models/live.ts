@@ -6,6 +6,7 @@
 import type { LinearLearner } from '../learner/linear/learner.ts'
 import { type Arm, noiseOf, type Reading } from '../learner/linear/posterior.ts'
 import { type ComponentWeights, scoreCandidates } from './linear.ts'
+import { learnedFrom } from './load.ts'
 import type { Policy } from './policy.ts'
 
 export function livePolicy(learner: LinearLearner, weightOf: ComponentWeights): Policy {
@@ -13,6 +14,10 @@ export function livePolicy(learner: LinearLearner, weightOf: ComponentWeights): 
   return {
     version: 'live',
     algorithm: 'linear-gaussian',
+    get learned() {
+      const { scale, weights } = readingNow(learner, weightOf)
+      return learnedFrom(learner.moments, scale, weights)
+    },
     scorer(state, candidates) {
       follow(arms, learner)
       const reading = readingNow(learner, weightOf)

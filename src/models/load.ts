@@ -6,9 +6,11 @@
 import type { ModelVersion } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
+import { componentsOf } from '../learner/linear/learner.ts'
+import { decodeMoments, type Moments, sumOfSquares } from '../learner/linear/moments.ts'
 import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/reward-range.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
-import type { Policy, PolicyLoader } from './policy.ts'
+import type { Learned, Policy, PolicyLoader } from './policy.ts'
 import { loadTwoTower } from './two-tower.ts'
 
 /** Versions kept as a base for increments. */
@@ -39,10 +41,21 @@ export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
       const policy = model.algorithm === 'two-tower' ? loadTwoTower(model) : loadLinear(model, base, weightOf)
       kept.set(model.version, policy)
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
-      return policy
+      return model.algorithm === 'two-tower' ? policy : { ...policy, learned: learnedBy(model, weightOf) }
     },
   }
 }
+
+function learnedBy({ parameters }: ModelVersion, weightOf: ComponentWeights): Learned {
+  const weights = componentsOf(parameters).map(([component]) => weightOf(component))
+  return learnedFrom(decodeMoments(parameters), parameters.read_scale, weights)
+}
+
+/** @param scale of the sums when read @param weights of the reward's components, by index */
+export const learnedFrom = (moments: Moments, scale: number, weights: readonly number[]): Learned => ({
+  decisions: scale * moments.weight,
+  rewardScale: Math.sqrt(sumOfSquares(moments, weights) / moments.weight) || 1,
+})
 
 /** One self-contained checkpoint, loaded. @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
 export const loadPolicy = (model: ModelVersion, config: PolicyConfig): Policy => createPolicyLoader(config).load(model)

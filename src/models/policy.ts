@@ -12,12 +12,22 @@ export interface CandidateVectors {
   readonly vectors: readonly Float32Array[]
 }
 
+/** What a version states of the decisions in its statistics. Schedules of exploration are functions of it. */
+export interface Learned {
+  /** n: their number, weighted and decayed as they count. */
+  readonly decisions: number
+  /** Root mean square of the scalar reward, the unit of gaps between expected rewards; 1 while no reward but 0 has come. */
+  readonly rewardScale: number
+}
+
 /** A policy applied to one decision: K candidates. */
 export interface Scorer {
   /** Expected reward of each candidate (linear-gaussian), or its logit (two-tower). Length K. */
   readonly mean: Float64Array
   /** Posterior standard deviation of each mean; absent when the model has no posterior. Length K. */
   readonly deviation?: Float64Array
+  /** Expected rewards by each of several models of the same, none of which is better than another; M of length K. */
+  readonly members?: readonly Float64Array[]
   /** One joint draw from the posterior of the expected rewards, scaled by `alpha`, into `out` (length K). */
   draw?(random: Random, alpha: number, out: Float64Array): void
 }
@@ -26,6 +36,8 @@ export interface Policy {
   /** Empty for the initial policy. */
   readonly version: string
   readonly algorithm: string
+  /** Absent when scores are logits, whose own softmax is the policy. */
+  readonly learned?: Learned
   /** Up to `limit` items that the model has parameters of their own for; absent when it has none for any item. */
   knownItems?(limit: number): readonly string[]
   /** @param state vector of src/state/encode.ts */

@@ -4,15 +4,15 @@
  * that are no numbers each have a defined answer with a reason in the record.
  */
 import type { Mode, Recommendation, Request, Slot } from '../../schemas/records.ts'
-import type { Config, PolicyConfig } from '../config.ts'
-import type { Policy, Scorer } from '../models/policy.ts'
+import type { Config } from '../config.ts'
+import type { Learned, Policy, Scorer } from '../models/policy.ts'
 import { buildDecision, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
 import type { Explorer } from './explorers/explorer.ts'
-import { explorers } from './explorers/named.ts'
+import { createExplorer } from './explorers/named.ts'
 import { uniform } from './explorers/uniform.ts'
 import { initialExplorer, initialScorer } from './initial.ts'
 import { sampleSlate } from './slate.ts'
@@ -38,13 +38,15 @@ export type Decide = (request: Request, user: UserState, nowMs: number, view: Ra
 
 export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
+  const explorers = new Map(config.policies.map(policy => [policy.name, createExplorer(policy.explorer)]))
   const encoder = createStateEncoder(config)
   const findCandidates = createCandidateFinder(config.limits.maxCandidates, config.features.dimensions)
 
   return (request, user, nowMs, view) => {
     const policy = policies.get(request.policy)!
     const serving = view.serving(request.policy, request.user_id)
-    const explorer = serving.policy === null ? initialExplorer(policy.initial) : explorers[policy.explorer.name]
+    const explorer = serving.policy === null ? initialExplorer(policy) : explorers.get(policy.name)!
+    const learned = serving.policy?.learned
     const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
     const circumstances: Circumstances = {
       request,
@@ -54,7 +56,7 @@ export function createDecide(config: Config): Decide {
       encoderVersion: encoder.version,
       modelVersion: serving.policy?.version ?? '',
       releaseVersion: serving.releaseVersion,
-      explorer: logged(explorer, policy),
+      explorer: logged(explorer, learned),
       seed: seedOf(request.request_id),
     }
     if (request.deadline_ms !== null && nowMs > request.deadline_ms) return nothing(circumstances, 'none', 'expired')
@@ -64,19 +66,19 @@ export function createDecide(config: Config): Decide {
       ? serving.policy.scorer(encoder.encode(circumstances.snapshot, view.features.vector), found.vectors)
       : initialScorer(request, found.vectors.itemIds)
     const means = areFinite(scorer)
-      ? { found, scorer, explorer, reason: '' }
-      : { found, scorer, explorer: uniform, reason: 'scores_not_finite' }
-    const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, policy) }, policy, means)
+      ? { found, scorer, learned, explorer, reason: '' }
+      : { found, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
+    const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
     return { recommendation, dropped: found.dropped }
   }
 }
 
-const areFinite = ({ mean, deviation }: Scorer): boolean =>
-  mean.every(Number.isFinite) && (deviation === undefined || deviation.every(Number.isFinite))
+const areFinite = ({ mean, deviation, members = [] }: Scorer): boolean =>
+  [mean, deviation ?? [], ...members].every(values => values.every(Number.isFinite))
 
-const logged = (explorer: Explorer, policy: PolicyConfig) => ({
+const logged = (explorer: Explorer, learned: Learned | undefined) => ({
   name: explorer.name,
-  parameters: explorer.parameters(policy.explorer),
+  parameters: explorer.parameters(learned),
 })
 
 const nothing = (
@@ -89,19 +91,16 @@ const nothing = (
 interface Means {
   readonly found: Found
   readonly scorer: Scorer
+  readonly learned: Learned | undefined
   readonly explorer: Explorer
   /** What is unusual about them; empty: nothing. */
   readonly reason: string
 }
 
-function choose(
-  circumstances: Circumstances,
-  policy: PolicyConfig,
-  { found, scorer, explorer, reason }: Means,
-): Recommendation {
+function choose(circumstances: Circumstances, { found, scorer, learned, explorer, reason }: Means): Recommendation {
   const { request, seed } = circumstances
   const random = createRandom(seed)
-  const exploration = explorer.open(scorer, random, policy.explorer)
+  const exploration = explorer.open(scorer, random, learned)
   const { draws, firstSlot } = sampleSlate(exploration, random, found.candidates.length, request.slots)
   const slots = draws.map(
     (draw, position): Slot => ({
@@ -117,7 +116,7 @@ function choose(
     candidates: found.candidates,
     slots,
     firstSlotProbabilities: Array.from(firstSlot),
-    propensityKind: explorer.propensityKind(policy.explorer),
+    propensityKind: explorer.propensityKind(learned),
     mode: 'online',
     chosenBy: 'policy',
     shadowSlate: null,

@@ -9,8 +9,15 @@ import { epsilonGreedy } from './explorers/epsilon-greedy.ts'
 import type { Explorer } from './explorers/explorer.ts'
 import { uniform } from './explorers/uniform.ts'
 
-export const initialExplorer = (initial: PolicyConfig['initial']): Explorer =>
-  initial === 'random' ? uniform : epsilonGreedy
+export function initialExplorer({ initial, explorer }: PolicyConfig): Explorer {
+  if (initial === 'random') return uniform
+  return epsilonGreedy({
+    name: 'epsilon-greedy',
+    epsilon: 'epsilon' in explorer ? explorer.epsilon : 0,
+    start: 0,
+    exponent: 0,
+  })
+}
 
 /** Scores that fall by one from each candidate to the next in the caller's order. */
 export function initialScorer(request: Request, itemIds: readonly string[]): Scorer {

@@ -30,5 +30,7 @@ function undescribed(path: string, schema: JsonSchema, covered = false): string[
   const fields = Object.entries(schema.properties ?? {})
   if (fields.length > 0) return fields.flatMap(([name, child]) => undescribed(`${path}.${name}`, child))
   if (schema.items?.properties) return undescribed(`${path}[]`, schema.items)
+  const choices = (schema.oneOf ?? []).filter(choice => choice.properties)
+  if (choices.length > 0) return choices.flatMap(choice => undescribed(path, choice))
   return known ? [] : [path]
 }

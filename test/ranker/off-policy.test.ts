@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { parseConfig } from '../../src/config.ts'
 import type { Policy } from '../../src/models/policy.ts'
 import { createDecide } from '../../src/ranker/decide.ts'
-import { explorers } from '../../src/ranker/explorers/named.ts'
+import { createExplorer } from '../../src/ranker/explorers/named.ts'
 import { createRandom, seedOf } from '../../src/state/random.ts'
 import { newUser } from '../../src/state/user.ts'
 import { catalogue, nowMs, request, serve, view, weighted } from './fixtures.ts'
@@ -21,11 +21,10 @@ const loggingScores = [0.3, 0.1, 0.5, 0.2, 0]
 const targetScores = Float64Array.of(0.1, 0.6, 0, 0.8, 0.4)
 const decisions = 20_000
 
-const target = explorers.softmax.open({ mean: targetScores }, createRandom(1), {
-  ...parseConfig({}).policies[0].explorer,
-  temperature: 0.5,
-  epsilon: 0,
-})
+const target = createExplorer({ name: 'softmax', temperature: 0.5, exponent: 0, epsilon: 0 }).open(
+  { mean: targetScores },
+  createRandom(1),
+)
 const trueValue = (slots: number): number =>
   sum(
     possibleSlates(target, count, slots),

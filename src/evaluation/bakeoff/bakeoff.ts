@@ -1,18 +1,19 @@
 /**
- * The bake-off: every explorer over the linear-Gaussian learner, with the shipped defaults, on the same worlds and seeds.
- * On files the score is the progressive loss of one pass (benchmarks: classification as a bandit); in an environment it
- * is the share of the gap between random choice and the oracle, by the true expected reward of what was shown, in the
- * last tenth of the first 10k, 30k, 100k and 200k decisions.
+ * The bake-off: every explorer over every learner that it can work with, with the shipped defaults, on the same worlds and
+ * seeds. On files the score is the progressive loss of one pass (benchmarks: classification as a bandit); in an environment
+ * it is the share of the gap between random choice and the oracle, by the true expected reward of what was shown, in the
+ * last tenth of the first 10k, 30k, 100k and 200k decisions. Entrants play one after the other, the default first, and each
+ * result is handed out when it is there.
  */
-import { type Config, type ConfigInput, type ExplorerConfig, parseConfig } from '../../config.ts'
+import { type Config, type ConfigInput, offered, type PolicyConfig, parseConfig } from '../../config.ts'
 import { merge } from '../../demo/merge.ts'
 import { type Environment, shareOfGap } from '../../environments/environment.ts'
-import { explorers } from '../../ranker/explorers/named.ts'
+import { type ExplorerName, explorerNeeds, parametersOf } from '../../ranker/explorers/schema.ts'
 import { type Play, play } from './play.ts'
 
 export interface Entrant {
-  readonly learner: 'linear-gaussian'
-  readonly explorer: ExplorerConfig['name']
+  readonly learner: PolicyConfig['algorithm']
+  readonly explorer: ExplorerName
 }
 
 export interface Spread {
@@ -40,23 +41,48 @@ export interface EnvironmentResult extends Entrant {
 
 export interface BakeoffOptions {
   readonly seeds: number
-  readonly explorers: readonly ExplorerConfig['name'][]
+  /** Those that a learner's scores are not enough for do not play over it. */
+  readonly explorers: readonly ExplorerName[]
+  /** The default learner when absent. */
+  readonly learners?: readonly PolicyConfig['algorithm'][]
   /** Laid over the environment's preset, e.g. another prior. */
   readonly overrides?: ConfigInput
+  /** Called with each result as soon as it is there. */
+  readonly onResult?: (result: FileResult | EnvironmentResult) => void
+  /** Called after each run of an entrant with the number of its runs so far. */
+  readonly progress?: (entrant: Entrant, made: number) => void
   readonly say?: (line: string) => void
 }
 
-export const allExplorers = Object.keys(explorers) as ExplorerConfig['name'][]
+/** Learners that play without a bus. The two towers learn by batches of a buffer and are left to the live loop. */
+export const allLearners: readonly PolicyConfig['algorithm'][] = ['linear-gaussian']
+
+/** In the order of learners, then of explorers: the defaults stand first in both. */
+export const entrantsOf = ({
+  learners = ['linear-gaussian'],
+  explorers,
+}: Pick<BakeoffOptions, 'learners' | 'explorers'>) =>
+  learners.flatMap(learner =>
+    explorers
+      .filter(explorer => offered[learner].includes(explorerNeeds[explorer]))
+      .map((explorer): Entrant => ({ learner, explorer })),
+  )
+
 const HORIZONS = [10_000, 30_000, 100_000, 200_000]
 
-/** The environment's description of its data, under the overrides, with this explorer. */
+/** The environment's description of its data, under the overrides, with this explorer; of explorer settings in either only
+ * those that it takes. */
 export function configFor(
   environment: Environment,
-  explorer: ExplorerConfig['name'],
+  explorer: ExplorerName,
   overrides: ConfigInput = {},
+  algorithm: PolicyConfig['algorithm'] = 'linear-gaussian',
 ): Config {
-  const chosen = { policies: [{ explorer: { name: explorer } }] }
-  return parseConfig(merge(merge(environment.preset, overrides), chosen))
+  const merged = merge(environment.preset, overrides)
+  const [policy = {}] = merged.policies ?? []
+  const settings = Object.entries(policy.explorer ?? {}).filter(([key]) => parametersOf(explorer).includes(key))
+  const chosen = { ...policy, algorithm, explorer: { ...Object.fromEntries(settings), name: explorer } }
+  return parseConfig({ ...merged, policies: [chosen] })
 }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -68,13 +94,14 @@ export function spreadOf(values: readonly number[]): Spread {
 /** One pass over each shuffle of a file. */
 export function bakeFile(environment: Environment, options: BakeoffOptions): FileResult[] {
   const examples = environment.sessions!
-  return options.explorers.map(explorer => {
-    const plays = playAll(environment, explorer, examples, options)
+  return entrantsOf(options).map(entrant => {
+    const plays = playAll(environment, entrant, examples, options)
     const loss = spreadOf(plays.map(({ rewards }) => 1 - mean(rewards)))
-    options.say?.(`${environment.name} ${explorer}: loss ${loss.mean.toFixed(4)}, sd ${loss.sd.toFixed(4)}`)
     const file = environment.name.replace(/^classification /, '')
     const classes = environment.items().length
-    return { learner, explorer, file, examples, classes, loss, cpuMsPerDecision: cpuOf(plays) }
+    const result = { ...entrant, file, examples, classes, loss, cpuMsPerDecision: cpuOf(plays) }
+    options.onResult?.(result)
+    return result
   })
 }
 
@@ -84,38 +111,27 @@ export function bakeEnvironment(
   options: BakeoffOptions,
 ): EnvironmentResult[] {
   const { random, bestFixed, oracle } = environment.rates()
-  return options.explorers.map(explorer => {
-    const plays = playAll(environment, explorer, decisions, options)
-    const horizons = [...HORIZONS.filter(horizon => horizon < decisions), decisions]
+  const rates = { random, bestFixed, oracle }
+  const horizons = [...HORIZONS.filter(horizon => horizon < decisions), decisions]
+  return entrantsOf(options).map(entrant => {
+    const plays = playAll(environment, entrant, decisions, options)
     const shares = Object.fromEntries(
       horizons.map(horizon => [horizon, spreadOf(plays.map(each => lastTenth(each, horizon, environment)))]),
     )
-    const told = horizons.map(horizon => `${shares[horizon].mean.toFixed(3)} at ${horizon}`).join(', ')
-    options.say?.(`${environment.name} ${explorer}: share of the gap ${told}`)
-    const rates = { random, bestFixed, oracle }
-    return {
-      learner,
-      explorer,
-      environment: environment.name,
-      shareOfGap: shares,
-      rates,
-      cpuMsPerDecision: cpuOf(plays),
-    }
+    const name = environment.name
+    const result = { ...entrant, environment: name, shareOfGap: shares, rates, cpuMsPerDecision: cpuOf(plays) }
+    options.onResult?.(result)
+    return result
   })
 }
 
-const learner = 'linear-gaussian'
-
-function playAll(
-  environment: Environment,
-  explorer: ExplorerConfig['name'],
-  decisions: number,
-  { seeds, overrides, say }: BakeoffOptions,
-): Play[] {
-  const config = configFor(environment, explorer, overrides)
+function playAll(environment: Environment, entrant: Entrant, decisions: number, options: BakeoffOptions): Play[] {
+  const { seeds, overrides, progress, say } = options
+  const config = configFor(environment, entrant.explorer, overrides, entrant.learner)
   return Array.from({ length: seeds }, (_, i) => {
     const played = play({ environment, config, decisions, seed: i + 1 })
-    say?.(`  ${explorer} seed ${i + 1}: mean reward ${mean(played.rewards).toFixed(4)}`)
+    say?.(`  ${entrant.learner} ${entrant.explorer} seed ${i + 1}: mean reward ${mean(played.rewards).toFixed(4)}`)
+    progress?.(entrant, i + 1)
     return played
   })
 }

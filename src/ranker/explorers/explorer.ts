@@ -4,9 +4,9 @@
  * only in `open`; `conditional` is then a fixed function of what is still available.
  */
 import type { PropensityKind } from '../../../schemas/records.ts'
-import type { ExplorerConfig } from '../../config.ts'
-import type { Scorer } from '../../models/policy.ts'
+import type { Learned, Scorer } from '../../models/policy.ts'
 import type { Random } from '../../state/random.ts'
+import type { ExplorerName } from './schema.ts'
 
 export interface Exploration {
   /** Probability of each candidate for the next slot given the ones that are left, into `out`: 0 where `available` is 0,
@@ -14,14 +14,14 @@ export interface Exploration {
   conditional(available: Uint8Array, out: Float64Array): void
 }
 
+/** An explorer with its settings. */
 export interface Explorer {
-  readonly name: ExplorerConfig['name']
-  /** Needs `deviation` or `draw` of the scorer; the configuration refuses it for an algorithm that has neither. */
-  readonly needsPosterior: boolean
-  /** The settings that matter to it: what the decision record logs. */
-  parameters(config: ExplorerConfig): Readonly<Record<string, number>>
-  propensityKind(config: ExplorerConfig): PropensityKind
-  open(scorer: Scorer, random: Random, config: ExplorerConfig): Exploration
+  readonly name: ExplorerName
+  propensityKind(learned: Learned | undefined): PropensityKind
+  /** What the decision record logs: the settings, and what a schedule made of the model's n. */
+  parameters(learned: Learned | undefined): Readonly<Record<string, number>>
+  /** @param learned what the version that scored contains; absent: it does not say, and schedules are over */
+  open(scorer: Scorer, random: Random, learned?: Learned): Exploration
 }
 
 export function countAvailable(available: Uint8Array): number {
@@ -49,3 +49,15 @@ export function mixUniform(available: Uint8Array, out: Float64Array, epsilon: nu
   const floor = epsilon / countAvailable(available)
   for (let i = 0; i < available.length; i++) out[i] = available[i] === 1 ? (1 - epsilon) * out[i] + floor : 0
 }
+
+/** All on the best available of `scores`, under a uniform share epsilon. */
+export const greedyOn = (scores: Float64Array, epsilon: number): Exploration => ({
+  conditional(available, out) {
+    out.fill(0)
+    out[argmax(scores, available)] = 1
+    mixUniform(available, out, epsilon)
+  },
+})
+
+/** Propensities of a choice of the best with a floor: without one they say nothing about other actions. */
+export const kindWithFloor = (epsilon: number): PropensityKind => (epsilon > 0 ? 'exact' : 'deterministic')

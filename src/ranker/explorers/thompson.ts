@@ -6,26 +6,16 @@
  */
 import type { Scorer } from '../../models/policy.ts'
 import type { Random } from '../../state/random.ts'
-import { argmax, type Explorer, mixUniform } from './explorer.ts'
+import type { Explorer } from './explorer.ts'
+import type { ConfigOf } from './schema.ts'
+import { votesOf } from './votes.ts'
 
-export const thompson: Explorer = {
+export const thompson = ({ draws, epsilon, alpha }: ConfigOf<'thompson'>): Explorer => ({
   name: 'thompson',
-  needsPosterior: true,
-  parameters: ({ draws, epsilon, alpha }) => ({ draws, epsilon, alpha }),
+  parameters: () => ({ draws, epsilon, alpha }),
   propensityKind: () => 'exact',
-  open(scorer, random, { draws, epsilon, alpha }) {
-    const count = scorer.mean.length
-    const matrix = takeDraws(scorer, random, draws, alpha)
-    return {
-      conditional(available, out) {
-        out.fill(0)
-        for (let offset = 0; offset < matrix.length; offset += count) out[argmax(matrix, available, offset)] += 1
-        for (let i = 0; i < count; i++) out[i] /= draws
-        mixUniform(available, out, epsilon)
-      },
-    }
-  },
-}
+  open: (scorer, random) => votesOf(takeDraws(scorer, random, draws, alpha), scorer.mean.length, epsilon),
+})
 
 /** Draws x candidates, row-major. */
 function takeDraws(scorer: Scorer, random: Random, draws: number, alpha: number): Float64Array {

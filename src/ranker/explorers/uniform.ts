@@ -3,7 +3,6 @@ import { countAvailable, type Explorer } from './explorer.ts'
 
 export const uniform: Explorer = {
   name: 'uniform',
-  needsPosterior: false,
   parameters: () => ({}),
   propensityKind: () => 'exact',
   open: () => ({

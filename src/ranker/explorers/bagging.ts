@@ -1,0 +1,21 @@
+/**
+ * Bagging: the members of a bagged model (src/learner/ensemble) each vote for their best candidate (Agarwal et al. 2014, section
+ * 6; Bietti et al. 2018, algorithm 3; bootstrap Thompson sampling, Eckles & Kaptein 2014). No draw is taken here: the chance
+ * was in what the members learned, so the shares are a function of the version alone.
+ */
+import type { Explorer } from './explorer.ts'
+import type { ConfigOf } from './schema.ts'
+import { votesOf } from './votes.ts'
+
+export const bagging = ({ epsilon }: ConfigOf<'bagging'>): Explorer => ({
+  name: 'bagging',
+  parameters: () => ({ epsilon }),
+  propensityKind: () => 'exact',
+  open({ mean, members }) {
+    const rows = new Float64Array(members!.length * mean.length)
+    members!.forEach((member, m) => {
+      rows.set(member, m * mean.length)
+    })
+    return votesOf(rows, mean.length, epsilon)
+  },
+})
