@@ -100,6 +100,18 @@ const weighing = z.strictObject({
     ),
 })
 
+const baggedLinear = z.strictObject({
+  members: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(8)
+    .describe(
+      'Models, the first of which learns from the log as it is; each costs what a linear-Gaussian learner does.',
+    ),
+})
+
 const twoTower = z.strictObject({
   hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
   embedding: z.number().int().positive().default(32).describe('Dimensions in which state and item meet.'),
@@ -121,14 +133,17 @@ const twoTower = z.strictObject({
 const policy = z.strictObject({
   name: z.string().min(1).default('default').describe('Name of the policy, unique.'),
   algorithm: z
-    .enum(['linear-gaussian', 'two-tower'])
+    .enum(['linear-gaussian', 'bagged-linear', 'two-tower'])
     .default('linear-gaussian')
-    .describe('What learns. `linear-gaussian`: exact sums; `two-tower`: softmax policy with a value head.'),
+    .describe(
+      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `two-tower`: softmax policy with a value head.',
+    ),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
   explorer: explorerSchema
     .prefault({})
     .describe('How the policy explores: a name with the parameters that it takes. `thompson` without a name.'),
   linearGaussian: linearGaussian.prefault({}),
+  baggedLinear: baggedLinear.prefault({}),
   twoTower: twoTower.prefault({}),
   weighing: weighing.prefault({}),
   rewards: z
@@ -461,6 +476,7 @@ function crossChecks(config: Config): string[] {
 /** What each algorithm's scores are good for. */
 export const offered: Readonly<Record<PolicyConfig['algorithm'], readonly Need[]>> = {
   'linear-gaussian': ['scores', 'rewards', 'posterior'],
+  'bagged-linear': ['scores', 'rewards', 'posterior', 'members'],
   'two-tower': ['scores'],
 }
 const needText: Readonly<Record<Need, string>> = {

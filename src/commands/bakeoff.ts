@@ -32,7 +32,7 @@ interface Flags {
 export function addBakeoff(program: Command): void {
   program
     .command('bakeoff [files...]')
-    .description('every explorer over every learner on files (classification as a bandit) or in an environment')
+    .description('every learner and explorer on files (classification as a bandit) or in an environment')
     .option('--shuffles <n>', 'passes over each file, each in another order', '10')
     .addOption(new Option('--environment <name>', 'a world instead of files').choices(environmentNames))
     .option('--world <file>', 'constants of another recogym world (JSON)')
@@ -40,7 +40,10 @@ export function addBakeoff(program: Command): void {
     .option('--decisions <n>', 'decisions of each run in an environment', '30000')
     .option('--seeds <n>', 'runs in an environment', '5')
     .option('--explorers <names>', `only these, with commas between: ${explorerNames.join(', ')}`)
-    .option('--learners <names>', `only these, with commas between: ${allLearners.join(', ')}`)
+    .option(
+      '--learners <names>',
+      `each explorer over all of these (${allLearners.join(', ')}); else over the first that is enough for it`,
+    )
     .option('--set <json>', 'configuration laid over the defaults', '{}')
     .option('--json', 'print one JSON object at the end; what is there before goes to standard error')
     .action(bakeoff)
@@ -52,7 +55,7 @@ function bakeoff(files: readonly string[], flags: Flags): void {
   const runs = count(flags, flags.environment ? 'seeds' : 'shuffles')
   const chosen = {
     explorers: namesOf(flags.explorers, explorerNames, 'explorer'),
-    learners: namesOf(flags.learners, allLearners, 'learner'),
+    learners: flags.learners === undefined ? undefined : namesOf(flags.learners, allLearners, 'learner'),
   }
   const worlds = flags.environment ? 1 : files.length
   const shown = showProgress(worlds * entrantsOf(chosen).length * runs, flags.json === true)

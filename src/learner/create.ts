@@ -4,8 +4,9 @@ import { FeedloopError } from '../errors.ts'
 import { componentWeights } from '../models/load.ts'
 import { topics } from '../pipeline.ts'
 import type { StateEncoder } from '../state/encode.ts'
+import { type BaggedLearner, createBaggedLearner } from './ensemble/learner.ts'
 import type { Learner } from './learner.ts'
-import { createLinearLearner, type LinearLearner } from './linear/learner.ts'
+import { createLinearLearner, type LinearLearner, type LinearOptions } from './linear/learner.ts'
 import { isRow as isWaiting } from './waiting.ts'
 import { weighing } from './weighing.ts'
 
@@ -15,6 +16,7 @@ const CHECKPOINT_PART = 0.9
 /** @throws FeedloopError BACKEND_UNAVAILABLE */
 export async function createLearner(config: Config, policy: PolicyConfig, encoder: StateEncoder): Promise<Learner> {
   if (policy.algorithm === 'linear-gaussian') return weighed(createLinear(policy, encoder), policy)
+  if (policy.algorithm === 'bagged-linear') return createBagged(policy, encoder)
   const { createTwoTowerLearner } = await import('./two-tower/learner.ts')
   return createTwoTowerLearner({
     ...policy.twoTower,
@@ -57,9 +59,15 @@ const withoutWaiting = (learner: Learner): Learner => ({
   },
 })
 
-export function createLinear(policy: PolicyConfig, encoder: StateEncoder): LinearLearner {
+export const createLinear = (policy: PolicyConfig, encoder: StateEncoder): LinearLearner =>
+  createLinearLearner(linearOptions(policy, encoder))
+
+export const createBagged = (policy: PolicyConfig, encoder: StateEncoder): BaggedLearner =>
+  createBaggedLearner(linearOptions(policy, encoder), policy.baggedLinear.members)
+
+function linearOptions(policy: PolicyConfig, encoder: StateEncoder): LinearOptions {
   const { fourier, estimatePrior, ...options } = policy.linearGaussian
-  return createLinearLearner({
+  return {
     ...options,
     estimate: estimatePrior ? componentWeights(policy.rewards, policy.rewardRange) : undefined,
     features: {
@@ -70,5 +78,5 @@ export function createLinear(policy: PolicyConfig, encoder: StateEncoder): Linea
       seed: fourier.seed,
     },
     maxCheckpointBytes: CHECKPOINT_PART * topics.models.maxBatchBytes,
-  })
+  }
 }

@@ -91,7 +91,8 @@ function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): s
   const { hidden, embedding } = policy.twoTower
   const { halfLifeMs, fourier } = policy.linearGaussian
   const map = config.state.blocks.includes('numbers') ? [fourier] : []
-  const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [halfLifeMs, ...map]
+  const members = policy.algorithm === 'bagged-linear' ? [policy.baggedLinear.members] : []
+  const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [halfLifeMs, ...map, ...members]
   // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
   const ranged = policy.rewardRange ? [policy.algorithm === 'two-tower' ? policy.rewardRange : 'range'] : []
   const features = [config.features.encoder, config.features.dimensions]

@@ -3,8 +3,10 @@
  * and benchmarks use to see the learner itself, not its publishing interval. It scores with the code that serves loaded
  * versions; factors follow each decision by rank-1 updates, since the learner carries on those that serving left it.
  */
+import type { BaggedLearner } from '../learner/ensemble/learner.ts'
 import type { LinearLearner } from '../learner/linear/learner.ts'
 import { type Arm, noiseOf, type Reading } from '../learner/linear/posterior.ts'
+import { baggedPolicy } from './ensemble.ts'
 import { type ComponentWeights, scoreCandidates } from './linear.ts'
 import { learnedFrom } from './load.ts'
 import type { Policy } from './policy.ts'
@@ -26,6 +28,12 @@ export function livePolicy(learner: LinearLearner, weightOf: ComponentWeights): 
     },
   }
 }
+
+export const liveBagged = ({ members }: BaggedLearner, weightOf: ComponentWeights): Policy =>
+  baggedPolicy(
+    'live',
+    members.map(member => livePolicy(member, weightOf)),
+  )
 
 /** An item's block is another object after eviction or a new feature map. */
 function follow(arms: Map<string, Arm>, { blocks }: LinearLearner): void {

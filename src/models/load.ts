@@ -6,9 +6,11 @@
 import type { ModelVersion } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
+import { splitMembers } from '../learner/ensemble/parts.ts'
 import { componentsOf } from '../learner/linear/learner.ts'
 import { decodeMoments, type Moments, sumOfSquares } from '../learner/linear/moments.ts'
 import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/reward-range.ts'
+import { loadBagged } from './ensemble.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
 import type { Learned, Policy, PolicyLoader } from './policy.ts'
 import { loadTwoTower } from './two-tower.ts'
@@ -21,6 +23,21 @@ export const componentWeights =
   (rewards: PolicyConfig['rewards'], range?: RewardRange): ComponentWeights =>
   component =>
     component === LEAST ? leastWeight(range) : mappedChange(rewards[component]?.weight ?? 1, range)
+
+type Load = (model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights) => Policy
+
+const load: Readonly<Record<PolicyConfig['algorithm'], Load>> = {
+  'linear-gaussian': loadLinear,
+  'bagged-linear': loadBagged,
+  'two-tower': loadTwoTower,
+}
+
+/** The version whose parameters tell of its sums; none: scores are logits. */
+const sumsOf: Readonly<Record<PolicyConfig['algorithm'], (model: ModelVersion) => ModelVersion | undefined>> = {
+  'linear-gaussian': model => model,
+  'bagged-linear': model => splitMembers(model)[0],
+  'two-tower': () => undefined,
+}
 
 export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
   const kept = new Map<string, Policy>()
@@ -38,10 +55,11 @@ export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
           'MODEL_INCOMPATIBLE',
           `version ${model.version} builds on ${model.base_version}, which is not known here: wait for a full checkpoint`,
         )
-      const policy = model.algorithm === 'two-tower' ? loadTwoTower(model) : loadLinear(model, base, weightOf)
+      const policy = load[config.algorithm](model, base, weightOf)
       kept.set(model.version, policy)
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
-      return model.algorithm === 'two-tower' ? policy : { ...policy, learned: learnedBy(model, weightOf) }
+      const sums = sumsOf[config.algorithm](model)
+      return sums ? { ...policy, learned: learnedBy(sums, weightOf) } : policy
     },
   }
 }

@@ -154,6 +154,15 @@ const cases: Record<string, Case> = {
     ],
     expected: [0.275, 0.45, 0.275],
   },
+  'bagging: a member parts its vote among equals': {
+    config: { name: 'bagging', epsilon: 0 },
+    mean: [0, 0, 0],
+    members: [
+      [0, 0, 0],
+      [1, 0, 1],
+    ],
+    expected: [5 / 12, 1 / 6, 5 / 12],
+  },
   'bagging: the same members vote on what is left': {
     config: { name: 'bagging', epsilon: 0.3 },
     mean: [0, 0, 0],

@@ -43,7 +43,7 @@ export interface BakeoffOptions {
   readonly seeds: number
   /** Those that a learner's scores are not enough for do not play over it. */
   readonly explorers: readonly ExplorerName[]
-  /** The default learner when absent. */
+  /** Each explorer plays over all of these; absent: over the first of all learners that is enough for it. */
   readonly learners?: readonly PolicyConfig['algorithm'][]
   /** Laid over the environment's preset, e.g. another prior. */
   readonly overrides?: ConfigInput
@@ -55,18 +55,18 @@ export interface BakeoffOptions {
 }
 
 /** Learners that play without a bus. The two towers learn by batches of a buffer and are left to the live loop. */
-export const allLearners: readonly PolicyConfig['algorithm'][] = ['linear-gaussian']
+export const allLearners: readonly PolicyConfig['algorithm'][] = ['linear-gaussian', 'bagged-linear']
 
-/** In the order of learners, then of explorers: the defaults stand first in both. */
-export const entrantsOf = ({
-  learners = ['linear-gaussian'],
-  explorers,
-}: Pick<BakeoffOptions, 'learners' | 'explorers'>) =>
-  learners.flatMap(learner =>
-    explorers
-      .filter(explorer => offered[learner].includes(explorerNeeds[explorer]))
-      .map((explorer): Entrant => ({ learner, explorer })),
+/** The default learner's come first, in the order of the explorers. */
+export function entrantsOf({ learners, explorers }: Pick<BakeoffOptions, 'learners' | 'explorers'>): Entrant[] {
+  const enough = (learner: Entrant['learner'], explorer: ExplorerName) =>
+    offered[learner].includes(explorerNeeds[explorer])
+  const pairs = (learners ?? allLearners).flatMap(learner =>
+    explorers.filter(explorer => enough(learner, explorer)).map(explorer => ({ learner, explorer })),
   )
+  if (learners) return pairs
+  return pairs.filter(({ explorer }, i) => pairs.findIndex(other => other.explorer === explorer) === i)
+}
 
 const HORIZONS = [10_000, 30_000, 100_000, 200_000]
 

@@ -9,9 +9,7 @@ import type { Config } from '../../config.ts'
 import type { Act, Environment, Observation, Session } from '../../environments/environment.ts'
 import { hashedVector } from '../../features/hashed.ts'
 import { createFeatureStore, type FeatureStore } from '../../features/store.ts'
-import { createLinear } from '../../learner/create.ts'
 import { createExampleEncoder } from '../../learner/examples.ts'
-import { livePolicy } from '../../models/live.ts'
 import { componentWeights } from '../../models/load.ts'
 import type { Policy } from '../../models/policy.ts'
 import { createDecide, type RankerView } from '../../ranker/decide.ts'
@@ -20,6 +18,7 @@ import { applyDecision, applyEvent, newUser, type UserState } from '../../state/
 import type { Outcome } from '../../transitions/join.ts'
 import { rewardOf } from '../../transitions/reward.ts'
 import { fixedPart } from '../../transitions/transition.ts'
+import { createLive } from './live-learner.ts'
 
 export interface PlayOptions {
   readonly environment: Environment
@@ -67,8 +66,8 @@ function createAgent(config: Config, environment: Environment, frozen: Policy | 
   const [policy] = config.policies
   const encoder = createStateEncoder(config)
   const weightOf = componentWeights(policy.rewards)
-  const learner = createLinear(policy, encoder)
-  const served = frozen ?? livePolicy(learner, weightOf)
+  const { learner, live } = createLive(policy, encoder, weightOf)
+  const served = frozen ?? live
   const serving = { policy: served, releaseVersion: 'live', mode: 'online' } as const
   const features = catalogueOf(environment, config.features.dimensions)
   const view: RankerView = { features, catalogueReady: true, serving: () => serving }

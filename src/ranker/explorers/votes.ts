@@ -1,16 +1,39 @@
 /**
- * A logged mixture: several rows of scores (posterior draws, members of a bag) each vote for their best available
- * candidate, and the action is drawn from the shares of votes under a floor, p = (1 - ε)·votes / M + ε / n. Acting by one
- * row while logging the shares would bias every estimate. Later slots are voted on by the SAME rows over what is left.
+ * A logged mixture: several rows of scores (posterior draws, members of a bag) each vote for their best available candidate,
+ * and the action is drawn from the shares of votes under a floor, p = (1 - ε)·votes / M + ε / n. Acting by one row while
+ * logging the shares would bias every estimate. A row to which several are equally good parts its vote among them: models
+ * that know nothing yet explore. Later slots are voted on by the SAME rows over what is left.
  */
-import { argmax, type Exploration, mixUniform } from './explorer.ts'
+import { type Exploration, mixUniform } from './explorer.ts'
 
 /** @param rows M x K, row-major */
 export const votesOf = (rows: Float64Array, candidates: number, epsilon: number): Exploration => ({
   conditional(available, out) {
     out.fill(0)
     const vote = candidates / rows.length
-    for (let offset = 0; offset < rows.length; offset += candidates) out[argmax(rows, available, offset)] += vote
+    for (let offset = 0; offset < rows.length; offset += candidates) castVote(rows, offset, available, { vote, out })
     mixUniform(available, out, epsilon)
   },
 })
+
+function castVote(
+  rows: Float64Array,
+  offset: number,
+  available: Uint8Array,
+  { vote, out }: { readonly vote: number; readonly out: Float64Array },
+): void {
+  let best = Number.NEGATIVE_INFINITY
+  let equals = 0
+  let first = -1
+  for (let i = 0; i < available.length; i++) {
+    const score = rows[offset + i]
+    if (available[i] === 0 || score < best) continue
+    equals = score > best ? 1 : equals + 1
+    if (equals === 1) first = i
+    best = score
+  }
+  if (equals <= 1) out[first] += vote
+  else
+    for (let i = first; i < available.length; i++)
+      if (available[i] === 1 && rows[offset + i] === best) out[i] += vote / equals
+}

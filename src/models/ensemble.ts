@@ -1,0 +1,47 @@
+/**
+ * Serving of bagged versions: each member is a linear-Gaussian policy. Means, deviations and draws are those of the first,
+ * which learned from the log as it is; the members' means are beside them for the explorer that wants several opinions.
+ */
+import type { ModelVersion } from '../../schemas/records.ts'
+import { BAGGED_LINEAR, splitMembers } from '../learner/ensemble/parts.ts'
+import { type ComponentWeights, loadLinear } from './linear.ts'
+import type { Policy, Scorer } from './policy.ts'
+
+/** A loaded policy's members, from which the next increment goes on. */
+const members = new WeakMap<Policy, readonly Policy[]>()
+
+/**
+ * @param base the policy of `model.base_version`; not looked at for a full checkpoint
+ * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE
+ */
+export function loadBagged(model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights): Policy {
+  const before = base && members.get(base)
+  const own = splitMembers(model).map((part, m) => loadLinear(part, before?.[m], weightOf))
+  const policy = baggedPolicy(model.version, own)
+  members.set(policy, own)
+  return policy
+}
+
+export const baggedPolicy = (version: string, [first, ...others]: readonly Policy[]): Policy => ({
+  version,
+  algorithm: BAGGED_LINEAR,
+  get learned() {
+    return first.learned
+  },
+  knownItems: first.knownItems,
+  scorer(state, candidates) {
+    const scorer = first.scorer(state, candidates)
+    let means: readonly Float64Array[] | undefined
+    return {
+      mean: scorer.mean,
+      get deviation() {
+        return scorer.deviation
+      },
+      get members() {
+        means ??= [scorer.mean, ...others.map(member => member.scorer(state, candidates).mean)]
+        return means
+      },
+      draw: scorer.draw,
+    } satisfies Scorer
+  },
+})
