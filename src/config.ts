@@ -106,9 +106,9 @@ const baggedLinear = z.strictObject({
     .int()
     .min(1)
     .max(64)
-    .default(8)
+    .default(4)
     .describe(
-      'Models, the first of which learns from the log as it is; each costs what a linear-Gaussian learner does.',
+      'Models, the first of which learns from the log as it is. Each costs the time and memory of a linear-Gaussian learner, and one checkpoint holds them all: items with a block of their own are fewer by so many times.',
     ),
 })
 

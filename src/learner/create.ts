@@ -62,8 +62,12 @@ const withoutWaiting = (learner: Learner): Learner => ({
 export const createLinear = (policy: PolicyConfig, encoder: StateEncoder): LinearLearner =>
   createLinearLearner(linearOptions(policy, encoder))
 
-export const createBagged = (policy: PolicyConfig, encoder: StateEncoder): BaggedLearner =>
-  createBaggedLearner(linearOptions(policy, encoder), policy.baggedLinear.members)
+/** @param published false: there are no checkpoints, whose bound caps the items of all members together */
+export function createBagged(policy: PolicyConfig, encoder: StateEncoder, published = true): BaggedLearner {
+  const options = linearOptions(policy, encoder)
+  const maxCheckpointBytes = published ? options.maxCheckpointBytes : Number.POSITIVE_INFINITY
+  return createBaggedLearner({ ...options, maxCheckpointBytes }, policy.baggedLinear.members)
+}
 
 function linearOptions(policy: PolicyConfig, encoder: StateEncoder): LinearOptions {
   const { fourier, estimatePrior, ...options } = policy.linearGaussian

@@ -143,6 +143,27 @@ const cases: Record<string, Case> = {
     expected: [0.25, 0.75],
     logged: { temperature: 10, epsilon: 0 },
   },
+  'cover: each policy covers what those before it leave out': {
+    config: { name: 'cover', policies: 4, psi: 1, epsilon: 0 },
+    mean: [1, 0.2],
+    learned: at(49),
+    // μ = .1. Bonuses of the four in turn: 1 and 1; .111 and 1 (so 1.11 against 1.2); .2 and .2; .158 and .273
+    expected: [0.75, 0.25],
+    logged: { policies: 4, bonus: 1, decisions: 49, epsilon: 0 },
+  },
+  'cover: nobody further behind than the bonus': {
+    config: { name: 'cover', policies: 4, psi: 0.05, epsilon: 0.2 },
+    mean: [10, 2],
+    learned: at(49, 10),
+    expected: [0.9, 0.1],
+  },
+  'cover: in the unit of the rewards, among what is left': {
+    config: { name: 'cover', policies: 4, psi: 1, epsilon: 0 },
+    mean: [10, 99, 2],
+    learned: at(49, 10),
+    available: [1, 0, 1],
+    expected: [0.75, 0, 0.25],
+  },
   'bagging: shares of votes under a floor': {
     config: { name: 'bagging', epsilon: 0.3 },
     mean: [0, 0, 0],

@@ -11,5 +11,6 @@ export const settings: { readonly [Name in ExplorerName]: ConfigOf<Name> } = {
   linucb: { name: 'linucb', alpha: 0.5, epsilon: 0.1 },
   'regcb-elimination': { name: 'regcb-elimination', width: 0.05, epsilon: 0.1 },
   'regcb-optimistic': { name: 'regcb-optimistic', width: 0.05, epsilon: 0.1 },
+  cover: { name: 'cover', policies: 20, psi: 0.8, epsilon: 0.1 },
   bagging: { name: 'bagging', epsilon: 0.1 },
 }

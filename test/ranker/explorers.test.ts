@@ -72,6 +72,7 @@ describe('the same counts refuse propensities that are a little wrong', () => {
     'a gamma of 2 logged as 2.1': [settings.squarecb, { ...settings.squarecb, gamma: 2.1 }],
     'a temperature of 5 logged as 5.2': [settings.softmax, { ...settings.softmax, temperature: 5.2 }],
     'votes of a bag logged under another floor': [settings.bagging, { ...settings.bagging, epsilon: 0.11 }],
+    'one policy of the cover more': [settings.cover, { ...settings.cover, policies: 21 }],
     'survivors of another range': [settings['regcb-elimination'], { ...settings['regcb-elimination'], width: 0.001 }],
     'an epsilon of another schedule': [settings['epsilon-greedy'], { ...settings['epsilon-greedy'], exponent: 0.45 }],
   }
@@ -85,7 +86,7 @@ describe('the same counts refuse propensities that are a little wrong', () => {
   })
 
   test('later slots from the first slot’s conditional, only renormalised', () => {
-    for (const name of ['thompson', 'bagging', 'regcb-elimination', 'squarecb'] as const) {
+    for (const name of ['thompson', 'bagging', 'regcb-elimination', 'squarecb', 'cover'] as const) {
       const drawn = open(settings[name])
       assert.ok(disagreement(drawn, renormalised(drawn), 2) > chiSquareBound, name)
     }

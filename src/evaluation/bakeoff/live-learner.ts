@@ -17,7 +17,7 @@ export interface Live {
 export function createLive(policy: PolicyConfig, encoder: StateEncoder, weightOf: ComponentWeights): Live {
   if (policy.algorithm === 'two-tower') throw new FeedloopError('USAGE', 'two-tower plays in the live loop only')
   if (policy.algorithm === 'bagged-linear') {
-    const learner = createBagged(policy, encoder)
+    const learner = createBagged(policy, encoder, false)
     return { learner, live: liveBagged(learner, weightOf) }
   }
   const learner = createLinear(policy, encoder)

@@ -1,5 +1,6 @@
 /** The explorers by the name that the configuration gives them. */
 import { bagging } from './bagging.ts'
+import { cover } from './cover.ts'
 import { epsilonGreedy } from './epsilon-greedy.ts'
 import type { Explorer } from './explorer.ts'
 import { greedy } from './greedy.ts'
@@ -21,6 +22,7 @@ const make: { readonly [Name in ExplorerName]: (config: ConfigOf<Name>) => Explo
   linucb,
   'regcb-elimination': regcbElimination,
   'regcb-optimistic': regcbOptimistic,
+  cover,
   bagging,
 }
 

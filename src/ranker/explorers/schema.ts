@@ -22,7 +22,7 @@ const alpha = z
 const width = z
   .number()
   .positive()
-  .default(0.01)
+  .default(0.03)
   .describe('Width of the confidence range: sqrt(width * ln(K (n + 1))) posterior standard deviations to either side.')
 
 const byName = {
@@ -69,7 +69,7 @@ const byName = {
   uniform: z.strictObject({ name: z.literal('uniform').describe('Every candidate alike.') }),
   squarecb: z.strictObject({
     name: z.literal('squarecb').describe('In inverse proportion to the gap to the best (Foster & Rakhlin 2020).'),
-    gamma: z.number().positive().default(10).describe('Gap weight is gamma * (n + 1)^exponent / rewardSpan.'),
+    gamma: z.number().positive().default(30).describe('Gap weight is gamma * (n + 1)^exponent / rewardSpan.'),
     exponent: z.number().min(0).max(1).default(0.5).describe('How fast the weight of gaps grows.'),
     rewardSpan: z
       .number()
@@ -80,7 +80,7 @@ const byName = {
   linucb: z.strictObject({
     name: z.literal('linucb').describe('The best upper confidence bound, mean + alpha * deviation (Li et al. 2010).'),
     epsilon,
-    alpha,
+    alpha: z.number().nonnegative().default(1).describe('Width of the bound in posterior standard deviations.'),
   }),
   'regcb-elimination': z.strictObject({
     name: z
@@ -95,6 +95,28 @@ const byName = {
       .describe('The greatest reward that some good regression allows (Foster et al. 2018).'),
     epsilon,
     width,
+  }),
+  cover: z.strictObject({
+    name: z
+      .literal('cover')
+      .describe(
+        'As often as one of several policies chooses it, each made to cover what those before leave out (Agarwal et al. 2014).',
+      ),
+    policies: z
+      .number()
+      .int()
+      .min(1)
+      .max(1024)
+      .default(32)
+      .describe('Policies that are mixed: the finest share is one of them.'),
+    psi: z
+      .number()
+      .nonnegative()
+      .default(0.3)
+      .describe(
+        "Bonus of what is not covered at all, in units of the rewards' root mean square: worse by more is shown by the floor only.",
+      ),
+    epsilon,
   }),
   bagging: z.strictObject({
     name: z.literal('bagging').describe('As often as a member of a bagged model finds a candidate the best.'),
@@ -116,6 +138,7 @@ export const explorerSchema = z.discriminatedUnion(
     byName.linucb,
     byName['regcb-elimination'],
     byName['regcb-optimistic'],
+    byName.cover,
     byName.bagging,
   ],
   // a configuration without a name is the first one's
@@ -139,6 +162,7 @@ export const explorerNeeds: Readonly<Record<ExplorerName, Need>> = {
   linucb: 'posterior',
   'regcb-elimination': 'posterior',
   'regcb-optimistic': 'posterior',
+  cover: 'rewards',
   bagging: 'members',
 }
 
