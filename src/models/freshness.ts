@@ -21,7 +21,11 @@ export function createFreshnessTracker(): FreshnessTracker {
       waiting.set(policy, [...(waiting.get(policy) ?? []).slice(1 - KEPT), { version, times }])
     },
     putRelease({ policy, shares }, nowMs) {
-      const newest = shares.reduce((max, share) => (share.model_version > max ? share.model_version : max), '')
+      const newest =
+        shares
+          .map(share => share.model_version)
+          .toSorted()
+          .at(-1) ?? ''
       const all = waiting.get(policy) ?? []
       waiting.set(
         policy,

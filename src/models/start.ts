@@ -5,13 +5,23 @@
  * follow. Reading on from there, by the reader's rule as ever, arrives at the same place as reading from the first record.
  */
 import type { ModelVersion, Release } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
 import { isCode } from '../errors.ts'
 import { asFull, type Merged, mergeVersion } from '../learner/tensors.ts'
 import { openFeed } from '../log/chain/feed.ts'
 import { type ChainIo, realRim, retrying } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
-import type { ServiceContext } from '../operate/context.ts'
+import type { Log } from '../log/log.ts'
+import type { Wire } from '../log/wire/wire.ts'
 import { type TopicName, topicName } from '../pipeline.ts'
+
+/** Where the versions are. */
+export interface Bus {
+  readonly config: Config
+  readonly log: Log
+  readonly wire: Wire
+  readonly now: () => number
+}
 
 /** First offset to read by partition. */
 export type Offsets = readonly number[]
@@ -28,16 +38,16 @@ const TAIL = 64
 const GROWTH = 8
 
 /** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good */
-export async function servingStart(context: ServiceContext): Promise<ServingStart> {
-  const names = context.config.policies.map(policy => policy.name)
-  const releases = await tailOf<Release>(context, 'releases', 0, tail =>
+export async function servingStart(bus: Bus): Promise<ServingStart> {
+  const names = bus.config.policies.map(policy => policy.name)
+  const releases = await tailOf<Release>(bus, 'releases', 0, tail =>
     names.every(name => tail.some(release => release.policy === name)),
   )
   const judged = new Map<string, ModelVersion>()
   const models: number[] = []
   for (const [partition, name] of names.entries()) {
     const last = releases.values.findLast(release => release.policy === name)
-    const tail = await tailOf<ModelVersion>(context, 'models', partition, holdsBaseOf(last))
+    const tail = await tailOf<ModelVersion>(bus, 'models', partition, holdsBaseOf(last))
     models.push(tail.offset)
     const version = last?.evidence.version
     const whole = typeof version === 'string' ? wholeVersion(tail.values, version) : undefined
@@ -71,17 +81,17 @@ interface Tail<T> {
 
 /** The shortest tail that is `enough`, or all that the log has. */
 async function tailOf<T>(
-  context: ServiceContext,
+  bus: Bus,
   topic: TopicName,
   partition: number,
   enough: (values: readonly T[]) => boolean,
 ): Promise<Tail<T>> {
-  const io: ChainIo = { log: context.log, rim: realRim(context.now), rules: chainRules }
-  const name = topicName(context.config.topics.prefix, topic)
+  const io: ChainIo = { log: bus.log, rim: realRim(bus.now), rules: chainRules }
+  const name = topicName(bus.config.topics.prefix, topic)
   for (let records = TAIL; ; records *= GROWTH) {
-    const { earliest, latest } = await retrying(io, () => context.log.ends(name, partition))
+    const { earliest, latest } = await retrying(io, () => bus.log.ends(name, partition))
     const offset = Math.max(earliest, latest - records)
-    const values = await readTail<T>(context, io, { topic, name, partition, offset, latest })
+    const values = await readTail<T>(bus, io, { topic, name, partition, offset, latest })
     if (values && (offset === earliest || enough(values))) return { offset, values }
   }
 }
@@ -96,7 +106,7 @@ interface Span {
 
 /** @returns null when retention removed its beginning meanwhile */
 async function readTail<T>(
-  { wire }: ServiceContext,
+  { wire }: Bus,
   io: ChainIo,
   { topic, name, partition, offset, latest }: Span,
 ): Promise<readonly T[] | null> {

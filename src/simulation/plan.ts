@@ -137,7 +137,7 @@ function diceOf(random: Random): Dice {
 function policyOf(dice: Dice): Plan['policy'] {
   const aggregate = dice.among(['sum', 'first', 'last', 'max', 'min', 'mean', 'count'] as const)
   return {
-    explorer: { name: dice.among(['thompson', 'softmax', 'epsilon-greedy'] as const), draws: 2 },
+    explorer: dice.among([{ name: 'thompson', draws: 2 }, { name: 'softmax' }, { name: 'epsilon-greedy' }] as const),
     linearGaussian: { halfLifeMs: dice.among([0, 0, 300]) },
     rewards: { click: { value: 1 }, rating: { value: 'value', aggregate }, refund: { cancels: 'rating' } },
     defaultReward: dice.among([{}, { click: -0.5 }]) as Record<string, number>,
