@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { audit } from '../../src/evaluation/audit.ts'
 import { forgetEvent } from '../../src/events/forget.ts'
+import { type TopicName, topicName } from '../../src/pipeline.ts'
 import { at, decision, event, input, makeConfig, outcome, tick } from '../transitions/make.ts'
 import { createStepped, createWorld, type World, writeWorld } from './world.ts'
 
@@ -313,4 +314,52 @@ for (const [name, world, fates] of stepped)
     const report = await audit(await writeWorld(world))
     assert.deepEqual(report.differences, [])
     for (const [fate, count] of Object.entries(fates)) assert.equal(report.outcomes[fate as 'joined'], count, fate)
+  })
+
+const cut: readonly [
+  name: string,
+  world: World,
+  gone: { topic: TopicName; before: number },
+  unjudged: Partial<Record<'decisions' | 'outcomes' | 'transitions', number>>,
+][] = [
+  [
+    'an outcome that was read before its decision and is gone',
+    createStepped(makeConfig(), [
+      [1, outcome('click', 'd0', 1)],
+      [2, decision('d0', 0)],
+      [10, decision('d1', 10), outcome('click', 'd1', 10)],
+    ]),
+    { topic: 'events', before: 1 },
+    { decisions: 1, transitions: 1 },
+  ],
+  [
+    'the first half of what a step took',
+    createStepped(makeConfig(), [
+      [2, decision('d0', 0), outcome('click', 'd0', 1), outcome('click', 'd0', 2)],
+      [10, decision('d1', 10), outcome('click', 'd1', 10)],
+    ]),
+    { topic: 'events', before: 1 },
+    { decisions: 1, outcomes: 1, transitions: 1 },
+  ],
+  [
+    'the decision of a correction',
+    createStepped(makeConfig(short), [
+      [0, decision('d0', 0)],
+      [51, outcome('click', 'd0', 51)],
+      [1000, event('view', 1000, { item_id: 'a' })],
+    ]),
+    { topic: 'recommendations', before: 1 },
+    { outcomes: 1, transitions: 1 },
+  ],
+]
+
+for (const [name, world, { topic, before }, unjudged] of cut)
+  test(`retention took ${name}: counted, not judged`, async () => {
+    const source = await writeWorld(world)
+    assert.deepEqual((await audit(source)).differences, [])
+    source.log.truncateFront(topicName(source.prefix, topic), 0, before)
+    const report = await audit(source)
+    assert.deepEqual(report.differences, [])
+    for (const [kind, count] of Object.entries(unjudged))
+      assert.equal(report[kind as 'decisions'].unjudged, count, kind)
   })

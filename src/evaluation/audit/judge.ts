@@ -54,7 +54,7 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
     config,
     met,
   )
-  auditOutcomes(ledger, events, facts, { batch, nowMs: walk.nowMs, waitMs: keepMs + SLACK_MS })
+  auditOutcomes(ledger, events, facts, { batch, nowMs: walk.nowMs, waitMs: keepMs + SLACK_MS, isCut: walk.isCut })
 
   const byId = new Map(decisions.map(each => [each.value.decision_id, each]))
   const judgement = (id: string): Judgement => {

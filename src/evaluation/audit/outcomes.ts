@@ -72,6 +72,8 @@ export interface Judged {
   readonly nowMs: number
   /** An orphan is given up this long after it happened, at the latest. */
   readonly waitMs: number
+  /** Decisions may be gone. */
+  readonly isCut: boolean
 }
 
 /** An outcome of another user's decision, which is in another bucket, or forgotten since: here it looks like an orphan. */
@@ -83,16 +85,17 @@ export function auditOutcomes(
   ledger: Ledger,
   accepted: readonly JudgedEvent[],
   facts: EventFacts,
-  { batch, nowMs, waitMs }: Judged,
+  { batch, nowMs, waitMs, isCut }: Judged,
 ): void {
   for (const { event, offset, moment } of accepted) {
     const code = codeOf(facts, offset)
     const fate = fateOf(batch.outcomes.get(event.event_id)!, code)
-    if (moment.context) {
+    const waits = fate === 'orphan' && !code && event.time_ms + waitMs > nowMs
+    const mayBeOfGone = isCut && fate === 'orphan' && !code && !waits
+    if (moment.context || mayBeOfGone) {
       ledger.outcomes.unjudged++
       continue
     }
-    const waits = fate === 'orphan' && !code && event.time_ms + waitMs > nowMs
     ledger.outcomes[waits ? 'pending' : fate]++
     if ((fate === 'quarantined' || (fate === 'orphan' && !waits)) && !code)
       differ(ledger, 'outcome_not_refused', event.event_id, { expected: 'a dead letter', found: 'none' })

@@ -4,7 +4,8 @@
  * batch in memory.
  *
  * What was taken by steps that retention has removed, or beside records that it has removed, is context: it explains
- * what comes later and is not judged itself.
+ * what comes later and is not judged itself. So is a decision of that time that was taken later: what people did may have
+ * been read before it, and is gone.
  */
 import type { BehaviorEvent, Recommendation, Transition } from '../../../schemas/records.ts'
 import { validateEvent } from '../../events/validate.ts'
@@ -68,12 +69,18 @@ export async function walkJoiner(source: AuditSource, { partition, until, visit 
   let isCut = decisionsFrom > 0 || eventsFrom > 0
   let skippedBatches = 0
   let step = 0
+  /** How far the steps before have come. */
+  let taken = { events: 0, decisions: 0 }
+  /** Outcomes of decisions before this time may have been taken with what is gone. */
+  let goneUntilMs = Number.NEGATIVE_INFINITY
+  const backwardMs = Math.max(...source.config.policies.map(policy => policy.backwardWindowMs))
 
   const takeDecisions = async (next: number, moment: Moment): Promise<void> => {
     for (let record = await decisions.below(next); record; record = await decisions.below(next)) {
       const value = await decoded<Recommendation>(source, 'recommendations', record)
       if (value) clock.see(value.request_time_ms)
-      visit.decision({ offset: record.offset, value }, moment)
+      const isContext = moment.context || (value !== null && value.request_time_ms - backwardMs <= goneUntilMs)
+      visit.decision({ offset: record.offset, value }, { ...moment, context: isContext })
     }
   }
   const takeEvents = async (next: number, moment: Moment): Promise<void> => {
@@ -85,10 +92,12 @@ export async function walkJoiner(source: AuditSource, { partition, until, visit 
   }
   const take = async (of: StepHeader, next: readonly number[], isFirst: boolean): Promise<void> => {
     const at = (topic: string) => next[of.inputs.findIndex(input => input.topic === topic)] ?? 0
-    const context = isFirst || at('events') < eventsFrom || at('recommendations') < decisionsFrom
+    const context = isFirst || taken.events < eventsFrom || taken.decisions < decisionsFrom
+    if (context) goneUntilMs = of.tick.timeMs
     const moment = { step: step++, tickMs: of.tick.timeMs, clockMs: clock.nowMs, context }
-    await takeDecisions(at('recommendations'), moment)
-    await takeEvents(at('events'), moment)
+    taken = { events: at('events'), decisions: at('recommendations') }
+    await takeDecisions(taken.decisions, moment)
+    await takeEvents(taken.events, moment)
   }
   for await (const batch of batchesOf(source, part('transitions', partition, until.transitions), count => {
     skippedBatches = count
