@@ -363,3 +363,19 @@ for (const [name, world, { topic, before }, unjudged] of cut)
     for (const [kind, count] of Object.entries(unjudged))
       assert.equal(report[kind as 'decisions'].unjudged, count, kind)
   })
+
+test('on a log cut by retention an outcome of later times that nobody refused is found', async () => {
+  const world = createStepped(makeConfig(short), [
+    [0, decision('d0', 0)],
+    [500, outcome('click', 'nowhere', 500)],
+    [1000, event('view', 1000, { item_id: 'a' })],
+  ])
+  world.refusals = []
+  const source = await writeWorld(world)
+  source.log.truncateFront(topicName(source.prefix, 'recommendations'), 0, 1)
+  const { differences } = await audit(source)
+  assert.deepEqual(
+    differences.map(({ what, id }) => [what, id]),
+    [['outcome_not_refused', world.events[0].event_id]],
+  )
+})

@@ -9,7 +9,7 @@ import { auditOutcomes, type JudgedEvent, type Occurred, sift } from './outcomes
 import type { DeadLetters, Read } from './read.ts'
 import { auditRequests } from './requests.ts'
 import { type Accounts, atClose, auditTransitions, type Booked, book, type Judgement } from './transitions.ts'
-import type { Moment, Walk } from './walk.ts'
+import { type Moment, SLACK_MS, type Walk } from './walk.ts'
 
 export type Entry =
   | { readonly request: Read<Pick<Request, 'request_id'>> }
@@ -24,10 +24,6 @@ export interface BucketFacts {
   readonly letters: DeadLetters
   readonly walk: Walk
 }
-
-/** Windows that are over by the joiner's clock are closed within this of it: timers fire in buckets, and what does not fit
- * one step goes into the next. */
-const SLACK_MS = 60_000
 
 export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: BucketFacts): void {
   const { config, partition, letters, walk } = facts
@@ -54,7 +50,7 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
     config,
     met,
   )
-  auditOutcomes(ledger, events, facts, { batch, nowMs: walk.nowMs, waitMs: keepMs + SLACK_MS, isCut: walk.isCut })
+  auditOutcomes(ledger, events, facts, { ...walk, batch, keepMs })
 
   const byId = new Map(decisions.map(each => [each.value.decision_id, each]))
   const judgement = (id: string): Judgement => {

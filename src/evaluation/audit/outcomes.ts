@@ -7,7 +7,7 @@ import { seedOf } from '../../state/random.ts'
 import type { BatchJoin, OutcomeFate } from '../batch.ts'
 import { differ, type Ledger } from './ledger.ts'
 import type { DeadLetters, Read } from './read.ts'
-import type { Moment } from './walk.ts'
+import { type Moment, SLACK_MS } from './walk.ts'
 
 export interface Occurred extends Read<BehaviorEvent> {
   readonly moment: Moment | null
@@ -70,10 +70,10 @@ export interface Judged {
   readonly batch: BatchJoin
   /** The joiner's clock in the end, ms. */
   readonly nowMs: number
-  /** An orphan is given up this long after it happened, at the latest. */
-  readonly waitMs: number
-  /** Decisions may be gone. */
-  readonly isCut: boolean
+  /** The longest correction window. */
+  readonly keepMs: number
+  /** Decisions of before this time may be gone. */
+  readonly goneUntilMs: number
 }
 
 /** An outcome of another user's decision, which is in another bucket, or forgotten since: here it looks like an orphan. */
@@ -85,13 +85,14 @@ export function auditOutcomes(
   ledger: Ledger,
   accepted: readonly JudgedEvent[],
   facts: EventFacts,
-  { batch, nowMs, waitMs, isCut }: Judged,
+  { batch, nowMs, keepMs, goneUntilMs }: Judged,
 ): void {
   for (const { event, offset, moment } of accepted) {
     const code = codeOf(facts, offset)
     const fate = fateOf(batch.outcomes.get(event.event_id)!, code)
-    const waits = fate === 'orphan' && !code && event.time_ms + waitMs > nowMs
-    const mayBeOfGone = isCut && fate === 'orphan' && !code && !waits
+    const unrefused = fate === 'orphan' && !code
+    const waits = unrefused && event.time_ms + keepMs + SLACK_MS > nowMs
+    const mayBeOfGone = unrefused && !waits && event.time_ms - keepMs <= goneUntilMs
     if (moment.context || mayBeOfGone) {
       ledger.outcomes.unjudged++
       continue

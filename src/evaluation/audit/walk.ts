@@ -15,6 +15,10 @@ import type { LogRecord } from '../../log/log.ts'
 import { topicName } from '../../pipeline.ts'
 import { type AuditSource, batchesOf, decoded, nextOf, type Part, type Read, recordsOf } from './read.ts'
 
+/** Windows that are over by the joiner's clock are closed within this of it: timers fire in buckets, and what does not fit
+ * one step goes into the next. */
+export const SLACK_MS = 60_000
+
 /** When the joiner took a record. */
 export interface Moment {
   /** Number of the step. */
@@ -43,6 +47,8 @@ export interface Walk {
   readonly skippedBatches: number
   /** Something that came before is gone. */
   readonly isCut: boolean
+  /** Tick of the last step that took something that is gone, ms; -Infinity: none did. */
+  readonly goneUntilMs: number
 }
 
 export interface WalkOptions {
@@ -71,7 +77,7 @@ export async function walkJoiner(source: AuditSource, { partition, until, visit 
   let step = 0
   /** How far the steps before have come. */
   let taken = { events: 0, decisions: 0 }
-  /** Outcomes of decisions before this time may have been taken with what is gone. */
+  // outcomes of decisions before this time may have been taken with what is gone
   let goneUntilMs = Number.NEGATIVE_INFINITY
   const backwardMs = Math.max(...source.config.policies.map(policy => policy.backwardWindowMs))
 
@@ -120,7 +126,7 @@ export async function walkJoiner(source: AuditSource, { partition, until, visit 
     header = own
   }
   await rest(source, { events, decisions, visit })
-  return { header, ranked, nowMs: clock.nowMs, skippedBatches, isCut }
+  return { header, ranked, nowMs: clock.nowMs, skippedBatches, isCut, goneUntilMs }
 }
 
 const part = (topic: 'transitions' | 'recommendations', partition: number, until: number): Part => ({
