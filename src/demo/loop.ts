@@ -3,6 +3,7 @@
  * tests run. The same services as in production; only the people are simulated.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { type Config, type ConfigInput, parseConfig } from '../config.ts'
 import { type Drive, startDrive } from '../environments/drive.ts'
@@ -63,12 +64,24 @@ export async function runLoop(options: LoopOptions): Promise<LoopReport> {
     await applyTopics(bus.log, topicSpecs({ ...config.topics, policies: config.policies.length }))
     await publishWorld({ environment: options.environment, log: bus.log, wire, prefix })
     running = await startServices(context, STAGES)
-    const failed = Promise.race(running.map(service => service.done)).then(() => new Promise<never>(() => {}))
-    const report = await Promise.race([drive(context, running, { ...options, place: bus.place }), failed])
-    return report
+    return await untilFailure(running, signal => drive(context, running, { ...options, place: bus.place, signal }))
   } finally {
     await stopServices(running).catch(error => logger.warn({ error: String(error) }, 'stop failed'))
     await bus.stop()
+  }
+}
+
+/** Does `work` beside services. Its signal aborts when one of them fails, with which this then rejects. */
+export async function untilFailure<T>(
+  running: readonly Pick<Running, 'done'>[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const failure = new AbortController()
+  for (const { done } of running) done.catch(error => failure.abort(error))
+  try {
+    return await work(failure.signal)
+  } catch (error) {
+    throw failure.signal.aborted ? failure.signal.reason : error
   }
 }
 
@@ -85,9 +98,10 @@ function loopConfig({ environment, config }: LoopOptions): Config {
 async function drive(
   context: ServiceContext,
   running: readonly Running[],
-  options: LoopOptions & { place: string },
+  options: LoopOptions & { place: string; signal: AbortSignal },
 ): Promise<LoopReport> {
   const { config, log, wire } = context
+  const { signal } = options
   const freshness = followFreshness(context)
   let traffic: Drive | undefined
   let phase: LoopProgress['phase'] = 'starting'
@@ -103,8 +117,8 @@ async function drive(
     })
   const timer = setInterval(tell, LOOK_MS)
   try {
-    await settle(context, ['features'], READY_MS)
-    await untilReady(running)
+    await settle(context, ['features'], READY_MS, signal)
+    await untilReady(running, signal)
     startedMs = Date.now()
     phase = 'live'
     traffic = await startDrive({
@@ -115,11 +129,11 @@ async function drive(
       seed: options.seed,
       sessions: options.sessions,
     })
-    await Promise.race([sleepMs(options.seconds * 1000), traffic.done])
+    await Promise.race([sleep(options.seconds * 1000, undefined, { signal }), traffic.done])
     const seconds = (Date.now() - startedMs) / 1000
     phase = 'settling'
     await traffic.stop()
-    await settle(context, ['ranker', 'joiner', 'learner', 'gate'], SETTLE_MS)
+    await settle(context, ['ranker', 'joiner', 'learner', 'gate'], SETTLE_MS, signal)
     phase = 'auditing'
     const accounts = await audit({ log, wire, config, prefix: config.topics.prefix })
     tell()
@@ -149,24 +163,26 @@ async function drive(
       balanced: accounts.balanced,
       differences: accounts.differences,
     }
+  } catch (error) {
+    await traffic?.stop(0)
+    throw error
   } finally {
     clearInterval(timer)
     await freshness.stop()
   }
 }
 
-const sleepMs = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-
-async function untilReady(running: readonly Running[]): Promise<void> {
+async function untilReady(running: readonly Running[], signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_MS
   for (;;) {
+    signal.throwIfAborted()
     const waiting = running.filter(service => service.waitingFor() !== '')
     if (waiting.length === 0) return
     if (Date.now() > deadline) {
       const list = waiting.map(service => `${service.name}: ${service.waitingFor()}`)
       throw new FeedloopError('DEADLINE_EXCEEDED', `not ready: ${list.join('; ')}`)
     }
-    await sleepMs(20)
+    await sleep(20)
   }
 }
 

@@ -14,10 +14,16 @@ import type { ServiceContext } from './context.ts'
 
 const LOOK_EVERY_MS = 250
 
-/** @throws FeedloopError DEADLINE_EXCEEDED naming what lags */
-export async function settle(context: ServiceContext, stages: readonly StageName[], timeoutMs: number): Promise<void> {
+/** @throws FeedloopError DEADLINE_EXCEEDED naming what lags; the reason of the signal's abort */
+export async function settle(
+  context: ServiceContext,
+  stages: readonly StageName[],
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const deadline = context.now() + timeoutMs
   for (;;) {
+    signal?.throwIfAborted()
     const lagging = await lags(context, stages)
     if (lagging.length === 0) return
     if (context.now() > deadline) throw new FeedloopError('DEADLINE_EXCEEDED', `not settled: ${lagging.join(', ')}`)
