@@ -13,6 +13,7 @@ import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
 import type { Explorer } from './explorers/explorer.ts'
 import { createExplorer } from './explorers/named.ts'
+import { explorerNeeds } from './explorers/schema.ts'
 import { uniform } from './explorers/uniform.ts'
 import { initialExplorer, initialScorer } from './initial.ts'
 import { sampleSlate } from './slate.ts'
@@ -65,7 +66,7 @@ export function createDecide(config: Config): Decide {
     const scorer = serving.policy
       ? serving.policy.scorer(encoder.encode(circumstances.snapshot, view.features.vector), found.vectors)
       : initialScorer(request, found.vectors.itemIds)
-    const means = areFinite(scorer)
+    const means = areFinite(scorer, explorer)
       ? { found, scorer, learned, explorer, reason: '' }
       : { found, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
     const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
@@ -73,8 +74,12 @@ export function createDecide(config: Config): Decide {
   }
 }
 
-const areFinite = ({ mean, deviation, members = [] }: Scorer): boolean =>
-  [mean, deviation ?? [], ...members].every(values => values.every(Number.isFinite))
+/** Only what the explorer uses is looked at: what it does not is not computed. */
+const areFinite = (scorer: Scorer, { name }: Explorer): boolean => {
+  const need = explorerNeeds[name]
+  const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [scorer.deviation ?? []] : []
+  return [scorer.mean, ...others].every(values => values.every(Number.isFinite))
+}
 
 const logged = (explorer: Explorer, learned: Learned | undefined) => ({
   name: explorer.name,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Recommendation } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import type { Policy } from '../../src/models/policy.ts'
 import type { RankerView } from '../../src/ranker/decide.ts'
 import { createRanker, type RankerState } from '../../src/ranker/step.ts'
 import type { Input, StepResult } from '../../src/stage.ts'
@@ -254,6 +255,27 @@ test('scores that are no numbers fall back to uniform, and the record says so', 
   assert.equal(decisions[0].explorer.name, 'uniform')
   assert.equal(decisions[0].reason, 'scores_not_finite')
   assert.deepEqual(decisions[0].first_slot_probabilities, [0.25, 0.25, 0.25, 0.25])
+})
+
+test('deviations that the explorer does not use are not computed', () => {
+  const plain = weighted([0.5])
+  const lazy: Policy = {
+    ...plain,
+    scorer: (state, candidates) => ({
+      mean: plain.scorer(state, candidates).mean,
+      get deviation(): Float64Array {
+        throw new Error('a triangular solve for each candidate')
+      },
+    }),
+  }
+  const by = (name: 'greedy' | 'epsilon-greedy' | 'softmax' | 'linucb') =>
+    run({
+      config: { policies: [{ explorer: { name } }] },
+      inputs: [input('requests', request())],
+      view: view({ serving: serve(lazy) }),
+    }).decisions[0]
+  for (const name of ['greedy', 'epsilon-greedy', 'softmax'] as const) assert.equal(by(name).explorer.name, name)
+  assert.throws(() => by('linucb'), /triangular/)
 })
 
 test('sessions: by id where given, else cut by the gap; policies do not share them', () => {
