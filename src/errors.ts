@@ -60,11 +60,11 @@ export const errorTable = {
   // chain
   CHAIN_IDENTITY_LOST: terminal(
     'The log ends below a known position, or another batch stands there.',
-    'The topic was re-created or lost acknowledged data: read docs/DESIGN.md on `feedloop chain adopt`.',
+    'The topic was re-created or lost acknowledged data: follow docs/recovery.md.',
   ),
   CHAIN_NO_ANCHOR: terminal(
     'No accepted batch can be found from where reading starts.',
-    'Wait for the next step of the writer, or `feedloop chain adopt`.',
+    'Wait for the next step of the writer, else follow docs/recovery.md.',
   ),
   CHAIN_HEADER_INVALID: terminal(
     'A batch in a chained topic carries no valid fl-step header.',
@@ -169,7 +169,7 @@ export const errorTable = {
   BACKEND_UNAVAILABLE: terminal('No TensorFlow.js backend loads.', 'Reinstall the packages.'),
 
   // audit
-  BALANCE_BROKEN: terminal('The accounts do not add up.', 'The audit lists the ids; see docs/DESIGN.md.'),
+  BALANCE_BROKEN: terminal('The accounts do not add up.', 'The audit lists the ids; see docs/recovery.md.'),
   SIMULATION_FAULT: terminal('A simulated history ended wrongly.', 'Mend the code; the same seed is the same history.'),
   DEADLINE_EXCEEDED: retryable('Something did not happen in time.', 'The message says what was awaited.'),
 } as const satisfies Record<string, ErrorEntry>
