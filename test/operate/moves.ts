@@ -9,6 +9,7 @@ import { publishWorld } from '../../src/environments/publish.ts'
 import { readChain } from '../../src/evaluation/audit/read.ts'
 import { audit } from '../../src/evaluation/audit.ts'
 import type { Log } from '../../src/log/log.ts'
+import { forgetUser } from '../../src/operate/forget.ts'
 import { repartition } from '../../src/operate/repartition.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
 import { did, type Live, openLive, request } from './live.ts'
@@ -36,7 +37,14 @@ export async function checkMoves(t: TestContext, log: Log): Promise<void> {
   await sleep(2500)
   await drive.stop()
   await first.settled()
-  const before = { decisions: await first.decisions(), transitions: await transitionsOf(first) }
+  // one person is forgotten and comes back
+  const gone = (await first.decisions()).filter(({ user_id }, _, [{ user_id: anna }]) => user_id === anna)
+  const anna = gone[0]!.user_id
+  await forgetUser(first.context, anna, 30_000)
+  await first.append('requests', anna, request(anna, { request_id: 'back', session_id: gone[0]!.session_id }))
+  await first.settled()
+  const isKept = ({ decision_id: id }: { decision_id: string }) => gone.every(each => each.decision_id !== id)
+  const before = { decisions: (await first.decisions()).filter(isKept) }
   assert.ok(before.decisions.length > 100)
 
   // with the services still there: they are sealed
@@ -47,8 +55,10 @@ export async function checkMoves(t: TestContext, log: Log): Promise<void> {
   let old = first
   for (const { partitions, to } of moves) {
     const moved = await repartition(old.context, { partitions, to, timeoutMs: 30_000 })
+    const [kept, learned] = [(await old.decisions()).filter(isKept), (await transitionsOf(old)).filter(isKept)]
     assert.equal(moved.leftOut, 0)
-    assert.equal(moved.decisions, (await old.decisions()).length)
+    assert.equal(moved.decisions, kept.length)
+    assert.equal(moved.forgotten, old === first ? gone.length : 0)
     await old.stop()
     assert.deepEqual(await startsOf(old), new Array(4).fill('PARTITION_COUNT_CHANGED sealed'))
 
@@ -57,12 +67,14 @@ export async function checkMoves(t: TestContext, log: Log): Promise<void> {
     await next.start()
     await next.settled()
     const unchanged = await transitionsOf(next)
-    assert.equal(unchanged.length, (await transitionsOf(old)).length, 'recovery emits nothing')
+    assert.equal(unchanged.length, learned.length, 'recovery emits nothing')
 
     // outcomes of decisions from before the move, and a session that goes on
     const late = before.decisions.filter(each => each.slots.length > 0).slice(0, 40)
     for (const { user_id, decision_id } of late)
       await next.append('events', user_id, did(user_id, 'click', { decision_id, slot: 0 }))
+    for (const { decision_id } of [gone[0]!, { decision_id: 'back' }])
+      await next.append('events', anna, did(anna, 'click', { decision_id, slot: 0 }))
     const { user_id, session_id } = before.decisions.at(-1)!
     await next.append('requests', user_id, request(user_id, { session_id }))
     await next.append('requests', user_id, request(user_id, { request_id: before.decisions.at(-1)!.decision_id }))
@@ -70,8 +82,12 @@ export async function checkMoves(t: TestContext, log: Log): Promise<void> {
     const corrections = (await transitionsOf(next)).slice(0).filter(each => !unchanged.some(one => isSame(one, each)))
     const touched = new Set(corrections.filter(each => each.revision > 0).map(each => each.decision_id))
     for (const { decision_id } of late) assert.ok(touched.has(decision_id), `${decision_id} was corrected`)
+    assert.ok(touched.has('back'), 'what came after the erasure is as any other')
+    assert.ok((await transitionsOf(next)).every(isKept), 'what came before stays forgotten')
     const decided = await next.decisions()
-    assert.equal(decided.length, (await old.decisions()).length + 1, 'one new decision, none again')
+    assert.equal(decided.length, kept.length + 1, 'one new decision, none again')
+    const back = decided.find(each => each.decision_id === 'back')!
+    assert.deepEqual([back.state.history, back.previous_decision_id], [[], null])
     assert.ok(decided.some(each => each.user_id === user_id && each.previous_decision_id !== null))
 
     const report = await audit(sourceOf(next))

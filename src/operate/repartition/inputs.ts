@@ -4,6 +4,7 @@
  */
 import type { BehaviorEvent, Request, UserFeatures } from '../../../schemas/records.ts'
 import type { LogRecord } from '../../log/log.ts'
+import type { Forgotten } from './forgotten.ts'
 import { type Moving, nextIn, read } from './moving.ts'
 import { everything, range, shareOut } from './plain.ts'
 
@@ -16,13 +17,20 @@ export interface EventEnds {
   readonly ranker: readonly number[]
 }
 
-export async function moveEvents(moving: Moving): Promise<EventEnds> {
-  const { sealed, letters, was } = moving
-  const ranker = range(was).map(p => nextIn(sealed.recommendations[p], 'events', p))
-  const both = range(was).map(p => Math.min(ranker[p]!, nextIn(sealed.transitions[p], 'events', p)))
+const takenByRanker = ({ sealed }: Moving, p: number): number => nextIn(sealed.recommendations[p], 'events', p)
+
+/** The event of an old partition from which on it has not been taken by both. */
+export const takenByBoth = (moving: Moving, p: number): number =>
+  Math.min(takenByRanker(moving, p), nextIn(moving.sealed.transitions[p], 'events', p))
+
+export async function moveEvents(moving: Moving, forgotten: readonly Forgotten[]): Promise<EventEnds> {
+  const { letters, was } = moving
+  const ranker = range(was).map(p => takenByRanker(moving, p))
+  const both = range(was).map(p => takenByBoth(moving, p))
   const taken = (record: LogRecord): string | null => {
     const code = letters.code('joiner', 'events', record.partition, record.offset)
     if (code !== undefined && code !== 'OUTCOME_ORPHAN') return null
+    if (forgotten[record.partition]!.events.has(record.offset)) return null
     return read<BehaviorEvent>(moving, 'events', record)?.user_id ?? null
   }
   const untaken = (record: LogRecord) => read<BehaviorEvent>(moving, 'events', record)?.user_id ?? keyOf(record)

@@ -12,7 +12,8 @@ import type { LogRecord, NewRecord } from '../../log/log.ts'
 import { partitionFor } from '../../log/partition.ts'
 import { type TopicName, topicName } from '../../pipeline.ts'
 import { bare, gather, type NewChain, openNewChain, type Place } from './chains.ts'
-import { type EventEnds, moveEvents, moveProfiles, moveRequests } from './inputs.ts'
+import { type Forgotten, forgottenIn } from './forgotten.ts'
+import { type EventEnds, moveEvents, moveProfiles, moveRequests, takenByBoth } from './inputs.ts'
 import { type Moving, nextIn, read } from './moving.ts'
 import { range } from './plain.ts'
 
@@ -21,6 +22,8 @@ export interface Moved {
   readonly transitions: number
   /** Decisions whose transitions retention has cut: they can't be corrected any more and are left out. */
   readonly leftOut: number
+  /** Decisions of before their user was forgotten: left out. */
+  readonly forgotten: number
   /** The new chains by the stage that goes on with them. */
   readonly chains: Readonly<Record<'ranker' | 'joiner' | 'learner' | 'gate', readonly NewChain[]>>
 }
@@ -45,6 +48,7 @@ async function moveDecisions(
   moving: Moving,
   events: EventEnds,
   profiles: readonly number[],
+  forgotten: readonly Forgotten[],
 ): Promise<Chains & { kept: Kept; count: number; leftOut: number }> {
   const chains = openChains(moving, 'recommendations')
   const positions = (q: number, next: { events: number; profiles: number }): InputPosition[] => [
@@ -68,7 +72,7 @@ async function moveDecisions(
       const next = nextIn(moving.sealed.transitions[p], 'recommendations', p)
       const first = isTaken ? await firstWhole(moving, p) : 0
       for await (const record of accepted(moving, 'recommendations', p)) {
-        if (record.offset < next !== isTaken) continue
+        if (record.offset < next !== isTaken || forgotten[p]!.decisions.has(record.offset)) continue
         const decision = read<Recommendation>(moving, 'recommendations', record)
         if (decision === null || moving.letters.code('joiner', 'recommendations', p, record.offset)) continue
         if (record.offset < first) leftOut++
@@ -199,10 +203,12 @@ async function moveReleases(moving: Moving, models: Awaited<ReturnType<typeof mo
 
 /** Moves everything that belongs to people, and what was learned of them. */
 export async function moveAll(moving: Moving): Promise<Moved> {
-  const events = await moveEvents(moving)
+  const forgotten: Forgotten[] = []
+  for (const p of range(moving.was)) forgotten.push(await forgottenIn(moving, p, takenByBoth(moving, p)))
+  const events = await moveEvents(moving, forgotten)
   await moveRequests(moving)
   const profiles = await moveProfiles(moving)
-  const decisions = await moveDecisions(moving, events, profiles)
+  const decisions = await moveDecisions(moving, events, profiles, forgotten)
   const transitions = await moveTransitions(moving, decisions, events)
   const models = await moveModels(moving, transitions)
   const releases = await moveReleases(moving, models)
@@ -210,6 +216,7 @@ export async function moveAll(moving: Moving): Promise<Moved> {
     decisions: decisions.count,
     transitions: transitions.count,
     leftOut: decisions.leftOut,
+    forgotten: forgotten.reduce((sum, { decisions: gone }) => sum + gone.size, 0),
     chains: {
       ranker: decisions.chains,
       joiner: transitions.chains,
