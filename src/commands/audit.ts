@@ -14,7 +14,7 @@ export function addAudit(program: Command): void {
       const report = await audit({ ...context, prefix: context.config.topics.prefix })
       printJson(report)
       if (!report.balanced)
-        throw new FeedloopError('BALANCE_BROKEN', `${report.differences.length} differences, listed above`)
+        throw new FeedloopError('BALANCE_BROKEN', `${report.found} differences, listed above`)
     }),
   )
 }

@@ -21,7 +21,7 @@ import { type AuditSource, type DeadLetters, decoded, readDeadLetters, recordsOf
 import type { Booked } from './audit/transitions.ts'
 import { type WalkOptions, walkJoiner } from './audit/walk.ts'
 
-export interface AuditReport extends Omit<Ledger, 'found' | 'differences'> {
+export interface AuditReport extends Omit<Ledger, 'differences'> {
   /** No difference was found. */
   readonly balanced: boolean
   /** The first thousand. */
@@ -52,8 +52,7 @@ export async function audit(source: AuditSource, options: AuditOptions = {}): Pr
   for (const [partition, until] of untils.entries())
     await auditPartition(ledger, { source, partition, partitions, until, letters, models, ...options })
   for (const model of models) auditModel(ledger, model)
-  const { found, ...report } = ledger
-  return { balanced: found === 0, ...report }
+  return { balanced: ledger.found === 0, ...ledger }
 }
 
 const endOf = async ({ log, prefix }: AuditSource, topic: TopicName, partition: number): Promise<number> =>

@@ -188,14 +188,14 @@ const createModel = ({ transitions }: World): World['model'] => ({
   contains: [{ topic: 'transitions', partition: 0, next: transitions.length }],
 })
 
-test('the list of differences is bounded, the verdict is not', async () => {
+test('the list of differences is bounded, the verdict and the count are not', async () => {
   const decisions = Array.from({ length: 1200 }, (_, i) => decision(`d${i}`, i / 100))
   const world = createWorld(makeConfig(), decisions, [])
   world.transitions = []
   world.model = createModel(world)
   const report = await audit(await writeWorld(world))
   assert.equal(report.balanced, false)
-  assert.equal(report.differences.length, 1000)
+  assert.deepEqual([report.differences.length, report.found], [1000, 1200])
 })
 
 test('transitions that wait for their window are open until it is over', async () => {
@@ -378,4 +378,16 @@ test('on a log cut by retention an outcome of later times that nobody refused is
     differences.map(({ what, id }) => [what, id]),
     [['outcome_not_refused', world.events[0].event_id]],
   )
+})
+
+test('decisions of a policy that the configuration no longer has are counted, not judged', async () => {
+  const world = createWorld(
+    makeConfig({}, { name: 'second' }),
+    [decision('d0', 0), decision('d1', 1, { policy: 'second' })],
+    [outcome('click', 'd0', 2), outcome('click', 'd1', 2)],
+  )
+  const report = await audit({ ...(await writeWorld(world)), config: makeConfig() })
+  assert.deepEqual(report.differences, [])
+  assert.deepEqual([report.decisions.unjudged, report.outcomes.unjudged], [1, 1])
+  assert.deepEqual([report.decisions.learnedWithReward, report.outcomes.joined], [1, 1])
 })

@@ -41,7 +41,9 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
 
   const sifted = siftDecisions(ledger, decided, letters, partition)
   const accepted = sift(ledger, occurred, facts)
-  const { decisions, events, forgotten } = withoutForgotten(ledger, sifted, accepted)
+  const { known, strangers } = byPolicy(config, sifted)
+  const { decisions, events, forgotten } = withoutForgotten(ledger, known, accepted)
+  ledger.decisions.unjudged += strangers.size
   const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
   const { met, unsure } = meeting(decisions, events, keepMs)
   const batch = batchJoin(
@@ -50,11 +52,11 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
     config,
     met,
   )
-  auditOutcomes(ledger, events, facts, { ...walk, batch, keepMs })
+  auditOutcomes(ledger, events, facts, { ...walk, batch, keepMs, strangers })
 
   const byId = new Map(decisions.map(each => [each.value.decision_id, each]))
   const judgement = (id: string): Judgement => {
-    if (forgotten.has(id)) return 'revisions'
+    if (forgotten.has(id) || strangers.has(id)) return 'revisions'
     const known = byId.get(id)
     if (!known) return walk.isCut ? 'unjudged' : 'whole'
     if (known.moment.context) return 'unjudged'
@@ -67,6 +69,14 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
   }
   auditTransitions(ledger, accounts, { batch, judgement, isOpen })
   countDecisions(ledger, batch, accounts, id => !byId.get(id)!.moment.context)
+}
+
+/** Decisions of policies that the configuration no longer has: by what rules their transitions were made is not known. */
+function byPolicy(config: Config, all: readonly JudgedDecision[]) {
+  const names = new Set(config.policies.map(({ name }) => name))
+  const known = all.filter(({ value }) => names.has(value.policy))
+  const strangers = all.filter(({ value }) => !names.has(value.policy)).map(({ value }) => value.decision_id)
+  return { known, strangers: new Set(strangers) }
 }
 
 /** Takes out what came before a `$forget` of its user; within a step the joiner takes decisions first. */

@@ -74,6 +74,8 @@ export interface Judged {
   readonly keepMs: number
   /** Decisions of before this time may be gone. */
   readonly goneUntilMs: number
+  /** Decisions that are not judged. */
+  readonly strangers: ReadonlySet<string>
 }
 
 /** An outcome of another user's decision, which is in another bucket, or forgotten since: here it looks like an orphan. */
@@ -85,7 +87,7 @@ export function auditOutcomes(
   ledger: Ledger,
   accepted: readonly JudgedEvent[],
   facts: EventFacts,
-  { batch, nowMs, keepMs, goneUntilMs }: Judged,
+  { batch, nowMs, keepMs, goneUntilMs, strangers }: Judged,
 ): void {
   for (const { event, offset, moment } of accepted) {
     const code = codeOf(facts, offset)
@@ -93,7 +95,7 @@ export function auditOutcomes(
     const unrefused = fate === 'orphan' && !code
     const waits = unrefused && event.time_ms + keepMs + SLACK_MS > nowMs
     const mayBeOfGone = unrefused && !waits && event.time_ms - keepMs <= goneUntilMs
-    if (moment.context || mayBeOfGone) {
+    if (moment.context || mayBeOfGone || strangers.has(event.decision_id ?? '')) {
       ledger.outcomes.unjudged++
       continue
     }
