@@ -85,6 +85,8 @@ export interface StageState {
 /** @typeParam S state @typeParam V what the rim lends a step besides inputs: models, features, releases */
 export interface Stage<S extends StageState, V = undefined> {
   readonly name: string
+  /** Fingerprints of the configuration that its outputs follow from, by policy; each step's header states them. */
+  readonly rules?: Readonly<Record<string, string>>
   open(partition: number): Promise<S> | S
   step(state: S, inputs: readonly Input[], tick: Tick, view: V): StepResult
   fold(state: S, inputs: readonly Input[], outputs: readonly Output[], tick: Tick): void

@@ -13,8 +13,7 @@ export function addAudit(program: Command): void {
     onBus(options, async context => {
       const report = await audit({ ...context, prefix: context.config.topics.prefix })
       printJson(report)
-      if (!report.balanced)
-        throw new FeedloopError('BALANCE_BROKEN', `${report.found} differences, listed above`)
+      if (!report.balanced) throw new FeedloopError('BALANCE_BROKEN', `${report.found} differences, listed above`)
     }),
   )
 }

@@ -7,6 +7,7 @@ import { jsonCodec, partsCodec } from '../state/codec.ts'
 import type { Codec } from '../state/table.ts'
 import { type Decision, decisionFields } from './decision.ts'
 import type { Join } from './join.ts'
+import { joinerRules } from './rules-print.ts'
 import type { JoinerRows } from './state.ts'
 
 /** Raised when tables change their meaning without changing their shape. */
@@ -43,10 +44,4 @@ export const joinerCodecs: { readonly [K in keyof JoinerRows]: Codec<JoinerRows[
 }
 
 /** All that the tables' content depends on besides the inputs: under other rules they must be built anew. */
-export const joinerVersion = ({ policies, limits }: Config): string =>
-  JSON.stringify([
-    TABLES,
-    decisionFields,
-    limits.futureSkewMs,
-    policies.map(({ explorer, linearGaussian, twoTower, algorithm, initial, weighing, ...rules }) => rules),
-  ])
+export const joinerVersion = (config: Config): string => JSON.stringify([TABLES, decisionFields, joinerRules(config)])

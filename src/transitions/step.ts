@@ -16,6 +16,7 @@ import { type Accepted, unreadBytes, type Written } from './decision.ts'
 import { revisionsOf } from './emit.ts'
 import { type Join, withEmitted } from './join.ts'
 import { retire } from './retire.ts'
+import { joinerRules } from './rules-print.ts'
 import { advanceClock, clockAt, createState, type JoinerState, type JoinerStore } from './state.ts'
 import { count, type Rules, rulesOf, startWork, type Work } from './work.ts'
 
@@ -30,6 +31,7 @@ export function createJoiner(
   const rules = rulesOf(config, (value, nowMs) => validateEvent(value, nowMs, config.limits))
   return {
     name: 'joiner',
+    rules: joinerRules(config),
     open: partition => openStore?.(partition).then(store => createState(config, store)) ?? createState(config),
     step(state, inputs, tick) {
       const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)

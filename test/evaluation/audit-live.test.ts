@@ -54,6 +54,10 @@ test('beside live services what is on its way is pending; settled, cut and with 
   assert.ok(whole.outcomes.forgotten > 0)
   assert.equal(whole.decisions.unjudged, 0)
   assert.deepEqual(await audit(source, { bucketRecords: 100 }), whole, 'in many buckets as in one')
+  const otherwise = { ...config, policies: [{ ...config.policies[0]!, attributionWindowMs: 1 }] }
+  const other = await audit({ ...source, config: otherwise })
+  assertBalanced(other)
+  assert.equal(other.decisions.unjudged + other.decisions.forgotten, other.decisions.total)
 
   // what retention removes: the same time of every topic, give or take a segment
   for (const [i, topic] of (['requests', 'events', 'recommendations', 'transitions'] as const).entries())

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Config } from '../../src/config.ts'
 import { audit } from '../../src/evaluation/audit.ts'
 import { forgetEvent } from '../../src/events/forget.ts'
 import { type TopicName, topicName } from '../../src/pipeline.ts'
@@ -378,6 +379,18 @@ test('on a log cut by retention an outcome of later times that nobody refused is
     differences.map(({ what, id }) => [what, id]),
     [['outcome_not_refused', world.events[0].event_id]],
   )
+})
+
+test("what was joined under other rules is counted, not judged; a weight is the learner's", async () => {
+  const rewards = (value: number, weight = 1) => makeConfig({ rewards: { click: { value, weight } } })
+  const source = await writeWorld(createWorld(rewards(1), [decision('d0', 0)], [outcome('click', 'd0', 2)]))
+  const unjudged = async (config: Config) => {
+    const { differences, decisions, outcomes, transitions } = await audit({ ...source, config })
+    assert.deepEqual(differences, [])
+    return [decisions.unjudged, outcomes.unjudged, transitions.unjudged]
+  }
+  assert.deepEqual(await unjudged(rewards(2)), [1, 1, 1])
+  assert.deepEqual(await unjudged(rewards(1, 5)), [0, 0, 0])
 })
 
 test('decisions of a policy that the configuration no longer has are counted, not judged', async () => {

@@ -9,6 +9,7 @@ import { createWire } from '../../src/log/wire/create.ts'
 import type { Wire } from '../../src/log/wire/wire.ts'
 import { type TopicName, topicName, topics } from '../../src/pipeline.ts'
 import type { Refusal, Tick } from '../../src/stage.ts'
+import { joinerRules } from '../../src/transitions/rules-print.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
 import { input, tick } from '../transitions/make.ts'
@@ -172,6 +173,7 @@ export async function writeWorld(world: World) {
       count: records.length,
       outputs: values.length,
       partitions: 1,
+      ...(topic === 'transitions' && { rules: joinerRules(config) }),
     })
     const offset = await append(topic, [{ ...records[0], headers: { [STEP_HEADER]: header } }, ...records.slice(1)])
     return { offset, id }

@@ -5,7 +5,7 @@
  *
  * What was taken by steps that retention has removed, or beside records that it has removed, is context: it explains
  * what comes later and is not judged itself. So is a decision of that time that was taken later: what people did may have
- * been read before it, and is gone.
+ * been read before it, and is gone. And so is what the joiner took while it was configured otherwise.
  */
 import type { BehaviorEvent, Recommendation, Transition } from '../../../schemas/records.ts'
 import { validateEvent } from '../../events/validate.ts'
@@ -13,6 +13,7 @@ import type { Batch } from '../../log/chain/batches.ts'
 import type { StepHeader } from '../../log/chain/header.ts'
 import type { LogRecord } from '../../log/log.ts'
 import { topicName } from '../../pipeline.ts'
+import { joinerRules } from '../../transitions/rules-print.ts'
 import { type AuditSource, batchesOf, decoded, nextOf, type Part, type Read, recordsOf } from './read.ts'
 
 /** Windows that are over by the joiner's clock are closed within this of it: timers fire in buckets, and what does not fit
@@ -75,18 +76,23 @@ export async function walkJoiner(source: AuditSource, { partition, until, visit 
   let isCut = decisionsFrom > 0 || eventsFrom > 0
   let skippedBatches = 0
   let step = 0
+  const rules = joinerRules(source.config)
+  /** Was the joiner configured otherwise for the policy when it took the step? */
+  const isOther = (of: StepHeader, policy: string): boolean =>
+    (of.rules?.[policy] ?? rules[policy]) !== rules[policy] && rules[policy] !== undefined
   /** How far the steps before have come. */
   let taken = { events: 0, decisions: 0 }
   // outcomes of decisions before this time may have been taken with what is gone
   let goneUntilMs = Number.NEGATIVE_INFINITY
   const backwardMs = Math.max(...source.config.policies.map(policy => policy.backwardWindowMs))
 
-  const takeDecisions = async (next: number, moment: Moment): Promise<void> => {
+  const takeDecisions = async (of: StepHeader, next: number, moment: Moment): Promise<void> => {
     for (let record = await decisions.below(next); record; record = await decisions.below(next)) {
       const value = await decoded<Recommendation>(source, 'recommendations', record)
       if (value) clock.see(value.request_time_ms)
-      const isContext = moment.context || (value !== null && value.request_time_ms - backwardMs <= goneUntilMs)
-      visit.decision({ offset: record.offset, value }, { ...moment, context: isContext })
+      const isContext =
+        value !== null && (value.request_time_ms - backwardMs <= goneUntilMs || isOther(of, value.policy))
+      visit.decision({ offset: record.offset, value }, { ...moment, context: moment.context || isContext })
     }
   }
   const takeEvents = async (next: number, moment: Moment): Promise<void> => {
@@ -102,8 +108,9 @@ export async function walkJoiner(source: AuditSource, { partition, until, visit 
     if (context) goneUntilMs = of.tick.timeMs
     const moment = { step: step++, tickMs: of.tick.timeMs, clockMs: clock.nowMs, context }
     taken = { events: at('events'), decisions: at('recommendations') }
-    await takeDecisions(taken.decisions, moment)
-    await takeEvents(taken.events, moment)
+    await takeDecisions(of, taken.decisions, moment)
+    const anyOther = Object.keys(of.rules ?? {}).some(policy => isOther(of, policy))
+    await takeEvents(taken.events, { ...moment, context: context || anyOther })
   }
   for await (const batch of batchesOf(source, part('transitions', partition, until.transitions), count => {
     skippedBatches = count

@@ -49,6 +49,8 @@ export interface StepHeader {
   readonly quiet?: readonly QuietStep[]
   /** Records of the input ranges that the stage never saw, because they could not be decoded: [input index, offset]. */
   readonly unseen?: readonly (readonly [number, number])[]
+  /** Fingerprints of the configuration that the outputs follow from, by policy; absent: the stage states none. */
+  readonly rules?: Readonly<Record<string, string>>
   /** Records in the batch, this one included. */
   readonly count: number
   /** Output records in it: 0 for a batch that only carries progress (its one record has null key and value). */

@@ -215,6 +215,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       tick,
       ...(quiet.length > 0 && { quiet }),
       ...(unseen.length > 0 && { unseen }),
+      ...(stage.rules !== undefined && { rules: stage.rules }),
     }
     try {
       return await settle(id, await writer.append(id, content, outputs))

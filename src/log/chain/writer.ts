@@ -17,7 +17,7 @@ import type { ChainIo, Partition } from './rim.ts'
 import { backoffMs, retrying, Stopped } from './rim.ts'
 
 /** What a step says of itself; the writer adds identity and `prev`. */
-export type StepContent = Pick<StepHeader, 'inputs' | 'from' | 'tick' | 'quiet' | 'unseen'>
+export type StepContent = Pick<StepHeader, 'inputs' | 'from' | 'tick' | 'quiet' | 'unseen' | 'rules'>
 
 export interface Writer {
   readonly head: Head | null
