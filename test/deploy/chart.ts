@@ -114,6 +114,10 @@ async function lifecycle(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
   say('upgraded: a changed configuration rolls every stage')
 
   await helm('upgrade', 'r', chart, ...values('everything'), ...waited)
+  const single = expected.filter(stage => stage.single).map(({ stage }) => `r-feedloop-${stage}`)
+  for (const { metadata, spec } of (await list('deployments')) as Deployment[])
+    assert.ok(single.includes(metadata.name) ? spec.replicas === 1 : spec.replicas > 1, metadata.name)
+  say('upgraded to two replicas a stage: learner and gate stay single')
   const made = await list('kafkatopics.kafka.strimzi.io')
   assert.deepEqual(byTopic(made.map(specOf)), byTopic(specsOf(await mounted())))
   assert.equal((await list('servicemonitors,prometheusrules')).length, 2)
@@ -130,6 +134,7 @@ interface Named {
 }
 interface Deployment extends Named {
   readonly spec: {
+    readonly replicas: number
     readonly template: { readonly metadata: { readonly annotations: Readonly<Record<string, string>> } }
   }
 }

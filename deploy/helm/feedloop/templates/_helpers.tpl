@@ -41,6 +41,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- range (.Files.Get "generated/stages.yaml" | fromYamlArray) -}}
 {{- $own := default dict (get $root.Values.stages .stage) -}}
 {{- $values := mergeOverwrite (deepCopy $root.Values.defaults) $own -}}
+{{- if .single }}{{ $_ := set $values "replicas" (min 1 $values.replicas) }}{{ end -}}
 {{- if and (dig "enabled" true $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
 {{- $running = append $running (merge (dict "values" $values) .) -}}
 {{- end -}}
