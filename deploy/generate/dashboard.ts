@@ -7,7 +7,13 @@ import { type MetricEntry, type MetricName, metricTable } from '../../src/metric
 const rows: readonly (readonly [string, readonly MetricName[]])[] = [
   [
     'Is it well?',
-    ['feedloop_tasks', 'feedloop_lag_records', 'feedloop_dead_letters_total', 'feedloop_freshness_seconds'],
+    [
+      'feedloop_tasks',
+      'feedloop_recovery_progress',
+      'feedloop_lag_records',
+      'feedloop_dead_letters_total',
+      'feedloop_freshness_seconds',
+    ],
   ],
   [
     'Decisions',
@@ -24,7 +30,14 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
   ],
   [
     'Joining',
-    ['feedloop_outcomes_total', 'feedloop_decisions_joined_total', 'feedloop_transitions_total', 'feedloop_open_joins'],
+    [
+      'feedloop_outcomes_total',
+      'feedloop_outcomes_attributed_total',
+      'feedloop_decisions_joined_total',
+      'feedloop_transitions_total',
+      'feedloop_open_joins',
+      'feedloop_state_dropped_total',
+    ],
   ],
   [
     'Learning',
@@ -53,6 +66,17 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
     ],
   ],
 ]
+
+/** Gauges that do not add up over instances and partitions; all others do. */
+const across: Partial<Record<MetricName, 'min' | 'max'>> = {
+  feedloop_recovery_progress: 'min',
+  feedloop_serving_model: 'max',
+  feedloop_model_version: 'max',
+  feedloop_learner_stat: 'max',
+  feedloop_catalogue_items: 'max',
+}
+/** A loss may be. */
+const mayBeNegative: readonly MetricName[] = ['feedloop_learner_stat']
 
 const width = 8
 const height = 8
@@ -108,7 +132,10 @@ function panel(name: MetricName) {
     title: entry.help.replace(/\.$/, ''),
     description: name,
     datasource,
-    fieldConfig: { defaults: { unit: unit(entry), min: 0, custom: { fillOpacity: 8 } }, overrides: [] },
+    fieldConfig: {
+      defaults: { unit: unit(entry), ...(!mayBeNegative.includes(name) && { min: 0 }), custom: { fillOpacity: 8 } },
+      overrides: [],
+    },
     options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi' } },
     targets: targets(name, entry).map((target, index) => ({ refId: 'ABC'[index], datasource, ...target })),
   }
@@ -119,17 +146,14 @@ const unit = (entry: MetricEntry) => ({ counter: 'ops', histogram: 's', gauge: '
 function targets(name: MetricName, entry: MetricEntry) {
   const labels = (entry.labels ?? []).filter(label => label !== 'partition')
   const legend = labels.map(label => `{{${label}}}`).join(' ') || name
-  const by = (...more: string[]) => {
+  const by = (aggregate: string, ...more: string[]) => {
     const all = [...more, ...labels]
-    return all.length > 0 ? `sum by (${all.join(', ')}) ` : 'sum '
+    return all.length > 0 ? `${aggregate} by (${all.join(', ')}) ` : `${aggregate} `
   }
-  if (entry.type === 'counter') return [{ expr: `${by()}(rate(${name}[$__rate_interval]))`, legendFormat: legend }]
-  if (entry.type === 'gauge') {
-    const isNumberOfVersion = /_model(_version)?$|_stat$|_items$/.test(name)
-    return [{ expr: `${isNumberOfVersion ? by().replace('sum', 'max') : by()}(${name})`, legendFormat: legend }]
-  }
+  if (entry.type === 'counter') return [{ expr: `${by('sum')}(rate(${name}[$__rate_interval]))`, legendFormat: legend }]
+  if (entry.type === 'gauge') return [{ expr: `${by(across[name] ?? 'sum')}(${name})`, legendFormat: legend }]
   return [0.5, 0.95, 0.99].map(q => ({
-    expr: `histogram_quantile(${q}, ${by('le')}(rate(${name}_bucket[$__rate_interval])))`,
+    expr: `histogram_quantile(${q}, ${by('sum', 'le')}(rate(${name}_bucket[$__rate_interval])))`,
     legendFormat: `p${q * 100} ${labels.map(label => `{{${label}}}`).join(' ')}`.trim(),
   }))
 }

@@ -47,6 +47,7 @@ export const valuesSchema = (): Schema => ({
     env: listOf(anyObject),
     defaults: strict({ replicas: count, ...pod }),
     stages: strict(Object.fromEntries(chartStages().map(({ stage, single }) => [stage, stageValues(single)]))),
+    state: strict({ volume: anyObject }),
     terminationGracePeriodSeconds: count,
     topics: strict({ mode: { enum: ['job', 'strimzi', 'none'] }, strimziCluster: text, strimziNamespace: text }),
     monitoring: strict({

@@ -3,8 +3,11 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parse } from 'yaml'
 import { chartStages } from '../../deploy/generate/stages.ts'
-import { topics } from '../../src/pipeline.ts'
+import { specsOf } from '../../src/commands/topics.ts'
+import { type Config, parseConfig } from '../../src/config.ts'
+import type { TopicSpec } from '../../src/log/log.ts'
 import { has, kubernetesTools, mustFail, type Part, root, type Say, shell, toolsFolder } from './parts.ts'
 
 const chart = join(root, 'deploy', 'helm', 'feedloop')
@@ -83,17 +86,27 @@ async function lifecycle(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
   const helm = (...args: string[]) => shell('helm', [...args, ...inside], { env })
   const list = async (...args: string[]) =>
     JSON.parse(await shell('kubectl', ['get', ...args, ...inside, '-o', 'json'], { env })).items
+  /** The configuration that the pods read. */
+  const mounted = async (): Promise<Config> => {
+    const text = await shell('kubectl', ['get', 'configmap', 'r-feedloop', ...inside, '-o', 'json'], { env })
+    return parseConfig(parse(JSON.parse(text).data['feedloop.yaml']))
+  }
   const waited = ['--wait', '--timeout', '180s']
 
   await helm('install', 'r', chart, ...values('minimal'), ...waited)
   const expected = chartStages().filter(stage => !stage.needsSources)
   const installed = await list('deployments')
   assert.deepEqual(names(installed), expected.map(({ stage }) => `r-feedloop-${stage}`).sort())
+  const { folder } = (await mounted()).state
   for (const { stage, single } of expected) {
     const { spec } = installed.find((each: Named) => each.metadata.name === `r-feedloop-${stage}`)
     assert.equal(spec.strategy.type, single ? 'Recreate' : 'RollingUpdate', stage)
+    const [{ securityContext, volumeMounts }] = spec.template.spec.containers
+    assert.equal(securityContext.readOnlyRootFilesystem, true)
+    assert.deepEqual(writable(volumeMounts), ['/tmp', folder].sort(), stage)
   }
   say(`installed: ${expected.length} stages available under the restricted standard, after the topics job`)
+  say(`nothing writable but /tmp and ${folder}`)
 
   const before = checksums(installed)
   await helm('upgrade', 'r', chart, ...values('minimal'), '--set', 'config.log.level=debug', ...waited)
@@ -101,15 +114,14 @@ async function lifecycle(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
   say('upgraded: a changed configuration rolls every stage')
 
   await helm('upgrade', 'r', chart, ...values('everything'), ...waited)
+  const single = expected.filter(stage => stage.single).map(({ stage }) => `r-feedloop-${stage}`)
+  for (const { metadata, spec } of (await list('deployments')) as Deployment[])
+    assert.ok(single.includes(metadata.name) ? spec.replicas === 1 : spec.replicas > 1, metadata.name)
+  say('upgraded to two replicas a stage: learner and gate stay single')
   const made = await list('kafkatopics.kafka.strimzi.io')
-  assert.deepEqual(
-    made.map((each: KafkaTopic) => each.spec.topicName).sort(),
-    Object.keys(topics)
-      .map(topic => `shop.${topic}`)
-      .sort(),
-  )
+  assert.deepEqual(byTopic(made.map(specOf)), byTopic(specsOf(await mounted())))
   assert.equal((await list('servicemonitors,prometheusrules')).length, 2)
-  say(`upgraded to Strimzi: ${made.length} KafkaTopics, monitor and rules`)
+  say(`upgraded to Strimzi: ${made.length} KafkaTopics as \`feedloop topics apply\` makes them, monitor and rules`)
 
   await helm('uninstall', 'r', ...waited)
   assert.deepEqual(names(await list('deployments,services,configmaps,serviceaccounts')).filter(ours), [])
@@ -122,13 +134,35 @@ interface Named {
 }
 interface Deployment extends Named {
   readonly spec: {
+    readonly replicas: number
     readonly template: { readonly metadata: { readonly annotations: Readonly<Record<string, string>> } }
   }
 }
 interface KafkaTopic extends Named {
-  readonly spec: { readonly topicName: string }
+  readonly spec: {
+    readonly topicName: string
+    readonly partitions: number
+    readonly replicas: number
+    readonly config: Readonly<Record<string, string>>
+  }
+}
+interface Mount {
+  readonly mountPath: string
+  readonly readOnly?: boolean
 }
 const names = (items: readonly Named[]) => items.map(item => item.metadata.name).sort()
+const specOf = ({ spec }: KafkaTopic): TopicSpec => ({
+  topic: spec.topicName,
+  partitions: spec.partitions,
+  replicationFactor: spec.replicas,
+  config: spec.config,
+})
+const byTopic = (specs: readonly TopicSpec[]) => Object.fromEntries(specs.map(spec => [spec.topic, spec]))
+const writable = (mounts: readonly Mount[]) =>
+  mounts
+    .filter(mount => !mount.readOnly)
+    .map(mount => mount.mountPath)
+    .sort()
 const ours = (name: string) => name.startsWith('r-feedloop')
 const checksums = (items: readonly Deployment[]) =>
   items.map(item => item.spec.template.metadata.annotations['checksum/config'])

@@ -4,7 +4,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { parseAllDocuments } from 'yaml'
 import { generatedFiles } from '../../deploy/generate.ts'
-import { metricTable } from '../../src/metrics.ts'
+import { type MetricEntry, type MetricName, metricTable } from '../../src/metrics.ts'
+import { pipeline } from '../../src/pipeline.ts'
+import { expressions } from './expressions.ts'
 
 const deploy = new URL('../../deploy/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, deploy), 'utf8')
@@ -19,6 +21,22 @@ describe('deploy files', () => {
     const known = new Set(Object.keys(metricTable).flatMap(name => suffixes.map(suffix => name + suffix)))
     for (const path of ['prometheus/feedloop.rules.yaml', 'grafana/feedloop.json'])
       for (const [name] of read(path).matchAll(/\bfeedloop_[a-z_]+/g)) assert.ok(known.has(name), `${path}: ${name}`)
+  })
+  test('ask a metric only for labels and stages that it has', () => {
+    const stages: readonly string[] = pipeline.map(({ stage }) => stage)
+    const all = expressions()
+    assert.ok(all.length > 50, `${all.length} expressions`)
+    for (const expression of all) {
+      const names = [...expression.matchAll(/\bfeedloop_[a-z_]+/g)].map(([name]) => labelsOf(name))
+      for (const [, list] of expression.matchAll(/\bby \(([^)]*)\)/g))
+        for (const label of list.split(', '))
+          for (const labels of names) assert.ok(labels.includes(label), `${label} in ${expression}`)
+      for (const [, name, selector] of expression.matchAll(/\b(feedloop_[a-z_]+)\{([^}]*)\}/g))
+        for (const [, label, value] of selector.matchAll(/(\w+)="([^"]*)"/g)) {
+          assert.ok(labelsOf(name).includes(label), `${label} in ${expression}`)
+          assert.ok(label !== 'stage' || stages.includes(value), `${value} in ${expression}`)
+        }
+    }
   })
   test('the chart names the version of the project', () => {
     const { version } = JSON.parse(read('../package.json'))
@@ -41,3 +59,10 @@ describe('deploy files', () => {
     assert.equal(new Set(places).size, places.length)
   })
 })
+
+/** Labels of a series: `le` too for the buckets of a histogram. */
+function labelsOf(series: string): readonly string[] {
+  const name = series.replace(/_(bucket|sum|count)$/, '')
+  const { labels = [] }: MetricEntry = metricTable[name as MetricName] ?? metricTable[series as MetricName]
+  return series.endsWith('_bucket') ? [...labels, 'le'] : labels
+}

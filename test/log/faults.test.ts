@@ -13,6 +13,8 @@ import { type Line, startLine } from './line.ts'
 const logger = pino({ level: 'silent' })
 const records = (...values: string[]) => values.map(value => ({ key: null, value: Buffer.from(value) }))
 const OUTAGE_MS = 700
+/** So long that kafkajs gives its member up and starts it anew. */
+const ANEW_MS = 14_000
 
 describe('the Kafka log on a line that fails', () => {
   let broker: RunningBroker
@@ -135,6 +137,36 @@ describe('the Kafka log on a line that fails', () => {
     assert.deepEqual(failures, [])
     assert.deepEqual(told, [[0]])
     await member.leave()
+  })
+
+  test('what a member says is committed is, also where it starts anew meanwhile', async () => {
+    const name = await topic()
+    const member = await log.join('anew', [name], {
+      assigned: async () => {},
+      failed: error => assert.fail(error),
+    })
+    try {
+      await line.set('closed')
+      const from = performance.now()
+      const over = pause(ANEW_MS).then(() => line.set('open'))
+      const giveUpAt = performance.now() + 60_000
+      for (let offset = 1; ; offset++) {
+        const position = { topic: name, partition: 0, offset, metadata: 'm' }
+        const said = await member.commit([position]).then(
+          () => true,
+          () => pause(20, false),
+        )
+        if (said) {
+          assert.equal((await log.committed('anew', name))[0]?.offset, offset)
+          if (performance.now() > from + ANEW_MS) break
+        }
+        assert.ok(performance.now() < giveUpAt, 'no commit within a minute')
+      }
+      await over
+    } finally {
+      await line.set('open')
+      await member.leave()
+    }
   })
 })
 

@@ -62,6 +62,21 @@ export async function joinGroup(
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     if (!restart) fail(error)
   })
+  // While its member starts anew, kafkajs resolves a commit and forgets it: only this event says that the broker has it.
+  let stored = false
+  consumer.on(consumer.events.COMMIT_OFFSETS, () => {
+    stored = true
+  })
+  const commit = async (positions: readonly Committed[]): Promise<void> => {
+    if (left) throw new FeedloopError('LOG_UNAVAILABLE', `${group}: the member has left`)
+    stored = false
+    const offsets = positions.map(position => ({ ...position, offset: String(position.offset) }))
+    await consumer.commitOffsets(offsets).catch(error => {
+      throw unavailable(group, error)
+    })
+    if (!stored) throw new FeedloopError('LOG_UNAVAILABLE', `${group}: the member starts anew`)
+  }
+  let committing = Promise.resolve()
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: [...topics] })
@@ -74,12 +89,10 @@ export async function joinGroup(
     throw unavailable(group, error as Error)
   }
   return {
-    async commit(positions: readonly Committed[]) {
-      if (left) throw new FeedloopError('LOG_UNAVAILABLE', `${group}: the member has left`)
-      const offsets = positions.map(position => ({ ...position, offset: String(position.offset) }))
-      await consumer.commitOffsets(offsets).catch(error => {
-        throw unavailable(group, error)
-      })
+    commit(positions: readonly Committed[]) {
+      const own = committing.then(() => commit(positions))
+      committing = own.catch(() => {})
+      return own
     },
     async leave() {
       if (left) return ending

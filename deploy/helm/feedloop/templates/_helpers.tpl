@@ -41,6 +41,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- range (.Files.Get "generated/stages.yaml" | fromYamlArray) -}}
 {{- $own := default dict (get $root.Values.stages .stage) -}}
 {{- $values := mergeOverwrite (deepCopy $root.Values.defaults) $own -}}
+{{- if .single }}{{ $_ := set $values "replicas" (min 1 $values.replicas) }}{{ end -}}
 {{- if and (dig "enabled" true $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
 {{- $running = append $running (merge (dict "values" $values) .) -}}
 {{- end -}}
@@ -48,10 +49,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ dict "stages" $running | toYaml }}
 {{- end }}
 
-{{- /* What every pod of ours has in common: dict "root" $ "name" NAME_OF_ACCOUNT_AND_CONFIG_MAP */ -}}
+{{- /* What every pod of ours has in common: dict "root" $ "name" NAME_OF_ACCOUNT_AND_CONFIG_MAP "state" FOLDER_OR_EMPTY */ -}}
 {{- define "feedloop.pod" -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: false
+# A Service called feedloop-http would set FEEDLOOP_HTTP_PORT, to a URL.
+enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -65,26 +68,34 @@ securityContext:
 volumes:
   - { name: config, configMap: { name: {{ .name }} } }
   - { name: tmp, emptyDir: {} }
+  {{- if .state }}
+  - name: state
+    {{- default (dict "emptyDir" dict) .root.Values.state.volume | toYaml | nindent 4 }}
+  {{- end }}
   {{- range $index, $secret := .root.Values.secrets }}
   - { name: secret-{{ $index }}, secret: { secretName: {{ $secret.secretName }} } }
   {{- end }}
 {{- end }}
 
+{{- /* dict "root" $ "state" FOLDER_OR_EMPTY */ -}}
 {{- define "feedloop.container" -}}
-image: {{ include "feedloop.image" . }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+image: {{ include "feedloop.image" .root }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
-{{- with .Values.env }}
+{{- with .root.Values.env }}
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
   - { name: config, mountPath: /etc/feedloop/config, readOnly: true }
   - { name: tmp, mountPath: /tmp }
-  {{- range $index, $secret := .Values.secrets }}
-  - { name: secret-{{ $index }}, mountPath: {{ $secret.mountPath }}, readOnly: true }
+  {{- with .state }}
+  - { name: state, mountPath: {{ quote . }} }
+  {{- end }}
+  {{- range $index, $secret := .root.Values.secrets }}
+  - { name: secret-{{ $index }}, mountPath: {{ quote $secret.mountPath }}, readOnly: true }
   {{- end }}
 {{- end }}
