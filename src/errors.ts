@@ -83,7 +83,10 @@ export const errorTable = {
   ),
   WIRE_DECODE_FAILED: record('The bytes do not decode under their schema.', 'Mend the producer.'),
   WIRE_UNSAFE_NUMBER: record('A long beyond 2^53, or a NaN or infinite double.', 'Mend the producer.'),
-  REGISTRY_UNAVAILABLE: retryable('The schema registry does not answer.', 'Check registry.url.'),
+  REGISTRY_UNAVAILABLE: retryable(
+    'The schema registry does not answer.',
+    'Check registry.url; the service goes on trying.',
+  ),
   REGISTRY_REFUSED: terminal(
     'The schema registry refused a schema, its compatibility setting or the caller.',
     "Read the registry's message; subjects of feedloop need FULL compatibility.",
