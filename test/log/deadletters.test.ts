@@ -1,7 +1,7 @@
 /** A dead letter holds the record as it came, and why; it can be put back. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { redrive } from '../../src/events/redrive.ts'
+import { createRedrive } from '../../src/events/redrive.ts'
 import { deadLetter, parseDeadLetter, redriven } from '../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { LogRecord } from '../../src/log/log.ts'
@@ -99,5 +99,5 @@ test('a value that no dead letter can hold is left out, and nobody can put it ba
     ],
   )
   assert.deepEqual(Object.keys(letters[1]!.headers), ['trace'])
-  await assert.rejects(redrive({ log, prefix }, letters[1]!), { code: 'USAGE' })
+  await assert.rejects(createRedrive({ log, prefix })(letters[1]!), { code: 'USAGE' })
 })
