@@ -11,7 +11,7 @@ import {
 import type { DeadLetter } from '../log/deadletters.ts'
 import type { ServiceContext } from '../operate/context.ts'
 import { pipeline } from '../pipeline.ts'
-import { onBus, printJson, withConfig } from './shared.ts'
+import { onBus, oneLine, printJson, withConfig } from './shared.ts'
 
 interface FilterOptions {
   readonly config?: string
@@ -89,10 +89,6 @@ async function report(results: AsyncIterable<Redriven | Left>): Promise<void> {
 /** @returns one line, whatever the record held: messages quote it */
 export const lineOf = ({ id, timestampMs, stage, code, message }: DeadLetter): string =>
   oneLine([id, new Date(timestampMs).toISOString(), stage, code, message].join('  '))
-
-/** Control characters as \\u escapes: they would break the line, or the terminal. */
-const oneLine = (text: string): string =>
-  text.replace(/[\p{Cc}\u2028\u2029]/gu, each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** Bytes as text where they are text, else as base64. */
 function readable(letter: DeadLetter): unknown {
