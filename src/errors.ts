@@ -34,6 +34,10 @@ export const errorTable = {
   // configuration and command line
   CONFIG_INVALID: terminal('The configuration does not fit its schema.', 'Mend every line that the message lists.'),
   MAPPING_INVALID: terminal('A source or replay mapping does not fit its schema.', 'Mend every line that it lists.'),
+  LETTERS_LEFT: terminal(
+    'Some dead letters could not be put back.',
+    'The lines printed before say which, and why each of them.',
+  ),
   USAGE: terminal('The command line is off.', 'See `feedloop --help`.'),
   DATA_MISSING: terminal('A data file or folder is absent or not readable.', 'Check the path given with --data.'),
   DEPENDENCY_MISSING: terminal('An optional package that this choice needs is not installed.', 'Install it by name.'),
@@ -83,7 +87,10 @@ export const errorTable = {
   ),
   WIRE_DECODE_FAILED: record('The bytes do not decode under their schema.', 'Mend the producer.'),
   WIRE_UNSAFE_NUMBER: record('A long beyond 2^53, or a NaN or infinite double.', 'Mend the producer.'),
-  REGISTRY_UNAVAILABLE: retryable('The schema registry does not answer.', 'Check registry.url.'),
+  REGISTRY_UNAVAILABLE: retryable(
+    'The schema registry does not answer.',
+    'Check registry.url; the service goes on trying.',
+  ),
   REGISTRY_REFUSED: terminal(
     'The schema registry refused a schema, its compatibility setting or the caller.',
     "Read the registry's message; subjects of feedloop need FULL compatibility.",

@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ConfigInput } from '../config.ts'
 import { createClassification, readRows } from '../environments/classification.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
@@ -14,37 +14,37 @@ import {
   type FileResult,
 } from '../evaluation/bakeoff/bakeoff.ts'
 import { explorerNames } from '../ranker/explorers/schema.ts'
-import { printJson } from './shared.ts'
+import { atLeast, printJson } from './shared.ts'
 
 interface Flags {
   readonly json?: boolean
-  readonly shuffles: string
-  readonly seeds: string
-  readonly decisions: string
+  readonly shuffles: number
+  readonly seeds: number
+  readonly decisions: number
   readonly environment?: string
   readonly world?: string
   readonly data?: string
   readonly explorers?: string
   readonly learners?: string
-  readonly set: string
+  readonly set: ConfigInput
 }
 
 export function addBakeoff(program: Command): void {
   program
     .command('bakeoff [files...]')
     .description('every learner and explorer on files (classification as a bandit) or in an environment')
-    .option('--shuffles <n>', 'passes over each file, each in another order', '10')
+    .option('--shuffles <n>', 'passes over each file, each in another order', atLeast(1), 10)
     .addOption(new Option('--environment <name>', 'a world instead of files').choices(environmentNames))
     .option('--world <file>', 'constants of another recogym world (JSON)')
     .option('--data <folder>', 'data of the environment (jester: ratings.csv, jokes.csv)')
-    .option('--decisions <n>', 'decisions of each run in an environment', '30000')
-    .option('--seeds <n>', 'runs in an environment', '5')
+    .option('--decisions <n>', 'decisions of each run in an environment', atLeast(1), 30_000)
+    .option('--seeds <n>', 'runs in an environment', atLeast(1), 5)
     .option('--explorers <names>', `only these, with commas between: ${explorerNames.join(', ')}`)
     .option(
       '--learners <names>',
       `each explorer over all of these (${allLearners.join(', ')}); else over the first that is enough for it`,
     )
-    .option('--set <json>', 'configuration laid over the defaults', '{}')
+    .option('--set <json>', 'configuration laid over the defaults', configInput, {})
     .option('--json', 'print one JSON object at the end; what is there before goes to standard error')
     .action(bakeoff)
 }
@@ -52,16 +52,16 @@ export function addBakeoff(program: Command): void {
 function bakeoff(files: readonly string[], flags: Flags): void {
   if (files.length === 0 && !flags.environment)
     throw new FeedloopError('USAGE', 'name files (.arff, .csv), or an environment with --environment')
-  const runs = count(flags, flags.environment ? 'seeds' : 'shuffles')
+  const runs = flags.environment ? flags.seeds : flags.shuffles
   const chosen = {
     explorers: namesOf(flags.explorers, explorerNames, 'explorer'),
     learners: flags.learners === undefined ? undefined : namesOf(flags.learners, allLearners, 'learner'),
   }
   const worlds = flags.environment ? 1 : files.length
   const shown = showProgress(worlds * entrantsOf(chosen).length * runs, flags.json === true)
-  const options = { ...chosen, ...shown, seeds: runs, overrides: JSON.parse(flags.set) as ConfigInput }
+  const options = { ...chosen, ...shown, seeds: runs, overrides: flags.set }
   const results = flags.environment
-    ? bakeEnvironment(openEnvironment(flags.environment, flags), count(flags, 'decisions'), options)
+    ? bakeEnvironment(openEnvironment(flags.environment, flags), flags.decisions, options)
     : files.flatMap(file => bakeFile(createClassification(readRows(file)), options))
   shown.stop()
   if (flags.json) printJson({ results })
@@ -100,10 +100,13 @@ function namesOf<Name extends string>(
   return names as unknown as readonly Name[]
 }
 
-function count(flags: Flags, name: 'shuffles' | 'seeds' | 'decisions'): number {
-  const value = Number(flags[name])
-  if (!Number.isInteger(value) || value < 1) throw new FeedloopError('USAGE', `--${name} ${flags[name]}`)
-  return value
+/** What is in it is checked with the configuration. */
+function configInput(text: string): ConfigInput {
+  try {
+    const input: unknown = JSON.parse(text)
+    if (typeof input === 'object' && input !== null) return input
+  } catch {}
+  throw new InvalidArgumentError('It is not a JSON object.')
 }
 
 function describe(result: FileResult | EnvironmentResult): string {

@@ -6,7 +6,7 @@ export function addBroker(program: Command): void {
   const broker = program.command('broker').description('a real Apache Kafka on this machine, for trying things out')
   broker
     .command('start')
-    .description('start one (Java 17 and Maven are needed) and leave it running')
+    .description('start one (in Docker, else with Java 17 and Maven) and leave it running')
     .action(async () => printJson(await brokerStart()))
   broker
     .command('status')

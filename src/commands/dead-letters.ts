@@ -1,24 +1,56 @@
-import type { Command } from 'commander'
-import { type Filter, findDeadLetter, listDeadLetters, redrive } from '../events/redrive.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type ErrorCode, errorTable, FeedloopError } from '../errors.ts'
+import {
+  type Filter,
+  findDeadLetter,
+  type Left,
+  listDeadLetters,
+  type Redriven,
+  redriveAll,
+} from '../events/redrive.ts'
 import type { DeadLetter } from '../log/deadletters.ts'
 import type { ServiceContext } from '../operate/context.ts'
-import { onBus, printJson, withConfig } from './shared.ts'
+import { pipeline } from '../pipeline.ts'
+import { onBus, oneLine, printJson, withConfig } from './shared.ts'
 
 interface FilterOptions {
   readonly config?: string
   readonly code?: string
   readonly topic?: string
   readonly stage?: string
+  readonly since?: number
+  readonly until?: number
 }
+
+const stages = pipeline.map(({ stage }) => stage)
 
 const withFilter = (command: Command): Command =>
   withConfig(command)
-    .option('--code <code>', 'only those refused with this code (docs/errors.md)')
+    .option('--code <code>', 'only those refused with this code (docs/errors.md)', codeOf)
     .option('--topic <topic>', 'only those from this topic')
-    .option('--stage <stage>', 'only those refused by this stage')
+    .addOption(new Option('--stage <stage>', 'only those refused by this stage').choices(stages))
+    .option('--since <time>', 'only records of this time or later (ISO 8601)', timeOf)
+    .option('--until <time>', 'only records from before this time', timeOf)
+
+function codeOf(text: string): ErrorCode {
+  if (Object.hasOwn(errorTable, text) && errorTable[text as ErrorCode].scope === 'record') return text as ErrorCode
+  throw new InvalidArgumentError('No record is refused with such a code.')
+}
+
+function timeOf(text: string): number {
+  const timeMs = Date.parse(text)
+  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('It is not a time, such as 2026-01-31T12:00:00Z.')
+  return timeMs
+}
 
 const morgueOf = ({ log, config }: ServiceContext) => ({ log, prefix: config.topics.prefix })
-const filterOf = ({ code, topic, stage }: FilterOptions): Filter => ({ code, topic, stage })
+const filterOf = ({ code, topic, stage, since, until }: FilterOptions): Filter => ({
+  code,
+  topic,
+  stage,
+  sinceMs: since,
+  untilMs: until,
+})
 
 export function addDeadLetters(program: Command): void {
   const letters = program.command('dead-letters').description('records that were refused: list, show, put back')
@@ -38,16 +70,25 @@ export function addDeadLetters(program: Command): void {
         const morgue = morgueOf(context)
         const chosen =
           id === undefined ? listDeadLetters(morgue, filterOf(options)) : [await findDeadLetter(morgue, id)]
-        for await (const letter of chosen) {
-          const { result, offset } = await redrive(morgue, letter)
-          process.stdout.write(`${letter.id}  ${result}  at offset ${offset}\n`)
-        }
+        await report(redriveAll(morgue, chosen))
       }),
   )
 }
 
-const lineOf = ({ id, timestampMs, stage, code, message }: DeadLetter): string =>
-  [id, new Date(timestampMs).toISOString(), stage, code, message].join('  ')
+/** A line each. @throws FeedloopError LETTERS_LEFT at the end when there was one that stays */
+async function report(results: AsyncIterable<Redriven | Left>): Promise<void> {
+  let left = 0
+  for await (const each of results) {
+    if (each.result === 'left') left++
+    const detail = each.result === 'left' ? oneLine(each.reason.message) : `at offset ${each.offset}`
+    process.stdout.write(`${each.id}  ${each.result}  ${detail}\n`)
+  }
+  if (left > 0) throw new FeedloopError('LETTERS_LEFT', `${left}, listed above`)
+}
+
+/** @returns one line, whatever the record held: messages quote it */
+export const lineOf = ({ id, timestampMs, stage, code, message }: DeadLetter): string =>
+  oneLine([id, new Date(timestampMs).toISOString(), stage, code, message].join('  '))
 
 /** Bytes as text where they are text, else as base64. */
 function readable(letter: DeadLetter): unknown {

@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
-import { FeedloopError } from '../errors.ts'
+import type { Logger } from 'pino'
+import { FeedloopError, isRetryable } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import { createMeter } from '../metrics.ts'
 import { countBuffersWithHeap } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
-import { openOperatorDoor } from '../operate/http.ts'
+import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { startServices, stopServices } from '../operate/run.ts'
 import { pipeline, type StageName } from '../pipeline.ts'
-import { configOf, openContext, withConfig } from './shared.ts'
+import { configOf, kafkaOf, wireOf, withConfig } from './shared.ts'
 
 /** What is in flight gets this long when the process is asked to stop. */
 const DRAIN_MS = 20_000
+/** From a failed try to start to the next; each try is patient itself. */
+const RETRY_MS = 1000
 
 export function addRun(program: Command): void {
   const stages = pipeline.map(entry => entry.stage)
@@ -25,32 +30,70 @@ export function addRun(program: Command): void {
   })
 }
 
+/** What the door shows and what is to be closed, at any time between start and end. */
+interface Life {
+  awaited: readonly Awaited[]
+  log?: Log
+  running: readonly Running[]
+}
+type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now'>
+
 /** Runs until the signal. @returns 0 @throws what ended it */
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
   const config = configOf(options)
   if (!config.state.folder) countBuffersWithHeap()
-  const context = await Promise.race([openContext(config), signal])
-  if (context === undefined) return 0
-  let running: readonly Running[] = []
-  const door = await openOperatorDoor(context, () => running)
-  context.logger.info({ stages, port: door.port, place: context.log.place }, 'starting')
+  const logger = createLogger(config.log.level)
+  const connect = kafkaOf(config, logger)
+  const base = { config, logger, meter: createMeter({ processMetrics: true }), now: Date.now }
+  const life: Life = { awaited: [], running: [] }
+  const door = await openOperatorDoor(base, () => life.awaited)
+  logger.info({ stages, port: door.port, brokers: config.kafka.brokers }, 'starting')
   try {
-    const started = await Promise.race([startServices(context, stages), signal])
-    running = started ?? []
-    await Promise.race([signal, ...running.map(service => service.done)])
+    await Promise.race([start(life, base, connect, stages), signal])
+    await Promise.race([signal, ...life.running.map(service => service.done)])
     return 0
   } finally {
-    context.logger.info('draining')
-    await Promise.race([drain(context, running), sleep(DRAIN_MS)])
+    logger.info('draining')
+    await Promise.race([drain(logger, life.running), sleep(DRAIN_MS)])
     await door.close()
-    await context.close()
-    context.logger.info('stopped')
+    await life.log?.close()
+    logger.info('stopped')
   }
 }
 
-const drain = (context: ServiceContext, running: readonly Running[]): Promise<void> =>
-  stopServices(running).catch(error => context.logger.warn({ error: String(error) }, 'drain failed'))
+/** What is away at the start is waited for, as it is later. @throws FeedloopError of a kind that no other try mends */
+async function start(life: Life, base: Base, connect: () => Promise<Log>, stages: readonly StageName[]): Promise<void> {
+  const attempt = <T>(name: string, call: () => Promise<T>): Promise<T> => {
+    let waitingFor = 'the first attempt'
+    life.awaited = [{ name, waitingFor: () => waitingFor }]
+    return insist(call, ({ code, message }) => {
+      waitingFor = message
+      base.logger.warn({ code }, `${message}; trying again`)
+    })
+  }
+  const log = await attempt('brokers', connect)
+  life.log = log
+  const wire = await attempt('registry', () => wireOf(base.config))
+  life.running = await attempt('services', () => startServices({ ...base, log, wire }, stages))
+  life.awaited = life.running
+}
+
+/** Calls until it succeeds or cannot. @throws the first error that is not retryable */
+async function insist<T>(call: () => Promise<T>, failed: (error: FeedloopError) => void): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      failed(error as FeedloopError)
+      await sleep(RETRY_MS)
+    }
+  }
+}
+
+const drain = (logger: Logger, running: readonly Running[]): Promise<void> =>
+  stopServices(running).catch(error => logger.warn({ error: String(error) }, 'drain failed'))
 
 /** The one line that says why a service ended. */
 function fatal(error: unknown): 1 {

@@ -2,10 +2,13 @@
 
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
+import type { Logger } from 'pino'
 import { type Config, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
+import type { Log } from '../log/log.ts'
 import { createWire } from '../log/wire/create.ts'
+import type { Wire } from '../log/wire/wire.ts'
 import { createMeter } from '../metrics.ts'
 import { createLogger, type ServiceContext } from '../operate/context.ts'
 
@@ -14,25 +17,30 @@ export const withConfig = (command: Command): Command =>
 
 export const configOf = (options: { config?: string }): Config => loadConfig(options.config, process.env)
 
-/** Opens the configured Kafka. @throws FeedloopError CONFIG_INVALID without brokers, LOG_UNAVAILABLE */
-export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {
-  const logger = createLogger(config.log.level)
-  const { brokers, clientId, ssl, sasl } = config.kafka
+/** How to open the configured Kafka: each call tries once. @throws FeedloopError CONFIG_INVALID without brokers */
+export function kafkaOf({ kafka }: Config, logger: Logger): () => Promise<Log> {
+  const { brokers, clientId, ssl, sasl } = kafka
   if (brokers.length === 0)
     throw new FeedloopError(
       'CONFIG_INVALID',
       'no brokers: set KAFKA_BROKERS or kafka.brokers (`feedloop broker start` makes one)',
     )
-  const password = sasl && readFileSync(sasl.passwordFile, 'utf8').trim()
-  const log = await openKafkaLog({
-    brokers,
-    clientId,
-    ssl,
-    sasl:
-      sasl && ({ mechanism: sasl.mechanism, username: sasl.username, password: password! } as KafkaLogOptions['sasl']),
-    logger,
-  })
-  const wire = await createWire({ registryUrl: config.registry.url, prefix: config.topics.prefix })
+  return async () => {
+    // read each time: it may have been mended since
+    const password = sasl && readFileSync(sasl.passwordFile, 'utf8').trim()
+    const login = sasl && { mechanism: sasl.mechanism, username: sasl.username, password: password! }
+    return openKafkaLog({ brokers, clientId, ssl, sasl: login as KafkaLogOptions['sasl'], logger })
+  }
+}
+
+export const wireOf = (config: Config): Promise<Wire> =>
+  createWire({ registryUrl: config.registry.url, prefix: config.topics.prefix })
+
+/** Opens the configured Kafka. @throws FeedloopError CONFIG_INVALID without brokers, LOG_UNAVAILABLE, REGISTRY_UNAVAILABLE */
+export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {
+  const logger = createLogger(config.log.level)
+  const log = await kafkaOf(config, logger)()
+  const wire = await wireOf(config)
   const meter = createMeter({ processMetrics: true })
   return { config, log, wire, meter, logger, now: Date.now, close: () => log.close() }
 }
@@ -60,3 +68,7 @@ export const atLeast =
   }
 
 export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+
+/** Control characters as \\u escapes: they would break the line, or the terminal. */
+export const oneLine = (text: string): string =>
+  text.replace(/[\p{Cc}\u2028\u2029]/gu, each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { applyTopics, checkTopics, topicSpecs } from '../log/topics.ts'
 import { repartition } from '../operate/repartition.ts'
-import { onBus, printJson, withConfig } from './shared.ts'
+import { atLeast, onBus, printJson, withConfig } from './shared.ts'
 
 export const specsOf = (config: Config) => topicSpecs({ ...config.topics, policies: config.policies.length })
 
@@ -24,11 +24,11 @@ export function addTopics(program: Command): void {
       .description('move the loop to topics of another prefix and partition count (docs/repartition.md)')
       .requiredOption('--partitions <count>', 'partitions of the new per-user topics', partitionsOf)
       .requiredOption('--to <prefix>', 'prefix of the new topics')
-      .option('--timeout <seconds>', 'how long the loop may take to drain', '600'),
+      .option('--timeout <seconds>', 'how long the loop may take to drain', atLeast(1, 'any'), 600),
   ).action((options: RepartitionFlags) =>
     onBus(options, async context => {
       const { partitions, to, timeout } = options
-      printJson(await repartition(context, { partitions, to, timeoutMs: 1000 * Number(timeout) }))
+      printJson(await repartition(context, { partitions, to, timeoutMs: 1000 * timeout }))
     }),
   )
 }
@@ -37,7 +37,7 @@ interface RepartitionFlags {
   readonly config?: string
   readonly partitions: number
   readonly to: string
-  readonly timeout: string
+  readonly timeout: number
 }
 
 function partitionsOf(text: string): number {

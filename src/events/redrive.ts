@@ -2,7 +2,8 @@
  * Dead letters, for people: list, show, and put back where they came from once the cause is mended. A redriven record is
  * the original bytes and time with a header that names its dead letter, appended to the original topic and partition (one
  * that stood in the wrong partition, to its key's); before
- * appending, the records since the dead letter are searched for that header, so that redriving twice does it once.
+ * appending, the records since the dead letter are searched for that header, so that redriving twice does it once; of many
+ * letters a partition is read once.
  */
 import { FeedloopError } from '../errors.ts'
 import { type DeadLetter, parseDeadLetter, redriven } from '../log/deadletters.ts'
@@ -29,15 +30,21 @@ export interface Morgue {
   readonly prefix: string
 }
 
-/** All records of a partition from `offset` to the end there was when the call began. */
-async function* readAll(log: Log, topic: string, partition: number, offset: number): AsyncGenerator<LogRecord> {
-  const { earliest, latest } = await log.ends(topic, partition)
-  let next = Math.max(offset, earliest)
-  while (next < latest) {
+interface Span {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+}
+
+/** All records of a span that the log still has. */
+async function* readAll(log: Log, { topic, partition, from, to }: Span): AsyncGenerator<LogRecord> {
+  let next = Math.max(from, (await log.ends(topic, partition)).earliest)
+  while (next < to) {
     const records = await log.read(topic, partition, next, { waitMs: 1000 })
     // Offsets without records up to the end: what compaction or another producer's transactions leave.
     if (records.length === 0) return
-    for (const record of records) if (record.offset < latest) yield record
+    for (const record of records) if (record.offset < to) yield record
     next = records[records.length - 1].offset + 1
   }
 }
@@ -59,13 +66,15 @@ function matches(letter: DeadLetter, filter: Filter, prefix: string): boolean {
 export async function* listDeadLetters({ log, prefix }: Morgue, filter: Filter = {}): AsyncGenerator<DeadLetter> {
   const topic = topicName(prefix, 'dead-letters')
   const seen = new Set<string>()
-  for (let partition = 0; partition < (await log.partitionCount(topic)); partition++)
-    for await (const record of readAll(log, topic, partition, 0)) {
+  for (let partition = 0; partition < (await log.partitionCount(topic)); partition++) {
+    const { latest } = await log.ends(topic, partition)
+    for await (const record of readAll(log, { topic, partition, from: 0, to: latest })) {
       const letter = parseDeadLetter(record)
       if (letter === null || seen.has(`${letter.id} ${letter.stage}`)) continue
       seen.add(`${letter.id} ${letter.stage}`)
       if (matches(letter, filter, prefix)) yield letter
     }
+  }
 }
 
 /** The dead letter with this id (`topic/partition/offset` of its origin). @throws FeedloopError USAGE when there is none */
@@ -84,20 +93,84 @@ export interface Redriven {
 const isChained = (topic: string, prefix: string): boolean =>
   topic.startsWith(prefix) && topics[topic.slice(prefix.length) as TopicName]?.chained === true
 
+/** A letter that stays where it is, and why. */
+export interface Left {
+  readonly id: string
+  readonly result: 'left'
+  readonly reason: FeedloopError
+}
+
+/** Puts letters back in their order. One that cannot be put back does not hold up the others.
+ * @throws FeedloopError LOG_UNAVAILABLE: it would fail for the others too */
+export async function* redriveAll(
+  morgue: Morgue,
+  letters: AsyncIterable<DeadLetter> | Iterable<DeadLetter>,
+): AsyncGenerator<Redriven | Left> {
+  const redrive = createRedrive(morgue)
+  for await (const letter of letters) {
+    try {
+      yield await redrive(letter)
+    } catch (error) {
+      if (!(error instanceof FeedloopError) || error.code === 'LOG_UNAVAILABLE') throw error
+      yield { id: letter.id, result: 'left', reason: error }
+    }
+  }
+}
+
 /** Appends the original record to its topic and partition again, once. A lost acknowledgement is settled by calling again.
  * @throws FeedloopError USAGE for a chained topic, whose only writer is its stage, and for a value that was left out; APPEND_UNCERTAIN, TOPIC_UNKNOWN */
-export async function redrive({ log, prefix }: Morgue, letter: DeadLetter): Promise<Redriven> {
-  const { id, topic } = letter
-  if (isChained(topic, prefix))
-    throw new FeedloopError('USAGE', `${id} is of a chained topic, which only its stage may write`)
-  if (letter.leftOutBytes !== null)
-    throw new FeedloopError('USAGE', `${id} has ${letter.leftOutBytes} bytes, too many to have been kept here`)
-  const { partition, from } = await destination(log, letter)
-  for await (const record of readAll(log, topic, partition, from))
-    if (record.headers[REDRIVEN]?.toString() === id) return { id, result: 'before', offset: record.offset }
-  const { headers, ...original } = redriven(letter)
-  const marked = { ...original, headers: { ...headers, [REDRIVEN]: Buffer.from(id) } }
-  return { id, result: 'appended', offset: await log.append(topic, partition, [marked]) }
+export type Redrive = (letter: DeadLetter) => Promise<Redriven>
+
+/** For one letter or many: a partition is searched for what was put back before only once. */
+export function createRedrive({ log, prefix }: Morgue): Redrive {
+  const searches = new Map<string, Search>()
+  const searchOf = (topic: string, partition: number): Search => {
+    const name = `${topic}/${partition}`
+    const search = searches.get(name) ?? createSearch(log, topic, partition)
+    searches.set(name, search)
+    return search
+  }
+  return async letter => {
+    const { id, topic } = letter
+    if (isChained(topic, prefix))
+      throw new FeedloopError('USAGE', `${id} is of a chained topic, which only its stage may write`)
+    if (letter.leftOutBytes !== null)
+      throw new FeedloopError('USAGE', `${id} has ${letter.leftOutBytes} bytes, too many to have been kept here`)
+    const { partition, from } = await destination(log, letter)
+    const before = await searchOf(topic, partition)(id, from)
+    if (before !== undefined) return { id, result: 'before', offset: before }
+    const { headers, ...original } = redriven(letter)
+    const marked = { ...original, headers: { ...headers, [REDRIVEN]: Buffer.from(id) } }
+    return { id, result: 'appended', offset: await log.append(topic, partition, [marked]) }
+  }
+}
+
+/** Offset of the record that an earlier redrive of `id` has put there, at or after `from`. */
+type Search = (id: string, from: number) => Promise<number | undefined>
+
+/** Reads on from where it has read to, so that many searches read no record twice. */
+function createSearch(log: Log, topic: string, partition: number): Search {
+  const offsets = new Map<string, number>()
+  let read: { readonly from: number; readonly to: number } | undefined
+  const scan = async (from: number, to: number): Promise<void> => {
+    for await (const { headers, offset } of readAll(log, { topic, partition, from, to })) {
+      const id = headers[REDRIVEN]?.toString()
+      if (id !== undefined) offsets.set(id, offset)
+    }
+  }
+  return async (id, from) => {
+    const { latest } = await log.ends(topic, partition)
+    read ??= { from, to: from }
+    await scan(read.to, latest)
+    read = { from: read.from, to: Math.max(latest, read.to) }
+    if (from < read.from) {
+      // as far again: letters may come in falling order
+      const further = Math.max(0, Math.min(from, 2 * read.from - read.to))
+      await scan(further, read.from)
+      read = { from: further, to: read.to }
+    }
+    return offsets.get(id)
+  }
 }
 
 /** Where a dead letter goes back to, and from which offset on an earlier redrive of it may stand there. */

@@ -4,11 +4,10 @@ import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { createGate } from './step.ts'
 
-export async function runGate(context: ServiceContext): Promise<Running> {
-  const { judged } = await servingStart(context)
+export function runGate(context: ServiceContext): Promise<Running> {
   return runChainStage(context, {
     name: 'gate',
-    stage: () => createGate(context.config, judged),
+    stage: () => createGate(context.config, async () => (await servingStart(context)).standings),
     assigned: ['releases'],
     inputs: () => context.config.policies.map((_, partition) => ({ topic: 'models' as const, partition })),
     view: () => undefined,

@@ -5,7 +5,7 @@
  * stay close to one another for gate.holdMs is somewhere else for good (a long pause, a world that moved) and is let
  * through, or the version that happened to serve would stay for ever. Every judged version gets a release; a refused one
  * repeats the shares that serve, with the reason and the numbers. What serves is in the last release, so recovery reads
- * releases only; what increments after it build on is found once at the start (src/models/start.ts).
+ * releases only; the versions behind it, to compare with and to build on, are asked for once before the first step.
  */
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
@@ -13,6 +13,7 @@ import { type ErrorCode, FeedloopError } from '../errors.ts'
 import { assertFinite } from '../learner/tensors.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy, PolicyLoader } from '../models/policy.ts'
+import type { Standing } from '../models/start.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
@@ -25,11 +26,13 @@ interface Track {
   seen: string | null
   /** A version was loaded since the state was opened: from then on every increment is judged. */
   loaded: boolean
+  /** Version judged last before the state was opened, which increments may build on; null: none in the log. */
+  judged: string | null
   /** What serves; '': the initial policy. */
   serving: string
   /** Its last release, ms; 0: none yet. */
   releasedMs: number
-  /** Null: it is the initial policy, or was loaded before the state was opened. */
+  /** What serves, loaded; null: the initial policy, or a version that is not in the log or does not load any more. */
   policy: Policy | null
   /** Loaded last, serving or not. */
   last: Policy | null
@@ -55,8 +58,11 @@ const VERSION_DIGITS = 12
 const temperatureOf = ({ explorer }: Config['policies'][number]): number =>
   explorer.name === 'softmax' ? explorer.temperature : 1
 
-/** @param judged by policy: the version judged last before the start, which increments build on */
-export function createGate(config: Config, judged: ReadonlyMap<string, ModelVersion> = new Map()): Stage<GateState> {
+/** Asked each time the state is opened, once before its first step. */
+export type Standings = () => Promise<ReadonlyMap<string, Standing>>
+
+/** @param standings where each policy stood before the state was opened; absent: nothing was judged before */
+export function createGate(config: Config, standings?: Standings): Stage<GateState> {
   const stateDimensions = createStateEncoder(config).dimensions
   const itemDimensions = config.features.dimensions
   const newTrack = (policy: Config['policies'][number]): Track => ({
@@ -64,6 +70,7 @@ export function createGate(config: Config, judged: ReadonlyMap<string, ModelVers
     probe: createProbe({ stateDimensions, itemDimensions, temperature: temperatureOf(policy) }),
     seen: null,
     loaded: false,
+    judged: null,
     serving: '',
     releasedMs: 0,
     policy: null,
@@ -76,17 +83,26 @@ export function createGate(config: Config, judged: ReadonlyMap<string, ModelVers
   return {
     name: 'gate',
     recovery: 'positions-in-output',
-    open: () => ({
-      releases: 0,
-      tracks: new Map(config.policies.map(policy => [policy.name, newTrack(policy)])),
-      commit() {},
-    }),
+    open() {
+      const tracks = new Map(config.policies.map(policy => [policy.name, newTrack(policy)]))
+      let begun = standings === undefined
+      const standAgain = async (): Promise<void> => {
+        await begin(tracks, standings!)
+        begun = true
+      }
+      return {
+        releases: 0,
+        tracks,
+        commit() {},
+        room: () => (begun ? undefined : standAgain()),
+      }
+    },
     step(state, inputs, tick) {
       const outputs: Output<Release>[] = []
       const counts: Count[] = []
       for (const { value: model } of inputs as readonly Input<ModelVersion>[]) {
         const track = state.tracks.get(model.policy)
-        if (!track || passOver(track, model, judged.get(model.policy))) continue
+        if (!track || passOver(track, model)) continue
         const verdict = judge(track, model, config.gate, tick)
         outputs.push({ key: model.policy, value: release(state, track, model, verdict, tick) })
         counts.push(...countsOf(verdict))
@@ -112,27 +128,34 @@ export function createGate(config: Config, judged: ReadonlyMap<string, ModelVers
   }
 }
 
-/** An increment on a version that was loaded before the state was opened and is not in the log any more. */
-function passOver(track: Track, model: ModelVersion, judged: ModelVersion | undefined): boolean {
-  if (track.loaded || model.base_version === null) return false
-  if (judged && judged.version === model.base_version) {
-    begin(track, judged)
-    return false
+/** Stands where the gate stood: compares with what serves also when that is not what was judged last. */
+async function begin(tracks: ReadonlyMap<string, Track>, standings: Standings): Promise<void> {
+  for (const [policy, { judged, serving }] of await standings()) {
+    const track = tracks.get(policy)
+    if (!track) continue
+    if (serving && serving.version === track.serving) track.policy = reloaded(track, serving)
+    track.judged = judged?.version ?? null
+    if (judged) track.last = judged.version === track.policy?.version ? track.policy : reloaded(track, judged)
   }
-  track.seen = model.version
-  return true
 }
 
-/** Stands where the gate stood before the restart. A version that was refused then may not load. */
-function begin(track: Track, judged: ModelVersion): void {
-  track.loaded = true
-  track.seen = judged.version
+/** Null: it was refused before and does not load now either, or it does not fit the configuration any more. */
+function reloaded({ loader }: Track, model: ModelVersion): Policy | null {
   try {
-    track.last = track.loader.load(judged)
-    if (track.serving === judged.version) track.policy = track.last
+    assertFinite(model.version, model.tensors)
+    return loader.load(model)
   } catch (error) {
     if (!(error instanceof FeedloopError)) throw error
+    return null
   }
+}
+
+/** An increment on a version from before the state was opened that is not the one judged last. */
+function passOver(track: Track, model: ModelVersion): boolean {
+  if (track.loaded || model.base_version === null) return false
+  track.loaded = model.base_version === track.judged
+  track.seen = track.loaded ? track.judged : model.version
+  return !track.loaded
 }
 
 /** All checks; the first that fails gives the code. */

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isRetryable } from '../errors.ts'
 import type { Log, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
+import { inBatches } from '../log/size.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
 import type { Target } from './schema.ts'
 
@@ -17,9 +18,8 @@ export interface Ready {
   readonly bytes: Buffer
 }
 
-/** Leaves room for keys and record overhead. */
+/** Well below the bound: an append in doubt is repeated whole. */
 const bytesPerBatch = (to: TopicName): number => topics[to].maxBatchBytes / 2
-const MAX_RECORDS = 5000
 
 /** Calls `work` again while its error is retryable, waiting longer each time; ends with the signal. */
 export async function retrying<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -70,28 +70,6 @@ export interface Lane {
 /** Appends in as few batches as fit, one after the other, each until it is acknowledged. */
 export async function appendAll(log: Log, lane: Lane, records: readonly NewRecord[], signal: AbortSignal) {
   const topic = topicName(lane.prefix, lane.topic)
-  for (const batch of batches(records, bytesPerBatch(lane.topic)))
+  for (const batch of inBatches(records, bytesPerBatch(lane.topic)))
     await retrying(signal, () => log.append(topic, lane.partition, batch))
-}
-
-const sizeOf = ({ key, value, headers = {} }: NewRecord): number =>
-  Object.entries(headers).reduce(
-    (sum, [name, header]) => sum + name.length + header.length,
-    (key?.length ?? 0) + (value?.length ?? 0),
-  )
-
-function* batches(records: readonly NewRecord[], maxBytes: number): Generator<NewRecord[]> {
-  let batch: NewRecord[] = []
-  let size = 0
-  for (const record of records) {
-    const bytes = sizeOf(record)
-    if (batch.length > 0 && (size + bytes > maxBytes || batch.length >= MAX_RECORDS)) {
-      yield batch
-      batch = []
-      size = 0
-    }
-    batch.push(record)
-    size += bytes
-  }
-  if (batch.length > 0) yield batch
 }

@@ -3,19 +3,22 @@
  * Kafka Connect (`__connect.errors.*`), so that its tools read them, and an id made of the origin, by which readers
  * and the audit deduplicate: a step that was redone appends its dead letters again. A dead letter has the log's time of
  * its burial, for an old record's own time would let retention take it at once; the origin's time is in a header.
- * A value that is too large even for this topic (it came from somebody else's) is left out and its size is kept: the
- * origin still says where it stands.
+ * What is too large even for this topic (it came from somebody else's) is left out, the value first, and its size is
+ * kept: the origin still says where it stands.
  */
 import type { ErrorCode } from '../errors.ts'
 import { topics } from '../pipeline.ts'
 import type { Headers, LogRecord, NewRecord } from './log.ts'
+import { recordBytesAtMost } from './size.ts'
 
 export const DEAD_LETTER_ID = 'fl-dead-letter'
 const errors = '__connect.errors.'
 /** Header: time of the record that was refused, ms since the epoch. */
 const ORIGIN_TIME = `${errors}timestamp`
-/** Header: bytes of a value that was left out. */
+/** Header: bytes of what was left out. */
 const LEFT_OUT = 'fl-dead-letter-left-out'
+/** Characters of a message, which may quote what it refuses. */
+const MOST_DETAIL = 10_000
 const mostBytes = 0.9 * topics['dead-letters'].maxBatchBytes
 
 export interface DeadLetter {
@@ -33,7 +36,7 @@ export interface DeadLetter {
   readonly headers: Headers
   /** Of the origin. */
   readonly timestampMs: number
-  /** Bytes of the value, where it was too large to be kept; else null. */
+  /** Bytes of what was too large to be kept: of the value, and of headers and key where that was not enough; else null. */
   readonly leftOutBytes: number | null
 }
 
@@ -55,18 +58,24 @@ export function deadLetter({ origin, stage, code, detail }: Refused): NewRecord 
     [`${errors}stage`]: stage,
     [`${errors}class.name`]: `feedloop.${stage}`,
     [`${errors}exception.class.name`]: code,
-    [`${errors}exception.message`]: detail,
+    [`${errors}exception.message`]: detail.slice(0, MOST_DETAIL),
   }
-  const headers: Record<string, Buffer> = { ...origin.headers }
-  for (const [name, value] of Object.entries(named)) headers[name] = Buffer.from(value)
-  const { key, value } = origin
-  const bytes = Object.values(headers).reduce(
-    (sum, { length }) => sum + length,
-    (key?.length ?? 0) + (value?.length ?? 0),
+  const why: Record<string, Buffer> = Object.fromEntries(
+    Object.entries(named).map(([name, text]) => [name, Buffer.from(text)]),
   )
-  if (value === null || bytes <= mostBytes) return { key, value, headers }
-  return { key, value: null, headers: { ...headers, [LEFT_OUT]: Buffer.from(String(value.length)) } }
+  const room = mostBytes - recordBytesAtMost({ key: null, value: null, headers: why })
+  const kept = lessAndLess(origin).find(part => recordBytesAtMost(part) <= room)!
+  const leftOut = recordBytesAtMost(origin) - recordBytesAtMost(kept)
+  if (leftOut > 0) why[LEFT_OUT] = Buffer.from(String(leftOut))
+  return { ...kept, headers: { ...kept.headers, ...why } }
 }
+
+const lessAndLess = ({ key, value, headers }: LogRecord) => [
+  { key, value, headers },
+  { key, value: null, headers },
+  { key, value: null, headers: {} },
+  { key: null, value: null, headers: {} },
+]
 
 /** Reads a record of the dead-letter topic; null when it is none of ours. */
 export function parseDeadLetter(record: LogRecord): DeadLetter | null {

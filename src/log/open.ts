@@ -3,9 +3,10 @@
  * demo alone, the log in this process. Real brokers are never replaced by the embedded log behind anybody's back.
  */
 import type { Logger } from 'pino'
-import { FeedloopError } from '../errors.ts'
+import { FeedloopError, isCode } from '../errors.ts'
 import { openEmbeddedLog } from './embedded/embedded.ts'
 import type { RunningBroker } from './kafka/broker/local.ts'
+import { namedBrokers, startFirst } from './kafka/broker/ways.ts'
 import type { Log } from './log.ts'
 
 export interface BusOptions {
@@ -27,43 +28,29 @@ export interface Bus {
   stop(): Promise<void>
 }
 
-/** The ways to a broker, in the order in which they are tried. */
-const ways = [
-  {
-    name: 'Docker',
-    start: async (logger: Logger) => (await import('./kafka/broker/docker.ts')).startDockerBroker({ logger }),
-  },
-  {
-    name: 'Java and Maven',
-    start: async (logger: Logger) => (await import('./kafka/broker/local.ts')).startLocalBroker({ logger }),
-  },
-] as const
-
 /** Finds or starts the bus, and logs the choice with its reason.
  * @throws FeedloopError BUS_UNAVAILABLE with what was tried; LOG_UNAVAILABLE when KAFKA_BROKERS do not answer */
 export async function findBus(options: BusOptions): Promise<Bus> {
   const { kind, logger } = options
   if (kind === 'embedded') return announce(embedded('as asked'), logger)
-  const named = process.env.KAFKA_BROKERS
-  if (named) {
-    const given = { brokers: named.split(',').map(broker => broker.trim()), stop: async () => {} }
-    return announce(await onKafka(given, 'from KAFKA_BROKERS', options), logger)
+  const named = namedBrokers()
+  if (named)
+    return announce(await onKafka({ brokers: named, stop: async () => {} }, 'from KAFKA_BROKERS', options), logger)
+  try {
+    const { started, because } = await startFirst({
+      docker: async () => (await import('./kafka/broker/docker.ts')).startDockerBroker({ logger }),
+      java: async () => (await import('./kafka/broker/local.ts')).startLocalBroker({ logger }),
+    })
+    return announce(await onKafka(started, because, options), logger)
+  } catch (error) {
+    if (!isCode(error, 'BUS_UNAVAILABLE')) throw error
+    const tried = `KAFKA_BROKERS is not set; ${(error as FeedloopError).message.replace(/^BUS_UNAVAILABLE: /, '')}`
+    if (kind === 'auto') return announce(embedded(tried), logger)
+    throw new FeedloopError(
+      'BUS_UNAVAILABLE',
+      `${tried}. Set KAFKA_BROKERS=host:port, start a Docker engine, or install Java 17 (JDK) and Maven.`,
+    )
   }
-  const failures: string[] = []
-  for (const { name, start } of ways) {
-    try {
-      const because = [`started with ${name}`, ...failures].join('; ')
-      return announce(await onKafka(await start(logger), because, options), logger)
-    } catch (error) {
-      failures.push(`no ${name}: ${(error as Error).message.split('\n')[0]}`)
-    }
-  }
-  const tried = ['KAFKA_BROKERS is not set', ...failures].join('; ')
-  if (kind === 'auto') return announce(embedded(tried), logger)
-  throw new FeedloopError(
-    'BUS_UNAVAILABLE',
-    `${tried}. Set KAFKA_BROKERS=host:port, start a Docker engine, or install Java 17 (JDK) and Maven.`,
-  )
 }
 
 function announce(bus: Bus, logger: Logger): Bus {

@@ -29,8 +29,15 @@ export type Offsets = readonly number[]
 export interface ServingStart {
   readonly releases: Offsets
   readonly models: Offsets
-  /** By policy: the version that the gate judged last, whole, where it is still in the log. */
-  readonly judged: ReadonlyMap<string, ModelVersion>
+  /** By policy. */
+  readonly standings: ReadonlyMap<string, Standing>
+}
+
+/** Where the gate stands with a policy: versions whole, absent where they are not in the log (any more). */
+export interface Standing {
+  /** The version judged last, which the next increment builds on. */
+  readonly judged?: ModelVersion
+  readonly serving?: ModelVersion
 }
 
 /** Records from the end at which the search begins, and by how much it widens. */
@@ -43,17 +50,23 @@ export async function servingStart(bus: Bus): Promise<ServingStart> {
   const releases = await tailOf<Release>(bus, 'releases', 0, tail =>
     names.every(name => tail.some(release => release.policy === name)),
   )
-  const judged = new Map<string, ModelVersion>()
+  const standings = new Map<string, Standing>()
   const models: number[] = []
   for (const [partition, name] of names.entries()) {
-    const last = releases.values.findLast(release => release.policy === name)
-    const tail = await tailOf<ModelVersion>(bus, 'models', partition, holdsBaseOf(last))
+    const own = releases.values.filter(release => release.policy === name)
+    const tail = await tailOf<ModelVersion>(bus, 'models', partition, holdsBaseOf(own.at(-1)))
     models.push(tail.offset)
-    const version = last?.evidence.version
-    const whole = typeof version === 'string' ? wholeVersion(tail.values, version) : undefined
-    if (whole) judged.set(name, whole)
+    standings.set(name, standingOf(own, tail.values))
   }
-  return { releases: [releases.offset], models, judged }
+  return { releases: [releases.offset], models, standings }
+}
+
+function standingOf(releases: readonly Release[], models: readonly ModelVersion[]): Standing {
+  const serving = releases.at(-1)?.shares[0]?.model_version
+  // a release that only says again what serves judged nothing
+  const judged = releases.findLast(({ evidence }) => evidence.version !== undefined)?.evidence.version ?? serving
+  const whole = (version: unknown) => (typeof version === 'string' ? wholeVersion(models, version) : undefined)
+  return { judged: whole(judged), serving: whole(serving) }
 }
 
 /** Versions are numbers with leading zeros, so that text order is their order. */

@@ -1,15 +1,21 @@
 /**
- * The operator's door of a process: /livez (the event loop turns; never depends on Kafka), /readyz (every service has
- * what it needs; else 503 with what is awaited), /metrics (OpenMetrics, one format for the life of the process).
+ * The operator's door of a process, open before anything else: /livez (the event loop turns; never depends on Kafka),
+ * /readyz (every service has what it needs; else 503 with what is awaited), /metrics (OpenMetrics, one format for the life of the process).
  */
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Running, ServiceContext } from './context.ts'
+import type { ServiceContext } from './context.ts'
+
+/** What readiness depends on. */
+export interface Awaited {
+  readonly name: string
+  /** Empty when ready, else what is awaited. */
+  waitingFor(): string
+}
 
 export async function openOperatorDoor(
-  context: ServiceContext,
-  services: () => readonly Running[],
+  { config, meter }: Pick<ServiceContext, 'config' | 'meter'>,
+  services: () => readonly Awaited[],
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const { config, meter } = context
   const server: FastifyInstance = Fastify({ logger: false, forceCloseConnections: true })
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async (_request, reply) => {

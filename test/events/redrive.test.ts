@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isCode } from '../../src/errors.ts'
-import { findDeadLetter, listDeadLetters, REDRIVEN, redrive } from '../../src/events/redrive.ts'
-import { deadLetter } from '../../src/log/deadletters.ts'
+import { FeedloopError, isCode } from '../../src/errors.ts'
+import {
+  createRedrive,
+  findDeadLetter,
+  listDeadLetters,
+  type Morgue,
+  REDRIVEN,
+  redriveAll,
+} from '../../src/events/redrive.ts'
+import { type DeadLetter, deadLetter } from '../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
-import type { LogRecord } from '../../src/log/log.ts'
+import type { Log, LogRecord } from '../../src/log/log.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 
 const spec = (topic: string) => ({ topic, partitions: 2, replicationFactor: 1, config: {} })
@@ -76,6 +83,8 @@ test('show finds one, or says that there is none', async () => {
 })
 
 describe('redrive', () => {
+  const redrive = (place: Morgue, letter: DeadLetter) => createRedrive(place)(letter)
+
   test('puts the original bytes back, once, however often it is called', async () => {
     const place = await morgue()
     const letter = await findDeadLetter(place, 'shop.clicks/1/0')
@@ -108,5 +117,60 @@ describe('redrive', () => {
     await assert.rejects(redrive(place, await findDeadLetter(place, 'p.recommendations/1/0')), error =>
       isCode(error, 'USAGE'),
     )
+  })
+})
+
+describe('redrive of many', () => {
+  const results = async (at: Morgue) => {
+    const found: string[] = []
+    for await (const each of redriveAll(at, listDeadLetters(at)))
+      found.push(`${each.id} ${each.result} ${each.result === 'left' ? each.reason.code : each.offset}`)
+    return found
+  }
+
+  test('goes on after one that cannot be put back', async () => {
+    const place = await morgue()
+    await place.bury('p.events', 'WRONG_PARTITION', 400)
+    assert.deepEqual(await results(place), [
+      'shop.clicks/1/0 appended 1',
+      'p.events/1/0 appended 2',
+      'p.recommendations/1/0 left USAGE',
+      'p.events/1/1 appended 0',
+    ])
+    assert.deepEqual(await results(place), [
+      'shop.clicks/1/0 before 1',
+      'p.events/1/0 before 2',
+      'p.recommendations/1/0 left USAGE',
+      'p.events/1/1 before 0',
+    ])
+  })
+
+  test('ends when the log does not answer', async () => {
+    const place = await morgue()
+    const append = () => Promise.reject(new FeedloopError('LOG_UNAVAILABLE', 'no broker answers'))
+    const log: Log = { ...place.log, append }
+    await assert.rejects(results({ ...place, log }), error => isCode(error, 'LOG_UNAVAILABLE'))
+  })
+
+  test('reads a partition once, in whatever order the letters come', async () => {
+    const place = await morgue()
+    const letters: DeadLetter[] = []
+    for (let i = 0; i < 100; i++) await place.bury('p.events', 'FIELD_MISSING', i)
+    for await (const letter of listDeadLetters(place, { topic: 'events' })) letters.push(letter)
+    let read = 0
+    const log: Log = {
+      ...place.log,
+      async read(...at) {
+        const records = await place.log.read(...at)
+        read += records.length
+        return records
+      },
+    }
+    for (const order of [letters, letters.toReversed()]) {
+      read = 0
+      for await (const { result } of redriveAll({ ...place, log }, order))
+        assert.equal(result, order === letters ? 'appended' : 'before')
+      assert.ok(read <= 2 * letters.length + 101, `${read} records read`)
+    }
   })
 })

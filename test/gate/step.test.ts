@@ -5,7 +5,7 @@ import { parseConfig } from '../../src/config.ts'
 import { createGate, type GateState } from '../../src/gate/step.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
-import { wholeVersion } from '../../src/models/start.ts'
+import { type Standing, wholeVersion } from '../../src/models/start.ts'
 import { topics } from '../../src/pipeline.ts'
 import type { Input } from '../../src/stage.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
@@ -143,21 +143,35 @@ describe('the gate', () => {
     )
   })
 
-  test('after a restart an increment is judged on the version that was judged last', () => {
+  /** Another gate that takes over after these releases. */
+  const restarted = async (releases: readonly Release[], standing: Standing) => {
+    const stage = createGate(config, async () => new Map([['default', standing]]))
+    const state = stage.open(0) as GateState
+    const outputs = releases.map(value => ({ key: 'default', value }))
+    stage.fold(state, [], outputs, tick)
+    await state.room!()
+    assert.equal(state.room!(), undefined, 'asked once')
+    return (model: ModelVersion): Release => judge(state, [model], stage)[0]!
+  }
+
+  test('after a restart an increment is judged on the version that was judged last', async () => {
     const all = versions(3)
-    const before = judge(opened(), all.slice(0, 2))
-    const whole = wholeVersion(all, '2')!
-    const restarted = createGate(config, new Map([['default', whole]]))
-    const state = restarted.open(0) as GateState
-    restarted.fold(
-      state,
-      [],
-      before.map(value => ({ key: 'default', value })),
-      tick,
-    )
-    const [release] = judge(state, [all[2]], restarted)
+    const two = wholeVersion(all, '2')!
+    const next = await restarted(judge(opened(), all.slice(0, 2)), { judged: two, serving: two })
+    const release = next(all[2])
     assert.deepEqual([release.reason, release.evidence.compared_with], ['promoted', '2'])
     assert.equal(release.evidence.kl_mean, judge(opened(), all)[2].evidence.kl_mean)
+  })
+
+  test('a restart after a refusal does not loosen the bound: what is next is compared with what serves', async () => {
+    const all = versions(3, i => (i === 0 ? 0 : 1000))
+    const unbroken = judge(opened(), all)
+    assert.deepEqual(brief(unbroken)[2], [3, 'refused:MODEL_TOO_FAR', '1'])
+    const standing = { judged: wholeVersion(all, '2')!, serving: wholeVersion(all, '1')! }
+    for (const third of [all[2], { ...wholeVersion(all, '3')!, parent: '2' }]) {
+      const next = await restarted(unbroken.slice(0, 2), standing)
+      assert.deepEqual(next(third), unbroken[2], third.base_version ? 'an increment' : 'a full checkpoint')
+    }
   })
 
   test('after a restart releases go on from the folded ones; increments whose base is lost wait for a full checkpoint', () => {

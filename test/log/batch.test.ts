@@ -3,9 +3,10 @@ import { describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { isCode } from '../../src/errors.ts'
-import { decodeBatches, encodeBatch, recordBytesAtMost } from '../../src/log/kafka/batch.ts'
+import { decodeBatches, encodeBatch } from '../../src/log/kafka/batch.ts'
 import { crc32c } from '../../src/log/kafka/kafkajs.ts'
 import type { NewRecord } from '../../src/log/log.ts'
+import { batchBytesAtMost } from '../../src/log/size.ts'
 
 const where = { topic: 't', partition: 3, offset: 0 }
 const record = (value: string): NewRecord => ({ key: null, value: Buffer.from(value), timestampMs: 1000 })
@@ -44,7 +45,7 @@ describe('record batches', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyRecord, { minLength: 1, maxLength: 20 }), async records => {
         const batch = encodeBatch(records, 5)
-        assert.ok(batch.length <= 61 + records.reduce((sum, r) => sum + recordBytesAtMost(r), 0))
+        assert.ok(batch.length <= batchBytesAtMost(records))
         const decoded = await decodeBatches(batch, where)
         assert.equal(decoded.nextOffset, records.length)
         assert.deepEqual(

@@ -10,6 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pino from 'pino'
 import { isCode } from '../../src/errors.ts'
 import { brokerStart, brokerStatus, brokerStop } from '../../src/log/kafka/broker/detached.ts'
+import { startFirst } from '../../src/log/kafka/broker/ways.ts'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
 import { findBus } from '../../src/log/open.ts'
 
@@ -32,6 +33,23 @@ async function until(what: string, check: () => boolean | Promise<boolean>): Pro
   while (!(await check())) {
     assert.ok(Date.now() < giveUpAt, `not within 15 s: ${what}`)
     await pause(50)
+  }
+}
+
+/** Sets environment variables while `work` runs. */
+const withEnvironment = async (values: Record<string, string | undefined>, work: () => Promise<void>) => {
+  const before = Object.fromEntries(Object.keys(values).map(key => [key, process.env[key]]))
+  const set = (entries: Record<string, string | undefined>) => {
+    for (const [key, value] of Object.entries(entries)) {
+      if (value === undefined) delete process.env[key]
+      else process.env[key] = value
+    }
+  }
+  set(values)
+  try {
+    await work()
+  } finally {
+    set(before)
   }
 }
 
@@ -64,22 +82,31 @@ describe('brokers', () => {
     await until('its folder is gone', () => folders().length === 0)
   })
 
-  test('start, status, stop: it outlives its starter, and only ours is stopped', async () => {
-    assert.deepEqual(await brokerStatus(), { running: false })
-    assert.deepEqual(await brokerStop(), { running: false })
-    const started = await brokerStart(logger)
-    assert.ok(started.running)
-    assert.deepEqual(await brokerStatus(), started)
-    assert.deepEqual(await brokerStart(logger), started, 'a second start finds the first')
-    const log = await openKafkaLog({ brokers: started.brokers!, clientId: 'test', logger })
-    await log.createTopics([{ topic: 'a', partitions: 1, replicationFactor: 1, config: {} }])
-    assert.equal(await log.append('a', 0, [{ key: null, value: null }]), 0)
-    await log.close()
-    assert.equal((await brokerStop()).pid, started.pid)
-    assert.deepEqual(await brokerStatus(), { running: false })
-    assert.ok(!existsSync(started.folder!))
-    assert.ok(!(await answers(Number(started.brokers![0].split(':')[1]))))
-  })
+  const noDocker = { KAFKA_BROKERS: undefined, DOCKER_HOST: 'tcp://127.0.0.1:1' }
+  test('start, status, stop: it outlives its starter, and only ours is stopped', () =>
+    withEnvironment(noDocker, async () => {
+      assert.deepEqual(await brokerStatus(), { running: false })
+      assert.deepEqual(await brokerStop(), { running: false })
+      const started = await brokerStart(logger)
+      assert.ok(started.running)
+      assert.match(started.because!, /^started with Java and Maven; no Docker: /)
+      assert.deepEqual(await brokerStatus(), started)
+      assert.deepEqual(await brokerStart(logger), started, 'a second start finds the first')
+      const log = await openKafkaLog({ brokers: started.brokers!, clientId: 'test', logger })
+      await log.createTopics([{ topic: 'a', partitions: 1, replicationFactor: 1, config: {} }])
+      assert.equal(await log.append('a', 0, [{ key: null, value: null }]), 0)
+      await log.close()
+      assert.equal((await brokerStop()).pid, started.pid)
+      assert.deepEqual(await brokerStatus(), { running: false })
+      assert.ok(!existsSync(started.folder!))
+      assert.ok(!(await answers(Number(started.brokers![0].split(':')[1]))))
+    }))
+
+  test('a broker that is named is not started again, and must answer', () =>
+    withEnvironment({ KAFKA_BROKERS: '127.0.0.1:1' }, async () => {
+      await assert.rejects(brokerStart(logger), error => isCode(error, 'LOG_UNAVAILABLE'))
+      assert.deepEqual(await brokerStatus(), { running: false })
+    }))
 
   test('a process that got the id of a broker of old is left alone', async () => {
     const folder = mkdtempSync(join(home, 'other-'))
@@ -92,22 +119,24 @@ describe('brokers', () => {
   })
 })
 
+describe('the ways to a broker', () => {
+  const fails = (message: string) => async () => Promise.reject(new Error(message))
+  test('Docker before Java, each with the reason', async () => {
+    const docker = async () => 'a container'
+    const java = async () => 'a process'
+    assert.deepEqual(await startFirst({ docker, java }), { started: 'a container', because: 'started with Docker' })
+    assert.deepEqual(await startFirst({ docker: fails('no engine\nat all'), java }), {
+      started: 'a process',
+      because: 'started with Java and Maven; no Docker: no engine',
+    })
+    await assert.rejects(startFirst({ docker: fails('no engine'), java: fails('no javac') }), {
+      code: 'BUS_UNAVAILABLE',
+      message: 'BUS_UNAVAILABLE: no Docker: no engine; no Java and Maven: no javac',
+    })
+  })
+})
+
 describe('findBus', () => {
-  const withEnvironment = async (values: Record<string, string | undefined>, work: () => Promise<void>) => {
-    const before = Object.fromEntries(Object.keys(values).map(key => [key, process.env[key]]))
-    const set = (entries: Record<string, string | undefined>) => {
-      for (const [key, value] of Object.entries(entries)) {
-        if (value === undefined) delete process.env[key]
-        else process.env[key] = value
-      }
-    }
-    set(values)
-    try {
-      await work()
-    } finally {
-      set(before)
-    }
-  }
   const nothing = {
     KAFKA_BROKERS: undefined,
     PATH: '/nonexistent',

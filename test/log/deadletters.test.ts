@@ -1,7 +1,7 @@
 /** A dead letter holds the record as it came, and why; it can be put back. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { redrive } from '../../src/events/redrive.ts'
+import { createRedrive } from '../../src/events/redrive.ts'
 import { deadLetter, parseDeadLetter, redriven } from '../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { LogRecord } from '../../src/log/log.ts'
@@ -53,6 +53,34 @@ test('a record of somebody else is no dead letter', () => {
   assert.equal(parseDeadLetter(origin), null)
 })
 
+test('headers and a key that no dead letter can hold are left out as well', async () => {
+  const log = openEmbeddedLog()
+  await applyTopics(log, topicSpecs({ prefix: 'p.', partitions: 1, policies: 1, replicationFactor: 1 }))
+  const huge = Buffer.alloc(topics['dead-letters'].maxBatchBytes)
+  const cases: Partial<LogRecord>[] = [
+    { headers: { huge, x: Buffer.from('x') } },
+    { key: huge, headers: { x: Buffer.from('x') } },
+  ]
+  for (const part of cases) {
+    const letter = deadLetter({
+      origin: { ...origin, ...part },
+      stage: 'intake',
+      code: 'RECORD_UNREADABLE',
+      detail: '',
+    })
+    await log.append('p.dead-letters', 0, [letter])
+  }
+  const letters = (await log.read('p.dead-letters', 0, 0)).map(record => parseDeadLetter(record)!)
+  assert.deepEqual(
+    letters.map(({ id, key, value, headers, code }) => [id, key?.toString(), value, Object.keys(headers), code]),
+    [
+      ['p.events/3/42', 'u', null, [], 'RECORD_UNREADABLE'],
+      ['p.events/3/42', undefined, null, [], 'RECORD_UNREADABLE'],
+    ],
+  )
+  for (const { leftOutBytes } of letters) assert.ok(leftOutBytes! >= huge.length)
+})
+
 test('a value that no dead letter can hold is left out, and nobody can put it back', async () => {
   const prefix = 'p.'
   const log = openEmbeddedLog()
@@ -71,5 +99,5 @@ test('a value that no dead letter can hold is left out, and nobody can put it ba
     ],
   )
   assert.deepEqual(Object.keys(letters[1]!.headers), ['trace'])
-  await assert.rejects(redrive({ log, prefix }, letters[1]!), { code: 'USAGE' })
+  await assert.rejects(createRedrive({ log, prefix })(letters[1]!), { code: 'USAGE' })
 })

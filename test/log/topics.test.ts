@@ -26,6 +26,7 @@ describe('topicSpecs', () => {
         'cleanup.policy': 'delete',
         'max.message.bytes': '4194304',
         'retention.ms': String(7 * 24 * 3_600_000),
+        'retention.bytes': '-1',
         'unclean.leader.election.enable': 'false',
         'min.insync.replicas': '1',
       },
@@ -40,6 +41,7 @@ describe('topicSpecs', () => {
   test('compacted topics, one partition a policy, one in all', () => {
     assert.equal(spec('features').config['cleanup.policy'], 'compact')
     assert.equal(spec('features').config['retention.ms'], undefined)
+    assert.equal(spec('features').config['retention.bytes'], undefined)
     assert.equal(spec('features').config['min.compaction.lag.ms'], '3600000')
     assert.equal(spec('models').partitions, 2)
     assert.equal(spec('releases').partitions, 1)
@@ -68,7 +70,12 @@ describe('apply and check', () => {
     topic: 't',
     partitions: 4,
     replicationFactor: 3,
-    config: { 'cleanup.policy': 'delete', 'retention.ms': '1000', 'unclean.leader.election.enable': 'false' },
+    config: {
+      'cleanup.policy': 'delete',
+      'retention.ms': '1000',
+      'retention.bytes': '-1',
+      'unclean.leader.election.enable': 'false',
+    },
   }
   const cases: readonly { name: string; actual: Partial<TopicSpec>; lines: string[] }[] = [
     { name: 'equal', actual: {}, lines: [] },
@@ -85,6 +92,11 @@ describe('apply and check', () => {
       name: 'shorter retention',
       actual: { config: { ...wanted.config, 'retention.ms': '999' } },
       lines: ['t: retention.ms is 999, should be at least 1000'],
+    },
+    {
+      name: 'a bound by size cuts before the time',
+      actual: { config: { ...wanted.config, 'retention.bytes': '1073741824' } },
+      lines: ['t: retention.bytes is 1073741824, should be -1'],
     },
     {
       name: 'all at once',

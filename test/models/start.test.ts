@@ -4,18 +4,12 @@ import { describe, test } from 'node:test'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
-import { realRim } from '../../src/log/chain/rim.ts'
-import { chainRules } from '../../src/log/chain/rules.ts'
-import { createWriter, type Writer } from '../../src/log/chain/writer.ts'
-import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
-import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
-import { createWire } from '../../src/log/wire/create.ts'
-import { createMeter } from '../../src/metrics.ts'
 import { createServing } from '../../src/models/serving.ts'
 import { servingStart, wholeVersion } from '../../src/models/start.ts'
 import { follow } from '../../src/operate/broadcast.ts'
-import { createLogger, type ServiceContext } from '../../src/operate/context.ts'
+import type { ServiceContext } from '../../src/operate/context.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
+import { chainOf, openBus } from './bus.ts'
 
 const config = parseConfig({ features: { dimensions: 2 } })
 const d = 11
@@ -48,23 +42,13 @@ const releaseOf = (version: number, serving: number): Release => ({
 
 /** A bus with these versions; the gate refused all after `lastGood`. */
 async function bus(models: readonly ModelVersion[], lastGood: number): Promise<ServiceContext> {
-  const log = openEmbeddedLog()
-  const wire = await createWire({ prefix: config.topics.prefix })
-  await applyTopics(log, topicSpecs({ ...config.topics, policies: 1 }))
-  const io = { log, rim: realRim(), rules: chainRules }
-  const writerOf = (topic: string): Writer =>
-    createWriter(io, { topic: `${config.topics.prefix}${topic}`, partition: 0 }, { head: null, end: 0, partitions: 1 })
-  const writers = { models: writerOf('models'), releases: writerOf('releases') }
-  const content = { inputs: [], tick: { timeMs: 0, watermarkMs: 0 } } as unknown as Parameters<Writer['append']>[1]
-  const put = async (topic: keyof typeof writers, value: unknown): Promise<void> => {
-    const record = { key: Buffer.from('default'), value: await wire.encode(topic, value) }
-    await writers[topic].append(io.rim.randomId(), content, [record])
-  }
+  const context = await openBus(config)
+  const put = { models: chainOf(context, 'models'), releases: chainOf(context, 'releases') }
   for (const [i, model] of models.entries()) {
-    await put('models', model)
-    await put('releases', releaseOf(i + 1, Math.min(i + 1, lastGood)))
+    await put.models(model)
+    await put.releases(releaseOf(i + 1, Math.min(i + 1, lastGood)))
   }
-  return { config, log, wire, meter: createMeter(), logger: createLogger('silent'), now: Date.now }
+  return context
 }
 
 async function scoresFrom(
@@ -110,13 +94,17 @@ describe('the start of who serves', () => {
       assert.deepEqual(tail.serves, whole.serves)
       assert.equal(whole.read, 400)
       assert.ok(tail.read <= mostRead, `${tail.read} read`)
-      assert.deepEqual(start.judged.get('default'), wholeVersion(models, name(200)))
+      assert.deepEqual(start.standings.get('default'), {
+        judged: wholeVersion(models, name(200)),
+        serving: wholeVersion(models, name(lastGood)),
+      })
       await context.log.close()
     })
 
   test('empty topics: from the first record', async () => {
     const context = await bus([], 0)
-    assert.deepEqual(await servingStart(context), { releases: [0], models: [0], judged: new Map() })
+    const standings = new Map([['default', { judged: undefined, serving: undefined }]])
+    assert.deepEqual(await servingStart(context), { releases: [0], models: [0], standings })
     await context.log.close()
   })
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -61,4 +62,53 @@ test('a topic that is not there: one line, exit code 1', { skip: !brokers }, asy
     bad.map(line => [line.level, line.code]),
     [[60, 'TOPIC_UNKNOWN']],
   )
+})
+
+/** Passes connections on to the first broker. Clients find their way from there by what it advertises. */
+function openProxy(port: number): Server {
+  const [host, target] = brokers!.split(',')[0]!.split(/:(?=\d+$)/)
+  return createServer(near => {
+    const far = connect(Number(target), host)
+    near.pipe(far).pipe(near)
+    for (const end of [near, far]) end.on('error', () => end.destroy())
+  }).listen(port, '127.0.0.1')
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+test('started before its brokers, it is ready once they are there', { skip: !brokers, timeout: 120_000 }, async t => {
+  const prefix = `op-${process.pid}-early.`
+  const log = await openKafkaLog({ brokers: brokers!.split(','), clientId: 'test', logger: pino({ level: 'silent' }) })
+  await applyTopics(log, topicSpecs({ ...parseConfig(settings(prefix)).topics, policies: 1 }))
+  await log.close()
+  const port = await freePort()
+  const child = startChild('joiner', configFile(prefix), { ...process.env, KAFKA_BROKERS: `127.0.0.1:${port}` })
+  t.after(() => endChild(child, 'SIGKILL'))
+  while (!child.tail().includes('LOG_UNAVAILABLE')) await once(child.process.stderr!, 'data')
+  const proxy = openProxy(port)
+  t.after(() => proxy.close())
+  await child.ready(60_000)
+  assert.equal(await endChild(child, 'SIGTERM'), 0, child.tail())
+})
+
+test('a registry that does not answer is waited for', { skip: !brokers, timeout: 120_000 }, async t => {
+  const file = join(folder, 'registry.yaml')
+  writeFileSync(file, stringify({ ...settings('none.'), registry: { url: `http://127.0.0.1:${await freePort()}` } }))
+  const child = startChild('joiner', file, process.env)
+  t.after(() => endChild(child, 'SIGKILL'))
+  while (!child.tail().includes('REGISTRY_UNAVAILABLE')) await once(child.process.stderr!, 'data')
+  const { port } = linesOf(child.tail()).find(line => line.port !== undefined)
+  assert.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200)
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+  const { waiting } = (await ready.json()) as { waiting: Record<string, string> }
+  assert.equal(ready.status, 503)
+  assert.match(waiting.registry!, /^REGISTRY_UNAVAILABLE: /)
+  assert.equal(await endChild(child, 'SIGTERM'), 0, child.tail())
 })

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 
 const root = join(import.meta.dirname, '../..')
@@ -14,7 +15,8 @@ const bin = join(root, 'bin/feedloop.mjs')
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-run-'))
 after(() => rmSync(folder, { recursive: true }))
 
-const { KAFKA_BROKERS: _, ...environment } = process.env
+const { KAFKA_BROKERS: _, ...inherited } = process.env
+const environment = { ...inherited, FEEDLOOP_HTTP_PORT: '0' }
 const badConfig = join(folder, 'bad.yaml')
 writeFileSync(badConfig, 'topics:\n  partitions: -1\nfoo: 1\n')
 
@@ -28,13 +30,6 @@ const cases = [
     says: /topics\.partitions: .*; \(top\): .*"foo"/,
   },
   { name: 'no file', args: ['--config', join(folder, 'none.yaml')], env: {}, code: 'DATA_MISSING', says: /none\.yaml/ },
-  {
-    name: 'brokers that do not answer',
-    args: [],
-    env: { KAFKA_BROKERS: '127.0.0.1:1' },
-    code: 'LOG_UNAVAILABLE',
-    says: /127\.0\.0\.1:1/,
-  },
 ]
 
 for (const { name, args, env, code, says } of cases)
@@ -79,4 +74,40 @@ test('a service that waits for its brokers stops at once when it is asked to', a
   assert.deepEqual([code, signal], [0, null])
   socket.destroy()
   deaf.close()
+})
+
+test('without an answer of the brokers it lives, is not ready, says why, and goes on trying', {
+  timeout: 60_000,
+}, async t => {
+  const child = spawn(bin, ['run', 'joiner'], {
+    env: { ...environment, KAFKA_BROKERS: '127.0.0.1:1' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const lines: { level: number; msg: string; code?: string; port?: number }[] = []
+  const reader = createInterface({ input: child.stderr })
+  reader.on('line', line => lines.push(JSON.parse(line)))
+  const until = async (found: () => boolean) => {
+    while (!found()) await once(reader, 'line')
+  }
+  await until(() => lines.some(line => line.port !== undefined))
+  const { port } = lines.find(line => line.port !== undefined)!
+  const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+  const ready = async () => {
+    const response = await get('/readyz')
+    return [response.status, ((await response.json()) as { waiting: { brokers: string } }).waiting.brokers] as const
+  }
+  assert.equal((await get('/livez')).status, 200)
+  assert.deepEqual(await ready(), [503, 'the first attempt'])
+  await until(() => lines.filter(line => line.code === 'LOG_UNAVAILABLE').length >= 2)
+  assert.equal((await get('/livez')).status, 200)
+  const [status, reason] = await ready()
+  assert.equal(status, 503)
+  assert.match(reason, /^LOG_UNAVAILABLE: .*127\.0\.0\.1:1/)
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+  assert.deepEqual(
+    lines.filter(line => line.level >= 50),
+    [],
+  )
 })

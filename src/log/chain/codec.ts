@@ -7,6 +7,7 @@ import type { Refused } from '../deadletters.ts'
 import { deadLetter } from '../deadletters.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import { assertPartition } from '../partition.ts'
+import { inBatches } from '../size.ts'
 import type { Wire } from '../wire/wire.ts'
 import type { ChainIo } from './rim.ts'
 import { retrying } from './rim.ts'
@@ -96,16 +97,6 @@ export const encode = (wire: Wire, to: TaskInput, outputs: readonly Output[], ti
     timestampMs,
   }))
 
-const recordOverheadBytes = 40
-const headerBytes = 4096
-
-/** Size of a batch on the log, rounded up. */
-export const batchBytes = (records: readonly NewRecord[]): number =>
-  records.reduce(
-    (sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0) + recordOverheadBytes,
-    headerBytes,
-  )
-
 /** Pairs the stage's refusals with the records as they came. An input of an earlier step, which a stage kept until it
  * could judge it, is no longer at hand as bytes: it is encoded again. */
 export function refusedRecords(
@@ -130,17 +121,7 @@ export function refusedRecords(
 
 /** Appends dead letters in batches that fit; on return they are acknowledged. */
 export async function bury(io: ChainIo, prefix: string, refused: readonly Refused[]): Promise<void> {
-  const room = topics['dead-letters'].maxBatchBytes * 0.9
-  let batch: NewRecord[] = []
-  const flush = async (): Promise<void> => {
-    const records = batch
-    batch = []
-    if (records.length > 0) await retrying(io, () => io.log.append(topicName(prefix, 'dead-letters'), 0, records))
-  }
-  for (const one of refused) {
-    const letter = deadLetter(one)
-    if (batchBytes([...batch.slice(-1), letter]) + batchBytes(batch) > room) await flush()
-    batch.push(letter)
-  }
-  await flush()
+  const room = 0.9 * topics['dead-letters'].maxBatchBytes
+  for (const batch of inBatches(refused.map(deadLetter), room))
+    await retrying(io, () => io.log.append(topicName(prefix, 'dead-letters'), 0, batch))
 }

@@ -1,6 +1,7 @@
 /** Where a cursor's entries come from: a plain partition as it stands, or a chained one through the reader's rule. */
 import { FeedloopError, isCode } from '../../errors.ts'
 import type { LogRecord } from '../log.ts'
+import { recordBytesAtMost } from '../size.ts'
 import type { Batch } from './batches.ts'
 import type { ChainPosition } from './feed.ts'
 import { openFeed } from './feed.ts'
@@ -40,8 +41,6 @@ const waitMs = 250
 /** How long a chained input that begins inside the log may stay undecidable with records waiting. */
 const anchorWaitMs = 300_000
 
-const bytesOf = (record: LogRecord): number => (record.value?.length ?? 0) + (record.key?.length ?? 0) + 64
-
 /** @throws FeedloopError OFFSET_OUT_OF_RANGE, CHAIN_IDENTITY_LOST */
 export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }: SourceOptions): Promise<Source> {
   const place = `${at.topic}/${at.partition}`
@@ -74,7 +73,7 @@ export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }
       const records = await read()
       atEnd = records.length === 0
       if (!atEnd) offset = records.at(-1)!.offset + 1
-      return records.map(record => ({ record, next: record.offset + 1, head: null, bytes: bytesOf(record) }))
+      return records.map(record => ({ record, next: record.offset + 1, head: null, bytes: recordBytesAtMost(record) }))
     },
     witness: () => [],
     get offset() {
@@ -129,4 +128,9 @@ export async function chainedSource(io: ChainIo, at: Partition, { from, maxBytes
 const entriesOfBatch = (batch: Batch): Entry[] =>
   batch.records.length === 0
     ? [{ record: null, next: batch.end, head: batch.head, bytes: 64 }]
-    : batch.records.map(record => ({ record, next: record.offset + 1, head: batch.head, bytes: bytesOf(record) }))
+    : batch.records.map(record => ({
+        record,
+        next: record.offset + 1,
+        head: batch.head,
+        bytes: recordBytesAtMost(record),
+      }))

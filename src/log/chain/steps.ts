@@ -10,9 +10,10 @@ import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
 import type { Count, Input, Output, StageState, StepResult, Tick } from '../../stage.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
+import { batchBytesAtMost } from '../size.ts'
 import type { Batch } from './batches.ts'
 import type { Undecodable } from './codec.ts'
-import { batchBytes, bury, decode, encode, refusedRecords } from './codec.ts'
+import { bury, decode, encode, refusedRecords } from './codec.ts'
 import type { QuietStep } from './header.ts'
 import type { Session, TaskContext } from './session.ts'
 import { foldBatch } from './session.ts'
@@ -38,6 +39,8 @@ interface Taken {
 const keepAliveMs = 6 * 3_600_000
 const maxQuiet = 64
 const batchShare = 0.95
+/** What the step's header takes of its batch, but for one that names many records or inputs. */
+const stepHeaderBytes = 4096
 
 export function createStepper<S extends StageState, V>(context: TaskContext<S, V>, session: Session<S>): Stepper {
   const { io, options } = context
@@ -250,7 +253,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       emitted = result.outputs
       clock.advance(tick)
       const outputs = encode(options.wire, output, result.outputs, tick.timeMs)
-      if (outputs.length > 0 && batchBytes(outputs) > maxBatchBytes) return halve(taken)
+      if (outputs.length > 0 && batchBytesAtMost(outputs) + stepHeaderBytes > maxBatchBytes) return halve(taken)
       await refuse(taken, result)
       counts.push(...result.counts)
       taken.counts.forEach((count, index) => {

@@ -29,6 +29,7 @@ export interface EmbeddedOptions {
 const topicDefaults: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete',
   'retention.ms': String(7 * 24 * 3600 * 1000),
+  'retention.bytes': '-1',
   'max.message.bytes': String((1 << 20) + 12),
   'min.compaction.lag.ms': '0',
   'min.insync.replicas': '1',

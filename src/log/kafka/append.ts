@@ -10,7 +10,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { FeedloopError } from '../../errors.ts'
 import type { NewRecord } from '../log.ts'
-import { recordBytesAtMost } from './batch.ts'
+import { recordBytesAtMost } from '../size.ts'
 import { createErrorFromCode, produceResponse } from './kafkajs.ts'
 import type { Node } from './node.ts'
 import { createProduceEncoder, type ProduceEncoder } from './produce.ts'

@@ -8,9 +8,9 @@
  */
 import { FeedloopError } from '../../errors.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
+import { batchBytesAtMost, BATCH_HEAD_BYTES as HEAD_BYTES } from '../size.ts'
 import { crc32c, decompress } from './kafkajs.ts'
 
-const HEAD_BYTES = 61
 const LENGTH_AT = 8
 const CRC_AT = 17
 const ATTRIBUTES_AT = 21
@@ -19,19 +19,6 @@ const CODEC_MASK = 0x07
 const LOG_APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
-
-/** An upper bound of the bytes that a record takes in a batch. */
-export function recordBytesAtMost({ key, value, headers = {} }: NewRecord): number {
-  let bytes = 36 + (key?.length ?? 0) + (value?.length ?? 0)
-  for (const name in headers) bytes += 10 + name.length * 3 + headers[name].length
-  return bytes
-}
-
-export const batchBytesAtMost = (records: readonly NewRecord[]): number => {
-  let bytes = HEAD_BYTES
-  for (const record of records) bytes += recordBytesAtMost(record)
-  return bytes
-}
 
 /** One uncompressed batch of all `records`, base offset 0, no producer id. Records without a timestamp get `nowMs`. */
 export function encodeBatch(records: readonly NewRecord[], nowMs: number): Buffer {

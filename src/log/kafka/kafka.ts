@@ -56,7 +56,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const read = createRead(router, closed)
   const end = (topic: string, partition: number, which: number) => listOffset(router, topic, partition, which)
 
-  await persist(() => router.controller(), closed, firstContactMs)
+  await persist(() => router.controller(), closed, firstContactMs).catch(async error => {
+    await router.close()
+    throw error
+  })
   return {
     place: `kafka ${brokers.join(',')}`,
     append: (topic, partition, records) =>

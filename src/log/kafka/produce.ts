@@ -4,7 +4,8 @@
  * makes the collector look through the whole heap.
  */
 import type { NewRecord } from '../log.ts'
-import { batchBytesAtMost, encodeBatchInto } from './batch.ts'
+import { batchBytesAtMost } from '../size.ts'
+import { encodeBatchInto } from './batch.ts'
 
 /** The batches of one partition each. */
 export interface ProduceBatch {

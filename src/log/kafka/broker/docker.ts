@@ -1,7 +1,7 @@
 /**
  * A real Kafka broker in a container, through testcontainers (a development dependency: absent in an installed package).
  * The broker must know its advertised port before it starts, so a free port is chosen here and mapped as it is.
- * testcontainers' reaper removes the container when this process dies.
+ * testcontainers' reaper removes the container when this process dies, unless it is to outlive it.
  */
 import type { Logger } from 'pino'
 import { FeedloopError } from '../../../errors.ts'
@@ -10,9 +10,22 @@ import { untilReady } from './ready.ts'
 
 const IMAGE = process.env.FEEDLOOP_KAFKA_IMAGE ?? 'apache/kafka:4.3.1'
 const INSIDE_PORT = 9092
+/** Two JVMs start one after the other in the image, on a machine that may be busy. */
+const STARTUP_MS = 120_000
+
+export interface DockerBrokerOptions {
+  readonly logger: Logger
+  /** Goes on when this process ends: only `stop` and `stopContainer` end it. */
+  readonly outlives?: boolean
+}
+
+export interface DockerBroker extends RunningBroker {
+  /** The container's id. */
+  readonly container: string
+}
 
 /** @throws FeedloopError BUS_UNAVAILABLE without testcontainers, a Docker engine or the image */
-export async function startDockerBroker({ logger }: { readonly logger: Logger }): Promise<RunningBroker> {
+export async function startDockerBroker({ logger, outlives = false }: DockerBrokerOptions): Promise<DockerBroker> {
   try {
     const { GenericContainer, getContainerRuntimeClient } = await import('testcontainers')
     const host = (await getContainerRuntimeClient()).info.containerRuntime.host
@@ -20,6 +33,8 @@ export async function startDockerBroker({ logger }: { readonly logger: Logger })
     const container = await new GenericContainer(IMAGE)
       .withExposedPorts({ container: INSIDE_PORT, host: port })
       .withEnvironment(environment(`${host}:${port}`))
+      .withAutoCleanup(!outlives)
+      .withStartupTimeout(STARTUP_MS)
       .start()
     const brokers = [`${host}:${port}`]
     const stop = async () => void (await container.stop())
@@ -29,10 +44,40 @@ export async function startDockerBroker({ logger }: { readonly logger: Logger })
       await stop()
       throw error
     }
-    return { brokers, stop }
+    return { brokers, stop, container: container.getId() }
   } catch (cause) {
     throw new FeedloopError('BUS_UNAVAILABLE', `Docker: ${(cause as Error).message}`, { cause })
   }
+}
+
+/** Whether the container is there and runs; null: there is none. @throws FeedloopError BUS_UNAVAILABLE without the engine */
+export async function containerRuns(id: string): Promise<boolean | null> {
+  const { container } = await engine()
+  return (await container.inspect(container.getById(id)).catch(nullWhenAbsent))?.State.Running ?? null
+}
+
+/** Ends a container and removes it with its data; does nothing when there is none.
+ * @throws FeedloopError BUS_UNAVAILABLE without the engine */
+export async function stopContainer(id: string): Promise<void> {
+  const { container } = await engine()
+  const found = container.getById(id)
+  await container.stop(found, { timeout: 0 }).catch(nullWhenAbsent)
+  await container.remove(found, { removeVolumes: true }).catch(nullWhenAbsent)
+}
+
+async function engine() {
+  try {
+    return await (await import('testcontainers')).getContainerRuntimeClient()
+  } catch (cause) {
+    throw new FeedloopError('BUS_UNAVAILABLE', `Docker, where the broker was started: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+function nullWhenAbsent(error: unknown): null {
+  if ((error as { statusCode?: number }).statusCode === 404) return null
+  throw error
 }
 
 const environment = (advertised: string): Record<string, string> => ({
