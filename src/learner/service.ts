@@ -7,6 +7,7 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
 import { observeVersions } from './metrics.ts'
 import { createLearnerStage } from './step.ts'
+import { readWarmStart } from './warm-start-file.ts'
 
 /** A step is a whole publishing interval's worth of transitions, and its output does not grow with them. */
 const MAX_RECORDS = 50_000
@@ -15,11 +16,12 @@ const MAX_BYTES = 16 << 20
 export async function runLearner(context: ServiceContext): Promise<Running> {
   const { config, log } = context
   const partitions = await log.partitionCount(topicName(config.topics.prefix, 'transitions'))
+  const logs = await Promise.all(config.policies.map(policy => readWarmStart(config, policy, context.now())))
   const features = createFeatureStore()
   const follower = follow<ItemFeatures>(context, 'features', value => features.put(value))
   return runChainStage(context, {
     name: 'learner',
-    stage: policy => createLearnerStage(config, config.policies[policy]),
+    stage: policy => createLearnerStage(config, config.policies[policy], logs[policy]),
     assigned: ['models'],
     inputs: () => Array.from({ length: partitions }, (_, partition) => ({ topic: 'transitions' as const, partition })),
     view: () => ({ features, caughtUp: true }),
