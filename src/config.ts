@@ -171,7 +171,9 @@ const policy = z.strictObject({
   weighing: weighing.prefault({}),
   warmStart: warmStart
     .optional()
-    .describe("A file that is learned once, before the policy's first decision: the first version names its digest."),
+    .describe(
+      "A log of others' decisions, learned once, before the transitions of the policy's next version: every version from there on names its digest.",
+    ),
   rewards: z
     .record(z.string(), component.prefault({}))
     .default({ click: component.parse({}) })

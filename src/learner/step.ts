@@ -1,8 +1,9 @@
 /**
  * The learner stage: transitions of all partitions -> model versions of one policy. Each step learns its transitions and
  * publishes one version, the checkpoint from which learning goes on: the state *is* the last output, so recovery reads
- * versions and never transitions again. Without transitions a full one is published again before the last expires. Weights are changed in place, hence there is nothing to discard: a step that
- * lost its race is undone by opening anew. A step learns all of its inputs or, when a vector is not here yet, nothing.
+ * versions and never transitions again. Without transitions a full one is published again before the last expires.
+ * Weights are changed in place, hence there is nothing to discard: a step that lost its race is undone by opening anew.
+ * A step learns all of its inputs or, when a vector is not here yet, nothing.
  * A log to start from (warm-start.ts) is learned by the first step that has none behind it, and every version from there
  * on names it: so it is learned once, whatever crashes and whoever else tries.
  */
@@ -82,7 +83,9 @@ export function createLearnerStage(
         return { outputs: [], refusals: [], counts: [] }
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
       const { examples, missing } = encodeAll(state, own, view)
-      const first = starts(state) ? learnLog(state, log!, transitionsOf(log!, config, policy, view.features), view) : none
+      const first = starts(state)
+        ? learnLog(state, log!, transitionsOf(log!, config, policy, view.features), view)
+        : none
       const stats = withRefused(plus(first, state.learner.learn(examples)), { feature_missing: missing })
       cover(state, inputs, examples)
       const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
@@ -156,6 +159,7 @@ function assertSameLog({ policy, version, warm_start: learned }: ModelVersion, {
 /** Transitions of a log that are learned together. */
 const LOG_BATCH = 1000
 
+/** Items are seen by their vectors or by their ids: without its vector an item is nothing to who needs them. */
 function learnLog(
   state: LearnerState,
   { digest }: WarmStart,
@@ -163,13 +167,30 @@ function learnLog(
   view: LearnerView,
 ): LearnStats {
   let stats = withRefused(none, refused)
-  for (let from = 0; from < transitions.length; from += LOG_BATCH) {
-    const { examples, missing } = encodeAll(state, transitions.slice(from, from + LOG_BATCH), view)
-    stats = withRefused(plus(stats, state.learner.learn(examples)), { feature_missing: missing })
+  for (const batch of batches(transitions, LOG_BATCH)) {
+    const usable = state.learner.usesCandidates ? batch.filter(hasVector) : batch
+    const { examples, missing } = encodeAll(state, usable, view)
+    stats = withRefused(plus(stats, state.learner.learn(examples)), {
+      feature_missing: missing,
+      item_unknown: batch.length - usable.length,
+    })
+    state.transitions += batch.length
   }
-  state.transitions += transitions.length
   state.warmStart = digest
   return stats
+}
+
+const hasVector = ({ action, candidates }: Transition): boolean =>
+  candidates.some(({ item_id, feature_version }) => item_id === action[0] && feature_version > 0)
+
+function* batches<T>(values: Iterable<T>, size: number): Iterable<T[]> {
+  let batch: T[] = []
+  for (const value of values) {
+    if (batch.push(value) < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
 }
 
 function encodeAll(

@@ -24,7 +24,7 @@ import { fitDiffers } from './fit.ts'
 import type { Believed } from './members.ts'
 import { PARTITIONS } from './plan.ts'
 import { replay } from './replay.ts'
-import { catalogue, wiring } from './stages.ts'
+import { catalogue, logged, wiring } from './stages.ts'
 import { stillLog } from './still.ts'
 
 export interface Finished {
@@ -150,10 +150,11 @@ async function miscounted(run: Finished, chains: Chains, models: readonly ModelV
     const below = transitions.filter(({ partition, offset }) =>
       model.contains.some(each => each.partition === partition && offset < each.next),
     ).length
-    if (below !== model.transitions)
-      return `model ${model.version} counts ${model.transitions} transitions, holds ${below}`
+    if (model.warm_start !== logged.digest) return `model ${model.version} does not name the log it started from`
+    if (below + logged.rows.length !== model.transitions)
+      return `model ${model.version} counts ${model.transitions} transitions, holds ${below} and the log`
   }
-  const all = models.at(-1)?.transitions ?? 0
+  const all = (models.at(-1)?.transitions ?? 0) - logged.rows.length
   if (all !== transitions.length) return `${all} of ${transitions.length} transitions are learned`
   const releases = await valuesOf<Release>(run, { topic: 'releases', partition: 0 }, chains)
   return released(releases, models) ?? fitDiffers(run.config, models, transitions)

@@ -43,7 +43,7 @@ function baselineLog(learner: Learner, batches: number, changes: Partial<Transit
     const examples = Array.from({ length: 64 }, (_, i) => {
       const context = random.uniform() < 0.5 ? 1 : -1
       const usual = random.uniform() < 0.9
-      const action = (context > 0) === usual ? 'a' : 'b'
+      const action = context > 0 === usual ? 'a' : 'b'
       const logged = { ...apprentice, transition_id: `${n}/${i}`, action: [action], first_draw_propensity: 0 }
       return exampleOf(Float64Array.of(1, context, 0), { ...logged, ...changes }, { candidates: items })
     })
@@ -79,7 +79,9 @@ describe('imitation', () => {
 
   for (const kind of kinds)
     test(`${kind} propensities in apprentice mode: ${kind === 'exact' ? 'learned from rewards' : 'imitated'}`, () => {
-      const { learned, stats } = newLearner({ imitate: true }).learn([example({ ...apprentice, propensity_kind: kind })])
+      const { learned, stats } = newLearner({ imitate: true }).learn([
+        example({ ...apprentice, propensity_kind: kind }),
+      ])
       assert.deepEqual([learned, 'imitation_loss' in stats], [1, kind !== 'exact'])
     })
 

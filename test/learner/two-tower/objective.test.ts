@@ -92,18 +92,29 @@ test('imitation: cross-entropy of the logged choice and the value of who logged,
       const target = item.reward + item.discount * item.nextValue
       const value = options.valueLoss * 0.5 * (theseValues[b] - target) ** 2
       const choice = -Math.log(p[item.action])
-      return { choice: (item.weight / B) * choice, all: (item.weight / B) * (choice + value - options.entropy * entropy) }
+      return {
+        choice: (item.weight / B) * choice,
+        all: (item.weight / B) * (choice + value - options.entropy * entropy),
+      }
     })
   const total = (theseLogits: readonly number[], theseValues: readonly number[]) =>
     losses(theseLogits, theseValues).reduce((sum, { all }) => sum + all, 0)
   const by = 1e-5
   const slope = (change: (amount: number) => number) => (change(by) - change(-by)) / (2 * by)
   logits.forEach((_, i) => {
-    const at = (amount: number) => total([...logits].map((x, j) => x + (i === j ? amount : 0)), [...values])
+    const at = (amount: number) =>
+      total(
+        [...logits].map((x, j) => x + (i === j ? amount : 0)),
+        [...values],
+      )
     close(logitGradient[i], slope(at), 1e-5)
   })
   values.forEach((_, i) => {
-    const at = (amount: number) => total([...logits], [...values].map((x, j) => x + (i === j ? amount : 0)))
+    const at = (amount: number) =>
+      total(
+        [...logits],
+        [...values].map((x, j) => x + (i === j ? amount : 0)),
+      )
     close(valueGradient[i], slope(at), 1e-5)
   })
   const expected = losses([...logits], [...values]).reduce((sum, { choice }) => sum + choice, 0)
