@@ -108,7 +108,7 @@ export interface ModelVersion {
   readonly newest_reward_ms: number
   /** Times of outcomes that are contained here and not in the parent, ms since the epoch; a sample of at most 200. From these freshness is measured. */
   readonly outcome_times_ms: readonly number[]
-  /** Transition revisions learned so far. */
+  /** Transition revisions learned so far; those of the log that it started from are not among them. */
   readonly transitions: number
   /** Input positions contained. */
   readonly contains: readonly Contained[]

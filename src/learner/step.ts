@@ -174,7 +174,6 @@ function learnLog(
       feature_missing: missing,
       item_unknown: batch.length - usable.length,
     })
-    state.transitions += batch.length
   }
   state.warmStart = digest
   return stats

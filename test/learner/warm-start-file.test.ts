@@ -120,8 +120,8 @@ test('a running learner learns it once, and goes on after a restart', async t =>
   await live.append('events', 'ann', did('ann', 'click', { decision_id: asked.request_id }))
   await live.settled()
   const made = await versions(live)
-  assert.deepEqual([made[0].transitions, made[0].metrics.learned, made[0].contains], [2, 2, []])
-  assert.equal(made.at(-1)!.transitions, 4)
+  assert.deepEqual([made[0].transitions, made[0].metrics.learned, made[0].contains], [0, 2, []])
+  assert.equal(made.at(-1)!.transitions, 2)
   assert.equal(new Set(made.map(version => version.warm_start)).size, 1)
 })
 
@@ -165,7 +165,6 @@ describe('the Open Bandit log', () => {
       const stage = createLearnerStage(config, config.policies[0], log)
       const tick = { timeMs: 1, watermarkMs: 1 }
       const { outputs } = stage.step(await stage.open(0), [], tick, { features, caughtUp: true })
-      const { transitions: contained, metrics } = outputs[0].value as ModelVersion
-      assert.deepEqual([contained, metrics.learned], [10_000, 10_000])
+      assert.equal((outputs[0].value as ModelVersion).metrics.learned, 10_000)
     })
 })
