@@ -27,17 +27,18 @@ export interface ExampleOptions {
 export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
   const { encoder, usesCandidates, weightOf, range } = options
   const zeros = new Float32Array(options.dimensions)
-  const scalar = (components: Readonly<Record<string, number>>): number =>
-    Object.keys(components)
-      .sort()
-      .reduce((sum, component) => sum + weightOf(component) * components[component], 0)
+  const scalar = (components: Readonly<Record<string, number>>): number => {
+    const names = Object.keys(components)
+    if (names.length > 1) names.sort()
+    return names.reduce((sum, component) => sum + weightOf(component) * components[component], 0)
+  }
   return {
     encode(transition, lookup) {
-      const missing: string[] = []
+      let missing: string | undefined
       const known: VectorLookup = (itemId, version) => {
         if (version === 0) return undefined
         const vector = lookup(itemId, version)
-        if (!vector) missing.push(`${itemId}@${version}`)
+        if (!vector) missing ??= `${itemId}@${version}`
         return vector
       }
       const vectorOf = (candidate: Candidate) => known(candidate.item_id, candidate.feature_version) ?? zeros
@@ -53,7 +54,7 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
             : mappedChange(scalar(transition.delta), range),
         reward: mapped(scalar(transition.cumulative), range),
       }
-      return missing[0] ?? example
+      return missing ?? example
     },
   }
 }

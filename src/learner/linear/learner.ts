@@ -152,28 +152,38 @@ export function createLinearLearner(options: LinearOptions): LinearLearner {
 function learn(state: State, batch: readonly Example[]): LearnStats {
   const refused: Record<string, number> = {}
   let learned = 0
-  let norm = 0
+  let largest = 0
   for (const example of batch) {
-    const reason = refusal(state, example) ?? learnOne(state, example)
+    const square = dot(example.state, example.state)
+    const reason = refusal(state, example, square) ?? learnOne(state, example)
     if (reason) refused[reason] = (refused[reason] ?? 0) + 1
     else {
       learned++
-      norm = Math.max(norm, dot(example.state, example.state))
+      largest = Math.max(largest, square)
     }
   }
-  const stats = { items: state.blocks.size, evicted: state.evicted, state_norm: Math.sqrt(norm) }
+  const stats = { items: state.blocks.size, evicted: state.evicted, state_norm: Math.sqrt(largest) }
   return { learned, refused, stats }
 }
 
-/** Why a revision can't be learned, by what it says alone: the same for every revision of a transition. */
-function refusal(state: State, { transition, state: encoded }: Example): string | undefined {
+/** Why a revision can't be learned, by what it says alone: the same for every revision of a transition.
+ * @param square of the state's norm */
+function refusal(state: State, { transition, state: encoded }: Example, square: number): string | undefined {
   if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
   if (encoded.length !== state.options.features.stateDimensions) return 'dimensions'
-  const rewards = [...Object.values(transition.delta), ...Object.values(transition.cumulative)]
-  if (!isFiniteArray(encoded) || !isFiniteArray(rewards) || !Number.isFinite(transition.weight)) return 'not_finite'
-  if (transition.weight < 0) return 'weight_negative'
-  const largest = Math.max(dot(encoded, encoded), transition.weight, ...rewards.map(Math.abs))
-  return largest < LARGEST ? undefined : 'out_of_range'
+  const { weight, delta, cumulative } = transition
+  const largest = Math.max(square, weight, largestOf(delta), largestOf(cumulative))
+  if (largest < LARGEST && weight >= 0) return undefined
+  const numbers = [weight, ...Object.values(delta), ...Object.values(cumulative)]
+  if (!isFiniteArray(encoded) || !isFiniteArray(numbers)) return 'not_finite'
+  return weight < 0 ? 'weight_negative' : 'out_of_range'
+}
+
+/** The largest size; NaN when there is one. */
+function largestOf(rewards: Readonly<Record<string, number>>): number {
+  let largest = 0
+  for (const component in rewards) largest = Math.max(largest, Math.abs(rewards[component]))
+  return largest
 }
 
 /** @returns why not, if not */
