@@ -1,6 +1,6 @@
 /** CPU a decision of the default learner on decoded transitions: learned only, and scored, explored and learned. */
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
-import { type Config, parseConfig } from '../../src/config.ts'
+import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { createFeatureStore } from '../../src/features/store.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import { createExampleEncoder } from '../../src/learner/examples.ts'
@@ -16,9 +16,15 @@ import { createRandom, seedOf } from '../../src/state/random.ts'
 /** Transitions of one step, as many as come in a second. */
 const STEP = 10_000
 
+/** Times that the decisions are gone over, so that just-in-time compilation weighs as it does in a process that stays. */
+const PASSES = 10
+
 /** φ has d dimensions: the bias and the hashed context. */
-export const configOf = (d: number): Config =>
-  parseConfig({ state: { blocks: ['context'], contextDimensions: d - 1 }, features: { dimensions: 8 } })
+export const settingsOf = (d: number): ConfigInput => ({
+  state: { blocks: ['context'], contextDimensions: d - 1 },
+  features: { dimensions: 8 },
+})
+export const configOf = (d: number): Config => parseConfig(settingsOf(d))
 
 /** CPU µs a decision, all threads. */
 export async function measureSpeed(transitions: readonly Transition[], d: number) {
@@ -29,10 +35,9 @@ export async function measureSpeed(transitions: readonly Transition[], d: number
 async function learnOnly(config: Config, transitions: readonly Transition[]): Promise<number> {
   const { learner, encode } = await learnerOf(config)
   const run = () => {
-    for (let from = 0; from < transitions.length; from += STEP)
-      learner.learn(transitions.slice(from, from + STEP).map(encode))
+    for (const step of stepsOf(transitions, PASSES)) learner.learn(step.map(encode))
   }
-  return cpuMicrosOf(run) / transitions.length
+  return cpuMicrosOf(run) / transitions.length / PASSES
 }
 
 /** Decisions of a step are scored with the version that the step before published, as in production. */
@@ -46,10 +51,10 @@ async function decideAndLearn(config: Config, transitions: readonly Transition[]
   const view = { features: createFeatureStore(), caughtUp: true } as never
   let served: ReturnType<typeof loader.load> | undefined
   const run = () => {
-    for (let from = 0; from < transitions.length; from += STEP) {
-      const step = transitions.slice(from, from + STEP)
+    let timeMs = 0
+    for (const step of stepsOf(transitions, 1)) {
       if (served) for (const transition of step) decide(served, encode(transition))
-      const { outputs } = stage.step(state, step.map(toInput), { timeMs: from, watermarkMs: from }, view)
+      const { outputs } = stage.step(state, step.map(toInput), { timeMs: ++timeMs, watermarkMs: timeMs }, view)
       served = loader.load(outputs[0].value as ModelVersion)
     }
   }
@@ -60,6 +65,11 @@ async function decideAndLearn(config: Config, transitions: readonly Transition[]
     return sampleSlate(exploration, random, itemIds.length, 1)
   }
   return cpuMicrosOf(run) / transitions.length
+}
+
+function* stepsOf(transitions: readonly Transition[], passes: number): Iterable<readonly Transition[]> {
+  for (let pass = 0; pass < passes; pass++)
+    for (let from = 0; from < transitions.length; from += STEP) yield transitions.slice(from, from + STEP)
 }
 
 const toInput = (value: Transition, offset: number): Input<Transition> => ({

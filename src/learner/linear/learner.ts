@@ -102,6 +102,8 @@ interface State {
   /** Newest decision time of any block ever evicted, ms; -1: none was. */
   evictedUntilMs: number
   evicted: number
+  /** Memory of evicted blocks, for the next: a large catalogue makes and evicts blocks all the time. */
+  readonly spare: Float64Array[]
   /** Items changed or evicted since the last snapshot. */
   readonly changed: Set<string>
   /** The feature map, and rows of the warm-up, changed since the last snapshot. */
@@ -127,6 +129,7 @@ export function createLinearLearner(options: LinearOptions): LinearLearner {
     components: new Map(),
     evictedUntilMs: -1,
     evicted: 0,
+    spare: [],
     changed: new Set(),
     mapChanged: true,
     version: null,
@@ -273,7 +276,7 @@ function blockFor(state: State, itemId: string, timeMs: number): Block | undefin
   if (block) return block
   if (state.blocks.size >= capacity(state)) evict(state)
   if (timeMs <= state.evictedUntilMs) return undefined
-  block = createBlock(state.map.dimensions, state.evictedUntilMs)
+  block = createBlock(state.map.dimensions, state.evictedUntilMs, state.spare.pop())
   state.blocks.set(itemId, block)
   return block
 }
@@ -293,6 +296,7 @@ function evict(state: State): void {
   const drop = state.blocks.size - capacity(state) + Math.max(1, Math.floor(state.blocks.size / EVICT_PART))
   for (const [itemId, block] of order.slice(0, drop)) {
     state.blocks.delete(itemId)
+    state.spare.push(block.a)
     state.changed.add(itemId)
     state.evictedUntilMs = Math.max(state.evictedUntilMs, block.lastMs)
     state.evicted++
