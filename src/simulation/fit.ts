@@ -27,8 +27,12 @@ export async function fitDiffers(
   const state = await stage.open(0)
   const tick = { timeMs: merged.model.created_ms, watermarkMs: -1 }
   const { outputs } = stage.step(state, transitions, tick, { features: catalogue, caughtUp: true })
-  return compare(sumsOf(asFull(merged)), sumsOf(outputs[0]!.value as ModelVersion))
+  return sumsDiffer(asFull(merged), outputs[0]!.value as ModelVersion)
 }
+
+/** @param found and expected, full versions of the linear-Gaussian learner @returns the first difference; null: none */
+export const sumsDiffer = (found: ModelVersion, expected: ModelVersion): string | null =>
+  compare(sumsOf(found), sumsOf(expected))
 
 /** By name: A and each component's b of each item, scaled as they are read. */
 function sumsOf(model: ModelVersion): Map<string, Float64Array> {
