@@ -182,7 +182,7 @@ function toTransition(
 function candidatesOf({ candidates, baseline }: Request, catalogue: Catalogue): Candidate[] {
   const offered = candidates ?? catalogue.availableItems()
   const source = candidates ? 'request' : 'catalogue'
-  return [...new Set([...baseline!, ...offered])].map(item_id => ({
+  return [...new Set([...offered, ...baseline!])].map(item_id => ({
     item_id,
     feature_version: catalogue.current(item_id)?.featureVersion ?? 0,
     source,

@@ -210,14 +210,19 @@ describe('transitions of a log', () => {
   test('candidates are what the log says was offered, else what there is; what was shown was offered', () => {
     const of = (changes: Partial<Request>) =>
       walked([shows('d', changes)]).transitions[0].candidates.map(each => [each.item_id, each.feature_version])
-    assert.deepEqual(of({ candidates: ['b'] }), [
-      ['a', 7],
+    // what was shown must not be told by its place
+    assert.deepEqual(of({ candidates: ['b', 'a'] }), [
       ['b', 7],
+      ['a', 7],
+    ])
+    assert.deepEqual(of({ candidates: ['b'] }), [
+      ['b', 7],
+      ['a', 7],
     ])
     assert.deepEqual(of({ baseline: ['gone'] }), [
-      ['gone', 0],
       ['a', 7],
       ['b', 7],
+      ['gone', 0],
     ])
   })
 })
