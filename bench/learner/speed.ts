@@ -59,7 +59,7 @@ async function decideAndLearn(config: Config, transitions: readonly Transition[]
     }
   }
   const decide = (version: NonNullable<typeof served>, { state: encoded, transition }: Example) => {
-    const itemIds = transition.candidates.map(each => each.item_id)
+    const itemIds = transition.candidates!.map(each => each.item_id)
     const random = createRandom(seedOf(transition.decision_id))
     const exploration = explorer.open(version.scorer(encoded, { itemIds, vectors: [] }), random, version.learned)
     return sampleSlate(exploration, random, itemIds.length, 1)

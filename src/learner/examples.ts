@@ -3,14 +3,15 @@
  * that the decision logged, so training sees exactly what serving saw. A vector that is not known yet is not replaced
  * by another: the caller waits for it or refuses the transition.
  */
-import type { Candidate, Transition } from '../../schemas/records.ts'
+import type { Candidate } from '../../schemas/records.ts'
 import type { StateEncoder, VectorLookup } from '../state/encode.ts'
 import type { Example } from './learner.ts'
 import { mapped, mappedChange, type RewardRange, withLeast } from './reward-range.ts'
+import type { LearnedTransition } from './wire.ts'
 
 export interface ExampleEncoder {
   /** @returns the example, or the key `item@version` of a vector that is not known */
-  encode(transition: Transition, lookup: VectorLookup): Example | string
+  encode(transition: LearnedTransition, lookup: VectorLookup): Example | string
 }
 
 export interface ExampleOptions {
@@ -42,11 +43,12 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
         return vector
       }
       const vectorOf = (candidate: Candidate) => known(candidate.item_id, candidate.feature_version) ?? zeros
+      const candidates = usesCandidates ? transition.candidates! : []
       const example: Example = {
         transition: withLeast(transition, range),
         state: encoder.encode(transition.state, known),
-        candidates: usesCandidates ? transition.candidates.map(vectorOf) : [],
-        action: transition.candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
+        candidates: candidates.map(vectorOf),
+        action: candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
         nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
         deltaReward:
           transition.kind === 'initial'
