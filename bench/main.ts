@@ -27,7 +27,9 @@ export interface BenchOptions {
 const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptions): Promise<BenchResult> }>>> = {
   join: () => import('./join.ts'),
   'join-state': () => import('./join-state.ts'),
+  learner: () => import('./learner.ts'),
   learning: () => import('./learning.ts'),
+  logged: () => import('./logged.ts'),
   loop: () => import('./loop.ts'),
 }
 

@@ -102,11 +102,13 @@ export interface ModelVersion {
   readonly config_hash: string
   /** Tick of the step that made it, ms since the epoch. */
   readonly created_ms: number
+  /** Digest of the log file that was learned before any transition; empty: none was. */
+  readonly warm_start: string
   /** Time of the newest outcome learned, ms since the epoch; 0: none. */
   readonly newest_reward_ms: number
   /** Times of outcomes that are contained here and not in the parent, ms since the epoch; a sample of at most 200. From these freshness is measured. */
   readonly outcome_times_ms: readonly number[]
-  /** Transition revisions learned so far. */
+  /** Transition revisions learned so far; those of the log that it started from are not among them. */
   readonly transitions: number
   /** Input positions contained. */
   readonly contains: readonly Contained[]

@@ -127,7 +127,30 @@ const twoTower = z.strictObject({
   entropy: z.number().nonnegative().default(0.01).describe('Weight of the entropy bonus in the loss.'),
   valueLoss: z.number().nonnegative().default(0.5).describe('Weight of the value loss.'),
   maxGradientNorm: z.number().positive().default(1).describe('Gradients are scaled down to this global norm.'),
+  imitate: z
+    .boolean()
+    .default(false)
+    .describe(
+      'What a baseline chose in apprentice mode without exact propensities is imitated (cross-entropy) and not refused: the policy starts as the baseline.',
+    ),
   seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
+})
+
+const warmStart = z.strictObject({
+  data: z.string().min(1).describe('File of logged decisions and what came of them: .csv, .tsv or JSON lines.'),
+  mapping: z
+    .string()
+    .min(1)
+    .describe(
+      'Mapping of `feedloop replay` (YAML): what its requests name as baseline was shown, its events are the outcomes.',
+    ),
+  propensity: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Entry of the requests' context that holds the probability with which the item was shown; it is taken out of the state. None: the propensities of the log are unknown.",
+    ),
 })
 
 const policy = z.strictObject({
@@ -146,6 +169,11 @@ const policy = z.strictObject({
   baggedLinear: baggedLinear.prefault({}),
   twoTower: twoTower.prefault({}),
   weighing: weighing.prefault({}),
+  warmStart: warmStart
+    .optional()
+    .describe(
+      "A log of others' decisions, learned once, before the transitions of the policy's next version: every version from there on names its digest.",
+    ),
   rewards: z
     .record(z.string(), component.prefault({}))
     .default({ click: component.parse({}) })

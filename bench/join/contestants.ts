@@ -77,7 +77,7 @@ export async function contestants(place: Place): Promise<readonly Contestant[]> 
 }
 
 const copyFile = fileURLToPath(new URL('../peers/copy.ts', import.meta.url))
-const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 /** `FEEDLOOP_BENCH_NODE` holds further flags of Node for the joiner, such as --cpu-prof. */
 function joinerArgs({ folder }: Place, round: number): string[] {
@@ -92,7 +92,7 @@ function joinerArgs({ folder }: Place, round: number): string[] {
   return [...flags, mainFile, 'run', 'joiner', '--config', file]
 }
 
-function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+export function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
   // Whoever interrupts the benchmark must not leave a peer behind that looks for its broker for ever.
   const endWithUs = () => void child.kill('SIGKILL')

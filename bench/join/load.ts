@@ -82,7 +82,8 @@ function lanes(size: number, append: (partition: number, records: readonly NewRe
 const plainLanes = (log: Log, topic: string, size: number): Lanes =>
   lanes(size, (partition, records) => log.append(topic, partition, records))
 
-function chainedLanes(log: Log, topic: string): Lanes {
+/** In batches with the chain's header, as our stages write them. */
+export function chainedLanes(log: Log, topic: string): Lanes {
   const io = { log, rim: realRim(), rules: chainRules }
   const start = { head: null, end: 0, partitions: PARTITIONS }
   const writers = Array.from({ length: PARTITIONS }, (_, partition) => createWriter(io, { topic, partition }, start))

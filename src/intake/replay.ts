@@ -91,7 +91,8 @@ interface MappedRow {
   readonly timeMs: number | null
 }
 
-const sourceOf = (row: Row, data: string): SourceRecord => ({
+/** A row as the mapping sees it. */
+export const sourceOf = (row: Row, data: string): SourceRecord => ({
   value: row.value,
   key: null,
   header: () => undefined,

@@ -59,17 +59,15 @@ const withoutWaiting = (learner: Learner): Learner => ({
   },
 })
 
-export const createLinear = (policy: PolicyConfig, encoder: StateEncoder): LinearLearner =>
-  createLinearLearner(linearOptions(policy, encoder))
+/** @param published false: there are no checkpoints, whose bound caps the items */
+export const createLinear = (policy: PolicyConfig, encoder: StateEncoder, published = true): LinearLearner =>
+  createLinearLearner(linearOptions(policy, encoder, published))
 
 /** @param published false: there are no checkpoints, whose bound caps the items of all members together */
-export function createBagged(policy: PolicyConfig, encoder: StateEncoder, published = true): BaggedLearner {
-  const options = linearOptions(policy, encoder)
-  const maxCheckpointBytes = published ? options.maxCheckpointBytes : Number.POSITIVE_INFINITY
-  return createBaggedLearner({ ...options, maxCheckpointBytes }, policy.baggedLinear.members)
-}
+export const createBagged = (policy: PolicyConfig, encoder: StateEncoder, published = true): BaggedLearner =>
+  createBaggedLearner(linearOptions(policy, encoder, published), policy.baggedLinear.members)
 
-function linearOptions(policy: PolicyConfig, encoder: StateEncoder): LinearOptions {
+function linearOptions(policy: PolicyConfig, encoder: StateEncoder, published: boolean): LinearOptions {
   const { fourier, estimatePrior, ...options } = policy.linearGaussian
   return {
     ...options,
@@ -81,6 +79,6 @@ function linearOptions(policy: PolicyConfig, encoder: StateEncoder): LinearOptio
       bandwidth: fourier.bandwidth,
       seed: fourier.seed,
     },
-    maxCheckpointBytes: CHECKPOINT_PART * topics.models.maxBatchBytes,
+    maxCheckpointBytes: published ? CHECKPOINT_PART * topics.models.maxBatchBytes : Number.POSITIVE_INFINITY,
   }
 }

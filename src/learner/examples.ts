@@ -3,14 +3,15 @@
  * that the decision logged, so training sees exactly what serving saw. A vector that is not known yet is not replaced
  * by another: the caller waits for it or refuses the transition.
  */
-import type { Candidate, Transition } from '../../schemas/records.ts'
+import type { Candidate } from '../../schemas/records.ts'
 import type { StateEncoder, VectorLookup } from '../state/encode.ts'
 import type { Example } from './learner.ts'
 import { mapped, mappedChange, type RewardRange, withLeast } from './reward-range.ts'
+import type { LearnedTransition } from './wire.ts'
 
 export interface ExampleEncoder {
   /** @returns the example, or the key `item@version` of a vector that is not known */
-  encode(transition: Transition, lookup: VectorLookup): Example | string
+  encode(transition: LearnedTransition, lookup: VectorLookup): Example | string
 }
 
 export interface ExampleOptions {
@@ -27,25 +28,27 @@ export interface ExampleOptions {
 export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
   const { encoder, usesCandidates, weightOf, range } = options
   const zeros = new Float32Array(options.dimensions)
-  const scalar = (components: Readonly<Record<string, number>>): number =>
-    Object.keys(components)
-      .sort()
-      .reduce((sum, component) => sum + weightOf(component) * components[component], 0)
+  const scalar = (components: Readonly<Record<string, number>>): number => {
+    const names = Object.keys(components)
+    if (names.length > 1) names.sort()
+    return names.reduce((sum, component) => sum + weightOf(component) * components[component], 0)
+  }
   return {
     encode(transition, lookup) {
-      const missing: string[] = []
+      let missing: string | undefined
       const known: VectorLookup = (itemId, version) => {
         if (version === 0) return undefined
         const vector = lookup(itemId, version)
-        if (!vector) missing.push(`${itemId}@${version}`)
+        if (!vector) missing ??= `${itemId}@${version}`
         return vector
       }
       const vectorOf = (candidate: Candidate) => known(candidate.item_id, candidate.feature_version) ?? zeros
+      const candidates = usesCandidates ? transition.candidates! : []
       const example: Example = {
         transition: withLeast(transition, range),
         state: encoder.encode(transition.state, known),
-        candidates: usesCandidates ? transition.candidates.map(vectorOf) : [],
-        action: transition.candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
+        candidates: candidates.map(vectorOf),
+        action: candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
         nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
         deltaReward:
           transition.kind === 'initial'
@@ -53,7 +56,7 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
             : mappedChange(scalar(transition.delta), range),
         reward: mapped(scalar(transition.cumulative), range),
       }
-      return missing[0] ?? example
+      return missing ?? example
     },
   }
 }

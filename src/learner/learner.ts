@@ -4,16 +4,17 @@
  * - `exact`: statistics are sums, so a late reward is added and a retraction subtracted;
  * - `replace`: transitions stay in a buffer by id, a revision replaces the reward there.
  */
-import type { ModelVersion, Tensor, Transition } from '../../schemas/records.ts'
+import type { ModelVersion, Tensor } from '../../schemas/records.ts'
+import type { LearnedTransition } from './wire.ts'
 
 /** A transition revision with its encodings: what the log says, as numbers. */
 export interface Example {
-  readonly transition: Transition
+  readonly transition: LearnedTransition
   /** Encoded state, of src/state/encode.ts. */
   readonly state: Float64Array
-  /** Candidate vectors in the order of `transition.candidates`. */
+  /** Candidate vectors in the order of `transition.candidates`; none for a learner that does not use them. */
   readonly candidates: readonly Float32Array[]
-  /** Index among the candidates of the (single) action. */
+  /** Index among the candidates of the (single) action; -1: none of them. */
   readonly action: number
   /** Encoded next state, null while unknown or at the end. */
   readonly nextState: Float64Array | null

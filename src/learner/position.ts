@@ -10,12 +10,13 @@
  * depend on the click: to count clicked ones whole and others by θ_k would be biased. Position is no feature: serving
  * never asks for it.
  */
-import type { Tensor, Transition } from '../../schemas/records.ts'
+import type { Tensor } from '../../schemas/records.ts'
 import { decodeTensor, encodeTensor } from './tensors.ts'
+import type { LearnedTransition } from './wire.ts'
 
 export interface Positions {
   /** Takes note of a revision: showings by initial ones, clicks by the first reward, taken back with the last. */
-  count(transition: Transition): void
+  count(transition: LearnedTransition): void
   /** Probability that a place is looked at, relative to the first; by the last fit. */
   examination(position: number): number
   add(tensors: readonly Tensor[]): void
@@ -92,14 +93,14 @@ function addInto(units: Map<string, Counts>, unit: string, values: Counts): void
 }
 
 /** The item among decisions that were as ready to show it first. */
-function unitOf({ action, first_draw_propensity: propensity, propensity_kind: kind }: Transition): string {
+function unitOf({ action, first_draw_propensity: propensity, propensity_kind: kind }: LearnedTransition): string {
   if (kind !== 'exact') return action[0]
   const stratum = Math.min(LAST_STRATUM, Math.floor(-Math.log2(Math.max(propensity, Number.MIN_VALUE)) / STRATUM_BITS))
   return `${action[0]}@${stratum}`
 }
 
 /** 1: the first reward of the slot; -1: its last was taken back. The sum over the revisions does not depend on their order. */
-function clickChange({ delta, cumulative }: Transition): number {
+function clickChange({ delta, cumulative }: LearnedTransition): number {
   const isClicked = (reward: (type: string) => number) =>
     Object.keys({ ...delta, ...cumulative }).some(type => reward(type) > 0)
   const after = isClicked(type => cumulative[type] ?? 0)

@@ -4,8 +4,8 @@
  * outside is mapped by the same line. Learners that keep sums by component take the constant part as a component of its
  * own, `least`, that every decision earns once, so that the range can change, like weights, without a reset.
  */
-import type { Transition } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
+import type { LearnedTransition } from './wire.ts'
 
 export type RewardRange = NonNullable<PolicyConfig['rewardRange']>
 
@@ -23,7 +23,7 @@ export const mappedChange = (change: number, range: RewardRange | undefined): nu
   range ? change / span(range) : change
 
 /** The transition with what every decision earns once. */
-export function withLeast(transition: Transition, range: RewardRange | undefined): Transition {
+export function withLeast(transition: LearnedTransition, range: RewardRange | undefined): LearnedTransition {
   if (!range) return transition
   const delta = transition.kind === 'initial' ? { ...transition.delta, [LEAST]: 1 } : transition.delta
   return { ...transition, delta, cumulative: { ...transition.cumulative, [LEAST]: 1 } }

@@ -1,14 +1,16 @@
 /**
  * The learner stage: transitions of all partitions -> model versions of one policy. Each step learns its transitions and
  * publishes one version, the checkpoint from which learning goes on: the state *is* the last output, so recovery reads
- * versions and never transitions again. Without transitions a full one is published again before the last expires. Weights are changed in place, hence there is nothing to discard: a step that
- * lost its race is undone by opening anew. A step learns all of its inputs or, when a vector is not here yet, nothing.
+ * versions and never transitions again. Without transitions a full one is published again before the last expires.
+ * Weights are changed in place, hence there is nothing to discard: a step that lost its race is undone by opening anew.
+ * A step learns all of its inputs or, when a vector is not here yet, nothing.
+ * A log to start from (warm-start.ts) is learned by the first step that has none behind it, and every version from there
+ * on names it: so it is learned once, whatever crashes and whoever else tries.
  */
 import { createHash } from 'node:crypto'
 import type { Contained, ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
-import type { FeatureStore } from '../features/store.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
@@ -16,9 +18,10 @@ import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner, LearnStats } from './learner.ts'
 import { asFull, assertFinite, type Merged, mergeVersion } from './tensors.ts'
+import { type Catalogue, type LoggedTransitions, transitionsOf, type WarmStart } from './warm-start.ts'
 
 export interface LearnerView {
-  readonly features: Pick<FeatureStore, 'vector'>
+  readonly features: Catalogue
   /** Every vector that the step's transitions name was in the log before `features` was read: one that is missing will
    * not come. */
   readonly caughtUp: boolean
@@ -32,6 +35,8 @@ export interface LearnerState extends StageState {
   /** Folded versions that the learner has not been restored to yet. */
   folded: Merged | undefined
   version: number
+  /** Digest of the log that was learned first; empty: none. */
+  warmStart: string
   transitions: number
   newestRewardMs: number
   /** Next offset by `topic/partition`. */
@@ -44,13 +49,19 @@ const VERSION_DIGITS = 12
 
 const versionName = (number: number): string => String(number).padStart(VERSION_DIGITS, '0')
 
-export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<LearnerState, LearnerView> {
+/** @param log to start from, where none was learned before */
+export function createLearnerStage(
+  config: Config,
+  policy: PolicyConfig,
+  log?: WarmStart,
+): Stage<LearnerState, LearnerView> {
   const encoder = createStateEncoder(config)
   const configHash = hashOf(config, policy, encoder.version)
   const keptMs = retentionMs(config, 'models')
   /** The newest full checkpoint, without which no version loads, must be in the log for ever. */
   const expires = (state: LearnerState, tick: Tick): boolean =>
     state.fullMs > 0 && tick.timeMs - state.fullMs >= keptMs / 2
+  const starts = (state: LearnerState): boolean => log !== undefined && learnedLog(state) === ''
   return {
     name: 'learner',
     recovery: 'positions-in-output',
@@ -63,24 +74,31 @@ export function createLearnerStage(config: Config, policy: PolicyConfig): Stage<
         weightOf: component => policy.rewards[component]?.weight ?? 1,
         range: policy.rewardRange,
       })
-      const fresh = { fullMs: 0, folded: undefined, version: 0, transitions: 0, newestRewardMs: 0, contains: new Map() }
-      return { learner, examples, ...fresh, commit() {} }
+      const fresh = { fullMs: 0, folded: undefined, version: 0, warmStart: '', transitions: 0, newestRewardMs: 0 }
+      return { learner, examples, ...fresh, contains: new Map(), commit() {} }
     },
     step(state, inputs, tick, view) {
       restoreFolded(state)
-      if (inputs.length === 0 && !expires(state, tick)) return { outputs: [], refusals: [], counts: [] }
-      const { examples, missing } = encodeAll(state, inputs as readonly Input<Transition>[], policy.name, view)
-      const learned = state.learner.learn(examples)
-      const stats = missing > 0 ? withRefused(learned, 'feature_missing', missing) : learned
+      if (inputs.length === 0 && !expires(state, tick) && !starts(state))
+        return { outputs: [], refusals: [], counts: [] }
+      const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
+      const { examples, missing } = encodeAll(state, own, view)
+      const first = starts(state)
+        ? learnLog(state, log!, transitionsOf(log!, config, policy, view.features), view)
+        : none
+      const stats = withRefused(plus(first, state.learner.learn(examples)), { feature_missing: missing })
       cover(state, inputs, examples)
       const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
       const output = publish(state, { full, policy, configHash, tick, examples, stats })
       return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
     },
-    due: expires,
+    due: (state, tick) => expires(state, tick) || starts(state),
     whole: state => state.folded !== undefined,
     fold(state, _inputs, outputs) {
-      for (const { value } of outputs as readonly Output<ModelVersion>[]) foldVersion(state, value, configHash)
+      for (const { value } of outputs as readonly Output<ModelVersion>[]) {
+        foldVersion(state, value, configHash)
+        if (log) assertSameLog(value, log)
+      }
     },
   }
 }
@@ -118,34 +136,92 @@ function restoreFolded(state: LearnerState): void {
   const { model } = state.folded
   state.learner.restore(asFull(state.folded))
   state.version = Number(model.version)
+  state.warmStart = model.warm_start
   state.transitions = model.transitions
   state.newestRewardMs = model.newest_reward_ms
   for (const contained of model.contains) state.contains.set(`${contained.topic}/${contained.partition}`, contained)
   state.folded = undefined
 }
 
+/** The log that the newest version known started from. */
+const learnedLog = (state: LearnerState): string => state.folded?.model.warm_start ?? state.warmStart
+
+/** What was learned cannot be told apart any more, so another log would come on top of it. */
+function assertSameLog({ policy, version, warm_start: learned }: ModelVersion, { digest }: WarmStart): void {
+  if (learned !== '' && learned !== digest)
+    throw new FeedloopError(
+      'MODEL_INCOMPATIBLE',
+      `policy ${policy}, version ${version} started from another log (${learned.slice(0, 12)}…, now ` +
+        `${digest.slice(0, 12)}…): restore or remove policies.${policy}.warmStart, or give the policy another name`,
+    )
+}
+
+/** Transitions of a log that are learned together. */
+const LOG_BATCH = 1000
+
+/** Items are seen by their vectors or by their ids: without its vector an item is nothing to who needs them. */
+function learnLog(
+  state: LearnerState,
+  { digest }: WarmStart,
+  { transitions, refused }: LoggedTransitions,
+  view: LearnerView,
+): LearnStats {
+  let stats = withRefused(none, refused)
+  for (const batch of batches(transitions, LOG_BATCH)) {
+    const usable = state.learner.usesCandidates ? batch.filter(hasVector) : batch
+    const { examples, missing } = encodeAll(state, usable, view)
+    stats = withRefused(plus(stats, state.learner.learn(examples)), {
+      feature_missing: missing,
+      item_unknown: batch.length - usable.length,
+    })
+  }
+  state.warmStart = digest
+  return stats
+}
+
+const hasVector = ({ action, candidates }: Transition): boolean =>
+  candidates.some(({ item_id, feature_version }) => item_id === action[0] && feature_version > 0)
+
+function* batches<T>(values: Iterable<T>, size: number): Iterable<T[]> {
+  let batch: T[] = []
+  for (const value of values) {
+    if (batch.push(value) < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
 function encodeAll(
   state: LearnerState,
-  inputs: readonly Input<Transition>[],
-  policy: string,
+  transitions: readonly Transition[],
   view: LearnerView,
 ): { examples: Example[]; missing: number } {
   const examples: Example[] = []
   let missing = 0
-  for (const { value } of inputs) {
-    if (value.policy !== policy) continue
-    const example = state.examples.encode(value, view.features.vector)
+  for (const transition of transitions) {
+    const example = state.examples.encode(transition, view.features.vector)
     if (typeof example !== 'string') examples.push(example)
     else if (view.caughtUp) missing++
-    else throw new FeedloopError('FEATURES_BEHIND', `vector ${example} of transition ${value.transition_id}`)
+    else throw new FeedloopError('FEATURES_BEHIND', `vector ${example} of transition ${transition.transition_id}`)
   }
   return { examples, missing }
 }
 
-const withRefused = (stats: LearnStats, reason: string, count: number): LearnStats => ({
-  ...stats,
-  refused: { ...stats.refused, [reason]: (stats.refused[reason] ?? 0) + count },
-})
+const none: LearnStats = { learned: 0, refused: {}, stats: {} }
+
+function withRefused(stats: LearnStats, more: Readonly<Record<string, number>>): LearnStats {
+  const refused = { ...stats.refused }
+  for (const [reason, count] of Object.entries(more)) if (count > 0) refused[reason] = (refused[reason] ?? 0) + count
+  return { ...stats, refused }
+}
+
+/** Both counts, and of the statistics the later ones. */
+const plus = (before: LearnStats, after: LearnStats): LearnStats =>
+  withRefused(
+    { learned: before.learned + after.learned, refused: before.refused, stats: { ...before.stats, ...after.stats } },
+    after.refused,
+  )
 
 /** Notes how far the inputs are contained from now on. */
 function cover(state: LearnerState, inputs: readonly Input[], examples: readonly Example[]): void {
@@ -182,6 +258,7 @@ function publish(state: LearnerState, { full, policy, configHash, tick, examples
     explorer: policy.explorer.name,
     parameters: checkpoint.parameters,
     config_hash: configHash,
+    warm_start: state.warmStart,
     created_ms: tick.timeMs,
     newest_reward_ms: state.newestRewardMs,
     outcome_times_ms: outcomeTimes(examples),

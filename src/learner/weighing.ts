@@ -13,6 +13,7 @@ import { createPositions, type Positions } from './position.ts'
 import { LEAST } from './reward-range.ts'
 import { isFiniteArray, removedTensor } from './tensors.ts'
 import { createWaiting, decodeRow, encodeRow, isRow, type Row, rowName, type Waiting } from './waiting.ts'
+import type { LearnedTransition } from './wire.ts'
 
 export interface WeighingOptions {
   /** Age from which a decision counts whole, ms; 0: at once. */
@@ -142,7 +143,7 @@ function rowOf(state: State, { transition, state: encoded }: Example): Row {
 const lastBucket = ({ options }: State): number => bucketOf(options.windowMs)
 
 /** A default reward, that no outcome brought, says nothing about delays. */
-function noteRewards(state: State, row: Row, { delta, reward_time_ms: rewardMs }: Transition): void {
+function noteRewards(state: State, row: Row, { delta, reward_time_ms: rewardMs }: LearnedTransition): void {
   if (rewardMs === null) return
   state.types.forEach((type, t) => {
     const change = delta[type] ?? 0
@@ -167,7 +168,7 @@ function countLives(state: State, row: Row, sign: 1 | -1): void {
   })
 }
 
-function begin(state: State, row: Row, { slot }: Transition, counted: Example[]): void {
+function begin(state: State, row: Row, { slot }: LearnedTransition, counted: Example[]): void {
   row.begun = true
   if (state.options.positions) row.weight *= state.positions.examination(slot)
   countLives(state, row, 1)

@@ -1,6 +1,7 @@
 /**
- * The learner against a batch fit: a fresh learner that is shown every accepted transition at once must hold the same
- * sums as the one that learned them in pieces, over crashes, from two partitions in any order. Equal to 1e-9.
+ * The learner against a batch fit: a fresh learner that is shown the log that all start from and every accepted
+ * transition at once must hold the same sums as the one that learned them in pieces, over crashes, from two partitions in
+ * any order. Equal to 1e-9.
  */
 import type { ModelVersion } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
@@ -9,7 +10,7 @@ import { componentsOf } from '../learner/linear/learner.ts'
 import { createLearnerStage } from '../learner/step.ts'
 import { asFull, type Merged, mergeVersion } from '../learner/tensors.ts'
 import type { Input } from '../stage.ts'
-import { catalogue } from './stages.ts'
+import { catalogue, logged } from './stages.ts'
 
 const TOLERANCE = 1e-9
 
@@ -21,13 +22,17 @@ export async function fitDiffers(
 ): Promise<string | null> {
   let merged: Merged | undefined
   for (const model of models) merged = mergeVersion(merged, model)
-  if (merged === undefined) return transitions.length === 0 ? null : 'nothing was learned'
-  const stage = createLearnerStage(config, config.policies[0]!)
+  if (merged === undefined) return 'nothing was learned'
+  const stage = createLearnerStage(config, config.policies[0]!, logged)
   const state = await stage.open(0)
   const tick = { timeMs: merged.model.created_ms, watermarkMs: -1 }
   const { outputs } = stage.step(state, transitions, tick, { features: catalogue, caughtUp: true })
-  return compare(sumsOf(asFull(merged)), sumsOf(outputs[0]!.value as ModelVersion))
+  return sumsDiffer(asFull(merged), outputs[0]!.value as ModelVersion)
 }
+
+/** @param found and expected, full versions of the linear-Gaussian learner @returns the first difference; null: none */
+export const sumsDiffer = (found: ModelVersion, expected: ModelVersion): string | null =>
+  compare(sumsOf(found), sumsOf(expected))
 
 /** By name: A and each component's b of each item, scaled as they are read. */
 function sumsOf(model: ModelVersion): Map<string, Float64Array> {

@@ -24,7 +24,7 @@ import { fitDiffers } from './fit.ts'
 import type { Believed } from './members.ts'
 import { PARTITIONS } from './plan.ts'
 import { replay } from './replay.ts'
-import { catalogue, wiring } from './stages.ts'
+import { catalogue, logged, wiring } from './stages.ts'
 import { stillLog } from './still.ts'
 
 export interface Finished {
@@ -150,6 +150,7 @@ async function miscounted(run: Finished, chains: Chains, models: readonly ModelV
     const below = transitions.filter(({ partition, offset }) =>
       model.contains.some(each => each.partition === partition && offset < each.next),
     ).length
+    if (model.warm_start !== logged.digest) return `model ${model.version} does not name the log it started from`
     if (below !== model.transitions)
       return `model ${model.version} counts ${model.transitions} transitions, holds ${below}`
   }

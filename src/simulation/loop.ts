@@ -13,7 +13,7 @@ import { type TopicName, topics } from '../pipeline.ts'
 import { judge } from './judge.ts'
 import { type Believed, type MachinesOptions, startMachines } from './members.ts'
 import { type People, startPeople } from './people.ts'
-import { type Full, PARTITIONS, type Plan, planOf, TROUBLED_MS } from './plan.ts'
+import { EPOCH_MS, type Full, PARTITIONS, type Plan, planOf, TROUBLED_MS } from './plan.ts'
 
 export interface LoopOptions {
   readonly wire: Wire
@@ -38,7 +38,6 @@ export interface LoopResult {
   readonly skipped: number
 }
 
-const EPOCH_MS = 1_700_000_000_000
 /** After the last record windows of 80 ms, gaps of 150 ms and idle inputs must have passed. */
 const SETTLE_MS = 400
 const GIVE_UP_MS = 8000

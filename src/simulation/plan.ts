@@ -10,6 +10,8 @@ import { createRandom, type Random } from '../state/random.ts'
 export const users = ['ann', 'bob', 'cyd', 'dan', 'eve'] as const
 export const items = ['apple', 'birch', 'cedar', 'dune'] as const
 export const PARTITIONS = 2
+/** The world's zero, ms since the epoch. */
+export const EPOCH_MS = 1_700_000_000_000
 /** Members of each stage's group. */
 export const members = [
   'ranker-a',

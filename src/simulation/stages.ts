@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import { createFeatureStore, vectorToBytes } from '../features/store.ts'
 import { createGate } from '../gate/step.ts'
 import { createLearnerStage } from '../learner/step.ts'
+import type { WarmStart } from '../learner/warm-start.ts'
 import { openFeed } from '../log/chain/feed.ts'
 import type { ChainIo } from '../log/chain/rim.ts'
 import type { TaskInput } from '../log/chain/task.ts'
@@ -15,7 +16,7 @@ import type { Stage } from '../stage.ts'
 import { joinersWire } from '../transitions/decision.ts'
 import { createJoiner } from '../transitions/step.ts'
 import type { SimulatedDisk } from './disk.ts'
-import { items, PARTITIONS } from './plan.ts'
+import { EPOCH_MS, items, PARTITIONS } from './plan.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the four stages share nothing but the contract
 export type AnyStage = Stage<any, any>
@@ -26,6 +27,30 @@ export interface Wiring {
   readonly inputs: (partition: number) => readonly TaskInput[]
   readonly stage: (config: Config, disk?: SimulatedDisk) => AnyStage
   readonly wire: (wire: Wire) => Wire
+}
+
+/** What every learner starts from: one decision, of which nothing came. */
+export const logged: WarmStart = {
+  digest: 'logged',
+  refused: {},
+  rows: [
+    {
+      events: [],
+      request: {
+        request_id: 'logged',
+        user_id: 'ann',
+        session_id: null,
+        policy: 'default',
+        time_ms: EPOCH_MS,
+        deadline_ms: null,
+        slots: 1,
+        context: {},
+        candidates: null,
+        baseline: [items[0]],
+        deferred: false,
+      },
+    },
+  ],
 }
 
 const same = (wire: Wire): Wire => wire
@@ -47,7 +72,7 @@ export const wiring: Readonly<Record<StageKind, Wiring>> = {
   learner: {
     output: 'models',
     inputs: () => Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: 'transitions' as const, partition })),
-    stage: config => createLearnerStage(config, config.policies[0]!),
+    stage: config => createLearnerStage(config, config.policies[0]!, logged),
     wire: same,
   },
   gate: { output: 'releases', inputs: () => of(0, 'models'), stage: config => createGate(config), wire: same },

@@ -121,20 +121,33 @@ function copy(out: Float64Array, offset: number, profile: Buffer | null, dimensi
 /** Signed feature hashing (Weinberger et al. 2009): a number is ±value at hash(name), a word ±1 at hash(name=word), a
  * flag that is set ±1 at hash(name). Names that have a place of their own are left out. The sign is a further bit of the hash, so that collisions cancel in expectation. */
 function hashContext(out: Float64Array, context: Snapshot['context'], placed: ReadonlySet<string>): void {
-  for (const name of Object.keys(context).sort()) {
+  for (const name of inOrder(Object.keys(context))) {
     if (placed.has(name)) continue
     const value = context[name]
-    const hash = hash32(typeof value === 'string' ? `${name}=${value}` : name)
+    const begun = fold(HASH_START, name)
+    const hash = finish(typeof value === 'string' ? fold(fold(begun, '='), value) : begun)
     const amount = typeof value === 'number' ? value : value === false ? 0 : 1
     out[(hash >>> 1) % out.length] += (hash & 1) === 1 ? amount : -amount
   }
 }
 
-/** FNV-1a over UTF-16 code units, with murmur3's finaliser so that the low bits are good too. */
-function hash32(text: string): number {
-  let hash = 0x811c9dc5
+/** Sorts in place what is not sorted yet. */
+function inOrder(names: string[]): string[] {
+  for (let i = 1; i < names.length; i++) if (names[i] < names[i - 1]) return names.sort()
+  return names
+}
+
+/** FNV-1a over UTF-16 code units, `fold` by `fold`, with murmur3's finaliser so that the low bits are good too. */
+const HASH_START = 0x811c9dc5
+
+function fold(start: number, text: string): number {
+  let hash = start
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return hash
+}
+
+function finish(folded: number): number {
+  let hash = Math.imul(folded ^ (folded >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -207,6 +207,7 @@ const model = (world: World): ModelVersion => ({
   explorer: 'thompson',
   parameters: {},
   config_hash: '',
+  warm_start: '',
   created_ms: world.tick.timeMs,
   newest_reward_ms: 0,
   outcome_times_ms: [],

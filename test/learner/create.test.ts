@@ -7,11 +7,10 @@ import { isCode } from '../../src/errors.ts'
 import { createLearnerStage } from '../../src/learner/step.ts'
 import { createPolicyLoader } from '../../src/models/load.ts'
 import type { Input, Output } from '../../src/stage.ts'
-import { snapshotOf, transitionOf } from './examples.ts'
+import { noVectors, snapshotOf, transitionOf } from './examples.ts'
 
 const hour = 3_600_000
 const tick = { timeMs: 5000, watermarkMs: 5000 }
-const noVectors = { features: { vector: () => undefined }, caughtUp: true }
 type Policy = NonNullable<ConfigInput['policies']>[number]
 
 const stageOf = (policy: Policy) => {

@@ -1,13 +1,18 @@
 /** Examples and model versions for the tests of learners, models and gate. */
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import { createFeatureStore } from '../../src/features/store.ts'
 import type { Checkpoint, Example, Learner } from '../../src/learner/learner.ts'
 import type { FeatureOptions } from '../../src/learner/linear/features.ts'
+import type { LearnerView } from '../../src/learner/step.ts'
 
 /** States without numbers: the feature map is the identity. */
 export const plainFeatures = (stateDimensions: number): { features: FeatureOptions; warmUpDecisions: number } => ({
   features: { stateDimensions, numbers: { from: 1, count: 0 }, fourier: 0, bandwidth: 1, seed: 1 },
   warmUpDecisions: 8,
 })
+
+/** A catalogue without items, all of whose records are known. */
+export const noVectors: LearnerView = { features: createFeatureStore(), caughtUp: true }
 
 export const snapshotOf = (context: Record<string, number> = {}) => ({
   profile_version: 0,
@@ -90,6 +95,7 @@ export function versionOf(checkpoint: Checkpoint, changes: Partial<ModelVersion>
     explorer: 'thompson',
     parameters: checkpoint.parameters,
     config_hash: '',
+    warm_start: '',
     created_ms: 0,
     newest_reward_ms: 0,
     outcome_times_ms: [],

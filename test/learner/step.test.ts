@@ -5,12 +5,11 @@ import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
 import { createLearnerStage, type LearnerState } from '../../src/learner/step.ts'
 import type { Input, Output } from '../../src/stage.ts'
-import { snapshotOf, transitionOf } from './examples.ts'
+import { noVectors, snapshotOf, transitionOf } from './examples.ts'
 
 const configWith = (changes: ConfigInput = {}) => parseConfig({ features: { dimensions: 2 }, ...changes })
 const stageWith = (config = configWith()) => createLearnerStage(config, config.policies[0])
 const tick = (timeMs = 5000) => ({ timeMs, watermarkMs: timeMs })
-const noVectors = { features: { vector: () => undefined }, caughtUp: true }
 
 const inputs = (values: readonly Partial<Transition>[], partition = 0, from = 0): Input<Transition>[] =>
   values.map((value, index) => ({
@@ -165,7 +164,9 @@ describe('vectors', () => {
       error => isCode(error, 'FEATURES_BEHIND'),
     )
     const vector = (id: string, version: number) => (id === 'x' && version === 5 ? Float32Array.of(1, 2) : undefined)
-    const version = model(stage.step(state, batch, tick(), { features: { vector }, caughtUp: false }).outputs)
+    const version = model(
+      stage.step(state, batch, tick(), { features: { ...noVectors.features, vector }, caughtUp: false }).outputs,
+    )
     assert.equal(version.version, '000000000001')
     assert.equal(version.metrics.learned, 2)
   })
@@ -196,7 +197,9 @@ describe('vectors', () => {
       error => isCode(error, 'FEATURES_BEHIND'),
     )
     const vector = () => Float32Array.of(1, 2)
-    const version = model(towers.step(state, batch, tick(), { features: { vector }, caughtUp: false }).outputs)
+    const version = model(
+      towers.step(state, batch, tick(), { features: { ...noVectors.features, vector }, caughtUp: false }).outputs,
+    )
     assert.equal(version.algorithm, 'two-tower')
     assert.equal(version.metrics.updates, configWith().policies[0].twoTower.stepsPerBatch)
   })

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ModelVersion } from '../../schemas/records.ts'
 import { STEP_HEADER, type StepHeader } from '../../src/log/chain/header.ts'
 import { chainRules } from '../../src/log/chain/rules.ts'
 import type { NewRecord } from '../../src/log/log.ts'
@@ -14,6 +15,7 @@ import { type LoopOptions, runPlan, simulateLoop } from '../../src/simulation/lo
 import { planOf } from '../../src/simulation/plan.ts'
 import { shrink } from '../../src/simulation/shrink.ts'
 import type { AnyStage } from '../../src/simulation/stages.ts'
+import type { Output } from '../../src/stage.ts'
 
 const seeds = Number(process.env.FEEDLOOP_SEEDS ?? 1000)
 const seedsForABrokenRule = 400
@@ -68,6 +70,8 @@ const forgetful = (stage: AnyStage): AnyStage => ({
   },
 })
 
+const withoutLog = ({ key, value }: Output): Output => ({ key, value: { ...(value as ModelVersion), warm_start: '' } })
+
 const broken: Record<string, Omit<LoopOptions, 'wire'>> = {
   "the writer ignores a gap (the writer's rule)": { rules: { ...chainRules, adjacent: () => true } },
   "the reader accepts any batch (the reader's rule)": { rules: { ...chainRules, follows: () => true } },
@@ -84,6 +88,12 @@ const broken: Record<string, Omit<LoopOptions, 'wire'>> = {
     stage: only('learner', stage => ({
       ...stage,
       fold: (state, inputs, outputs, tick) => stage.fold(state, inputs, outputs.slice(0, -1), tick),
+    })),
+  },
+  'the learner does not see that a version has learned the log': {
+    stage: only('learner', stage => ({
+      ...stage,
+      fold: (state, inputs, outputs, tick) => stage.fold(state, inputs, outputs.map(withoutLog), tick),
     })),
   },
 }

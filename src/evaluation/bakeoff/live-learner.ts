@@ -20,6 +20,6 @@ export function createLive(policy: PolicyConfig, encoder: StateEncoder, weightOf
     const learner = createBagged(policy, encoder, false)
     return { learner, live: liveBagged(learner, weightOf) }
   }
-  const learner = createLinear(policy, encoder)
+  const learner = createLinear(policy, encoder, false)
   return { learner, live: livePolicy(learner, weightOf) }
 }

@@ -43,11 +43,12 @@ export const itemOfBlock = (name: string): string | undefined =>
 export const blockBytes = (d: number, components: number): number =>
   8 * (HEADER + packedLength(d) + components * d) + 64
 
-export const createBlock = (d: number, sinceMs: number): Block => ({
+/** @param spare memory of an A that nobody needs any more */
+export const createBlock = (d: number, sinceMs: number, spare?: Float64Array): Block => ({
   seen: 0,
   sinceMs,
   lastMs: sinceMs,
-  a: new Float64Array(packedLength(d)),
+  a: spare?.fill(0) ?? new Float64Array(packedLength(d)),
   b: [],
   revision: 0,
 })

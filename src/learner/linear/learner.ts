@@ -102,6 +102,8 @@ interface State {
   /** Newest decision time of any block ever evicted, ms; -1: none was. */
   evictedUntilMs: number
   evicted: number
+  /** Memory of evicted blocks, for the next: a large catalogue makes and evicts blocks all the time. */
+  readonly spare: Float64Array[]
   /** Items changed or evicted since the last snapshot. */
   readonly changed: Set<string>
   /** The feature map, and rows of the warm-up, changed since the last snapshot. */
@@ -127,6 +129,7 @@ export function createLinearLearner(options: LinearOptions): LinearLearner {
     components: new Map(),
     evictedUntilMs: -1,
     evicted: 0,
+    spare: [],
     changed: new Set(),
     mapChanged: true,
     version: null,
@@ -152,28 +155,38 @@ export function createLinearLearner(options: LinearOptions): LinearLearner {
 function learn(state: State, batch: readonly Example[]): LearnStats {
   const refused: Record<string, number> = {}
   let learned = 0
-  let norm = 0
+  let largest = 0
   for (const example of batch) {
-    const reason = refusal(state, example) ?? learnOne(state, example)
+    const square = dot(example.state, example.state)
+    const reason = refusal(state, example, square) ?? learnOne(state, example)
     if (reason) refused[reason] = (refused[reason] ?? 0) + 1
     else {
       learned++
-      norm = Math.max(norm, dot(example.state, example.state))
+      largest = Math.max(largest, square)
     }
   }
-  const stats = { items: state.blocks.size, evicted: state.evicted, state_norm: Math.sqrt(norm) }
+  const stats = { items: state.blocks.size, evicted: state.evicted, state_norm: Math.sqrt(largest) }
   return { learned, refused, stats }
 }
 
-/** Why a revision can't be learned, by what it says alone: the same for every revision of a transition. */
-function refusal(state: State, { transition, state: encoded }: Example): string | undefined {
+/** Why a revision can't be learned, by what it says alone: the same for every revision of a transition.
+ * @param square of the state's norm */
+function refusal(state: State, { transition, state: encoded }: Example, square: number): string | undefined {
   if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
   if (encoded.length !== state.options.features.stateDimensions) return 'dimensions'
-  const rewards = [...Object.values(transition.delta), ...Object.values(transition.cumulative)]
-  if (!isFiniteArray(encoded) || !isFiniteArray(rewards) || !Number.isFinite(transition.weight)) return 'not_finite'
-  if (transition.weight < 0) return 'weight_negative'
-  const largest = Math.max(dot(encoded, encoded), transition.weight, ...rewards.map(Math.abs))
-  return largest < LARGEST ? undefined : 'out_of_range'
+  const { weight, delta, cumulative } = transition
+  const largest = Math.max(square, weight, largestOf(delta), largestOf(cumulative))
+  if (largest < LARGEST && weight >= 0) return undefined
+  const numbers = [weight, ...Object.values(delta), ...Object.values(cumulative)]
+  if (!isFiniteArray(encoded) || !isFiniteArray(numbers)) return 'not_finite'
+  return weight < 0 ? 'weight_negative' : 'out_of_range'
+}
+
+/** The largest size; NaN when there is one. */
+function largestOf(rewards: Readonly<Record<string, number>>): number {
+  let largest = 0
+  for (const component in rewards) largest = Math.max(largest, Math.abs(rewards[component]))
+  return largest
 }
 
 /** @returns why not, if not */
@@ -263,7 +276,7 @@ function blockFor(state: State, itemId: string, timeMs: number): Block | undefin
   if (block) return block
   if (state.blocks.size >= capacity(state)) evict(state)
   if (timeMs <= state.evictedUntilMs) return undefined
-  block = createBlock(state.map.dimensions, state.evictedUntilMs)
+  block = createBlock(state.map.dimensions, state.evictedUntilMs, state.spare.pop())
   state.blocks.set(itemId, block)
   return block
 }
@@ -283,6 +296,7 @@ function evict(state: State): void {
   const drop = state.blocks.size - capacity(state) + Math.max(1, Math.floor(state.blocks.size / EVICT_PART))
   for (const [itemId, block] of order.slice(0, drop)) {
     state.blocks.delete(itemId)
+    state.spare.push(block.a)
     state.changed.add(itemId)
     state.evictedUntilMs = Math.max(state.evictedUntilMs, block.lastMs)
     state.evicted++

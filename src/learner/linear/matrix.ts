@@ -7,12 +7,12 @@
 /** Elements of a packed d x d matrix. */
 export const packedLength = (d: number): number => (d * (d + 1)) / 2
 
-/** matrix += weight x xᵀ; a negative weight takes it out again. */
+/** matrix += weight x xᵀ; a negative weight takes it out again. Rows of zeros cost nothing: hashed contexts are sparse. */
 export function addOuter(matrix: Float64Array, x: Float64Array, weight: number): void {
-  let k = 0
-  for (let i = 0; i < x.length; i++) {
+  for (let i = 0, row = 0; i < x.length; row += ++i) {
     const scaled = weight * x[i]
-    for (let j = 0; j <= i; j++) matrix[k++] += scaled * x[j]
+    if (scaled === 0) continue
+    for (let j = 0; j <= i; j++) matrix[row + j] += scaled * x[j]
   }
 }
 

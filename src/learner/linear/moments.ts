@@ -4,7 +4,7 @@
  * the regressions explain they give the noise of the scalar reward under any weights: the unit in which the posterior's
  * spread is measured, so that one scale of exploration serves clicks at 1 %, hits in [0, 1] and ratings from -10 to 10.
  */
-import type { Transition } from '../../../schemas/records.ts'
+import type { LearnedTransition } from '../wire.ts'
 
 export interface Moments {
   /** Σ w over decisions. */
@@ -20,7 +20,7 @@ const at = (i: number, j: number): number => (Math.max(i, j) * (Math.max(i, j) +
 /** @param components index of each component, the transition's included; @param weight of the decision, decay included */
 export function addMoments(
   moments: Moments,
-  { kind, delta, cumulative }: Transition,
+  { kind, delta, cumulative }: LearnedTransition,
   components: ReadonlyMap<string, number>,
   weight: number,
 ): void {

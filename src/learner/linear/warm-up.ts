@@ -6,8 +6,9 @@
  * Late arrivals change nothing as long as they are late by fewer decisions than the surplus over `decisions`.
  * As a tensor, one a row: [decision time ms, weight, initial seen, components C, C rewards, state].
  */
-import type { Tensor, Transition } from '../../../schemas/records.ts'
+import type { Tensor } from '../../../schemas/records.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
+import type { LearnedTransition } from '../wire.ts'
 
 export interface Row {
   readonly transitionId: string
@@ -44,7 +45,7 @@ export const createWarmUp = (decisions: number): WarmUp => ({
 /** Keeps what a revision says. @returns true when the map is to be made anew now */
 export function keep(
   warmUp: WarmUp,
-  transition: Transition,
+  transition: LearnedTransition,
   state: Float64Array,
   indexOf: (component: string) => number,
 ): boolean {

@@ -2,7 +2,8 @@
  * The two-tower softmax policy with a value head, learned off-policy from a buffer (class `replace`): each batch of
  * revisions first updates the buffer, then gradient steps are taken on uniform draws from it (objective.ts), with Adam.
  * Importance weights need the true propensity of the shown item: every kind but `exact` is refused. For slots after the
- * first π and μ are those of a first draw.
+ * first π and μ are those of a first draw. With `imitate`, what an apprentice saw a baseline choose without exact
+ * propensities is not refused but imitated, from a buffer of its own: the policy starts as the baseline.
  * A checkpoint holds weights, Adam moments and the step counter, which is all the random state there is; the buffer is
  * not in it. After a restart learning goes on from the same weights with an empty buffer: late rewards of transitions
  * learned before are counted `late_unlearned`.
@@ -17,7 +18,7 @@ import { encodeTensor, isFiniteArray } from '../tensors.ts'
 import { type AdamState, adamStep } from './adam.ts'
 import { type Buffer, createBuffer, type Entry } from './buffer.ts'
 import { createNetwork, type Network, type NetworkBatch } from './network.ts'
-import { type ObjectiveResult, objective } from './objective.ts'
+import { type Goal, type ObjectiveResult, objective } from './objective.ts'
 import {
   decodeParameters,
   initialParameters,
@@ -41,12 +42,15 @@ export interface TwoTowerOptions extends Shape {
   readonly seed: number
   /** The policy discounts what comes after: a transition waits for its continuation. */
   readonly bootstraps: boolean
+  /** Logs of a baseline without exact propensities are imitated. */
+  readonly imitate: boolean
 }
 
 interface State {
   readonly options: TwoTowerOptions
   readonly network: Network
-  readonly buffer: Buffer
+  /** What is drawn from to learn each goal. */
+  readonly buffers: Readonly<Record<Goal, Buffer>>
   weights: Parameters
   adam: AdamState
   /** Gradient steps taken, refused ones included: seeds the draws of the next. */
@@ -70,7 +74,10 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
   const state: State = {
     options,
     network: createNetwork(tensorflow, options),
-    buffer: createBuffer(options.bufferSize, options.bootstraps),
+    buffers: {
+      reward: createBuffer(options.bufferSize, options.bootstraps),
+      imitation: createBuffer(options.bufferSize, options.bootstraps),
+    },
     weights: initialParameters(options, options.seed),
     adam: { first: zeroParameters(options), second: zeroParameters(options), steps: 0 },
     draws: 0,
@@ -89,27 +96,36 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
 
 function learn(state: State, batch: readonly Example[]): LearnStats {
   const refused: Record<string, number> = {}
-  let learned = 0
+  const learned = { reward: 0, imitation: 0 }
   for (const example of batch) {
-    const reason = refusal(state.options, example) ?? (state.buffer.put(example) ? undefined : 'late_unlearned')
+    const goal = goalOf(state.options, example)
+    const reason =
+      refusal(state.options, example, goal) ?? (state.buffers[goal].put(example) ? undefined : 'late_unlearned')
     if (reason) refused[reason] = (refused[reason] ?? 0) + 1
-    else learned++
+    else learned[goal]++
   }
-  const steps = state.options.stepsPerBatch * Math.ceil(learned / state.options.batchSize)
-  let stats: Record<string, number> = {}
-  for (let i = 0; i < steps; i++) stats = trainStep(state)
-  const counters = { buffer: state.buffer.size, updates: state.adam.steps, refused_updates: state.refusedUpdates }
-  return { learned, refused, stats: { ...stats, ...counters } }
+  const stats: Record<string, number> = {}
+  for (const goal of ['imitation', 'reward'] as const) {
+    const steps = state.options.stepsPerBatch * Math.ceil(learned[goal] / state.options.batchSize)
+    for (let i = 0; i < steps; i++) Object.assign(stats, trainStep(state, goal))
+  }
+  const buffer = state.buffers.reward.size + state.buffers.imitation.size
+  const counters = { buffer, updates: state.adam.steps, refused_updates: state.refusedUpdates }
+  return { learned: learned.reward + learned.imitation, refused, stats: { ...stats, ...counters } }
 }
 
+/** What a transition teaches, by what it says alone. */
+const goalOf = ({ imitate }: TwoTowerOptions, { transition: { mode, propensity_kind: kind } }: Example): Goal =>
+  imitate && mode === 'apprentice' && kind !== 'exact' ? 'imitation' : 'reward'
+
 /** Why a revision can't be learned, by what it says alone: the same for every revision of a transition. */
-function refusal(options: TwoTowerOptions, example: Example): string | undefined {
+function refusal(options: TwoTowerOptions, example: Example, goal: Goal): string | undefined {
   const { transition, state, candidates, action, nextState } = example
-  if (transition.propensity_kind !== 'exact') return 'propensity_not_exact'
+  if (goal === 'reward' && transition.propensity_kind !== 'exact') return 'propensity_not_exact'
   if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
   if (action < 0) return 'action_not_candidate'
   const propensity = transition.first_draw_propensity
-  if (!(propensity > 0 && propensity <= 1)) return 'propensity_invalid'
+  if (goal === 'reward' && !(propensity > 0 && propensity <= 1)) return 'propensity_invalid'
   const fits =
     state.length === options.stateDimensions && candidates.every(vector => vector.length === options.itemDimensions)
   if (!fits) return 'dimensions'
@@ -118,17 +134,18 @@ function refusal(options: TwoTowerOptions, example: Example): string | undefined
   return finite ? undefined : 'not_finite'
 }
 
-/** One update from a draw of the buffer. @returns its statistics; none when nothing can be learned yet */
-function trainStep(state: State): Record<string, number> {
+/** One update from a draw of the goal's buffer. @returns its statistics; none when nothing can be learned yet */
+function trainStep(state: State, goal: Goal): Record<string, number> {
   const { options } = state
+  const buffer = state.buffers[goal]
   const random = createRandom(seedOf(`${options.seed}/draw/${++state.draws}`))
-  const entries = state.buffer.sample(random, Math.min(options.batchSize, state.buffer.size))
+  const entries = buffer.sample(random, Math.min(options.batchSize, buffer.size))
   if (entries.length === 0) return {}
   const items = entries.map(entry => batchItem(state.weights, entry))
   let result: ObjectiveResult | undefined
-  const scale = state.advantageSquare > 0 ? Math.sqrt(state.advantageSquare) : 1
+  const advantageScale = state.advantageSquare > 0 ? Math.sqrt(state.advantageSquare) : 1
   const gradients = state.network.gradients(state.weights, networkBatch(entries, options), (logits, values) => {
-    result = objective(items, logits, values, { ...options, advantageScale: scale })
+    result = objective(items, logits, values, { ...options, goal, advantageScale })
     return result
   })
   const norm = adamStep(state.weights, gradients, state.adam, options)
@@ -136,6 +153,7 @@ function trainStep(state: State): Record<string, number> {
     state.refusedUpdates++
     return {}
   }
+  if (goal === 'imitation') return { imitation_loss: result.policyLoss, gradient_norm: norm }
   const { loss, policyLoss, valueLoss, entropy, importance, advantageSquare } = result
   state.advantageSquare += (state.advantageSquare === 0 ? 1 : SCALE_RATE) * (advantageSquare - state.advantageSquare)
   return { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance, gradient_norm: norm }

@@ -5,6 +5,9 @@
  *   −ρ δ/σ log π(a)  +  c ½ (V(s) − v)²  −  β H(π),   with the V-trace target v = V(s) + ρ δ,
  * ρ, δ, σ and v being constants to the gradient. σ is the advantages' usual size, so that the entropy weight means the
  * same for a click in a hundred as for stars from one to five. Losses are weighted by the transition's weight and averaged.
+ *
+ * With the goal `imitation` the policy's loss is the cross-entropy of the logged choice, −log π(a), without reward and
+ * propensity (behavioural cloning, Pomerleau 1991), and the value is that of who logged: ρ = 1.
  */
 
 export interface BatchItem {
@@ -22,7 +25,10 @@ export interface BatchItem {
   readonly weight: number
 }
 
+export type Goal = 'reward' | 'imitation'
+
 export interface ObjectiveOptions {
+  readonly goal: Goal
   readonly maxImportanceWeight: number
   readonly entropy: number
   readonly valueLoss: number
@@ -65,20 +71,21 @@ export function objective(
     const scale = item.weight / batch.length
     softmax(logits, b * width, item.candidates, probabilities)
     const chosen = probabilities[item.action]
-    const rho = Math.min(chosen / item.propensity, options.maxImportanceWeight)
+    const imitated = options.goal === 'imitation'
+    const rho = imitated ? 1 : Math.min(chosen / item.propensity, options.maxImportanceWeight)
     const target = vtraceTarget(item, values[b], rho)
     const advantage = item.reward + item.discount * item.nextValue - values[b]
-    const scaled = advantage / options.advantageScale
+    const pull = imitated ? 1 : rho * (advantage / options.advantageScale)
     const h = entropyOf(probabilities, item.candidates)
     for (let k = 0; k < item.candidates; k++) {
       const p = probabilities[k]
-      const policy = -rho * scaled * ((k === item.action ? 1 : 0) - p)
+      const policy = -pull * ((k === item.action ? 1 : 0) - p)
       const entropy = p > 0 ? options.entropy * p * (Math.log(p) + h) : 0
       logitGradient[b * width + k] = scale * (policy + entropy)
     }
     const error = values[b] - target
     valueGradient[b] = scale * options.valueLoss * error
-    sums.policyLoss -= scale * rho * scaled * Math.log(chosen)
+    sums.policyLoss -= scale * pull * Math.log(chosen)
     sums.valueLoss += scale * 0.5 * error * error
     sums.entropy += scale * h
     sums.importance += rho / batch.length

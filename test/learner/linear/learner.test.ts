@@ -205,6 +205,15 @@ describe('eviction', () => {
     assert.deepEqual(learner.learn([seen('b', 9, 'reward')]).refused, {})
   })
 
+  test('an item that takes the place of another has nothing of it', () => {
+    const learner = createLinearLearner({ ...options, maxItems: 1 })
+    learner.learn([exampleOf(Float64Array.of(1, 2, 3), { action: ['a'], delta: { click: 5 } }), seen('b', 2000)])
+    const fresh = createLinearLearner(options)
+    fresh.learn([seen('b', 2000)])
+    const sumsOf = (each: ReturnType<typeof full>) => sums(each).get('item/b')!.subarray(3)
+    assert.deepEqual(sumsOf(learner), sumsOf(fresh))
+  })
+
   test('an increment tells that an item is gone', () => {
     const learner = createLinearLearner({ ...options, maxItems: 1 })
     learner.learn([seen('a', 1)])

@@ -30,6 +30,7 @@ const options: TwoTowerOptions = {
   maxGradientNorm: 1,
   seed: 1,
   bootstraps: false,
+  imitate: false,
 }
 const config = parseConfig({
   features: { dimensions: 2 },

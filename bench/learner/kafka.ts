@@ -1,0 +1,123 @@
+/**
+ * The learner service on a backlog of transitions on a real Kafka, as in production: it reads all partitions by the chain's
+ * rule, decodes, learns, and publishes a version a second. The rate is what the versions say: transitions contained, over
+ * the times at which their steps began, from the second step to the last.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pino from 'pino'
+import { stringify } from 'yaml'
+import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import { parseConfig } from '../../src/config.ts'
+import { FeedloopError } from '../../src/errors.ts'
+import { readChain } from '../../src/evaluation/audit/read.ts'
+import type { Log } from '../../src/log/log.ts'
+import { findBus } from '../../src/log/open.ts'
+import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import { topicName } from '../../src/pipeline.ts'
+import { mainFile, run } from '../join/contestants.ts'
+import { chainedLanes, PARTITIONS } from '../join/load.ts'
+import { end } from '../join/measure.ts'
+import { cpuMsOf, peakMiBOf } from '../join/process.ts'
+
+const PREFIX = `bench-learner-${process.pid}.`
+const LIMIT_MS = 300_000
+const LOOK_MS = 500
+
+export interface KafkaRun {
+  readonly transitions: number
+  readonly bytesEach: number
+  readonly versions: number
+  readonly perSecond: number
+  /** Of the process, start included, a transition. */
+  readonly cpuMicros: number
+  readonly peakRssMiB: number
+}
+
+/** @param settings of φ, as in the configuration file @throws FeedloopError BUS_UNAVAILABLE, DEADLINE_EXCEEDED */
+export async function learnFromKafka(
+  transitions: readonly Transition[],
+  passes: number,
+  settings: object,
+  folder: string,
+): Promise<KafkaRun> {
+  const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }) })
+  try {
+    const topics = { prefix: PREFIX, partitions: PARTITIONS, policies: 1, replicationFactor: 1 }
+    await applyTopics(bus.log, topicSpecs(topics))
+    const bytesEach = await load(bus.log, transitions, passes)
+    const file = join(folder, 'learner.yaml')
+    writeFileSync(
+      file,
+      stringify({ ...settings, topics: { prefix: PREFIX, partitions: PARTITIONS }, log: { level: 'warn' } }),
+    )
+    const flags = process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? []
+    const environment = { KAFKA_BROKERS: bus.brokers!.join(','), FEEDLOOP_HTTP_PORT: '0' }
+    const { child, tail } = run(process.execPath, [...flags, mainFile, 'run', 'learner', '--config', file], environment)
+    try {
+      const total = transitions.length * passes
+      await through(bus.log, () => child.exitCode !== null || child.signalCode !== null, tail)
+      const [cpuMs, peakRssMiB] = [cpuMsOf(child.pid!), peakMiBOf(child.pid!)]
+      const versions = await versionsOf(bus.log)
+      return {
+        transitions: total,
+        bytesEach: Math.round(bytesEach),
+        versions: versions.length,
+        perSecond: Math.round(rateOf(versions)),
+        cpuMicros: Number(((cpuMs * 1000) / total).toFixed(1)),
+        peakRssMiB: Math.round(peakRssMiB),
+      }
+    } finally {
+      await end(child)
+    }
+  } finally {
+    await bus.stop()
+  }
+}
+
+/** @returns mean bytes of a value */
+async function load(log: Log, transitions: readonly Transition[], passes: number): Promise<number> {
+  const wire = await createWire({ prefix: PREFIX })
+  const lanes = chainedLanes(log, topicName(PREFIX, 'transitions'))
+  let bytes = 0
+  for (let pass = 0; pass < passes; pass++)
+    for (const transition of transitions) {
+      const value = wire.encode('transitions', { ...transition, transition_id: `${pass}/${transition.transition_id}` })
+      bytes += value.length
+      const key = Buffer.from(transition.user_id)
+      await lanes.add(transition.user_id, { key, value, timestampMs: transition.emitted_time_ms })
+    }
+  await lanes.flush()
+  return bytes / (passes * transitions.length)
+}
+
+/** Until the group has committed the end of every partition. */
+async function through(log: Log, ended: () => boolean, tail: () => string): Promise<void> {
+  const topic = topicName(PREFIX, 'transitions')
+  const ends = await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => log.ends(topic, partition)))
+  const all = ends.reduce((sum, { latest }) => sum + latest, 0)
+  for (const deadline = Date.now() + LIMIT_MS; Date.now() < deadline; await sleep(LOOK_MS)) {
+    if (ended()) throw new Error(`the learner ended:\n${tail()}`)
+    const committed = await log.committed(`${PREFIX}learner`, topic)
+    if (committed.reduce((sum, { offset }) => sum + offset, 0) >= all) return
+  }
+  throw new FeedloopError('DEADLINE_EXCEEDED', tail())
+}
+
+async function versionsOf(log: Log): Promise<ModelVersion[]> {
+  const wire = await createWire({ prefix: PREFIX })
+  const versions: ModelVersion[] = []
+  await readChain({ log, wire, config: parseConfig({}), prefix: PREFIX }, 'models', 0, ({ value }) => {
+    if (value) versions.push(wire.decode('models', value) as ModelVersion)
+  })
+  return versions
+}
+
+/** A version's tick is when its step began: from the second's to the last's all but those of the last were learned. */
+function rateOf(versions: readonly ModelVersion[]): number {
+  const [first, second] = versions
+  const [before, last] = versions.slice(-2)
+  return ((before.transitions - first.transitions) * 1000) / (last.created_ms - second.created_ms)
+}

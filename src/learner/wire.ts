@@ -1,0 +1,23 @@
+/**
+ * Transitions as a learner reads them. Candidates are most of a transition's bytes and far more of its objects, and only a
+ * learner that scores them looks at them or at what came next: where none does, they are checked and left out.
+ */
+import type { Transition } from '../../schemas/records.ts'
+import type { PolicyConfig } from '../config.ts'
+import { currentSchemas } from '../log/wire/schemas.ts'
+import type { Wire } from '../log/wire/wire.ts'
+import { topics } from '../pipeline.ts'
+
+const unread = ['candidates', 'next_state', 'next_candidates'] as const satisfies readonly (keyof Transition)[]
+type Unread = (typeof unread)[number]
+
+export type LearnedTransition = Omit<Transition, Unread> & Partial<Pick<Transition, Unread>>
+
+/** The wire as the learners of these policies use it. */
+export function learnersWire(wire: Wire, policies: readonly Pick<PolicyConfig, 'algorithm'>[]): Wire {
+  if (policies.some(({ algorithm }) => algorithm === 'two-tower')) return wire
+  const { schema } = currentSchemas().find(({ name }) => name === topics.transitions.schema)!
+  const fields = (schema as { fields: readonly { name: string }[] }).fields.map(({ name }) => name)
+  const wanted = fields.filter(name => !(unread as readonly string[]).includes(name))
+  return wire.narrowed?.({ transitions: wanted }, []) ?? wire
+}
