@@ -15,7 +15,7 @@ export interface Table<V> {
   discard(): void
 }
 
-/** How a table on disk lays out its values. */
+/** How a table on disk or of bytes (packed/) lays out its values. Decoded, a value may point into `bytes`. */
 export interface Codec<V> {
   encode(value: V): Buffer
   decode(bytes: Buffer): V
@@ -24,7 +24,7 @@ export interface Codec<V> {
 const absent = Symbol('absent')
 
 /** By code points, as UTF-8 on disk has it; `<` goes by UTF-16 units, which sorts U+FFFD after an emoji. */
-function compareKeys(a: string, b: string): number {
+export function compareKeys(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     if (a[i] === b[i]) continue
     const [ofA, ofB] = [isSurrogate(a.charCodeAt(i)), isSurrogate(b.charCodeAt(i))]

@@ -9,7 +9,9 @@
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Input, StageState, Tick } from '../stage.ts'
+import { packedTable } from '../state/packed/table.ts'
 import { asState, memoryTable, type Table } from '../state/table.ts'
+import { joinerCodecs } from './codec.ts'
 import type { Join } from './join.ts'
 import type { Session } from './session.ts'
 import { createTimers, type TimerPage, type Timers } from './timers.ts'
@@ -73,12 +75,12 @@ export type JoinerStore = StageState & { readonly tables: JoinerTables; discard(
 
 export function heapTables(): JoinerStore {
   const tables = {
-    joins: memoryTable<Join>(),
-    sessions: memoryTable<Session>(),
-    touches: memoryTable<Touch>(),
-    waiting: memoryTable<readonly Input<BehaviorEvent>[]>(),
-    seen: memoryTable<Seen>(),
-    pages: memoryTable<TimerPage>(),
+    joins: packedTable(joinerCodecs.joins),
+    sessions: packedTable(joinerCodecs.sessions),
+    touches: packedTable(joinerCodecs.touches),
+    waiting: packedTable(joinerCodecs.waiting),
+    seen: packedTable(joinerCodecs.seen),
+    pages: packedTable(joinerCodecs.pages),
     buckets: memoryTable<readonly number[]>(),
     clock: memoryTable<ClockState>(),
   }

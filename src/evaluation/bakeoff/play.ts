@@ -96,7 +96,7 @@ function createAgent(config: Config, environment: Environment, frozen: Policy | 
       const shown = recommendation.slots.map(slot => slot.item_id)
       const { outcomes, expectedReward, next } = session.step(shown)
       const own = outcomes.map(
-        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs }),
+        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs, parts: 1 }),
       )
       const decided = applyDecision(user, recommendation)
       const after = { expectedReward, next, user: see(decided, session, outcomes, timeMs) }
