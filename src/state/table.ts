@@ -11,6 +11,8 @@ export interface Table<V> {
   /** Entries with from <= key < to in key order, which is that of code points; the overlay included. */
   range(from: string, to: string): Iterable<readonly [string, V]>
   readonly size: number
+  /** Gives what was set its lasting form before it is committed: until the log has the step it waits as that. */
+  seal?(): void
   commit(): void
   discard(): void
 }
@@ -75,6 +77,9 @@ export function memoryTable<V>(): Table<V> {
 /** Commits or discards several tables as one state. */
 export const asState = <T extends Record<string, Table<unknown>>>(tables: T) => ({
   ...tables,
+  seal() {
+    for (const table of Object.values(tables)) table.seal?.()
+  },
   commit() {
     for (const table of Object.values(tables)) table.commit()
   },

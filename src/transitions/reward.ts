@@ -71,9 +71,11 @@ export function standing(outcomes: readonly Outcome[], type: string, policy: Pol
 /** Changes from one reward to another; components that did not change are left out. */
 export function difference(from: Rewards, to: Rewards): Rewards {
   const delta: Record<string, number> = {}
-  for (const component of new Set([...Object.keys(from), ...Object.keys(to)])) {
+  const note = (component: string): void => {
     const change = finite((to[component] ?? 0) - (from[component] ?? 0))
     if (change !== 0) delta[component] = change
   }
+  for (const component in from) note(component)
+  for (const component in to) if (!(component in from)) note(component)
   return delta
 }

@@ -59,6 +59,7 @@ export type JoinerTables = { readonly [K in keyof JoinerRows]: Table<JoinerRows[
 
 export interface JoinerState extends StageState, JoinerTables {
   discard(): void
+  seal?(): void
   /** Joins to look at again: their window or session may be over. */
   readonly closing: Timers
   /** Joins past correction. */
@@ -71,7 +72,12 @@ export interface JoinerState extends StageState, JoinerTables {
 export const keepMs = (config: Config): number => Math.max(...config.policies.map(each => each.correctionWindowMs))
 
 /** The tables with what makes a state of them: on the heap, or on disk (src/state/disk.ts). */
-export type JoinerStore = StageState & { readonly tables: JoinerTables; discard(): void }
+export type JoinerStore = StageState & {
+  readonly tables: JoinerTables
+  discard(): void
+  /** The step is over, what it changed may take its lasting form. */
+  seal?(): void
+}
 
 export function heapTables(): JoinerStore {
   const tables = {
@@ -84,8 +90,7 @@ export function heapTables(): JoinerStore {
     buckets: memoryTable<readonly number[]>(),
     clock: memoryTable<ClockState>(),
   }
-  const { commit, discard } = asState(tables)
-  return { tables, commit, discard }
+  return { ...asState(tables), tables }
 }
 
 export function createState(config: Config, store: JoinerStore = heapTables()): JoinerState {

@@ -60,6 +60,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   const exceeds = new FeedloopError('OUTPUT_TOO_LARGE', `${stage.name} makes more than ${maxBatchBytes} bytes of it`)
   /** Records of which the stage makes more than a batch can hold. */
   const tooLarge = new Set<string>()
+  const isTooLarge = (record: LogRecord): boolean => tooLarge.has(nameOf(record))
 
   const progressDue = (): boolean => {
     if (!keepsOverlay) return false
@@ -93,14 +94,15 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
         io,
         options.wire,
         { ...cursors[index]!.input, partitions: options.partitions },
-        records.filter(record => !tooLarge.has(nameOf(record))),
+        tooLarge.size === 0 ? records : records.filter(record => !isTooLarge(record)),
       )
       clock.see(index, decoded.inputs, now)
       for (const input of decoded.inputs) taken.inputs.push(input)
       for (const record of records) taken.records.push(record)
       for (const one of decoded.undecodable) taken.undecodable.push({ ...one, input: index })
-      for (const record of records.filter(one => tooLarge.has(nameOf(one))))
-        taken.undecodable.push({ record, error: exceeds, input: index })
+      if (tooLarge.size > 0)
+        for (const record of records.filter(isTooLarge))
+          taken.undecodable.push({ record, error: exceeds, input: index })
       taken.counts.push(records.length)
     }
     return taken

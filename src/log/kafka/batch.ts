@@ -8,7 +8,8 @@
  */
 import { FeedloopError } from '../../errors.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
-import { crc32c, decompress } from './kafkajs.ts'
+import { crc32c } from './crc32c.ts'
+import { decompress } from './kafkajs.ts'
 
 const HEAD_BYTES = 61
 const LENGTH_AT = 8
@@ -61,7 +62,7 @@ export function encodeBatchInto(bytes: Buffer, start: number, records: readonly 
   batch.writeInt16BE(-1, 51)
   batch.writeInt32BE(-1, 53)
   batch.writeInt32BE(records.length, 57)
-  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT)
+  batch.writeUInt32BE(crc32c(bytes, start + ATTRIBUTES_AT, at), CRC_AT)
   return at
 }
 

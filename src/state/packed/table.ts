@@ -23,31 +23,45 @@ function hashOf(key: string): number {
 
 export function packedTable<V>(codec: Codec<V>): Table<V> {
   const overlay = new Map<string, V | typeof absent>()
+  /** Sealed entries of the overlay; 0: absent. */
+  const sealed = new Map<string, Place>()
   const entries = createEntries()
   const index = createPlaceIndex()
 
-  const placeOf = (hash: number, key: string): Place => index.find(hash, place => entries.keyIs(place, key))
+  const committed = (hash: number, key: string): Place => index.find(hash, place => entries.keyIs(place, key))
   const get = (key: string): V | undefined => {
     const fresh = overlay.get(key)
     if (fresh !== undefined) return fresh === absent ? undefined : fresh
-    const place = placeOf(hashOf(key), key)
+    const place = sealed.get(key) ?? committed(hashOf(key), key)
     return place === 0 ? undefined : codec.decode(entries.value(place))
   }
-  const replace = (key: string, value: V | typeof absent): void => {
-    const hash = hashOf(key)
-    const before = placeOf(hash, key)
-    const place = value === absent ? 0 : entries.write(hash, key, codec.encode(value))
+  const seal = (): void => {
+    for (const [key, value] of overlay) {
+      const before = sealed.get(key)
+      if (before) entries.drop(before)
+      sealed.set(key, value === absent ? 0 : entries.write(hashOf(key), key, codec.encode(value)))
+    }
+    overlay.clear()
+  }
+  const replace = (key: string, place: Place): void => {
+    const hash = place === 0 ? hashOf(key) : entries.hash(place)
+    const before = committed(hash, key)
     if (before !== 0) entries.drop(before)
     if (before !== 0 && place !== 0) index.move(hash, before, place)
     else if (before !== 0) index.remove(hash, before)
     else if (place !== 0) index.add(hash, place)
+  }
+  const changedKeys = (): Set<string> => new Set([...sealed.keys(), ...overlay.keys()])
+  const has = (key: string): boolean => {
+    const fresh = overlay.get(key)
+    return fresh === undefined ? (sealed.get(key) ?? committed(hashOf(key), key)) !== 0 : fresh !== absent
   }
   return {
     get,
     set: (key, value) => void overlay.set(key, value),
     delete: key => void overlay.set(key, absent),
     *range(from, to) {
-      const keys = new Set(overlay.keys())
+      const keys = changedKeys()
       for (const place of index.places()) keys.add(entries.key(place))
       const within = [...keys].filter(key => compareKeys(key, from) >= 0 && compareKeys(key, to) < 0)
       for (const key of within.sort(compareKeys)) {
@@ -57,14 +71,20 @@ export function packedTable<V>(codec: Codec<V>): Table<V> {
     },
     get size() {
       let { size } = index
-      for (const [key, value] of overlay) size += (value === absent ? 0 : 1) - (placeOf(hashOf(key), key) === 0 ? 0 : 1)
+      for (const key of changedKeys()) size += (has(key) ? 1 : 0) - (committed(hashOf(key), key) === 0 ? 0 : 1)
       return size
     },
+    seal,
     commit() {
-      for (const [key, value] of overlay) replace(key, value)
-      overlay.clear()
+      seal()
+      for (const [key, place] of sealed) replace(key, place)
+      sealed.clear()
       entries.compact(index.has, index.move)
     },
-    discard: () => overlay.clear(),
+    discard() {
+      for (const place of sealed.values()) if (place !== 0) entries.drop(place)
+      sealed.clear()
+      overlay.clear()
+    },
   }
 }
