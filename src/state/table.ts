@@ -1,6 +1,8 @@
 /**
  * Tables: the stages' local state, a cache of what the log holds. A step writes to an overlay; the task commits it only
  * after the chain accepted the step, so a table is never newer than the chain. Values are replaced, never mutated.
+ * An overlay is a new map each time and is never cleared: V8 links the storage of a map that was cleared to what takes its
+ * place, so one piece that got old keeps all later ones, with all that was in them, until the whole heap is looked through.
  * This implementation keeps everything on the heap; one on disk fits the same interface.
  */
 
@@ -38,7 +40,7 @@ const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
 
 export function memoryTable<V>(): Table<V> {
   const base = new Map<string, V>()
-  const overlay = new Map<string, V | typeof absent>()
+  let overlay = new Map<string, V | typeof absent>()
   const get = (key: string): V | undefined => {
     const fresh = overlay.get(key)
     if (fresh === undefined) return base.get(key)
@@ -68,9 +70,11 @@ export function memoryTable<V>(): Table<V> {
         if (value === absent) base.delete(key)
         else base.set(key, value)
       }
-      overlay.clear()
+      overlay = new Map()
     },
-    discard: () => overlay.clear(),
+    discard() {
+      overlay = new Map()
+    },
   }
 }
 

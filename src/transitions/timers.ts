@@ -35,7 +35,7 @@ export function createTimers(
   const index = () => buckets.get(name) ?? []
 
   /** Scheduled and not settled, by bucket. */
-  const added = new Map<number, string[]>()
+  let added = new Map<number, string[]>()
   const addTo = (bucket: number, ids: readonly string[]): void => {
     const key = pageKey(bucket)
     const last = pages.get(key)
@@ -50,7 +50,7 @@ export function createTimers(
   const settle = (): void => {
     if (added.size === 0) return
     for (const [bucket, ids] of added) addTo(bucket, ids)
-    added.clear()
+    added = new Map()
   }
 
   function takeBucket(bucket: number): string[] {

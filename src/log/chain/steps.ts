@@ -8,7 +8,7 @@
  */
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
-import type { Count, Input, Output, StageState, StepResult, Tick } from '../../stage.ts'
+import type { Count, Input, Output, Refusal, StageState, Tick } from '../../stage.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import type { Batch } from './batches.ts'
 import type { Undecodable } from './codec.ts'
@@ -27,11 +27,17 @@ export interface Stepper {
 }
 
 interface Taken {
-  readonly inputs: readonly Input[]
+  readonly inputs: Input[]
   readonly records: readonly LogRecord[]
   readonly undecodable: readonly (Undecodable & { readonly input: number })[]
   /** Records taken of each input. */
   readonly counts: readonly number[]
+}
+
+interface Decided {
+  readonly outputs: readonly NewRecord[]
+  readonly refusals: readonly Refusal[]
+  readonly counts: readonly Count[]
 }
 
 /** No task is silent for longer than this, so that its progress does not expire with the topic's retention. */
@@ -138,8 +144,21 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     else squeeze.records = Math.floor(taken.records.length / 2)
     return giveBack() ? 'quiet' : 'lost'
   }
-  const refuse = async (taken: Taken, result: StepResult): Promise<void> => {
-    const refused = refusedRecords({ stage: stage.name, prefix, wire: options.wire }, taken.records, result.refusals)
+  /** Lets the stage decide. What it saw and said are objects by the thousand, which the collector would copy again and
+   * again while the append waits: beyond here only bytes are kept. */
+  const decide = (taken: Taken, tick: Tick): Decided => {
+    const beganMs = io.rim.now()
+    const result = stage.step(state, taken.inputs.splice(0), tick, options.view())
+    stepMs += io.rim.now() - beganMs
+    emitted = options.observed ? result.outputs.filter(options.observed) : result.outputs
+    return {
+      outputs: encode(options.wire, output, result.outputs, tick.timeMs),
+      refusals: result.refusals,
+      counts: result.counts,
+    }
+  }
+  const refuse = async (taken: Taken, refusals: readonly Refusal[]): Promise<void> => {
+    const refused = refusedRecords({ stage: stage.name, prefix, wire: options.wire }, taken.records, refusals)
     for (const { record, error, input } of taken.undecodable) {
       refused.push({ origin: record, stage: stage.name, code: error.code, detail: error.message })
       unseen.push([input, record.offset])
@@ -245,15 +264,12 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       moved = true
       if (!goesOn) return 'idle'
       await options.before?.()
-      const beganMs = io.rim.now()
-      const result = stage.step(state, taken.inputs, tick, options.view())
-      stepMs += io.rim.now() - beganMs
-      emitted = result.outputs
+      const decided = decide(taken, tick)
+      const { outputs } = decided
       clock.advance(tick)
-      const outputs = encode(options.wire, output, result.outputs, tick.timeMs)
       if (outputs.length > 0 && batchBytes(outputs) > maxBatchBytes) return halve(taken)
-      await refuse(taken, result)
-      counts.push(...result.counts)
+      await refuse(taken, decided.refusals)
+      counts.push(...decided.counts)
       taken.counts.forEach((count, index) => {
         consumed[index]! += count
       })

@@ -12,7 +12,8 @@ import { PATIENCE_MS, persist } from './retry.ts'
 import type { Router } from './router.ts'
 
 const FETCH_WAIT_MS = 20
-const FETCH_BYTES = 32 << 20
+/** Of one answer: it is copied together from what the socket gives, and what is in the caches then is cheap. */
+const FETCH_BYTES = 4 << 20
 const READ_COMMITTED = 1
 const OFFSET_OUT_OF_RANGE = 1
 

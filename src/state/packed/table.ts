@@ -22,9 +22,9 @@ function hashOf(key: string): number {
 }
 
 export function packedTable<V>(codec: Codec<V>): Table<V> {
-  const overlay = new Map<string, V | typeof absent>()
+  let overlay = new Map<string, V | typeof absent>()
   /** Sealed entries of the overlay; 0: absent. */
-  const sealed = new Map<string, Place>()
+  let sealed = new Map<string, Place>()
   const entries = createEntries()
   const index = createPlaceIndex()
 
@@ -41,7 +41,7 @@ export function packedTable<V>(codec: Codec<V>): Table<V> {
       if (before) entries.drop(before)
       sealed.set(key, value === absent ? 0 : entries.write(hashOf(key), key, codec.encode(value)))
     }
-    overlay.clear()
+    overlay = new Map()
   }
   const replace = (key: string, place: Place): void => {
     const hash = place === 0 ? hashOf(key) : entries.hash(place)
@@ -78,13 +78,13 @@ export function packedTable<V>(codec: Codec<V>): Table<V> {
     commit() {
       seal()
       for (const [key, place] of sealed) replace(key, place)
-      sealed.clear()
+      sealed = new Map()
       entries.compact(index.has, index.move)
     },
     discard() {
       for (const place of sealed.values()) if (place !== 0) entries.drop(place)
-      sealed.clear()
-      overlay.clear()
+      sealed = new Map()
+      overlay = new Map()
     },
   }
 }
