@@ -24,7 +24,11 @@ export function avroCodec<V>(schema: unknown, special?: TypeHook): Codec<V> {
   const type = compile(schema, special)
   const slab = createSlab()
   return {
-    encode: value => layOut(type, value, nothing, slab),
+    encode(value) {
+      const bytes = layOut(type, value, nothing)
+      return slab(bytes, 0, bytes.length)
+    },
+    layOut: value => layOut(type, value, nothing),
     decode: bytes => type.decode(bytes, 0).value as V,
   }
 }

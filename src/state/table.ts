@@ -22,6 +22,8 @@ export interface Table<V> {
 /** How a table on disk or of bytes (packed/) lays out its values. Decoded, a value may point into `bytes`. */
 export interface Codec<V> {
   encode(value: V): Buffer
+  /** As `encode`, into a buffer that the next call uses again. */
+  layOut?(value: V): Buffer
   decode(bytes: Buffer): V
 }
 

@@ -116,7 +116,8 @@ const sent = createSlab()
 
 function encode({ writes: type, header }: Codec, value: unknown): Buffer {
   try {
-    return layOut(type, value, header, sent)
+    const bytes = layOut(type, value, header)
+    return sent(bytes, 0, bytes.length)
   } catch (error) {
     throw explain(type, value, error)
   }

@@ -28,13 +28,14 @@ export function createSlab(): Slab {
 /** Every value is laid out in here first, then copied out at its exact size. */
 let scratch = Buffer.allocUnsafeSlow(1 << 16)
 
-/** Lays out `value` behind `header`. @throws what the type throws at a value that is not its own */
-export function layOut(type: avro.Type, value: unknown, header: Buffer, slab: Slab): Buffer {
+/** Lays out `value` behind `header`. @returns its bytes until the next call
+ * @throws what the type throws at a value that is not its own */
+export function layOut(type: avro.Type, value: unknown, header: Buffer): Buffer {
   let end = type.encode(value, scratch, header.length)
   if (end < 0) {
     scratch = Buffer.allocUnsafeSlow(2 * (scratch.length - end))
     end = type.encode(value, scratch, header.length)
   }
   header.copy(scratch)
-  return slab(scratch, 0, end)
+  return scratch.subarray(0, end)
 }

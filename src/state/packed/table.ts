@@ -28,6 +28,7 @@ export function packedTable<V>(codec: Codec<V>): Table<V> {
   const entries = createEntries()
   const index = createPlaceIndex()
 
+  const { layOut = codec.encode } = codec
   const committed = (hash: number, key: string): Place => index.find(hash, place => entries.keyIs(place, key))
   const get = (key: string): V | undefined => {
     const fresh = overlay.get(key)
@@ -39,7 +40,7 @@ export function packedTable<V>(codec: Codec<V>): Table<V> {
     for (const [key, value] of overlay) {
       const before = sealed.get(key)
       if (before) entries.drop(before)
-      sealed.set(key, value === absent ? 0 : entries.write(hashOf(key), key, codec.encode(value)))
+      sealed.set(key, value === absent ? 0 : entries.write(hashOf(key), key, layOut(value)))
     }
     overlay = new Map()
   }
