@@ -102,7 +102,7 @@ const waitingSchema = () =>
   )
 
 const seenSchema = record('Seen', {
-  hash: 'long',
+  hash: 'double',
   awaits: orNull('string'),
   touch: orNull('string'),
   left: orNull('string'),

@@ -34,7 +34,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       do: fc.constant('set' as const),
       key,
       row: fc
-        .tuple(fc.string({ unit: 'grapheme', maxLength: 2000 }), fc.maxSafeInteger())
+        .tuple(fc.string({ unit: 'grapheme', maxLength: 2000 }), fc.integer())
         .map(([text, number]) => ({ text, number })),
     }),
   },
@@ -68,7 +68,9 @@ describe('packed tables', () => {
 
   test('values that are replaced over and over take little more room than twice what lives', () => {
     setFlagsFromString('--expose-gc')
-    const collect = runInNewContext('gc') as () => void
+    const gc = runInNewContext('gc') as () => void
+    // Buffers are let go of beside the program; the next collection waits for that.
+    const collect = () => [gc(), gc()]
     const packed = packedTable(jsonCodec<string>())
     const value = (round: number, i: number) => `${i}/${round}`.padEnd(1000, '.')
     collect()
