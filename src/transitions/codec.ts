@@ -1,120 +1,43 @@
 /**
- * The joiner's tables as bytes, by Avro schemas of its own. A join's state and candidates are the wire's own bytes already
- * and stay so.
+ * The joiner's tables as bytes. A join's state and candidates are the wire's own bytes already and stay so; the other
+ * fields of the decision are laid out by position, so that their names are not written a million times.
  */
-import avro from 'avsc'
 import type { Config } from '../config.ts'
-import { currentSchema } from '../log/wire/schemas.ts'
-import type { Tap } from '../log/wire/types.ts'
-import { avroCodec, jsonCodec } from '../state/codec.ts'
+import { jsonCodec, partsCodec } from '../state/codec.ts'
 import type { Codec } from '../state/table.ts'
-import { decisionFields } from './decision.ts'
+import { type Decision, decisionFields } from './decision.ts'
+import type { Join } from './join.ts'
 import type { JoinerRows } from './state.ts'
 
-/** Raised when tables change their meaning or their bytes. */
-const TABLES = 2
+/** Raised when tables change their meaning without changing their shape. */
+const TABLES = 1
 
-interface Field {
-  readonly name: string
-  readonly type: unknown
-}
-const record = (name: string, fields: Readonly<Record<string, unknown>>) => ({
-  type: 'record',
-  name,
-  fields: Object.entries(fields).map(([field, type]) => ({ name: field, type })),
-})
-const list = (items: unknown) => ({ type: 'array', items })
-const orNull = (type: unknown) => ['null', type]
+type Rest = readonly [readonly unknown[], Join['kind'], boolean, Join['outcomes'], Join['emitted']]
 
-/** The fields of the wire's own record that the joiner keeps. What it does not look into is `bytes`, see `Unread`. */
-function decisionSchema() {
-  const { fields, ...rest } = currentSchema('Recommendation') as { readonly fields: readonly Field[] }
-  const kept = fields.filter(({ name }) => (decisionFields as readonly string[]).includes(name))
-  const isUnread = ({ name }: Field): boolean => name === 'state' || name === 'candidates'
-  return { ...rest, fields: kept.map(field => (isUnread(field) ? { name: field.name, type: 'bytes' } : field)) }
-}
-
-const objects = jsonCodec()
-
-/** Bytes as they are, read without a copy; what came as objects, from elsewhere than a bus, has a length below zero. */
-class Unread extends avro.types.BytesType {
-  _read(tap: Tap): unknown {
-    const length = tap.readLong()
-    tap.pos += Math.abs(length)
-    const bytes = tap.buf.subarray(tap.pos - Math.abs(length), tap.pos)
-    return length < 0 ? objects.decode(bytes) : bytes
-  }
-  _write(tap: Tap, value: unknown): void {
-    const bytes = Buffer.isBuffer(value) ? value : objects.encode(value)
-    tap.writeLong(bytes === value ? bytes.length : -bytes.length)
-    tap.writeFixed(bytes)
-  }
-}
-
-const joinSchema = () =>
-  record('Join', {
-    decision: decisionSchema(),
-    kind: { type: 'enum', name: 'JoinKind', symbols: ['open', 'expired', 'shed', 'empty'] },
-    active: 'boolean',
-    outcomes: list(
-      record('Outcome', {
-        id: 'string',
-        type: 'string',
-        slot: 'int',
-        value: orNull('double'),
-        timeMs: 'long',
-        parts: 'int',
-      }),
-    ),
-    emitted: list(
-      record('Emitted', {
-        revision: 'int',
-        cumulative: { type: 'map', values: 'double' },
-        nextId: orNull('string'),
-        terminated: 'boolean',
-        truncated: 'boolean',
-      }),
-    ),
-  })
-
-const sessionSchema = record('Session', {
-  members: list(record('Member', { id: 'string', timeMs: 'long', step: 'int' })),
-  leaveMs: 'long',
-})
-
-const touchSchema = () =>
-  record('Touch', {
-    shown: list(record('Shown', { id: 'string', policy: 'string', timeMs: 'long' })),
-    events: list(record('Unnamed', { event: currentSchema('BehaviorEvent'), to: list('string') })),
-  })
-
-const waitingSchema = () =>
-  list(
-    record('Input', {
-      topic: 'string',
-      partition: 'int',
-      offset: 'long',
-      key: orNull('string'),
-      value: currentSchema('BehaviorEvent'),
-      timestampMs: 'double',
-      headers: { type: 'map', values: 'bytes' },
-    }),
-  )
-
-const seenSchema = record('Seen', {
-  hash: 'double',
-  awaits: orNull('string'),
-  touch: orNull('string'),
-  left: orNull('string'),
-})
+const joinCodec: Codec<Join> = partsCodec<Join>(
+  ({ decision, kind, active, outcomes, emitted }) => {
+    const { state, candidates } = decision
+    const asBytes = Buffer.isBuffer(state) && Buffer.isBuffer(candidates)
+    const kept = asBytes ? { ...decision, state: null, candidates: null } : decision
+    const rest: Rest = [decisionFields.map(field => kept[field]), kind, active, outcomes, emitted]
+    return { rest, parts: asBytes ? [state, candidates] : [] }
+  },
+  (rest, parts) => {
+    const [values, kind, active, outcomes, emitted] = rest as Rest
+    const decision: Record<string, unknown> = {}
+    for (const [i, field] of decisionFields.entries()) decision[field] = values[i]
+    if (parts.length > 0) [decision.state, decision.candidates] = parts
+    return { decision: decision as unknown as Decision, kind, active, outcomes, emitted }
+  },
+)
 
 export const joinerCodecs: { readonly [K in keyof JoinerRows]: Codec<JoinerRows[K]> } = {
-  joins: avroCodec(joinSchema(), part => (part === 'bytes' ? new Unread() : undefined)),
-  sessions: avroCodec(sessionSchema),
-  touches: avroCodec(touchSchema()),
-  waiting: avroCodec(waitingSchema()),
-  seen: avroCodec(seenSchema),
-  pages: avroCodec(record('TimerPage', { ids: list('string'), full: 'int' })),
+  joins: joinCodec,
+  sessions: jsonCodec(),
+  touches: jsonCodec(),
+  waiting: jsonCodec(),
+  seen: jsonCodec(),
+  pages: jsonCodec(),
   buckets: jsonCodec(),
   clock: jsonCodec(),
 }

@@ -11,8 +11,8 @@ import type { Config } from '../config.ts'
 import type { Input, StageState, Tick } from '../stage.ts'
 import { packedTable } from '../state/packed/table.ts'
 import { asState, memoryTable, type Table } from '../state/table.ts'
-import { joinerCodecs } from './codec.ts'
 import type { Join } from './join.ts'
+import { layouts } from './layout.ts'
 import type { Session } from './session.ts'
 import { createTimers, type TimerPage, type Timers } from './timers.ts'
 import type { Touch } from './touch.ts'
@@ -81,12 +81,12 @@ export type JoinerStore = StageState & {
 
 export function heapTables(): JoinerStore {
   const tables = {
-    joins: packedTable(joinerCodecs.joins),
-    sessions: packedTable(joinerCodecs.sessions),
-    touches: packedTable(joinerCodecs.touches),
-    waiting: packedTable(joinerCodecs.waiting),
-    seen: packedTable(joinerCodecs.seen),
-    pages: packedTable(joinerCodecs.pages),
+    joins: packedTable(layouts.joins),
+    sessions: packedTable(layouts.sessions),
+    touches: packedTable(layouts.touches),
+    waiting: packedTable(layouts.waiting),
+    seen: packedTable(layouts.seen),
+    pages: packedTable(layouts.pages),
     buckets: memoryTable<readonly number[]>(),
     clock: memoryTable<ClockState>(),
   }
