@@ -37,7 +37,12 @@ const HEAD_BYTES = 12
 /** Not worth a walk. */
 const DEAD_AT_LEAST = 64 << 10
 
-const NARROW = /^[\0-\xff]*$/
+/** True when a byte a unit is enough. */
+function isNarrow(key: string): boolean {
+  let units = 0
+  for (let i = 0; i < key.length; i++) units |= key.charCodeAt(i)
+  return units <= 0xff
+}
 const roundUp = (bytes: number): number => (bytes + UNIT - 1) & -UNIT
 
 export function createEntries(): Entries {
@@ -84,7 +89,7 @@ export function createEntries(): Entries {
   }
   return {
     write(hash, key, value) {
-      const wide = NARROW.test(key) ? 0 : 1
+      const wide = isNarrow(key) ? 0 : 1
       const keyWord = 2 * key.length + wide
       const { segment, at, place } = room(roundUp(HEAD_BYTES + keyBytes(keyWord) + value.length))
       const { words, bytes } = segment
@@ -92,7 +97,7 @@ export function createEntries(): Entries {
       words[at / 4 + 1] = keyWord
       words[at / 4 + 2] = value.length
       if (wide) bytes.write(key, at + HEAD_BYTES, 'utf16le')
-      else bytes.write(key, at + HEAD_BYTES, 'latin1')
+      else for (let i = 0; i < key.length; i++) bytes[at + HEAD_BYTES + i] = key.charCodeAt(i)
       value.copy(bytes, at + HEAD_BYTES + keyBytes(keyWord))
       return place
     },
