@@ -46,7 +46,7 @@ export interface CursorOptions {
   readonly input: TaskInput
   /** Null: from the first offset that the log still has. */
   readonly from: ChainPosition | null
-  /** Bytes of one read; at most twice that is kept ahead. */
+  /** Bytes of one read; some four times that is kept ahead. */
   readonly maxBytes: number
   /** Called when something arrived or went wrong. */
   readonly notify: () => void
@@ -58,7 +58,7 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
   const { chained } = topics[input.topic]
   const at = { topic: topicName(options.prefix, input.topic), partition: input.partition }
   const source = await (chained ? chainedSource : plainSource)(io, at, options)
-  const maxAheadBytes = options.maxBytes
+  const maxAheadBytes = 4 * options.maxBytes
   let settled: { readonly next: number; readonly head: Head | null } = source.start
   let entries: Entry[] = []
   let taken = 0
