@@ -116,7 +116,7 @@ function happen(walk: Walk, event: BehaviorEvent): string | undefined {
   if (!cause) return 'orphan'
   if (cause.outcomes.some(({ id }) => id === event.event_id)) return 'duplicate'
   const { event_id: id, type, value, time_ms: timeMs } = event
-  cause.outcomes.push({ id, type, slot: cause.slot, value, timeMs })
+  cause.outcomes.push({ id, type, slot: cause.slot, parts: 1, value, timeMs })
   return undefined
 }
 

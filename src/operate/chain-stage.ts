@@ -7,7 +7,7 @@ import { committedOf } from '../log/chain/progress.ts'
 import { type AcceptedStep, startTask, type Task, type TaskInput } from '../log/chain/task.ts'
 import type { Committed, Membership } from '../log/log.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
-import type { Stage, StageState } from '../stage.ts'
+import type { Output, Stage, StageState } from '../stage.ts'
 import type { Running, ServiceContext } from './context.ts'
 
 export interface ChainStageOptions<S extends StageState, V> {
@@ -23,6 +23,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly step?: Partial<ServiceContext['config']['step']>
   /** Told of each accepted step of a partition, for metrics. */
   readonly observe?: (step: AcceptedStep<S>, partition: number) => void
+  /** Outputs that `observe` wants to see; all when absent. */
+  readonly observed?: (output: Output) => boolean
   /** Told when a partition is this member's no more. */
   readonly lost?: (partition: number) => void
   /** Empty when what the stage needs besides its tasks is there, else what is awaited. */
@@ -66,6 +68,7 @@ export async function runChainStage<S extends StageState, V>(
       before: options.before,
       step: { ...config.step, ...options.step },
       group,
+      observed: options.observed,
       accepted: step => {
         for (const position of committedOf(prefix, step))
           uncommitted.set(`${position.topic}/${position.partition}`, position)

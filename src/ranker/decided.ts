@@ -16,7 +16,7 @@ const bucketsPerWindow = 8
 export function decidedIds(windowMs: number): DecidedIds {
   const bucketMs = Math.max(1, Math.ceil(windowMs / bucketsPerWindow))
   const buckets = new Map<number, Set<string>>()
-  const overlay = new Map<string, number>()
+  let overlay = new Map<string, number>()
   let newestMs = 0
   const forget = (): void => {
     for (const bucket of buckets.keys()) if ((bucket + 1) * bucketMs <= newestMs - windowMs) buckets.delete(bucket)
@@ -35,9 +35,11 @@ export function decidedIds(windowMs: number): DecidedIds {
         buckets.get(bucket)!.add(id)
         newestMs = Math.max(newestMs, decisionTimeMs)
       }
-      overlay.clear()
+      overlay = new Map()
       forget()
     },
-    discard: () => overlay.clear(),
+    discard() {
+      overlay = new Map()
+    },
   }
 }

@@ -40,11 +40,11 @@ export function heard(promise: Promise<boolean>): void {
 }
 
 export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTable<V> {
-  const overlay = new Map<string, Entry<V>>()
+  let overlay = new Map<string, Entry<V>>()
   let fresh = new Map<string, Entry<V>>()
   let writing = new Map<string, Entry<V>>()
   /** Keys that the step looked for and that are nowhere. */
-  const missed = new Set<string>()
+  let missed = new Set<string>()
   let { entryCount: committed } = db.getStats() as { entryCount: number }
   let meanBytes = 500
   const cache = createCache<V>(pool, () => meanBytes + ENTRY_BYTES)
@@ -112,12 +112,12 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
         committed += change(key, entry)
         fresh.set(key, entry)
       }
-      overlay.clear()
-      missed.clear()
+      overlay = new Map()
+      missed = new Set()
     },
     discard() {
-      overlay.clear()
-      missed.clear()
+      overlay = new Map()
+      missed = new Set()
     },
     get freshBytes() {
       return fresh.size * (meanBytes + ENTRY_BYTES)

@@ -1,6 +1,8 @@
 /**
  * Tables: the stages' local state, a cache of what the log holds. A step writes to an overlay; the task commits it only
  * after the chain accepted the step, so a table is never newer than the chain. Values are replaced, never mutated.
+ * An overlay is a new map each time and is never cleared: V8 links the storage of a map that was cleared to what takes its
+ * place, so one piece that got old keeps all later ones, with all that was in them, until the whole heap is looked through.
  * This implementation keeps everything on the heap; one on disk fits the same interface.
  */
 
@@ -11,20 +13,24 @@ export interface Table<V> {
   /** Entries with from <= key < to in key order, which is that of code points; the overlay included. */
   range(from: string, to: string): Iterable<readonly [string, V]>
   readonly size: number
+  /** Gives what was set its lasting form before it is committed: until the log has the step it waits as that. */
+  seal?(): void
   commit(): void
   discard(): void
 }
 
-/** How a table on disk lays out its values. */
+/** How a table on disk or of bytes (packed/) lays out its values. Decoded, a value may point into `bytes`. */
 export interface Codec<V> {
   encode(value: V): Buffer
+  /** As `encode`, into a buffer that the next call uses again. */
+  layOut?(value: V): Buffer
   decode(bytes: Buffer): V
 }
 
 const absent = Symbol('absent')
 
 /** By code points, as UTF-8 on disk has it; `<` goes by UTF-16 units, which sorts U+FFFD after an emoji. */
-function compareKeys(a: string, b: string): number {
+export function compareKeys(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     if (a[i] === b[i]) continue
     const [ofA, ofB] = [isSurrogate(a.charCodeAt(i)), isSurrogate(b.charCodeAt(i))]
@@ -36,7 +42,7 @@ const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
 
 export function memoryTable<V>(): Table<V> {
   const base = new Map<string, V>()
-  const overlay = new Map<string, V | typeof absent>()
+  let overlay = new Map<string, V | typeof absent>()
   const get = (key: string): V | undefined => {
     const fresh = overlay.get(key)
     if (fresh === undefined) return base.get(key)
@@ -66,15 +72,20 @@ export function memoryTable<V>(): Table<V> {
         if (value === absent) base.delete(key)
         else base.set(key, value)
       }
-      overlay.clear()
+      overlay = new Map()
     },
-    discard: () => overlay.clear(),
+    discard() {
+      overlay = new Map()
+    },
   }
 }
 
 /** Commits or discards several tables as one state. */
 export const asState = <T extends Record<string, Table<unknown>>>(tables: T) => ({
   ...tables,
+  seal() {
+    for (const table of Object.values(tables)) table.seal?.()
+  },
   commit() {
     for (const table of Object.values(tables)) table.commit()
   },

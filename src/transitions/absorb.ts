@@ -96,20 +96,28 @@ function enterSession({ state, dirty }: Work, { decision }: Join): void {
 /** Absorbs one behaviour event. Returns its event time, -1 when it was refused. */
 export function absorbEvent(work: Work, input: Input, tickMs: number): number {
   const event = input.value as BehaviorEvent
-  const flaw = work.rules.validate(event, tickMs) ?? contradiction(work, event)
+  const invalid = work.rules.validate(event, tickMs)
+  const seen = invalid ? undefined : work.state.seen.get(event.event_id)
+  const hash = contentHash(event)
+  const flaw = invalid ?? (seen && seen.hash !== hash ? contradiction(event) : null)
   if (flaw) {
     refuseOutcome(work, input, flaw)
     return -1
   }
-  if (work.state.seen.get(event.event_id)) countOutcome(work, 'duplicate')
-  else attribute(work, input as Input<BehaviorEvent>)
+  if (seen) countOutcome(work, 'duplicate')
+  else attribute(work, input as Input<BehaviorEvent>, hash)
   return event.time_ms
 }
 
-function attribute(work: Work, input: Input<BehaviorEvent>): void {
+const contradiction = ({ event_id }: BehaviorEvent): Fault => ({
+  code: 'RECORD_CONTRADICTS',
+  detail: `event ${event_id} came before with other content`,
+})
+
+function attribute(work: Work, input: Input<BehaviorEvent>, hash: number): void {
   const { state, rules } = work
   const event = input.value
-  state.seen.set(event.event_id, { hash: contentHash(event), awaits: null, touch: null, left: null })
+  state.seen.set(event.event_id, { hash, awaits: null, touch: null, left: null })
   state.forgetting.schedule(event.time_ms + rules.keepMs, event.event_id)
   if (isForget(event)) absorbForget(work, event)
   else if (event.decision_id !== null) absorbOutcome(work, input)
@@ -121,12 +129,6 @@ function attribute(work: Work, input: Input<BehaviorEvent>): void {
 function absorbForget(work: Work, event: BehaviorEvent): void {
   countOutcome(work, 'organic')
   forgetUser(work, event.user_id)
-}
-
-function contradiction({ state }: Work, event: BehaviorEvent): Fault | null {
-  const seen = state.seen.get(event.event_id)
-  if (!seen || seen.hash === contentHash(event)) return null
-  return { code: 'RECORD_CONTRADICTS', detail: `event ${event.event_id} came before with other content` }
 }
 
 const contentHash = (event: BehaviorEvent): number =>

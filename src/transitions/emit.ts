@@ -9,7 +9,7 @@ import { type Continuation, type Emitted, type Join, joinTime, type Outcome } fr
 import { difference, type Rewards, rewardOf, standing } from './reward.ts'
 import { emptySession, neighbours, sessionOf } from './session.ts'
 import type { JoinerTables } from './state.ts'
-import { examinedBy, type Fixed, fixedPart, outcomesOf, slotsOf } from './transition.ts'
+import { examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
 
 export interface Moment {
   /** The joiner's clock, ms of event time. */
@@ -44,31 +44,32 @@ export function continuationOf(tables: JoinerTables, join: Join, policy: PolicyC
 
 /** What is to be written about a join now. */
 export function revisionsOf(tables: JoinerTables, join: Join, policy: PolicyConfig, moment: Moment): Written[] {
-  if (!isReleased(join, policy, moment.nowMs)) return []
-  const wayOn = continuationOf(tables, join, policy, moment.nowMs)
   const revisions: Written[] = []
-  slotsOf(join.decision).forEach((slot, i) => {
+  if (!isReleased(join, policy, moment.nowMs)) return revisions
+  const wayOn = continuationOf(tables, join, policy, moment.nowMs)
+  for (const [i, slot] of slotsOf(join.decision).entries()) {
     const outcomes = outcomesOf(join.outcomes, slot)
-    const reward = rewardOf(outcomes, policy)
+    const cumulative = rewardOf(outcomes, policy)
     let emitted = join.emitted[i]
-    const delta = difference(emitted?.cumulative ?? {}, reward)
-    const rewardKind = kindOfReward(emitted, outcomes, delta, policy)
-    const wayOnKind = kindOfWayOn(emitted ?? open, wayOn)
-    if (!rewardKind && !wayOnKind) return
-    const write = (kind: RevisionKind, known: Emitted, change: Rewards) => {
+    const delta = difference(emitted?.cumulative ?? {}, cumulative)
+    const write = (kind: RevisionKind, known: Emitted, change: Rewards): void => {
       emitted = known
-      revisions.push(
-        revision(tables, { fixed: fixedPart(join.decision, slot), kind, known, change, outcomes, policy, moment }),
-      )
+      revisions.push(revision(tables, { join, slot, kind, known, change, outcomes, policy, moment }))
     }
-    if (rewardKind) write(rewardKind, { ...(emitted ?? first), ...following(emitted), cumulative: reward }, delta)
-    if (wayOnKind) write(wayOnKind, { ...emitted!, ...following(emitted), ...wayOn }, {})
-  })
+    const rewardKind = kindOfReward(emitted, outcomes, delta, policy)
+    if (rewardKind) write(rewardKind, following(emitted ?? first, emitted ?? open, cumulative), delta)
+    const wayOnKind = kindOfWayOn(emitted ?? open, wayOn)
+    if (wayOnKind) write(wayOnKind, following(emitted!, wayOn, cumulative), {})
+  }
   return revisions
 }
 
 const first: Emitted = { ...open, revision: -1, cumulative: {} }
-const following = (emitted: Emitted | undefined) => ({ revision: (emitted?.revision ?? -1) + 1 })
+const following = (
+  { revision }: Emitted,
+  { nextId, terminated, truncated }: Continuation,
+  cumulative: Rewards,
+): Emitted => ({ revision: revision + 1, cumulative, nextId, terminated, truncated })
 
 function kindOfReward(
   emitted: Emitted | undefined,
@@ -91,7 +92,8 @@ function kindOfWayOn(from: Continuation, to: Continuation): RevisionKind | null 
 }
 
 interface Writing {
-  readonly fixed: Fixed
+  readonly join: Join
+  readonly slot: number
   readonly kind: RevisionKind
   readonly known: Emitted
   readonly change: Rewards
@@ -101,16 +103,15 @@ interface Writing {
 }
 
 function revision(tables: JoinerTables, writing: Writing): Written {
-  const { fixed, kind, known, change, outcomes, policy, moment } = writing
+  const { join, slot, kind, known, change, outcomes, policy, moment } = writing
   const next = known.nextId === null ? undefined : tables.joins.get(known.nextId)
-  return {
-    ...fixed,
+  return transitionOf(join.decision, slot, {
     revision: known.revision,
     kind,
     examined: examinedBy(outcomes),
     delta: change,
     cumulative: known.cumulative,
-    discount: discountOf(tables, fixed.decision_id, next, policy),
+    discount: discountOf(join, next, policy),
     next_decision_id: known.nextId,
     next_state: next?.decision.state ?? null,
     next_candidates: next?.decision.candidates ?? null,
@@ -118,11 +119,11 @@ function revision(tables: JoinerTables, writing: Writing): Written {
     truncated: known.truncated,
     reward_time_ms: outcomes.at(-1)?.timeMs ?? null,
     emitted_time_ms: moment.emittedMs,
-  }
+  })
 }
 
 /** gamma^(seconds to the next decision); 0 at gamma = 0; null while there is no next. */
-function discountOf(tables: JoinerTables, id: string, next: Join | undefined, policy: PolicyConfig): number | null {
+function discountOf(join: Join, next: Join | undefined, policy: PolicyConfig): number | null {
   if (policy.gamma === 0) return 0
-  return next ? policy.gamma ** ((joinTime(next) - joinTime(tables.joins.get(id)!)) / 1000) : null
+  return next ? policy.gamma ** ((joinTime(next) - joinTime(join)) / 1000) : null
 }

@@ -14,8 +14,8 @@ export interface Outcome {
   readonly slot: number
   readonly value: number | null
   readonly timeMs: number
-  /** Decisions that share it in equal parts; absent: it is this one's alone. */
-  readonly parts?: number
+  /** Decisions that share it in equal parts; 1: it is this one's alone. */
+  readonly parts: number
 }
 
 /** The end of an episode, or the way on. */
@@ -68,7 +68,7 @@ export const outcomeOf = (event: BehaviorEvent, slot: number, parts: number): Ou
   slot,
   value: event.value,
   timeMs: event.time_ms,
-  ...(parts > 1 && { parts }),
+  parts,
 })
 
 export function withOutcome(join: Join, outcome: Outcome): Join {

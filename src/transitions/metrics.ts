@@ -2,18 +2,24 @@
 import type { Transition } from '../../schemas/records.ts'
 import type { AcceptedStep } from '../log/chain/task.ts'
 import type { Meter } from '../metrics.ts'
+import type { Output } from '../stage.ts'
 import type { JoinerState } from './state.ts'
 import { SLATE } from './transition.ts'
 
 type Step = Pick<AcceptedStep<Pick<JoinerState, 'joins'>>, 'outputs' | 'state'>
 
-/** Open joins of the partition, and the age of outcomes at `nowMs`. An outcome of a slate's slot is in the revision of the
- * whole slate too and counts there no second time. */
+/** Revisions that say how old an outcome is. That of a slate's slot is in the revision of the whole slate too and counts
+ * there no second time. */
+export function isTimed({ value }: Output): boolean {
+  const { kind, slot, reward_time_ms: timeMs } = value as Transition
+  return kind === 'reward' && slot !== SLATE && timeMs !== null
+}
+
+/** Open joins of the partition, and the age of outcomes at `nowMs`. @param step with outputs that are timed */
 export function observeJoins(meter: Meter, { outputs, state }: Step, partition: number, nowMs: number): void {
   meter.set('feedloop_open_joins', { partition: String(partition) }, state.joins.size)
   for (const { value } of outputs) {
-    const { kind, slot, reward_time_ms: timeMs } = value as Transition
-    if (kind !== 'reward' || slot === SLATE || timeMs === null) continue
-    meter.observe('feedloop_freshness_seconds', { until: 'transition' }, Math.max(0, nowMs - timeMs) / 1000)
+    const ageMs = nowMs - (value as Transition).reward_time_ms!
+    meter.observe('feedloop_freshness_seconds', { until: 'transition' }, Math.max(0, ageMs) / 1000)
   }
 }

@@ -45,12 +45,12 @@ export function rewardOf(outcomes: readonly Outcome[], policy: PolicyConfig): Re
 /** `count` counts parts; the others reduce what each outcome is worth. */
 const reduced = (outcomes: readonly Outcome[], component: Component): number =>
   component.aggregate === 'count'
-    ? sum(outcomes.map(({ parts = 1 }) => 1 / parts))
+    ? sum(outcomes.map(({ parts }) => 1 / parts))
     : reducers[component.aggregate](outcomes.map(outcome => worth(outcome, component)))
 
 /** What one outcome is worth to a decision: a constant, or its own value (1 when it has none); its part where others
  * share it. */
-const worth = ({ value, parts = 1 }: Outcome, component: Component): number =>
+const worth = ({ value, parts }: Outcome, component: Component): number =>
   (component.value === 'value' ? (value ?? 1) : component.value) / parts
 
 /** Outcomes of a type that were not cancelled. A canceller, in order of time, takes back the latest one not after it,
@@ -71,9 +71,11 @@ export function standing(outcomes: readonly Outcome[], type: string, policy: Pol
 /** Changes from one reward to another; components that did not change are left out. */
 export function difference(from: Rewards, to: Rewards): Rewards {
   const delta: Record<string, number> = {}
-  for (const component of new Set([...Object.keys(from), ...Object.keys(to)])) {
+  const note = (component: string): void => {
     const change = finite((to[component] ?? 0) - (from[component] ?? 0))
     if (change !== 0) delta[component] = change
   }
+  for (const component in from) note(component)
+  for (const component in to) if (!(component in from)) note(component)
   return delta
 }

@@ -4,7 +4,7 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { localState } from '../operate/local-state.ts'
 import { joinerCodecs, joinerVersion } from './codec.ts'
 import { joinersWire } from './decision.ts'
-import { observeJoins } from './metrics.ts'
+import { isTimed, observeJoins } from './metrics.ts'
 import { createJoiner } from './step.ts'
 
 export function runJoiner(context: ServiceContext): Promise<Running> {
@@ -24,6 +24,7 @@ export function runJoiner(context: ServiceContext): Promise<Running> {
         { topic: 'events', partition },
       ],
       view: () => undefined,
+      observed: isTimed,
       observe: (step, partition) => observeJoins(context.meter, step, partition, context.now()),
       lost: partition => context.meter.remove('feedloop_open_joins', { partition: String(partition) }),
     },

@@ -9,8 +9,10 @@
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Input, StageState, Tick } from '../stage.ts'
+import { packedTable } from '../state/packed/table.ts'
 import { asState, memoryTable, type Table } from '../state/table.ts'
 import type { Join } from './join.ts'
+import { layouts } from './layout.ts'
 import type { Session } from './session.ts'
 import { createTimers, type TimerPage, type Timers } from './timers.ts'
 import type { Touch } from './touch.ts'
@@ -57,6 +59,7 @@ export type JoinerTables = { readonly [K in keyof JoinerRows]: Table<JoinerRows[
 
 export interface JoinerState extends StageState, JoinerTables {
   discard(): void
+  seal?(): void
   /** Joins to look at again: their window or session may be over. */
   readonly closing: Timers
   /** Joins past correction. */
@@ -69,21 +72,25 @@ export interface JoinerState extends StageState, JoinerTables {
 export const keepMs = (config: Config): number => Math.max(...config.policies.map(each => each.correctionWindowMs))
 
 /** The tables with what makes a state of them: on the heap, or on disk (src/state/disk.ts). */
-export type JoinerStore = StageState & { readonly tables: JoinerTables; discard(): void }
+export type JoinerStore = StageState & {
+  readonly tables: JoinerTables
+  discard(): void
+  /** The step is over, what it changed may take its lasting form. */
+  seal?(): void
+}
 
 export function heapTables(): JoinerStore {
   const tables = {
-    joins: memoryTable<Join>(),
-    sessions: memoryTable<Session>(),
-    touches: memoryTable<Touch>(),
-    waiting: memoryTable<readonly Input<BehaviorEvent>[]>(),
-    seen: memoryTable<Seen>(),
-    pages: memoryTable<TimerPage>(),
+    joins: packedTable(layouts.joins),
+    sessions: packedTable(layouts.sessions),
+    touches: packedTable(layouts.touches),
+    waiting: packedTable(layouts.waiting),
+    seen: packedTable(layouts.seen),
+    pages: packedTable(layouts.pages),
     buckets: memoryTable<readonly number[]>(),
     clock: memoryTable<ClockState>(),
   }
-  const { commit, discard } = asState(tables)
-  return { tables, commit, discard }
+  return { ...asState(tables), tables }
 }
 
 export function createState(config: Config, store: JoinerStore = heapTables()): JoinerState {

@@ -18,7 +18,7 @@ import { type Join, withEmitted } from './join.ts'
 import { retire } from './retire.ts'
 import { joinerRules } from './rules-print.ts'
 import { advanceClock, clockAt, createState, type JoinerState, type JoinerStore } from './state.ts'
-import { count, type Rules, rulesOf, startWork, type Work } from './work.ts'
+import { count, countsOf, type Rules, rulesOf, startWork, type Work } from './work.ts'
 
 export type { JoinerState } from './state.ts'
 
@@ -37,7 +37,7 @@ export function createJoiner(
       const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
       const outputs = write(work, nowMs, tick)
       settle(work, outputs, nowMs)
-      return { outputs, refusals: work.refusals, counts: [...work.counts.values()] }
+      return { outputs, refusals: work.refusals, counts: countsOf(work) }
     },
     fold(state, inputs, outputs, tick) {
       const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
@@ -58,6 +58,7 @@ function take(state: JoinerState, rules: Rules, inputs: readonly Input[], tick: 
     const timeMs = input.topic === 'events' ? absorbEvent(work, input, tick.timeMs) : absorbDecision(work, input)
     if (timeMs > newestMs) newestMs = timeMs
   }
+  for (const timers of [state.closing, state.retiring, state.forgetting]) timers.settle()
   const nowMs = advanceClock(state, tick, newestMs, inputs.length > 0)
   close(work, nowMs, maxBytes)
   return { work, nowMs }
@@ -108,4 +109,5 @@ function settle(work: Work, outputs: readonly Output[], nowMs: number): void {
     if (join) work.state.joins.set(transition.decision_id, withEmitted(join, transition))
   }
   retire(work, nowMs)
+  work.state.seal?.()
 }

@@ -5,8 +5,8 @@
  */
 import type { Table } from '../state/table.ts'
 
-/** A page is copied for every id that is added: small pages make little garbage. */
-const PAGE = 32
+/** The last page of a bucket is written anew by every step that adds to it. */
+const PAGE = 64
 
 /** Ids of a bucket: the last page here, `full` pages before it under their own keys. */
 export interface TimerPage {
@@ -16,6 +16,8 @@ export interface TimerPage {
 
 export interface Timers {
   schedule(timeMs: number, id: string): void
+  /** Puts what was scheduled into the tables: a page once, not once for each of its ids. To be called in the same step. */
+  settle(): void
   /** Earliest clock at which something fires; Infinity when nothing is scheduled. */
   nextMs(): number
   /** Takes out what is due at `clockMs`, whole buckets until at least `limit` ids. */
@@ -31,6 +33,25 @@ export function createTimers(
   const { pages, buckets } = tables
   const pageKey = (bucket: number) => `${name}/${bucket}`
   const index = () => buckets.get(name) ?? []
+
+  /** Scheduled and not settled, by bucket. */
+  let added = new Map<number, string[]>()
+  const addTo = (bucket: number, ids: readonly string[]): void => {
+    const key = pageKey(bucket)
+    const last = pages.get(key)
+    if (!last) buckets.set(name, inserted(index(), bucket))
+    const all = last ? [...last.ids, ...ids] : ids
+    let full = last?.full ?? 0
+    let from = 0
+    for (; all.length - from > PAGE; from += PAGE)
+      pages.set(`${key}/${full++}`, { ids: all.slice(from, from + PAGE), full: 0 })
+    pages.set(key, { ids: all.slice(from), full })
+  }
+  const settle = (): void => {
+    if (added.size === 0) return
+    for (const [bucket, ids] of added) addTo(bucket, ids)
+    added = new Map()
+  }
 
   function takeBucket(bucket: number): string[] {
     const key = pageKey(bucket)
@@ -49,19 +70,18 @@ export function createTimers(
   return {
     schedule(timeMs, id) {
       const bucket = Math.floor(timeMs / widthMs) + 1
-      const key = pageKey(bucket)
-      const page = pages.get(key)
-      if (!page) {
-        buckets.set(name, inserted(index(), bucket))
-        pages.set(key, { ids: [id], full: 0 })
-      } else if (page.ids.length < PAGE) pages.set(key, { ids: [...page.ids, id], full: page.full })
-      else {
-        pages.set(`${key}/${page.full}`, { ids: page.ids, full: 0 })
-        pages.set(key, { ids: [id], full: page.full + 1 })
-      }
+      const ids = added.get(bucket)
+      if (ids) ids.push(id)
+      else added.set(bucket, [id])
     },
-    nextMs: () => (index().length > 0 ? index()[0] * widthMs : Number.POSITIVE_INFINITY),
+    settle,
+    nextMs() {
+      settle()
+      const [next] = index()
+      return next === undefined ? Number.POSITIVE_INFINITY : next * widthMs
+    },
     take(clockMs, limit) {
+      settle()
       const ids: string[] = []
       const all = index()
       let fired = 0

@@ -36,9 +36,9 @@ export const timeOf = (decision: Decision): number => decision.request_time_ms
 export const slotsOf = ({ slots }: Decision): number[] =>
   slots.length > 1 ? [...slots.keys(), SLATE] : [...slots.keys()]
 
-/** What belongs to the decision and never changes between revisions. */
-export type Fixed = Omit<Written, Revised>
-type Revised =
+/** What differs between revisions; the rest belongs to the decision. */
+export type Revised = Pick<
+  Written,
   | 'revision'
   | 'kind'
   | 'examined'
@@ -52,8 +52,10 @@ type Revised =
   | 'truncated'
   | 'reward_time_ms'
   | 'emitted_time_ms'
+>
 
-export function fixedPart(decision: Decision, slot: number): Fixed {
+/** One revision, field by field: an object of this size that is spread into another costs as much as all else about it. */
+export function transitionOf(decision: Decision, slot: number, revised: Revised): Written {
   const chosen = slot === SLATE ? decision.slots : [decision.slots[slot]]
   return {
     transition_id: transitionId(decision.decision_id, slot),
@@ -75,6 +77,19 @@ export function fixedPart(decision: Decision, slot: number): Fixed {
     model_version: decision.model_version,
     weight: 1 / decision.pass_probability,
     decision_time_ms: decision.decision_time_ms,
+    revision: revised.revision,
+    kind: revised.kind,
+    examined: revised.examined,
+    delta: revised.delta,
+    cumulative: revised.cumulative,
+    discount: revised.discount,
+    next_decision_id: revised.next_decision_id,
+    next_state: revised.next_state,
+    next_candidates: revised.next_candidates,
+    terminated: revised.terminated,
+    truncated: revised.truncated,
+    reward_time_ms: revised.reward_time_ms,
+    emitted_time_ms: revised.emitted_time_ms,
   }
 }
 

@@ -38,7 +38,7 @@ export interface Work {
   /** Joins that may have something to emit, in order. */
   readonly dirty: Set<string>
   readonly refusals: Refusal[]
-  readonly counts: Map<string, Count & { value: number }>
+  readonly counts: Map<MetricName, Map<string, Count & { value: number }>>
 }
 
 export const startWork = (state: JoinerState, rules: Rules): Work => ({
@@ -50,11 +50,14 @@ export const startWork = (state: JoinerState, rules: Rules): Work => ({
 })
 
 export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
-  const key = `${metric}/${name}`
-  const before = work.counts.get(key)
+  const byName = work.counts.get(metric) ?? new Map<string, Count & { value: number }>()
+  if (byName.size === 0) work.counts.set(metric, byName)
+  const before = byName.get(name)
   if (before) before.value += value
-  else work.counts.set(key, { metric, labels: { [label]: name }, value })
+  else byName.set(name, { metric, labels: { [label]: name }, value })
 }
+
+export const countsOf = ({ counts }: Work): Count[] => [...counts.values()].flatMap(byName => [...byName.values()])
 
 export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedloop_outcomes_total', 'fate', fate)
 export const countDecision = (work: Work, fate: string): void =>

@@ -17,7 +17,7 @@ import type { Policy } from '../../src/models/policy.ts'
 import { createDecide, type RankerView } from '../../src/ranker/decide.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { newUser } from '../../src/state/user.ts'
-import { fixedPart } from '../../src/transitions/transition.ts'
+import { type Revised, transitionOf } from '../../src/transitions/transition.ts'
 
 export interface RunOptions {
   readonly environment: Environment
@@ -110,11 +110,11 @@ export function run(options: RunOptions): Run {
 }
 
 function exampleOf(recommendation: Recommendation, slot: number, state: Float64Array): Example {
-  const transition = { ...fixedPart(recommendation, slot), ...first } as Transition
+  const transition = transitionOf(recommendation, slot, first) as Transition
   return { transition, state, candidates: [], action: -1, nextState: null, deltaReward: 0, reward: 0 }
 }
 
-const first = {
+const first: Revised = {
   revision: 0,
   kind: 'initial',
   examined: 'unknown',

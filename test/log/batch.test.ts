@@ -4,7 +4,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { isCode } from '../../src/errors.ts'
 import { decodeBatches, encodeBatch } from '../../src/log/kafka/batch.ts'
-import { crc32c } from '../../src/log/kafka/kafkajs.ts'
+import { crc32c } from '../../src/log/kafka/crc32c.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { batchBytesAtMost } from '../../src/log/size.ts'
 
@@ -72,6 +72,19 @@ describe('record batches', () => {
     assert.equal(batch.readInt32BE(23), 2)
     assert.equal(Number(batch.readBigInt64BE(27)), 1000)
     assert.equal(Number(batch.readBigInt64BE(35)), 5000)
+  })
+
+  test('the checksum is CRC-32C: its check value, and a bit at a time for any length', () => {
+    assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283)
+    const bitwise = (data: Uint8Array): number => {
+      let crc = 0xffffffff
+      for (const byte of data) {
+        crc ^= byte
+        for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0)
+      }
+      return ~crc >>> 0
+    }
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), data => assert.equal(crc32c(data), bitwise(data))))
   })
 
   test('a fetch that begins inside a batch leaves out what is below', async () => {

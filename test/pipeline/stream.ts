@@ -19,7 +19,7 @@ import { topicName } from '../../src/pipeline.ts'
 import { sumsDiffer } from '../../src/simulation/fit.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom, type Random } from '../../src/state/random.ts'
-import { fixedPart } from '../../src/transitions/transition.ts'
+import { transitionOf } from '../../src/transitions/transition.ts'
 import { publish } from '../learner/examples.ts'
 import { did, type Live, openLive, publishItems, request } from '../operate/live.ts'
 
@@ -153,7 +153,7 @@ function batchFit(
   for (const decision of inOrder) {
     const reward: Record<string, number> = outcomes.has(decision.decision_id) ? { right: 1 } : {}
     const said = { ...closed, delta: reward, cumulative: reward }
-    const example = examples.encode({ ...fixedPart(decision, 0), ...said } as Transition, () => undefined)
+    const example = examples.encode(transitionOf(decision, 0, said) as Transition, () => undefined)
     assert.ok(typeof example !== 'string')
     learner.learn([example])
   }
@@ -172,4 +172,4 @@ const closed = {
   truncated: false,
   reward_time_ms: null,
   emitted_time_ms: 0,
-}
+} as const

@@ -9,7 +9,7 @@ const values = fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1, m
 const policyOf = (rewards: object, defaultReward: Record<string, number> = {}) =>
   parseConfig({ policies: [{ rewards: rewards as never, defaultReward }] }).policies[0]
 const outcomesOf = (type: string, list: readonly (number | null)[]): Outcome[] =>
-  list.map((value, i) => ({ id: `${type}${i}`, type, slot: 0, value, timeMs: i }))
+  list.map((value, i) => ({ id: `${type}${i}`, type, slot: 0, value, timeMs: i, parts: 1 }))
 
 test('max and min are values of the set, and bound it', () => {
   fc.assert(
@@ -67,7 +67,7 @@ test('an outcome without a value is worth 1 where its value counts', () => {
 
 test('cancelled outcomes are as if they had not been: default again when none is left', () => {
   const policy = policyOf({ buy: { value: 'value' }, refund: { cancels: 'buy' } }, { buy: -1 })
-  const refund: Outcome = { id: 'r', type: 'refund', slot: 0, value: null, timeMs: 9 }
+  const refund: Outcome = { id: 'r', type: 'refund', slot: 0, value: null, timeMs: 9, parts: 1 }
   assert.deepEqual(rewardOf([...outcomesOf('buy', [7]), refund], policy), { buy: -1 })
 })
 
@@ -81,7 +81,7 @@ test('each canceller takes back one outcome at most, and none after it', () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 12 }), list => {
       const outcomes = list
-        .map((each, i): Outcome => ({ ...each, id: `e${i}`, slot: 0 }))
+        .map((each, i): Outcome => ({ ...each, id: `e${i}`, slot: 0, parts: 1 }))
         .sort((a, b) => a.timeMs - b.timeMs)
       const bought = outcomes.filter(each => each.type === 'buy')
       const refunds = outcomes.filter(each => each.type === 'refund')

@@ -17,7 +17,7 @@ import { createStateEncoder } from '../../state/encode.ts'
 import { applyDecision, applyEvent, newUser, type UserState } from '../../state/user.ts'
 import type { Outcome } from '../../transitions/join.ts'
 import { rewardOf } from '../../transitions/reward.ts'
-import { fixedPart } from '../../transitions/transition.ts'
+import { transitionOf } from '../../transitions/transition.ts'
 import { createLive } from './live-learner.ts'
 
 export interface PlayOptions {
@@ -96,7 +96,7 @@ function createAgent(config: Config, environment: Environment, frozen: Policy | 
       const shown = recommendation.slots.map(slot => slot.item_id)
       const { outcomes, expectedReward, next } = session.step(shown)
       const own = outcomes.map(
-        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs }),
+        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs, parts: 1 }),
       )
       const decided = applyDecision(user, recommendation)
       const after = { expectedReward, next, user: see(decided, session, outcomes, timeMs) }
@@ -106,7 +106,7 @@ function createAgent(config: Config, environment: Environment, frozen: Policy | 
           own.filter(outcome => outcome.slot === slot),
           policy,
         )
-        return { ...fixedPart(recommendation, slot), ...firstRevision, delta: reward, cumulative: reward } as Transition
+        return transitionOf(recommendation, slot, { ...firstRevision, delta: reward, cumulative: reward }) as Transition
       })
       const encoded = transitions.map(each => examples.encode(each, features.vector))
       learner.learn(encoded.filter(each => typeof each !== 'string'))

@@ -8,7 +8,7 @@
  */
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
-import type { Count, Input, Output, StageState, StepResult, Tick } from '../../stage.ts'
+import type { Count, Input, Output, Refusal, StageState, Tick } from '../../stage.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import { batchBytesAtMost } from '../size.ts'
 import type { Batch } from './batches.ts'
@@ -28,11 +28,17 @@ export interface Stepper {
 }
 
 interface Taken {
-  readonly inputs: readonly Input[]
+  readonly inputs: Input[]
   readonly records: readonly LogRecord[]
   readonly undecodable: readonly (Undecodable & { readonly input: number })[]
   /** Records taken of each input. */
   readonly counts: readonly number[]
+}
+
+interface Decided {
+  readonly outputs: readonly NewRecord[]
+  readonly refusals: readonly Refusal[]
+  readonly counts: readonly Count[]
 }
 
 /** No task is silent for longer than this, so that its progress does not expire with the topic's retention. */
@@ -63,6 +69,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   const exceeds = new FeedloopError('OUTPUT_TOO_LARGE', `${stage.name} makes more than ${maxBatchBytes} bytes of it`)
   /** Records of which the stage makes more than a batch can hold. */
   const tooLarge = new Set<string>()
+  const isTooLarge = (record: LogRecord): boolean => tooLarge.has(nameOf(record))
 
   const progressDue = (): boolean => {
     if (!keepsOverlay) return false
@@ -96,14 +103,15 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
         io,
         options.wire,
         { ...cursors[index]!.input, partitions: options.partitions },
-        records.filter(record => !tooLarge.has(nameOf(record))),
+        tooLarge.size === 0 ? records : records.filter(record => !isTooLarge(record)),
       )
       clock.see(index, decoded.inputs, now)
       for (const input of decoded.inputs) taken.inputs.push(input)
       for (const record of records) taken.records.push(record)
       for (const one of decoded.undecodable) taken.undecodable.push({ ...one, input: index })
-      for (const record of records.filter(one => tooLarge.has(nameOf(one))))
-        taken.undecodable.push({ record, error: exceeds, input: index })
+      if (tooLarge.size > 0)
+        for (const record of records.filter(isTooLarge))
+          taken.undecodable.push({ record, error: exceeds, input: index })
       taken.counts.push(records.length)
     }
     return taken
@@ -139,8 +147,21 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     else squeeze.records = Math.floor(taken.records.length / 2)
     return giveBack() ? 'quiet' : 'lost'
   }
-  const refuse = async (taken: Taken, result: StepResult): Promise<void> => {
-    const refused = refusedRecords({ stage: stage.name, prefix, wire: options.wire }, taken.records, result.refusals)
+  /** Lets the stage decide. What it saw and said are objects by the thousand, which the collector would copy again and
+   * again while the append waits: beyond here only bytes are kept. */
+  const decide = (taken: Taken, tick: Tick): Decided => {
+    const beganMs = io.rim.now()
+    const result = stage.step(state, taken.inputs.splice(0), tick, options.view())
+    stepMs += io.rim.now() - beganMs
+    emitted = options.observed ? result.outputs.filter(options.observed) : result.outputs
+    return {
+      outputs: encode(options.wire, output, result.outputs, tick.timeMs),
+      refusals: result.refusals,
+      counts: result.counts,
+    }
+  }
+  const refuse = async (taken: Taken, refusals: readonly Refusal[]): Promise<void> => {
+    const refused = refusedRecords({ stage: stage.name, prefix, wire: options.wire }, taken.records, refusals)
     for (const { record, error, input } of taken.undecodable) {
       refused.push({ origin: record, stage: stage.name, code: error.code, detail: error.message })
       unseen.push([input, record.offset])
@@ -247,15 +268,12 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       moved = true
       if (!goesOn) return 'idle'
       await options.before?.()
-      const beganMs = io.rim.now()
-      const result = stage.step(state, taken.inputs, tick, options.view())
-      stepMs += io.rim.now() - beganMs
-      emitted = result.outputs
+      const decided = decide(taken, tick)
+      const { outputs } = decided
       clock.advance(tick)
-      const outputs = encode(options.wire, output, result.outputs, tick.timeMs)
       if (outputs.length > 0 && batchBytesAtMost(outputs) + stepHeaderBytes > maxBatchBytes) return halve(taken)
-      await refuse(taken, result)
-      counts.push(...result.counts)
+      await refuse(taken, decided.refusals)
+      counts.push(...decided.counts)
       taken.counts.forEach((count, index) => {
         consumed[index]! += count
       })

@@ -31,6 +31,7 @@ export interface TaskInput {
 export interface AcceptedStep<S> {
   readonly baseOffset: number
   readonly header: StepHeader
+  /** Those that are `observed`. */
   readonly outputs: readonly Output[]
   /** With the step in it; to be looked at only. */
   readonly state: S
@@ -69,6 +70,8 @@ export interface TaskOptions<S extends StageState, V> {
   }
   /** Called after each accepted step. For commits of group offsets, for doors and for metrics. */
   readonly accepted?: (step: AcceptedStep<S>) => void
+  /** Outputs that `accepted` wants to see; all when absent. Kept are only those until the step is accepted. */
+  readonly observed?: (output: Output) => boolean
   /** The consumer group whose commits (chain/progress.ts) anchor a chain that has expired. */
   readonly group?: string
   /** Time, sleep and chance; the real ones when absent. */

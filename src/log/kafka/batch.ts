@@ -9,7 +9,8 @@
 import { FeedloopError } from '../../errors.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import { batchBytesAtMost, BATCH_HEAD_BYTES as HEAD_BYTES } from '../size.ts'
-import { crc32c, decompress } from './kafkajs.ts'
+import { crc32c } from './crc32c.ts'
+import { decompress } from './kafkajs.ts'
 
 const LENGTH_AT = 8
 const CRC_AT = 17
@@ -48,7 +49,7 @@ export function encodeBatchInto(bytes: Buffer, start: number, records: readonly 
   batch.writeInt16BE(-1, 51)
   batch.writeInt32BE(-1, 53)
   batch.writeInt32BE(records.length, 57)
-  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT)
+  batch.writeUInt32BE(crc32c(bytes, start + ATTRIBUTES_AT, at), CRC_AT)
   return at
 }
 

@@ -12,7 +12,8 @@ import { PATIENCE_MS, persist } from './retry.ts'
 import type { Router } from './router.ts'
 
 const FETCH_WAIT_MS = 20
-const FETCH_BYTES = 32 << 20
+/** Of one answer: it is copied together from what the socket gives, and what is in the caches then is cheap. */
+const FETCH_BYTES = 8 << 20
 const READ_COMMITTED = 1
 const OFFSET_OUT_OF_RANGE = 1
 
@@ -165,7 +166,7 @@ function topicResult(decoder: WireDecoder): PartitionResult[] {
   })
 }
 
-/** Gives one read its answer, or lets it wait for the next round. */
+/** Gives one read its answer, or lets it wait for the next round, before those that came later. */
 async function settle(
   fetcher: Fetcher,
   waiting: Waiting,
@@ -181,13 +182,13 @@ async function settle(
   } catch (error) {
     return fail(fetcher, waiting, error, router)
   }
-  fetcher.waiting.delete(waiting)
   if (decoded.bytesNeeded) waiting.maxBytes = Math.max(decoded.bytesNeeded, waiting.maxBytes)
   waiting.offset = decoded.nextOffset
   // A full response leaves partitions empty that are not: only the end of the partition says that there is none.
   const over = performance.now() >= waiting.deadline && waiting.offset >= result.end
-  if (decoded.records.length > 0 || over) waiting.resolve(decoded.records)
-  else fetcher.waiting.add(waiting)
+  if (decoded.records.length === 0 && !over) return
+  fetcher.waiting.delete(waiting)
+  waiting.resolve(decoded.records)
 }
 
 function toError({ topic, partition, offset }: Waiting, code: number): FeedloopError {

@@ -55,7 +55,6 @@ export const Broker = inner('broker') as new (options: object) => InnerBroker
 export const createSocketFactory = inner('network/socketFactory') as () => unknown
 export const apiKeys = inner('protocol/requests/apiKeys') as Readonly<Record<string, number>>
 export const requests = inner('protocol/requests').requests as Readonly<Record<string, unknown>>
-export const crc32c = inner('protocol/recordBatch/crc32C') as (bytes: Buffer) => number
 export const createErrorFromCode = inner('protocol/error').createErrorFromCode as (code: number) => Error & {
   readonly type: string
   readonly retriable: boolean

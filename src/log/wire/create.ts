@@ -10,7 +10,7 @@ import { fingerprintOf } from './fingerprint.ts'
 import { compilePassing } from './passing.ts'
 import { connectRegistry, type Registry } from './registry.ts'
 import { currentSchemas, releasedSchemas, releases, type Shipped } from './schemas.ts'
-import { createSlab } from './slab.ts'
+import { createSlab, layOut } from './slab.ts'
 import { explain } from './types.ts'
 import type { Wanted, Wire } from './wire.ts'
 
@@ -112,23 +112,15 @@ function confluentHeader(id: number): Buffer {
   return header
 }
 
-/** Every value is laid out in here first, then copied out at its exact size. */
 const sent = createSlab()
-let scratch = Buffer.allocUnsafeSlow(1 << 16)
 
 function encode({ writes: type, header }: Codec, value: unknown): Buffer {
-  let end: number
   try {
-    end = type.encode(value, scratch, header.length)
-    if (end < 0) {
-      scratch = Buffer.allocUnsafeSlow(2 * (scratch.length - end))
-      end = type.encode(value, scratch, header.length)
-    }
+    const bytes = layOut(type, value, header)
+    return sent(bytes, 0, bytes.length)
   } catch (error) {
     throw explain(type, value, error)
   }
-  header.copy(scratch)
-  return sent(scratch, 0, end)
 }
 
 /** @returns null when the framing is unknown */

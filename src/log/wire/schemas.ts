@@ -17,14 +17,19 @@ export interface Shipped {
   readonly type: avro.Type
 }
 
+const parse = (url: URL): unknown => JSON.parse(readFileSync(url, 'utf8'))
+
 function read(url: URL): Shipped[] {
   return readdirSync(url)
     .filter(file => file.endsWith('.avsc'))
     .map(file => {
-      const schema: unknown = JSON.parse(readFileSync(new URL(file, url), 'utf8'))
+      const schema = parse(new URL(file, url))
       return { name: file.slice(0, -'.avsc'.length), schema, type: compile(schema) }
     })
 }
+
+/** The .avsc of one record, parsed. */
+export const currentSchema = (name: string): unknown => parse(new URL(`${name}.avsc`, folder))
 
 export const currentSchemas = (): Shipped[] => read(folder)
 

@@ -2,6 +2,8 @@
  * Small copies out of one large buffer after the other: one allocation for hundreds. What is kept of a slab keeps all of
  * it, so what lives long and what does not have slabs of their own.
  */
+import type avro from 'avsc'
+
 const SLAB_BYTES = 64 << 10
 
 /** Copies `bytes` from `start` to `end`; what is large gets a buffer of its own. */
@@ -21,4 +23,19 @@ export function createSlab(): Slab {
     at += length
     return slab.subarray(at - length, at)
   }
+}
+
+/** Every value is laid out in here first, then copied out at its exact size. */
+let scratch = Buffer.allocUnsafeSlow(1 << 16)
+
+/** Lays out `value` behind `header`. @returns its bytes until the next call
+ * @throws what the type throws at a value that is not its own */
+export function layOut(type: avro.Type, value: unknown, header: Buffer): Buffer {
+  let end = type.encode(value, scratch, header.length)
+  if (end < 0) {
+    scratch = Buffer.allocUnsafeSlow(2 * (scratch.length - end))
+    end = type.encode(value, scratch, header.length)
+  }
+  header.copy(scratch)
+  return scratch.subarray(0, end)
 }

@@ -1,0 +1,113 @@
+/**
+ * The joiner's tables in memory as bytes (src/state/packed), by Avro schemas of their own. A join's state and candidates are
+ * the wire's own bytes already and stay so.
+ */
+import avro from 'avsc'
+import { currentSchema } from '../log/wire/schemas.ts'
+import type { Tap } from '../log/wire/types.ts'
+import { avroCodec, jsonCodec } from '../state/codec.ts'
+import { decisionFields } from './decision.ts'
+import type { JoinerRows } from './state.ts'
+
+interface Field {
+  readonly name: string
+  readonly type: unknown
+}
+const record = (name: string, fields: Readonly<Record<string, unknown>>) => ({
+  type: 'record',
+  name,
+  fields: Object.entries(fields).map(([field, type]) => ({ name: field, type })),
+})
+const list = (items: unknown) => ({ type: 'array', items })
+const orNull = (type: unknown) => ['null', type]
+
+/** The fields of the wire's own record that the joiner keeps. What it does not look into is `bytes`, see `Unread`. */
+function decisionSchema() {
+  const { fields, ...rest } = currentSchema('Recommendation') as { readonly fields: readonly Field[] }
+  const kept = fields.filter(({ name }) => (decisionFields as readonly string[]).includes(name))
+  const isUnread = ({ name }: Field): boolean => name === 'state' || name === 'candidates'
+  return { ...rest, fields: kept.map(field => (isUnread(field) ? { name: field.name, type: 'bytes' } : field)) }
+}
+
+const objects = jsonCodec()
+
+/** Bytes as they are, read without a copy; what came as objects, from elsewhere than a bus, has a length below zero. */
+class Unread extends avro.types.BytesType {
+  _read(tap: Tap): unknown {
+    const length = tap.readLong()
+    tap.pos += Math.abs(length)
+    const bytes = tap.buf.subarray(tap.pos - Math.abs(length), tap.pos)
+    return length < 0 ? objects.decode(bytes) : bytes
+  }
+  _write(tap: Tap, value: unknown): void {
+    const bytes = Buffer.isBuffer(value) ? value : objects.encode(value)
+    tap.writeLong(bytes === value ? bytes.length : -bytes.length)
+    tap.writeFixed(bytes)
+  }
+}
+
+const joinSchema = () =>
+  record('Join', {
+    decision: decisionSchema(),
+    kind: { type: 'enum', name: 'JoinKind', symbols: ['open', 'expired', 'shed', 'empty'] },
+    active: 'boolean',
+    outcomes: list(
+      record('Outcome', {
+        id: 'string',
+        type: 'string',
+        slot: 'int',
+        value: orNull('double'),
+        timeMs: 'long',
+        parts: 'int',
+      }),
+    ),
+    emitted: list(
+      record('Emitted', {
+        revision: 'int',
+        cumulative: { type: 'map', values: 'double' },
+        nextId: orNull('string'),
+        terminated: 'boolean',
+        truncated: 'boolean',
+      }),
+    ),
+  })
+
+const sessionSchema = record('Session', {
+  members: list(record('Member', { id: 'string', timeMs: 'long', step: 'int' })),
+  leaveMs: 'long',
+})
+
+const touchSchema = () =>
+  record('Touch', {
+    shown: list(record('Shown', { id: 'string', policy: 'string', timeMs: 'long' })),
+    events: list(record('Unnamed', { event: currentSchema('BehaviorEvent'), to: list('string') })),
+  })
+
+const waitingSchema = () =>
+  list(
+    record('Input', {
+      topic: 'string',
+      partition: 'int',
+      offset: 'long',
+      key: orNull('string'),
+      value: currentSchema('BehaviorEvent'),
+      timestampMs: 'double',
+      headers: { type: 'map', values: 'bytes' },
+    }),
+  )
+
+const seenSchema = record('Seen', {
+  hash: 'double',
+  awaits: orNull('string'),
+  touch: orNull('string'),
+  left: orNull('string'),
+})
+
+export const layouts = {
+  joins: avroCodec<JoinerRows['joins']>(joinSchema(), part => (part === 'bytes' ? new Unread() : undefined)),
+  sessions: avroCodec<JoinerRows['sessions']>(sessionSchema),
+  touches: avroCodec<JoinerRows['touches']>(touchSchema()),
+  waiting: avroCodec<JoinerRows['waiting']>(waitingSchema()),
+  seen: avroCodec<JoinerRows['seen']>(seenSchema),
+  pages: avroCodec<JoinerRows['pages']>(record('TimerPage', { ids: list('string'), full: 'int' })),
+}
