@@ -4,17 +4,21 @@
  */
 import type { Join } from './join.ts'
 import { sessionOf, withoutMember } from './session.ts'
+import type { JoinerState } from './state.ts'
 import { type Touch, touchKey } from './touch.ts'
 import { countDecision, countOutcome, orphan, type Work } from './work.ts'
 
 /** Joins and events dropped a step, about: a long silence must not make one endless step. */
 const RETIRED_A_STEP = 5000
 
+/** The time up to which things may go: nothing does before what is as old was written. */
+export const retiredUntil = ({ closing }: JoinerState, nowMs: number): number => Math.min(nowMs, closing.earliestMs())
+
 export function retire(work: Work, nowMs: number): void {
-  if (work.state.closing.nextMs() > nowMs) {
-    for (const id of work.state.retiring.take(nowMs, RETIRED_A_STEP)) retireJoin(work, id)
-    for (const id of work.state.forgetting.take(nowMs, RETIRED_A_STEP)) forget(work, id)
-  }
+  const { retiring, forgetting } = work.state
+  const untilMs = retiredUntil(work.state, nowMs)
+  for (const id of retiring.take(untilMs, RETIRED_A_STEP)) retireJoin(work, id)
+  for (const id of forgetting.take(untilMs, RETIRED_A_STEP)) forget(work, id)
 }
 
 function retireJoin(work: Work, id: string): void {

@@ -416,6 +416,12 @@ export const cases: readonly Case[] = [
     steps: [[1, decision('d1', 0)], [60], [61, outcome('click', 'd1', 2)]],
     out: ['d1/0#0 initial =0', 'd1/0#1 reward click+1 =1'],
   },
+  {
+    name: 'at close: a window as long as the correction window is written before its decision goes',
+    policy: { learn: 'at-close', attributionWindowMs: 1_000_000, sessionGapMs: 1_000_000 },
+    steps: [[1, decision('d1', 0.9)], ...Array.from({ length: 200 }, (_, i) => [1000.85 + i / 100] as const)],
+    out: ['d1/0#0 initial =0'],
+  },
 
   // episodes
   {

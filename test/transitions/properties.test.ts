@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BehaviorEvent, Recommendation, Transition } from '../../schemas/records.ts'
+import type { Config } from '../../src/config.ts'
 import { type BatchJoin, batchJoin } from '../../src/evaluation/batch.ts'
 import { createRandom, type Random } from '../../src/state/random.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
@@ -57,11 +58,20 @@ interface Result {
   readonly state: JoinerState
 }
 
-function play({ config }: History, steps: readonly Taken[], { lose, crash }: Chances, random: Random): Result {
-  const joiner = createJoiner(config)
+/** @param rules those under which it comes back from a crash, the last ones in the end; without: always the history's */
+function play(
+  { config }: History,
+  steps: readonly Taken[],
+  { lose, crash }: Chances,
+  random: Random,
+  rules: readonly Config[] = [config],
+): Result {
+  let joiner = createJoiner(config)
   let state = joiner.open(0) as JoinerState
   const accepted: { taken: Taken; written: Transition[] }[] = []
+  let choice = rules
   const recover = () => {
+    joiner = createJoiner(choice[Math.floor(random.uniform() * choice.length)])
     state = joiner.open(0) as JoinerState
     for (const { taken, written } of accepted) {
       joiner.fold(
@@ -73,7 +83,11 @@ function play({ config }: History, steps: readonly Taken[], { lose, crash }: Cha
       state.commit()
     }
   }
-  for (const taken of steps) {
+  for (const [at, taken] of steps.entries()) {
+    if (at === steps.length - 2 && rules.length > 1) {
+      choice = rules.slice(-1)
+      recover()
+    }
     if (random.uniform() < lose) {
       joiner.step(state, taken.inputs, taken.tick, undefined)
       state.discard()
@@ -84,7 +98,12 @@ function play({ config }: History, steps: readonly Taken[], { lose, crash }: Cha
     if (random.uniform() < crash) recover()
     else state.commit()
   }
-  return { written: accepted.flatMap(each => each.written), state }
+  const written = accepted.flatMap(each => each.written)
+  for (let seconds = 1000; joiner.due!(state, tick(seconds)); seconds++) {
+    for (const { value } of joiner.step(state, [], tick(seconds), undefined).outputs) written.push(value as Transition)
+    state.commit()
+  }
+  return { written, state }
 }
 
 function assertAgrees(written: readonly Transition[], expected: BatchJoin): void {
@@ -125,6 +144,38 @@ test('any order, split, duplication, lost step and crash comes to the batch join
       assertAgrees(written, batchJoin(past.decisions, past.events, past.config))
     }),
     { numRuns },
+  )
+})
+
+const reopened = fc.record({
+  maxBytes: fc.constantFrom(300, 900_000),
+  learn: fc.constantFrom('immediately', 'at-close'),
+  attributionWindowMs: fc.constantFrom(2000, 10_000),
+  click: fc.constantFrom(1, 2),
+})
+
+test('restarts under other rules come to the batch join under the last of them', () => {
+  fc.assert(
+    fc.property(history, chances, fc.array(reopened, { minLength: 2, maxLength: 3 }), (past, how, others) => {
+      const rules = others.map(({ maxBytes, click, ...rest }): Config => {
+        const policies = past.config.policies.map(policy => ({
+          ...policy,
+          ...rest,
+          rewards: { ...policy.rewards, click: { ...policy.rewards.click, value: click } },
+        }))
+        return { ...past.config, policies, step: { ...past.config.step, maxBytes } }
+      })
+      const random = createRandom(how.seed)
+      const { written } = play(past, arrivals(past, how, random), how, random, rules)
+      const expected = batchJoin(past.decisions, past.events, rules.at(-1)!)
+      // What a longer window had activated stays so.
+      const deferred = new Set(past.decisions.filter(each => each.deferred).map(each => each.decision_id))
+      const kept = written.filter(
+        each => expected.transitions.has(each.transition_id) || !deferred.has(each.decision_id),
+      )
+      assertAgrees(kept, expected)
+    }),
+    { numRuns: Math.ceil(numRuns / 3) },
   )
 })
 

@@ -126,19 +126,23 @@ test('a step that was lost leaves no trace (4)', () => {
   assert.deepEqual(joiner.step(state, inputs, tick(1), undefined), first)
 })
 
-test('many windows that close at once are written in batches that fit', () => {
-  const config = makeConfig({ learn: 'at-close' })
-  const { joiner, run, take } = startRun({ ...config, step: { ...config.step, maxBytes: 50_000 } })
-  take({ tick: tick(0), inputs: Array.from({ length: 300 }, (_, i) => input(decision(`d${i}`, i / 300))) })
-  let steps = 0
-  for (; joiner.due!(run.state, tick(60)); steps++) {
-    const before = run.written.length
-    take({ tick: tick(60), inputs: [] })
-    assert.ok(run.written.length - before < 60)
-  }
-  assert.equal(run.written.length, 300)
-  assert.ok(steps > 4)
-})
+for (const [name, apart] of [
+  ['many windows that close at once are', 1 / 300],
+  ['many windows that close in the same millisecond are', 0],
+] as const)
+  test(`${name} written in batches that fit`, () => {
+    const config = makeConfig({ learn: 'at-close' })
+    const { joiner, run, take } = startRun({ ...config, step: { ...config.step, maxBytes: 50_000 } })
+    take({ tick: tick(0), inputs: Array.from({ length: 300 }, (_, i) => input(decision(`d${i}`, i * apart))) })
+    let steps = 0
+    for (; joiner.due!(run.state, tick(60)); steps++) {
+      const before = run.written.length
+      take({ tick: tick(60), inputs: [] })
+      assert.ok(run.written.length - before < 60)
+    }
+    assert.equal(run.written.length, 300)
+    assert.ok(steps > 4)
+  })
 
 test('a wrong sum of counts would show: every outcome is counted once', () => {
   const { run, take } = startRun(makeConfig())
