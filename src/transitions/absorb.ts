@@ -14,7 +14,7 @@ import { truncationMs } from './emit.ts'
 import { forgetUser, mark, unmark } from './forget.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
 import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
-import { emptyTouch, type Touch, touched, touchKey, type Unnamed } from './touch.ts'
+import { type Change, emptyTouch, type Move, type Touch, touchKey, withEvent, withShown } from './touch.ts'
 import { timeOf } from './transition.ts'
 import {
   countAttributed,
@@ -82,7 +82,7 @@ function activate(work: Work, join: Join): void {
   const shown = { id, policy, timeMs: joinTime(join) }
   if (join.kind === 'open')
     for (const { item_id } of decision.slots)
-      changeTouch(work, touchKey(decision.user_id, item_id), touch => ({ ...touch, shown: [...touch.shown, shown] }))
+      changeTouch(work, touchKey(decision.user_id, item_id), touch => withShown(touch, shown, work.rules))
 }
 
 function enterSession({ state, dirty }: Work, { decision }: Join): void {
@@ -217,37 +217,27 @@ function absorbUnnamed(work: Work, event: BehaviorEvent): void {
   const { seen } = work.state
   const key = touchKey(event.user_id, event.item_id!)
   seen.set(event.event_id, { ...seen.get(event.event_id)!, touch: key })
-  changeTouch(work, key, touch => ({ ...touch, events: [...touch.events, { event, to: [] }] }))
+  changeTouch(work, key, touch => withEvent(touch, event, work.rules))
 }
 
 /** Changes a touch and moves the outcomes in it to the decisions that are now theirs. */
-function changeTouch(work: Work, key: string, change: (touch: Touch) => Touch): void {
-  const touch = change(work.state.touches.get(key) ?? emptyTouch)
-  const events = touch.events.map(each => moved(work, each, touched(touch.shown, each.event, work.rules.policies)))
-  work.state.touches.set(key, { shown: touch.shown, events })
+function changeTouch(work: Work, key: string, change: (touch: Touch) => Change): void {
+  const { touch, moves } = change(work.state.touches.get(key) ?? emptyTouch)
+  work.state.touches.set(key, touch)
+  for (const each of moves) move(work, each)
 }
 
-/** The outcome with the decisions that share it from now on. */
-function moved(work: Work, from: Unnamed, to: readonly string[]): Unnamed {
-  const { event } = from
-  if (to.length === from.to.length && to.every((id, i) => id === from.to[i])) return from
-  const joinOf = (id: string) => work.state.joins.get(id)
-  const first = to.map(joinOf).find(join => join !== undefined)
-  if (from.to.length === 0 && first) {
+function move(work: Work, { event, from, to }: Move): void {
+  const { joins } = work.state
+  if (from.length === 0) {
     countOutcome(work, 'joined')
-    countAttributed(work, work.rules.policies.get(first.decision.policy)!.attribution)
+    countAttributed(work, work.rules.policies.get(joins.get(to[0])!.decision.policy)!.attribution)
   }
-  for (const id of from.to) takeBack(work, id, event.event_id)
-  for (const id of to) {
-    const join = joinOf(id)
-    if (join) addOutcome(work, join, event, to.length)
-  }
-  return { event, to }
+  for (const id of from) takeBack(work, id, event.event_id)
+  for (const id of to) addOutcome(work, joins.get(id)!, event, to.length)
 }
 
 function takeBack({ state, dirty }: Work, decisionId: string, eventId: string): void {
-  const join = state.joins.get(decisionId)
-  if (!join) return
-  state.joins.set(decisionId, withoutOutcome(join, eventId))
+  state.joins.set(decisionId, withoutOutcome(state.joins.get(decisionId)!, eventId))
   dirty.add(decisionId)
 }

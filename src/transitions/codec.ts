@@ -10,7 +10,7 @@ import type { Join } from './join.ts'
 import type { JoinerRows } from './state.ts'
 
 /** Raised when tables change their meaning without changing their shape. */
-const TABLES = 1
+const TABLES = 2
 
 type Rest = readonly [readonly unknown[], Join['kind'], boolean, Join['outcomes'], Join['emitted']]
 

@@ -80,7 +80,7 @@ const sessionSchema = record('Session', {
 const touchSchema = () =>
   record('Touch', {
     shown: list(record('Shown', { id: 'string', policy: 'string', timeMs: 'long' })),
-    events: list(record('Unnamed', { event: currentSchema('BehaviorEvent'), to: list('string') })),
+    events: list(record('Unnamed', { event: currentSchema('BehaviorEvent'), to: list('string'), fixed: 'boolean' })),
   })
 
 const waitingSchema = () =>

@@ -2,10 +2,11 @@
  * Retirement: what can no longer change is dropped, by the clock. A join goes when its correction window is over for
  * every policy; a waiting outcome whose decision never came becomes an orphan, one that no decision claimed is organic.
  */
+import { unmark } from './forget.ts'
 import type { Join } from './join.ts'
 import { sessionOf, withoutMember } from './session.ts'
 import type { JoinerState } from './state.ts'
-import { type Touch, touchKey } from './touch.ts'
+import { isEmptyTouch, type Touch, touchKey, withoutEvent, withoutShown } from './touch.ts'
 import { countDecision, countOutcome, orphan, type Work } from './work.ts'
 
 /** Joins and events dropped a step, about: a long silence must not make one endless step. */
@@ -26,35 +27,35 @@ function retireJoin(work: Work, id: string): void {
   if (!join) return
   if (join.kind === 'open' && !join.active) countDecision(work, 'inactive')
   work.state.joins.delete(id)
-  leaveTables(work, join)
+  leaveSession(work, join)
+  leaveTouches(work, join)
 }
 
-function leaveTables({ state }: Work, { decision }: Join): void {
+function leaveSession({ state }: Work, { decision }: Join): void {
   const session = state.sessions.get(sessionOf(decision))
   if (session) {
     const left = withoutMember(session, decision.decision_id)
     if (left.members.length > 0) state.sessions.set(sessionOf(decision), left)
     else state.sessions.delete(sessionOf(decision))
   }
-  for (const { item_id } of decision.slots) keepTouch(state, touchKey(decision.user_id, item_id))
-  keepTouch(state, touchKey(decision.user_id, ''))
 }
 
-/** A touch without what no longer matters: a decision that is retired stays while outcomes are shared with it, lest they
- * move to others. */
-export function keepTouch(state: Work['state'], key: string, events = state.touches.get(key)?.events): void {
-  const touch = state.touches.get(key)
-  if (!touch || !events) return
-  const shared = new Set(events.flatMap(each => each.to))
-  const owns = (userId: string | undefined) => userId !== undefined && key.startsWith(`${userId}\0`)
-  const matters = (id: string) =>
-    owns(state.joins.get(id)?.decision.user_id) ||
-    state.waiting.get(id)?.some(({ value }) => owns(value.user_id)) ||
-    state.seen.get(id)?.left
-  const shown = touch.shown.filter(({ id }) => shared.has(id) || matters(id))
-  const left: Touch = { shown, events }
-  if (shown.length + events.length > 0) state.touches.set(key, left)
-  else state.touches.delete(key)
+/** Items of a decision that was shown lead to it, a mark to any other. */
+function leaveTouches(work: Work, { decision, kind, active }: Join): void {
+  if (kind !== 'open' || decision.deferred) unmark(work, decision.user_id, decision.decision_id)
+  if (kind !== 'open' || !active) return
+  for (const { item_id } of decision.slots)
+    changeTouch(work, touchKey(decision.user_id, item_id), touch =>
+      withoutShown(touch, decision.decision_id, decision.request_time_ms, work.rules),
+    )
+}
+
+function changeTouch({ state: { touches } }: Work, key: string, change: (touch: Touch) => Touch): void {
+  const before = touches.get(key)
+  if (!before) return
+  const touch = change(before)
+  if (isEmptyTouch(touch)) touches.delete(key)
+  else touches.set(key, touch)
 }
 
 function forget(work: Work, eventId: string): void {
@@ -64,16 +65,17 @@ function forget(work: Work, eventId: string): void {
   state.seen.delete(eventId)
   if (seen.awaits !== null) forgetWaiting(work, seen.awaits, eventId)
   if (seen.touch !== null) forgetUnnamed(work, seen.touch, eventId)
-  if (seen.left !== null) forgetLeave(work, seen.left)
+  if (seen.left !== null) forgetLeave(work, seen.left, eventId)
 }
 
 /** A session that was left and has no decision (any more). */
-function forgetLeave({ state, rules }: Work, session: string): void {
+function forgetLeave(work: Work, session: string, eventId: string): void {
+  const { state, rules } = work
   for (const policy of rules.policies.keys()) {
     const key = `${policy}\0${session}`
     if (state.sessions.get(key)?.members.length === 0) state.sessions.delete(key)
   }
-  keepTouch(state, touchKey(session.slice(0, session.indexOf('\0')), ''))
+  unmark(work, session.slice(0, session.indexOf('\0')), eventId)
 }
 
 function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
@@ -84,7 +86,8 @@ function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
   const left = waiting.filter(input => input !== late)
   if (left.length > 0) work.state.waiting.set(decisionId, left)
   else work.state.waiting.delete(decisionId)
-  keepTouch(work.state, touchKey(late.value.user_id, ''))
+  const { user_id } = late.value
+  if (!left.some(({ value }) => value.user_id === user_id)) unmark(work, user_id, decisionId)
 }
 
 function forgetUnnamed(work: Work, key: string, eventId: string): void {
@@ -92,6 +95,5 @@ function forgetUnnamed(work: Work, key: string, eventId: string): void {
   if (!touch) return
   const unclaimed = touch.events.some(({ event, to }) => event.event_id === eventId && to.length === 0)
   if (unclaimed) countOutcome(work, 'organic')
-  const events = touch.events.filter(({ event }) => event.event_id !== eventId)
-  keepTouch(work.state, key, events)
+  changeTouch(work, key, () => withoutEvent(touch, eventId))
 }

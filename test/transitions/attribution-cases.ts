@@ -59,6 +59,24 @@ export const attributionCases: readonly Case[] = [
     steps: [[5, decision('d1', 0), decision('d2', 3, { policy: 'second' }), event('click', 5, { item_id: 'a' })]],
     out: ['d1/0#0 initial click+1 =1', 'd2/0#0 initial =0'],
   },
+  {
+    name: 'a decision past correction takes no more',
+    policy: { correctionWindowMs: 20_000 },
+    steps: [[9, decision('d1', 0), click(9)], [21, decision('x', 21, { user_id: 'v' })], [22, click(10)], [100]],
+    out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0'],
+    counts: { joined: 1, organic: 1 },
+  },
+  {
+    name: 'what a decision past correction has stays there, whoever comes late',
+    policy: { correctionWindowMs: 20_000 },
+    steps: [
+      [9, decision('d1', 0), click(9)],
+      [21, decision('x', 21, { user_id: 'v' })],
+      [22, decision('d2', 5)],
+    ],
+    out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0', 'd2/0#0 initial =0'],
+    counts: { joined: 1 },
+  },
 
   // the first touch
   {
@@ -136,6 +154,21 @@ export const attributionCases: readonly Case[] = [
       'd2/0#0 initial purchase+4 =4',
       'd1/0#1 retraction purchase-4 =0',
       'd2/0#1 retraction purchase-4 =0',
+    ],
+  },
+  {
+    name: 'even split: a decision past correction gets no part',
+    policy: { ...even, correctionWindowMs: 20_000 },
+    steps: [
+      [9, decision('d1', 0), decision('d2', 5), click(9)],
+      [21, decision('x', 21, { user_id: 'v' })],
+      [22, click(10)],
+    ],
+    out: [
+      'd1/0#0 initial click+0.5 =0.5',
+      'd2/0#0 initial click+0.5 =0.5',
+      'x/0#0 initial =0',
+      'd2/0#1 reward click+1 =1.5',
     ],
   },
   {

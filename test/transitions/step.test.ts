@@ -6,7 +6,7 @@ import type { JoinerState } from '../../src/transitions/state.ts'
 import { attributionCases } from './attribution-cases.ts'
 import { badInputs } from './bad-input-cases.ts'
 import { cases, lineOf } from './cases.ts'
-import { at, decision, input, makeConfig, outcome, startRun, tick } from './make.ts'
+import { at, decision, event, input, makeConfig, outcome, startRun, tick } from './make.ts'
 
 for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {} } of [...cases, ...attributionCases])
   test(name, () => {
@@ -143,6 +143,26 @@ for (const [name, apart] of [
     assert.equal(run.written.length, 300)
     assert.ok(steps > 4)
   })
+
+test('one account that is shown one item for days: a record costs what is kept of it, not its square', () => {
+  const { run, take } = startRun(makeConfig({ attributionWindowMs: 2000 }))
+  let made = 0
+  const pairs = (count: number) =>
+    Array.from({ length: count }, () => {
+      const seconds = made++ / 100
+      return [decision(`d${made}`, seconds), event('click', seconds, { item_id: 'a' })].map(input)
+    }).flat()
+  const cpuMs = (from: number, to: number): number => {
+    take({ tick: tick(100), inputs: pairs(to - from) })
+    const before = process.cpuUsage()
+    for (let i = 0; i < 20; i++) take({ tick: tick(100), inputs: pairs(1) })
+    assert.equal(run.counts.joined, made)
+    return process.cpuUsage(before).user / 1000
+  }
+  const few = cpuMs(0, 500)
+  const many = cpuMs(500, 4000)
+  assert.ok(many < 32 * few, `${many} ms with 4000, ${few} ms with 500`)
+})
 
 test('a wrong sum of counts would show: every outcome is counted once', () => {
   const { run, take } = startRun(makeConfig())
