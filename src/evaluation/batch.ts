@@ -83,12 +83,13 @@ export function batchJoin(
   )
   const leaves = Map.groupBy(
     events.filter(each => each.decision_id === null && each.type === 'leave'),
-    each => `${each.user_id}\0${each.session_id}`,
+    each => `${each.user_id}\0${each.session_id ?? ''}`,
   )
   for (const decision of seen.filter(each => !each.shed)) {
     const policy = policies.get(decision.policy)!
     const chain = chains.get(chainOf(decision))!.filter(each => each === decision || met(decision, each))
     const left = [
+      ...(leaves.get(`${decision.user_id}\0`) ?? []),
       ...(leaves.get(`${decision.user_id}\0${decision.session_id}`) ?? []),
       ...(namedLeaves.get(chainOf(decision)) ?? []),
     ]

@@ -13,7 +13,18 @@ import type { Decision } from './decision.ts'
 import { truncationMs } from './emit.ts'
 import { forgetUser, mark, unmark } from './forget.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
-import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
+import {
+  emptySession,
+  joinSession,
+  leaveSession,
+  memberOf,
+  neighbours,
+  type Session,
+  sessionKey,
+  sessionMember,
+  sessionOf,
+  userKey,
+} from './session.ts'
 import { type Change, emptyTouch, type Move, type Touch, touchKey, withEvent, withShown } from './touch.ts'
 import { timeOf } from './transition.ts'
 import {
@@ -87,8 +98,14 @@ function activate(work: Work, join: Join): void {
 
 function enterSession({ state, dirty }: Work, { decision }: Join): void {
   const key = sessionOf(decision)
-  const session = joinSession(state.sessions.get(key) ?? emptySession, memberOf(decision))
+  const before = state.sessions.get(key) ?? emptySession
+  const session = joinSession(before, memberOf(decision))
   state.sessions.set(key, session)
+  if (before.members.length === 0) {
+    const user = userKey(decision.policy, decision.user_id)
+    const sessions = state.sessions.get(user) ?? emptySession
+    state.sessions.set(user, joinSession(sessions, sessionMember(decision.session_id)))
+  }
   const { previous } = neighbours(session, decision.decision_id)
   if (previous) dirty.add(previous.id)
 }
@@ -121,8 +138,12 @@ function attribute(work: Work, input: Input<BehaviorEvent>, hash: number): void 
   state.forgetting.schedule(event.time_ms + rules.keepMs, event.event_id)
   if (isForget(event)) absorbForget(work, event)
   else if (event.decision_id !== null) absorbOutcome(work, input)
-  else if (event.type === 'leave' && event.session_id !== null) absorbLeave(work, event)
-  else if (event.item_id !== null && rules.rewarded.has(event.type)) absorbUnnamed(work, event)
+  else absorbUnclaimed(work, event)
+}
+
+function absorbUnclaimed(work: Work, event: BehaviorEvent): void {
+  if (event.type === 'leave') absorbLeave(work, event)
+  if (event.item_id !== null && work.rules.rewarded.has(event.type)) absorbUnnamed(work, event)
   else countOutcome(work, 'organic')
 }
 
@@ -177,7 +198,11 @@ function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void 
     countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
     countAttributed(work, 'decision')
     addOutcome(work, join, event, 1)
-    if (event.type === 'leave' && policy.gamma > 0) noteLeave(work, sessionOf(join.decision), event.time_ms)
+    if (event.type === 'leave' && policy.gamma > 0) {
+      rememberLeave(work, event, join.decision.session_id)
+      noteLeave(work, sessionOf(join.decision), event.time_ms)
+      endLast(work, sessionOf(join.decision))
+    }
     if (event.type === 'activate' && ageMs <= policy.attributionWindowMs) activateLate(work, join)
   }
 }
@@ -196,20 +221,33 @@ function addOutcome(work: Work, join: Join, event: BehaviorEvent, parts: number)
   work.dirty.add(id)
 }
 
-/** A `leave` that names a session ends it under every policy. */
+/** A `leave` that names no decision ends its session under every policy; one that names none, all of its user. */
 function absorbLeave(work: Work, event: BehaviorEvent): void {
-  const { seen } = work.state
-  countOutcome(work, 'organic')
-  seen.set(event.event_id, { ...seen.get(event.event_id)!, left: `${event.user_id}\0${event.session_id}` })
-  mark(work, event.user_id, event.event_id)
-  for (const { name, gamma } of work.rules.policies.values())
-    if (gamma > 0) noteLeave(work, sessionKey(name, event.user_id, event.session_id!), event.time_ms)
+  const { user_id, session_id, time_ms } = event
+  rememberLeave(work, event, session_id ?? '')
+  for (const { name, gamma } of work.rules.policies.values()) {
+    if (gamma === 0) continue
+    const { members } = noteLeave(work, sessionKey(name, user_id, session_id ?? ''), time_ms)
+    if (session_id === null) for (const { id } of members) endLast(work, sessionKey(name, user_id, id))
+    else endLast(work, sessionKey(name, user_id, session_id))
+  }
 }
 
-function noteLeave({ state, dirty }: Work, key: string, timeMs: number): void {
-  const session = leaveSession(state.sessions.get(key) ?? emptySession, timeMs)
-  state.sessions.set(key, session)
-  const last = session.members.at(-1)
+/** What it ended is remembered as long as it is itself: a decision before it may arrive late. */
+function rememberLeave(work: Work, { event_id, user_id }: BehaviorEvent, sessionId: string): void {
+  const { seen } = work.state
+  seen.set(event_id, { ...seen.get(event_id)!, left: `${user_id}\0${sessionId}` })
+  mark(work, user_id, event_id)
+}
+
+function noteLeave({ state: { sessions } }: Work, key: string, timeMs: number): Session {
+  const session = leaveSession(sessions.get(key) ?? emptySession, timeMs)
+  sessions.set(key, session)
+  return session
+}
+
+function endLast({ state, dirty }: Work, key: string): void {
+  const last = state.sessions.get(key)?.members.at(-1)
   if (last) dirty.add(last.id)
 }
 

@@ -7,7 +7,7 @@ import type { PolicyConfig } from '../config.ts'
 import type { Written } from './decision.ts'
 import { type Continuation, type Emitted, type Join, joinTime, type Outcome } from './join.ts'
 import { difference, type Rewards, rewardOf, standing } from './reward.ts'
-import { emptySession, neighbours, sessionOf } from './session.ts'
+import { emptySession, neighbours, sessionOf, userKey } from './session.ts'
 import type { JoinerTables } from './state.ts'
 import { examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
 
@@ -38,7 +38,8 @@ export function continuationOf(tables: JoinerTables, join: Join, policy: PolicyC
   const session = tables.sessions.get(sessionOf(join.decision)) ?? emptySession
   const { next } = neighbours(session, join.decision.decision_id)
   if (next) return { ...open, nextId: next.id }
-  const terminated = session.leaveMs >= joinTime(join)
+  const { leaveMs } = tables.sessions.get(userKey(policy.name, join.decision.user_id)) ?? emptySession
+  const terminated = Math.max(session.leaveMs, leaveMs) >= joinTime(join)
   return { nextId: null, terminated, truncated: !terminated && nowMs >= truncationMs(join, policy) }
 }
 

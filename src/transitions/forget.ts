@@ -6,6 +6,7 @@
  * to (a slate that was not shown, an outcome that waits, a session that was left) is marked: an empty touch of no item,
  * whose key ends with its id.
  */
+import { userKey } from './session.ts'
 import { emptyTouch, touchKey } from './touch.ts'
 import { countDecision, countOutcome, type Work } from './work.ts'
 
@@ -33,7 +34,7 @@ export function forgetUser(work: Work, userId: string): void {
   }
   for (const policy of rules.policies.keys())
     for (const [key, { members }] of [...state.sessions.range(`${policy}\0${userId}\0`, `${policy}\0${userId}\x01`)]) {
-      for (const { id } of members) ids.add(id)
+      if (key !== userKey(policy, userId)) for (const { id } of members) ids.add(id)
       state.sessions.delete(key)
     }
   for (const id of ids) {

@@ -4,7 +4,7 @@
  */
 import { unmark } from './forget.ts'
 import type { Join } from './join.ts'
-import { sessionOf, withoutMember } from './session.ts'
+import { type Session, sessionOf, userKey, withoutMember } from './session.ts'
 import type { JoinerState } from './state.ts'
 import { isEmptyTouch, type Touch, touchKey, withoutEvent, withoutShown } from './touch.ts'
 import { countDecision, countOutcome, orphan, type Work } from './work.ts'
@@ -18,26 +18,35 @@ export const retiredUntil = ({ closing }: JoinerState, nowMs: number): number =>
 export function retire(work: Work, nowMs: number): void {
   const { retiring, forgetting } = work.state
   const untilMs = retiredUntil(work.state, nowMs)
-  for (const id of retiring.take(untilMs, RETIRED_A_STEP)) retireJoin(work, id)
-  for (const id of forgetting.take(untilMs, RETIRED_A_STEP)) forget(work, id)
+  for (const id of retiring.take(untilMs, RETIRED_A_STEP)) retireJoin(work, id, untilMs)
+  for (const id of forgetting.take(untilMs, RETIRED_A_STEP)) forget(work, id, untilMs)
 }
 
-function retireJoin(work: Work, id: string): void {
+function retireJoin(work: Work, id: string, untilMs: number): void {
   const join = work.state.joins.get(id)
   if (!join) return
   if (join.kind === 'open' && !join.active) countDecision(work, 'inactive')
   work.state.joins.delete(id)
-  leaveSession(work, join)
+  leaveSession(work, join, untilMs)
   leaveTouches(work, join)
 }
 
-function leaveSession({ state }: Work, { decision }: Join): void {
-  const session = state.sessions.get(sessionOf(decision))
-  if (session) {
-    const left = withoutMember(session, decision.decision_id)
-    if (left.members.length > 0) state.sessions.set(sessionOf(decision), left)
-    else state.sessions.delete(sessionOf(decision))
-  }
+function leaveSession(work: Work, { decision }: Join, untilMs: number): void {
+  const session = work.state.sessions.get(sessionOf(decision))
+  if (!session) return
+  const left = withoutMember(session, decision.decision_id)
+  keepSession(work, sessionOf(decision), left, untilMs)
+  if (left.members.length > 0 || session.members.length === 0) return
+  const user = userKey(decision.policy, decision.user_id)
+  const sessions = work.state.sessions.get(user)
+  if (sessions) keepSession(work, user, withoutMember(sessions, decision.session_id), untilMs)
+}
+
+/** A session that was left is kept as long as its `leave`, with or without decisions. */
+function keepSession({ state, rules }: Work, key: string, session: Session, untilMs: number): void {
+  const isOver = session.leaveMs < 0 || session.leaveMs + rules.keepMs <= untilMs
+  if (session.members.length === 0 && isOver) state.sessions.delete(key)
+  else state.sessions.set(key, session)
 }
 
 /** Items of a decision that was shown lead to it, a mark to any other. */
@@ -58,24 +67,25 @@ function changeTouch({ state: { touches } }: Work, key: string, change: (touch: 
   else touches.set(key, touch)
 }
 
-function forget(work: Work, eventId: string): void {
+function forget(work: Work, eventId: string, untilMs: number): void {
   const { state } = work
   const seen = state.seen.get(eventId)
   if (!seen) return
   state.seen.delete(eventId)
   if (seen.awaits !== null) forgetWaiting(work, seen.awaits, eventId)
   if (seen.touch !== null) forgetUnnamed(work, seen.touch, eventId)
-  if (seen.left !== null) forgetLeave(work, seen.left, eventId)
+  if (seen.left !== null) forgetLeave(work, seen.left, eventId, untilMs)
 }
 
-/** A session that was left and has no decision (any more). */
-function forgetLeave(work: Work, session: string, eventId: string): void {
+/** @param left user and session */
+function forgetLeave(work: Work, left: string, eventId: string, untilMs: number): void {
   const { state, rules } = work
   for (const policy of rules.policies.keys()) {
-    const key = `${policy}\0${session}`
-    if (state.sessions.get(key)?.members.length === 0) state.sessions.delete(key)
+    const key = `${policy}\0${left}`
+    const session = state.sessions.get(key)
+    if (session) keepSession(work, key, session, untilMs)
   }
-  unmark(work, session.slice(0, session.indexOf('\0')), eventId)
+  unmark(work, left.slice(0, left.indexOf('\0')), eventId)
 }
 
 function forgetWaiting(work: Work, decisionId: string, eventId: string): void {

@@ -509,6 +509,60 @@ export const cases: readonly Case[] = [
     out: ['d1/0#0 initial =0', 'd1/0#1 close =0 terminated'],
   },
   {
+    name: 'a leave that names no session ends all of its user',
+    policy: chained,
+    more: [{ name: 'second', gamma: 0.5 }],
+    steps: [
+      [2, decision('d1', 0), decision('d2', 1, { session_id: 't' }), decision('d3', 2, { policy: 'second' })],
+      [5, event('leave', 5)],
+      [6, decision('d4', 4, { session_id: 'new' }), decision('x', 4, { user_id: 'v' })],
+    ],
+    out: [
+      'd1/0#0 initial =0',
+      'd2/0#0 initial =0',
+      'd3/0#0 initial =0',
+      'd1/0#1 close =0 terminated',
+      'd2/0#1 close =0 terminated',
+      'd3/0#1 close =0 terminated',
+      'd4/0#0 initial =0',
+      'd4/0#1 close =0 terminated',
+      'x/0#0 initial =0',
+    ],
+  },
+  {
+    name: 'it ends nothing that comes after it',
+    policy: chained,
+    steps: [
+      [5, event('leave', 5)],
+      [6, decision('d1', 6)],
+    ],
+    out: ['d1/0#0 initial =0'],
+  },
+  ...(
+    [
+      ['that names the session', event('leave', 100, { session_id: 's' })],
+      ['that names the decision', outcome('leave', 'd1', 100)],
+      ['that names neither', event('leave', 100)],
+    ] as const
+  ).map(([what, leave]) => ({
+    name: `a leave ${what} ends a decision that arrives when the first ones are past correction`,
+    policy: chained,
+    steps: [
+      [100, decision('d1', 0), leave],
+      [1010, decision('x', 1010, { user_id: 'v' })],
+      [1011, decision('d2', 50)],
+      [1045],
+    ] as const,
+    out: [
+      'd1/0#0 initial =0',
+      'd1/0#1 close =0 terminated',
+      'x/0#0 initial =0',
+      'd2/0#0 initial =0',
+      'd2/0#1 close =0 terminated',
+      'x/0#1 close =0 truncated',
+    ],
+  })),
+  {
     name: 'a leave before the last decision ends nothing',
     policy: chained,
     steps: [
