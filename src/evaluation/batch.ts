@@ -34,7 +34,7 @@ export interface BatchJoin {
 type Outcome = BehaviorEvent & { readonly place: number; readonly parts: number }
 
 /** Did the joiner have both at once? It drops what is past correction. */
-export type Met = (decision: Recommendation, other: Recommendation | BehaviorEvent) => boolean
+export type Met = (one: Recommendation | BehaviorEvent, other: Recommendation | BehaviorEvent) => boolean
 
 /** @param events valid ones, each event id once @param met within the lateness bound: always */
 export function batchJoin(
@@ -66,10 +66,11 @@ export function batchJoin(
   )
   for (const event of events.filter(each => each.decision_id === null)) {
     const shown = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
-    const sharers = sharersOf(
+    const sharers = lastingSharersOf(
       event,
       shown.filter(each => met(each, event)),
       policies,
+      met,
     )
     fates.set(event.event_id, sharers.length > 0 ? 'joined' : 'organic')
     for (const each of sharers) give(each, event, sharers.length)
@@ -128,6 +129,22 @@ const order = (timeA: number, timeB: number, idA: string, idB: string): number =
 
 const byTimeAndId = (a: Recommendation, b: Recommendation): number =>
   order(a.request_time_ms, b.request_time_ms, a.decision_id, b.decision_id)
+
+/** The decisions that share an outcome in the end. The oldest decision is past correction first, and what it has by then
+ * stays where it is: who comes after that takes nothing over. What has left it by then never comes back to it. */
+function lastingSharersOf(
+  event: BehaviorEvent,
+  shown: readonly Recommendation[],
+  policies: ReadonlyMap<string, PolicyConfig>,
+  met: Met,
+): readonly Recommendation[] {
+  const [oldest, ...others] = shown.toSorted(byTimeAndId)
+  if (!oldest) return []
+  const inTime = others.filter(each => met(oldest, each))
+  const sharers = sharersOf(event, [oldest, ...inTime], policies)
+  if (inTime.length === others.length || sharers.includes(oldest)) return sharers
+  return lastingSharersOf(event, others, policies, met)
+}
 
 /** The decisions that share an outcome which names none: those that showed its item shortly before it (or, with a
  * backward window, shortly after it where there is none before), under the policy of the nearest, by that policy's way. */

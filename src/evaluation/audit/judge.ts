@@ -101,12 +101,13 @@ function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEv
   for (const { event, moment } of events) moments.set(nameOf(event), moment)
   const unsure = new Set<string>()
   const timeOf = (each: Recommendation | BehaviorEvent) => ('event_id' in each ? each.time_ms : each.request_time_ms)
-  const met: Met = (decision, other) => {
-    const [a, b] = [moments.get(nameOf(decision))!, moments.get(nameOf(other))!]
+  const met: Met = (one, other) => {
+    const [a, b] = [moments.get(nameOf(one))!, moments.get(nameOf(other))!]
     if (a.step === b.step) return true
-    const [first, second] = a.step < b.step ? [decision, b] : [other, a]
+    const [first, second] = a.step < b.step ? [one, b] : [other, a]
     const lateMs = second.clockMs - timeOf(first) - keepMs
-    if (lateMs >= 0 && lateMs < SLACK_MS) unsure.add(decision.decision_id)
+    if (lateMs >= 0 && lateMs < SLACK_MS)
+      for (const each of [one, other]) if ('request_time_ms' in each) unsure.add(each.decision_id)
     return lateMs < 0
   }
   return { met, unsure }
