@@ -31,7 +31,9 @@ const component = z.strictObject({
   cancels: z
     .string()
     .optional()
-    .describe('Event type whose outcomes this takes back instead of being a reward, e.g. refund cancels purchase.'),
+    .describe(
+      'Event type whose outcomes this takes back instead of being a reward, e.g. refund cancels purchase. Without a decision id it goes where the purchase of the user and item went.',
+    ),
 })
 
 const linearGaussian = z.strictObject({

@@ -25,7 +25,17 @@ import {
   sessionOf,
   userKey,
 } from './session.ts'
-import { type Change, emptyTouch, type Move, type Touch, touchKey, withEvent, withShown } from './touch.ts'
+import {
+  type Change,
+  emptyTouch,
+  isCancellable,
+  type Move,
+  type Touch,
+  touchKey,
+  withEvent,
+  withNamed,
+  withShown,
+} from './touch.ts'
 import { timeOf } from './transition.ts'
 import {
   countAttributed,
@@ -198,6 +208,7 @@ function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void 
     countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
     countAttributed(work, 'decision')
     addOutcome(work, join, event, 1)
+    if (join.kind === 'open' && isCancellable(event.type, work.rules)) touchNamed(work, join, event)
     if (event.type === 'leave' && policy.gamma > 0) {
       rememberLeave(work, event, join.decision.session_id)
       noteLeave(work, sessionOf(join.decision), event.time_ms)
@@ -258,6 +269,16 @@ function absorbUnnamed(work: Work, event: BehaviorEvent): void {
   changeTouch(work, key, touch => withEvent(touch, event, work.rules))
 }
 
+/** It may be taken back by an outcome that names no decision, or take away what that would. */
+function touchNamed(work: Work, { decision }: Join, event: BehaviorEvent): void {
+  const { seen } = work.state
+  const slot = decision.slots[slotOf(decision, event)]
+  if (!slot) return
+  const key = touchKey(event.user_id, slot.item_id)
+  seen.set(event.event_id, { ...seen.get(event.event_id)!, touch: key })
+  changeTouch(work, key, touch => withNamed(touch, event, work.rules))
+}
+
 /** Changes a touch and moves the outcomes in it to the decisions that are now theirs. */
 function changeTouch(work: Work, key: string, change: (touch: Touch) => Change): void {
   const { touch, moves } = change(work.state.touches.get(key) ?? emptyTouch)
@@ -265,11 +286,13 @@ function changeTouch(work: Work, key: string, change: (touch: Touch) => Change):
   for (const each of moves) move(work, each)
 }
 
-function move(work: Work, { event, from, to }: Move): void {
+function move(work: Work, { event, from, to, isFirst }: Move): void {
   const { joins } = work.state
-  if (from.length === 0) {
-    countOutcome(work, 'joined')
-    countAttributed(work, work.rules.policies.get(joins.get(to[0])!.decision.policy)!.attribution)
+  if (isFirst) {
+    const last = joins.get(to.at(-1)!)!
+    const { attribution, attributionWindowMs } = work.rules.policies.get(last.decision.policy)!
+    countOutcome(work, event.time_ms - joinTime(last) > attributionWindowMs ? 'correction' : 'joined')
+    countAttributed(work, attribution)
   }
   for (const id of from) takeBack(work, id, event.event_id)
   for (const id of to) addOutcome(work, joins.get(id)!, event, to.length)

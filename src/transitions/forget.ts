@@ -26,8 +26,8 @@ export function forgetUser(work: Work, userId: string): void {
   for (const [key, { shown, events }] of [...state.touches.range(`${userId}\0`, `${userId}\x01`)]) {
     if (key.startsWith(marks)) ids.add(key.slice(marks.length))
     for (const { id } of shown) ids.add(id)
-    for (const { event, to } of events) {
-      if (to.length === 0) countOutcome(work, 'forgotten')
+    for (const { event, counted } of events) {
+      if (!counted) countOutcome(work, 'forgotten')
       unlink(work, event.event_id)
     }
     state.touches.delete(key)

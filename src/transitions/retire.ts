@@ -103,7 +103,7 @@ function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
 function forgetUnnamed(work: Work, key: string, eventId: string): void {
   const touch = work.state.touches.get(key)
   if (!touch) return
-  const unclaimed = touch.events.some(({ event, to }) => event.event_id === eventId && to.length === 0)
+  const unclaimed = touch.events.some(({ event, counted }) => event.event_id === eventId && !counted)
   if (unclaimed) countOutcome(work, 'organic')
   changeTouch(work, key, () => withoutEvent(touch, eventId))
 }

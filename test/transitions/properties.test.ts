@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BehaviorEvent, Recommendation, Transition } from '../../schemas/records.ts'
 import type { Config } from '../../src/config.ts'
-import { type BatchJoin, batchJoin, type Met } from '../../src/evaluation/batch.ts'
+import { type BatchJoin, batchJoin, type Gone } from '../../src/evaluation/batch.ts'
 import { createRandom, type Random } from '../../src/state/random.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
@@ -91,9 +91,9 @@ function lateArrivals({ decisions, events }: History, { repeat }: Chances, rando
   return [...steps, { tick: tick(300), inputs: [] }, { tick: tick(600), inputs: [] }]
 }
 
-/** Which records the joiner had at once: the first had not retired, by its clock, when the second came first.
+/** Which records the joiner had dropped when others first came: they had retired by its clock.
  * @returns `sure` tells whether it was never a matter of a timer's width */
-function meeting(clocks: readonly (readonly [Taken, number])[]) {
+function parting(clocks: readonly (readonly [Taken, number])[]) {
   const moments = new Map<string, { readonly step: number; readonly clockMs: number }>()
   for (const [step, [{ inputs }, clockMs]] of clocks.entries())
     for (const { value } of inputs) {
@@ -101,15 +101,13 @@ function meeting(clocks: readonly (readonly [Taken, number])[]) {
       if (!moments.has(name)) moments.set(name, { step, clockMs })
     }
   let isSure = true
-  const met: Met = (one, other) => {
+  const gone: Gone = (one, other) => {
     const [a, b] = [moments.get(nameOf(one))!, moments.get(nameOf(other))!]
-    if (a.step === b.step) return true
-    const [first, clockMs] = a.step < b.step ? [one, b.clockMs] : [other, a.clockMs]
-    const lateMs = clockMs - timeOf(first) - KEPT_MS
-    if (Math.abs(lateMs) < 50) isSure = false
-    return lateMs < 0
+    const lateMs = b.clockMs - timeOf(one) - KEPT_MS
+    if (a.step < b.step && Math.abs(lateMs) < 50) isSure = false
+    return a.step < b.step && lateMs >= 0
   }
-  return { met, sure: () => isSure }
+  return { gone, sure: () => isSure }
 }
 
 interface Result {
@@ -230,8 +228,8 @@ test('what comes too late for some and in time for others comes to the batch joi
         { tick: tick(3001), inputs: [] },
       ]
       const { written, clocks, fates, refused } = play(past, steps, how, random)
-      const { met, sure } = meeting(clocks)
-      const expected = batchJoin(past.decisions, past.events, past.config, met)
+      const { gone, sure } = parting(clocks)
+      const expected = batchJoin(past.decisions, past.events, past.config, gone)
       if (!sure()) return
       assertAgrees(written, expected)
       const events = steps.flatMap(each => each.inputs).filter(each => each.topic === 'events')
