@@ -9,7 +9,7 @@ import type { Fault } from '../events/validate.ts'
 import type { Input } from '../stage.ts'
 import { seedOf } from '../state/random.ts'
 import { decisionFlaw, outcomeFlaw, slotOf } from './attribution.ts'
-import type { Decision } from './decision.ts'
+import { type Decision, sameDecision } from './decision.ts'
 import { truncationMs } from './emit.ts'
 import { forgetUser, mark, unmark } from './forget.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
@@ -43,7 +43,7 @@ import {
   countOutcome,
   leadMs,
   orphan,
-  refuse,
+  refuseDecision,
   refuseOutcome,
   type Work,
 } from './work.ts'
@@ -53,19 +53,20 @@ export function absorbDecision(work: Work, input: Input): number {
   const decision = input.value as Decision
   const flaw = decisionFlaw(decision, work.rules.policies)
   if (flaw) {
-    refuse(work, input, flaw)
+    refuseDecision(work, input, flaw)
     return -1
   }
   const known = work.state.joins.get(decision.decision_id)
   if (!known) open(work, decision)
-  else if (isSame(known.decision, decision)) countDecision(work, 'duplicate')
-  else
-    refuse(work, input, { code: 'RECORD_CONTRADICTS', detail: `${decision.decision_id} was decided otherwise before` })
+  else if (sameDecision(known.decision, decision)) countDecision(work, 'duplicate')
+  else refuseDecision(work, input, decidedOtherwise(decision))
   return timeOf(decision)
 }
 
-const isSame = (a: Decision, b: Decision): boolean =>
-  a.user_id === b.user_id && a.slate_hash === b.slate_hash && timeOf(a) === timeOf(b)
+const decidedOtherwise = ({ decision_id }: Decision): Fault => ({
+  code: 'RECORD_CONTRADICTS',
+  detail: `${decision_id} was decided otherwise before`,
+})
 
 function open(work: Work, decision: Decision): void {
   const { state, dirty } = work

@@ -63,7 +63,7 @@ export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedl
 export const countDecision = (work: Work, fate: string): void =>
   count(work, 'feedloop_decisions_joined_total', 'fate', fate)
 
-export const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
+const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
 
 /** By which way an outcome came to its decisions. */
 export const countAttributed = (work: Work, way: 'decision' | PolicyConfig['attribution']): void =>
@@ -73,6 +73,11 @@ export const countAttributed = (work: Work, way: 'decision' | PolicyConfig['attr
 export function orphan(work: Work, input: Input, detail: string): void {
   countOutcome(work, 'orphan')
   refuse(work, input, { code: 'OUTCOME_ORPHAN', detail })
+}
+
+export function refuseDecision(work: Work, input: Input, flaw: Fault): void {
+  countDecision(work, 'quarantined')
+  refuse(work, input, flaw)
 }
 
 export function refuseOutcome(work: Work, input: Input, flaw: Fault): void {

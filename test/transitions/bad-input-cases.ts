@@ -36,14 +36,27 @@ export const badInputs: readonly BadInput[] = [
   bad('a survival probability above 1', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 2 })),
   bad('a NaN survival probability', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: Number.NaN })),
   bad('a decision of an unknown policy', 'RECORD_INVALID', decision('d2', 0, { policy: 'gone' })),
-  bad(
-    'the same decision id with another slate',
-    'RECORD_CONTRADICTS',
-    other,
-    decision('d2', 0, { slate_hash: 'another' }),
+  ...(
+    [
+      ['slate', { slate_hash: 'another' }],
+      ['user', { user_id: 'v' }],
+      ['time', { request_time_ms: other.request_time_ms + 1000 }],
+      ['time of decision', { decision_time_ms: other.decision_time_ms + 1 }],
+      ['propensity', { propensity: 0.1 }],
+      ['first-draw propensity', { firstDraw: 0.1 }],
+      ['survival probability', { pass_probability: 0.5 }],
+      ['policy', { policy: 'second' }],
+      ['session', { session_id: 't' }],
+      ['place in the session', { session_step: 1 }],
+      ['model version', { model_version: '0002' }],
+      ['mode', { mode: 'apprentice' }],
+      ['reason', { reason: 'expired' }],
+      ['end by load shedding', { shed: true }],
+      ['delivery', { deferred: true }],
+    ] as const
+  ).map(([what, options]) =>
+    bad(`the same decision id with another ${what}`, 'RECORD_CONTRADICTS', other, decision('d2', 0, options)),
   ),
-  bad('the same decision id for another user', 'RECORD_CONTRADICTS', other, decision('d2', 0, { user_id: 'v' })),
-  bad('the same decision id at another time', 'RECORD_CONTRADICTS', other, decision('d2', 1)),
 
   // outcomes and their decision
   bad("an outcome of another user's decision", 'OUTCOME_WRONG_USER', shown, { ...click, user_id: 'v' }),

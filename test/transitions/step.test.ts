@@ -22,7 +22,7 @@ for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {}
 
 for (const { name, records, code } of badInputs)
   test(`bad input: ${name}`, () => {
-    const { run, take } = startRun(makeConfig())
+    const { run, take } = startRun(makeConfig({}, { name: 'second' }))
     const good = [decision('good', 0), outcome('click', 'good', 1)]
     take({ tick: tick(1002, 5), inputs: [good[0], ...records, good[1]].map(input) })
     assert.deepEqual(
@@ -30,6 +30,7 @@ for (const { name, records, code } of badInputs)
       [code],
     )
     assert.ok(run.written.map(lineOf).includes('good/0#0 initial click+1 =1'))
+    assert.equal((run.counts.quarantined ?? 0) + (run.counts.orphan ?? 0), 1, 'counted by its fate')
     take({ tick: tick(1003, 5), inputs: [] })
     assert.equal(run.refused.length, 1, 'refused once')
   })
