@@ -6,7 +6,7 @@ import type { RevisionKind } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import type { Written } from './decision.ts'
 import { type Continuation, type Emitted, type Join, joinTime, type Outcome } from './join.ts'
-import { difference, type Rewards, rewardOf, standing } from './reward.ts'
+import { cancelledWorth, difference, type Rewards, rewardOf } from './reward.ts'
 import { emptySession, neighbours, sessionOf, userKey } from './session.ts'
 import type { JoinerTables } from './state.ts'
 import { examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
@@ -81,9 +81,8 @@ function kindOfReward(
   if (!emitted) return 'initial'
   const changed = Object.keys(delta)
   if (changed.length === 0) return null
-  const cancelled = (type: string) =>
-    outcomes.filter(each => each.type === type).length > standing(outcomes, type, policy).length
-  return changed.some(cancelled) ? 'retraction' : 'reward'
+  const isTakenBack = (type: string) => delta[type] * cancelledWorth(outcomes, type, policy) < 0
+  return changed.some(isTakenBack) ? 'retraction' : 'reward'
 }
 
 function kindOfWayOn(from: Continuation, to: Continuation): RevisionKind | null {

@@ -293,7 +293,7 @@ export const attributionCases: readonly Case[] = [
       [10, decision('d2', 3)],
       [11, purchase(6, 30)],
     ],
-    out: ['d1/0#0 initial =0', 'd2/0#0 initial =0', 'd2/0#1 retraction purchase+30 =30'],
+    out: ['d1/0#0 initial =0', 'd2/0#0 initial =0', 'd2/0#1 reward purchase+30 =30'],
   },
 
   // the backward window

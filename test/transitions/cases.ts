@@ -300,6 +300,26 @@ export const cases: readonly Case[] = [
     out: ['d1/0#0 initial purchase+80 =80', 'd1/0#1 retraction purchase-30 =50'],
   },
   {
+    name: 'a purchase after a refund is a reward again',
+    policy: refunds,
+    steps: [
+      [1, decision('d1', 0), outcome('purchase', 'd1', 1, { value: 30 })],
+      [5, outcome('refund', 'd1', 5)],
+      [7, outcome('purchase', 'd1', 7, { value: 50 })],
+    ],
+    out: ['d1/0#0 initial purchase+30 =30', 'd1/0#1 retraction purchase-30 =0', 'd1/0#2 reward purchase+50 =50'],
+  },
+  {
+    name: 'a dislike that is taken back is a retraction, too',
+    policy: { rewards: { dislike: { value: -1 }, undo: { cancels: 'dislike' } } },
+    steps: [
+      [1, decision('d1', 0), outcome('dislike', 'd1', 1)],
+      [5, outcome('undo', 'd1', 5)],
+      [7, outcome('dislike', 'd1', 7)],
+    ],
+    out: ['d1/0#0 initial dislike-1 =-1', 'd1/0#1 retraction dislike+1 =0', 'd1/0#2 reward dislike-1 =-1'],
+  },
+  {
     name: 'a refund that arrives before its purchase takes it back all the same',
     policy: refunds,
     steps: [
