@@ -57,6 +57,9 @@ const requests: [string, Partial<Request>, Expected][] = [
   ['too many candidates', { candidates: ['a', 'b', 'c', 'd'] }, ['RECORD_INVALID', /more than 3/]],
   ['a candidate twice', { candidates: ['a', 'a'] }, ['RECORD_INVALID', /twice/]],
   ['an empty candidate', { candidates: ['a', ''] }, ['RECORD_INVALID', /empty id/]],
+  ['NUL in a candidate', { candidates: ['a', 'b\0c'] }, ['RECORD_INVALID', /NUL/]],
+  ['NUL in the request id', { request_id: 'r\0' }, ['RECORD_INVALID', /request_id holds NUL/]],
+  ['NUL in the user', { user_id: 'a\0b' }, ['RECORD_INVALID', /user_id holds NUL/]],
   ['an empty baseline', { baseline: [] }, ['RECORD_INVALID', /baseline/]],
   ['a baseline item twice', { baseline: ['a', 'a'] }, ['RECORD_INVALID', /baseline/]],
 ]
@@ -72,6 +75,9 @@ const events: [string, Partial<BehaviorEvent>, Expected][] = [
   ['empty session', { session_id: '' }, ['RECORD_INVALID', /session_id/]],
   ['empty decision', { decision_id: '' }, ['RECORD_INVALID', /decision_id/]],
   ['empty item', { item_id: '' }, ['RECORD_INVALID', /item_id/]],
+  ...(['event_id', 'user_id', 'session_id', 'decision_id', 'item_id', 'type'] as const).map(
+    (name): (typeof events)[number] => [`NUL in ${name}`, { [name]: 'a\0b' }, ['RECORD_INVALID', /holds NUL/]],
+  ),
   ['slot 0', { slot: 0 }, null],
   ['slot -1', { slot: -1 }, ['RECORD_INVALID', /slot/]],
   ['negative value', { value: -3 }, null],
@@ -81,11 +87,13 @@ const events: [string, Partial<BehaviorEvent>, Expected][] = [
 const items: [string, Partial<Item>, Expected][] = [
   ['as it should be', {}, null],
   ...times,
+  ['NUL in the id', { item_id: '\0' }, ['RECORD_INVALID', /NUL/]],
   ['no id', { item_id: '' }, ['RECORD_INVALID', /item_id/]],
 ]
 const profiles: [string, Partial<UserProfile>, Expected][] = [
   ['as it should be', {}, null],
   ...times,
+  ['NUL in the id', { user_id: '\0' }, ['RECORD_INVALID', /NUL/]],
   ['no id', { user_id: '' }, ['RECORD_INVALID', /user_id/]],
 ]
 

@@ -35,6 +35,10 @@ export const badInputs: readonly BadInput[] = [
   bad('a survival probability of 0', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 0 })),
   bad('a survival probability above 1', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 2 })),
   bad('a NaN survival probability', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: Number.NaN })),
+  bad('NUL in the decision id', 'RECORD_INVALID', decision('d\0', 0)),
+  bad('NUL in the user of a decision', 'RECORD_INVALID', decision('d2', 0, { user_id: 'a\0b' })),
+  bad('NUL in the session of a decision', 'RECORD_INVALID', decision('d2', 0, { session_id: 's\0' })),
+  bad('NUL in an item of a slate', 'RECORD_INVALID', decision('d2', 0, { items: ['a', 'b\0'] })),
   bad('a decision of an unknown policy', 'RECORD_INVALID', decision('d2', 0, { policy: 'gone' })),
   ...(
     [
@@ -82,6 +86,7 @@ export const badInputs: readonly BadInput[] = [
   bad('a negative time', 'RECORD_INVALID', { ...click, time_ms: -5 }),
   bad('no event id', 'RECORD_INVALID', { ...click, event_id: '' }),
   bad('no user id', 'RECORD_INVALID', { ...click, user_id: '' }),
+  bad("NUL in the user id: it would be another user's prefix", 'RECORD_INVALID', { ...click, user_id: 'u\0' }),
   bad('no type', 'RECORD_INVALID', { ...click, type: '' }),
   bad('an empty decision id', 'RECORD_INVALID', { ...click, decision_id: '' }),
   bad('an empty item id', 'RECORD_INVALID', event('click', 1, { item_id: '' })),
