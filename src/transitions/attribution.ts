@@ -49,7 +49,7 @@ export function decisionFlaw(decision: Decision, policies: ReadonlyMap<string, P
     if (flaw) return flaw
   }
   if (!policies.has(decision.policy)) return { code: 'RECORD_INVALID', detail: `policy ${decision.policy} is unknown` }
-  if (!probability(decision.pass_probability))
+  if (!probability(decision.pass_probability) || !Number.isFinite(1 / decision.pass_probability))
     return { code: 'PROPENSITY_INVALID', detail: `pass_probability ${decision.pass_probability}` }
   for (const { position, conditional_propensity: conditional, first_draw_propensity: first } of decision.slots)
     if (!probability(conditional) || !(first >= 0 && first <= 1))

@@ -33,6 +33,10 @@ export const badInputs: readonly BadInput[] = [
     slots: [{ ...other.slots[0], first_draw_propensity: 1.5 }],
   }),
   bad('a survival probability of 0', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 0 })),
+  bad('a survival probability whose weight is infinite', 'PROPENSITY_INVALID', {
+    ...other,
+    pass_probability: Number.MIN_VALUE,
+  }),
   bad('a survival probability above 1', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 2 })),
   bad('a NaN survival probability', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: Number.NaN })),
   bad('NUL in the decision id', 'RECORD_INVALID', decision('d\0', 0)),
