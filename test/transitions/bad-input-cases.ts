@@ -43,6 +43,7 @@ export const badInputs: readonly BadInput[] = [
   bad('NUL in the user of a decision', 'RECORD_INVALID', decision('d2', 0, { user_id: 'a\0b' })),
   bad('NUL in the session of a decision', 'RECORD_INVALID', decision('d2', 0, { session_id: 's\0' })),
   bad('NUL in an item of a slate', 'RECORD_INVALID', decision('d2', 0, { items: ['a', 'b\0'] })),
+  bad('an item twice in a slate', 'RECORD_INVALID', decision('d2', 0, { items: ['a', 'b', 'a'] })),
   bad('a decision of an unknown policy', 'RECORD_INVALID', decision('d2', 0, { policy: 'gone' })),
   ...(
     [
