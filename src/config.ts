@@ -246,6 +246,13 @@ export const configSchema = z.strictObject({
         .default(1000)
         .describe('Candidates of one decision; the rest are left out.'),
       maxSlots: z.number().int().positive().default(50).describe('Slots of one slate.'),
+      maxValue: z
+        .number()
+        .positive()
+        .default(1e9)
+        .describe(
+          "An event's own value further from 0 goes to the dead letters: beside an absurd one the others would be lost in rounding.",
+        ),
     })
     .prefault({}),
   state: z

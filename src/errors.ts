@@ -124,6 +124,10 @@ export const errorTable = {
     'Mend the logger of the decisions.',
   ),
   REWARD_NOT_FINITE: record('A reward or value that is not a finite number.', 'Mend the producer.'),
+  REWARD_TOO_LARGE: record(
+    'A value is further from 0 than limits.maxValue.',
+    'Mend the producer, or raise the limit where such values are real.',
+  ),
   SLATE_HASH_MISMATCH: record(
     'The outcome echoes another slate than the one that was decided.',
     'The service showed a slate of a lost rival; quarantined.',

@@ -14,7 +14,7 @@ export interface Fault {
 }
 
 /** How much a record may ask for, and how far ahead of the clock it may be. */
-export type Limits = Pick<Config['limits'], 'futureSkewMs' | 'maxCandidates' | 'maxSlots'>
+export type Limits = Pick<Config['limits'], 'futureSkewMs' | 'maxCandidates' | 'maxSlots' | 'maxValue'>
 
 const invalid = (detail: string): Fault => ({ code: 'RECORD_INVALID', detail })
 
@@ -55,10 +55,12 @@ export function validateRequest(request: Request, nowMs: number, limits: Limits)
   )
 }
 
-/** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE. */
+/** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE, REWARD_TOO_LARGE. */
 export function validateEvent(event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null {
   const { value, slot } = event
   if (value !== null && !Number.isFinite(value)) return { code: 'REWARD_NOT_FINITE', detail: `value: ${value}` }
+  if (value !== null && Math.abs(value) > limits.maxValue)
+    return { code: 'REWARD_TOO_LARGE', detail: `value: ${value} is more than ${limits.maxValue}` }
   if (slot !== null && slot < 0) return invalid(`slot: ${slot} is below 0`)
   const reserved = badReserved(event)
   if (reserved) return invalid(reserved)

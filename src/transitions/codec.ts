@@ -48,5 +48,6 @@ export const joinerVersion = ({ policies, limits }: Config): string =>
     TABLES,
     decisionFields,
     limits.futureSkewMs,
+    limits.maxValue,
     policies.map(({ explorer, linearGaussian, twoTower, algorithm, initial, weighing, ...rules }) => rules),
   ])

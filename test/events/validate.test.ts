@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../src/errors.ts'
 import { validateEvent, validateItem, validateProfile, validateRequest } from '../../src/events/validate.ts'
 
 const nowMs = 1_764_000_000_000
-const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2 }
+const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2, maxValue: 100 }
 const request: Request = {
   request_id: 'r',
   user_id: 'u',
@@ -81,6 +81,8 @@ const events: [string, Partial<BehaviorEvent>, Expected][] = [
   ['slot 0', { slot: 0 }, null],
   ['slot -1', { slot: -1 }, ['RECORD_INVALID', /slot/]],
   ['negative value', { value: -3 }, null],
+  ['largest value', { value: -100 }, null],
+  ['too large a value', { value: -101 }, ['REWARD_TOO_LARGE', /-101 is more than 100/]],
   ['NaN', { value: Number.NaN }, ['REWARD_NOT_FINITE', /NaN/]],
   ['infinite value', { value: Number.POSITIVE_INFINITY }, ['REWARD_NOT_FINITE', /Infinity/]],
 ]

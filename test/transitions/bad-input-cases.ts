@@ -85,6 +85,8 @@ export const badInputs: readonly BadInput[] = [
 
   // outcomes by themselves
   bad('an infinite value', 'REWARD_NOT_FINITE', { ...click, value: Number.POSITIVE_INFINITY }),
+  bad('an absurd value', 'REWARD_TOO_LARGE', { ...click, value: 1e17 }),
+  bad('an absurd negative value', 'REWARD_TOO_LARGE', { ...click, value: -1e17 }),
   bad('a NaN value', 'REWARD_NOT_FINITE', { ...click, value: Number.NaN }),
   bad('a time of next year', 'TIME_IN_FUTURE', outcome('click', 'd1', 3e7)),
   bad('a time of 0', 'RECORD_INVALID', { ...click, time_ms: 0 }),

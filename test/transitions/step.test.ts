@@ -63,10 +63,27 @@ test('next state and candidates are those of the next decision', () => {
 })
 
 test('sums saturate where doubles end: the wire would refuse an infinity', () => {
-  const { run, take } = startRun(makeConfig({ rewards: { rating: { value: 'value' } } }))
+  const config = makeConfig({ rewards: { rating: { value: 'value' } } })
+  const { run, take } = startRun({ ...config, limits: { ...config.limits, maxValue: Number.MAX_VALUE } })
   const huge = [1, 2].map(seconds => outcome('rating', 'd1', seconds, { value: Number.MAX_VALUE }))
   take({ tick: tick(1), inputs: [decision('d1', 0), ...huge].map(input) })
   assert.deepEqual(run.written[0].cumulative, { rating: Number.MAX_VALUE })
+})
+
+test('within limits.maxValue the sum of the changes is the reward', () => {
+  const { run, take } = startRun(
+    makeConfig({ rewards: { purchase: { value: 'value' }, refund: { cancels: 'purchase' } } }),
+  )
+  const of = (type: string, seconds: number, value: number) => input(outcome(type, 'd1', seconds, { value }))
+  take({ tick: tick(0), inputs: [input(decision('d1', 0))] })
+  for (const each of [of('purchase', 1, 1e9), of('purchase', 2, 5), of('refund', 3, 1e9), of('refund', 4, 1e17)])
+    take({ tick: tick(4), inputs: [each] })
+  const sum = run.written.reduce((total, { delta }) => total + (delta.purchase ?? 0), 0)
+  assert.deepEqual([sum, run.written.at(-1)!.cumulative.purchase], [5, 5])
+  assert.deepEqual(
+    run.refused.map(each => each.code),
+    ['REWARD_TOO_LARGE'],
+  )
 })
 
 test('a slate of many small propensities has a propensity above 0', () => {
