@@ -132,14 +132,17 @@ export const errorTable = {
     'The outcome echoes another slate than the one that was decided.',
     'The service showed a slate of a lost rival; quarantined.',
   ),
-  OUTCOME_WRONG_USER: record("The outcome names another user's decision.", 'Mend the producer.'),
+  OUTCOME_WRONG_USER: record(
+    "The outcome names another user's decision; where that user is in another partition it is not found, and OUTCOME_ORPHAN once the correction window is over.",
+    'Mend the producer.',
+  ),
   OUTCOME_ITEM_NOT_IN_SLATE: record('The outcome names an item that its decision did not show.', 'Mend the producer.'),
   OUTCOME_BEFORE_DECISION: record(
     'The outcome happened before the decision that it names, by more than clocks may differ.',
     "Check the producer's clock; limits.futureSkewMs and backwardWindowMs say how much.",
   ),
   OUTCOME_ORPHAN: record(
-    'The outcome came after the correction window of its decision, or its decision never came.',
+    "The outcome came after the correction window of its decision, or its decision never came to its user's partition.",
     'Lengthen correctionWindowMs if it should have counted; else nothing: it is kept here.',
   ),
   OUTPUT_TOO_LARGE: record(
