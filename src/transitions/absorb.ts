@@ -25,17 +25,7 @@ import {
   sessionOf,
   userKey,
 } from './session.ts'
-import {
-  type Change,
-  emptyTouch,
-  isCancellable,
-  type Move,
-  type Touch,
-  touchKey,
-  withEvent,
-  withNamed,
-  withShown,
-} from './touch.ts'
+import { type Change, emptyTouch, type Move, type Touch, touchKey, withEvent, withNamed, withShown } from './touch.ts'
 import { timeOf } from './transition.ts'
 import {
   countAttributed,
@@ -209,7 +199,7 @@ function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void 
     countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
     countAttributed(work, 'decision')
     addOutcome(work, join, event, 1)
-    if (join.kind === 'open' && isCancellable(event.type, work.rules)) touchNamed(work, join, event)
+    if (join.kind === 'open' && work.rules.cancellable.has(event.type)) touchNamed(work, join, event)
     if (event.type === 'leave' && policy.gamma > 0) {
       rememberLeave(work, event, join.decision.session_id)
       noteLeave(work, sessionOf(join.decision), event.time_ms)

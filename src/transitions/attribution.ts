@@ -48,7 +48,7 @@ export function decisionFlaw(decision: Decision, policies: ReadonlyMap<string, P
     const flaw = badId('an id', id)
     if (flaw) return flaw
   }
-  if (new Set(items).size < items.length)
+  if (items.length > 1 && new Set(items).size < items.length)
     return { code: 'RECORD_INVALID', detail: `${decision_id} shows an item twice` }
   if (!policies.has(decision.policy)) return { code: 'RECORD_INVALID', detail: `policy ${decision.policy} is unknown` }
   if (!probability(decision.pass_probability) || !Number.isFinite(1 / decision.pass_probability))

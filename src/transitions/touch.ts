@@ -46,14 +46,20 @@ export interface Reach {
   readonly backwardMs: number
   /** What an outcome type takes back under some policy. Such a type is no reward under any, where it names no decision. */
   readonly cancels: ReadonlyMap<string, ReadonlySet<string>>
+  /** Types that take something back or may be taken back. */
+  readonly cancellable: ReadonlySet<string>
 }
 
-export const reachOf = (policies: readonly PolicyConfig[]): Reach => ({
-  policies: new Map(policies.map(policy => [policy.name, policy])),
-  windowMs: Math.max(...policies.map(each => each.attributionWindowMs)),
-  backwardMs: Math.max(...policies.map(each => each.backwardWindowMs)),
-  cancels: cancelsOf(policies),
-})
+export function reachOf(policies: readonly PolicyConfig[]): Reach {
+  const cancels = cancelsOf(policies)
+  return {
+    policies: new Map(policies.map(policy => [policy.name, policy])),
+    windowMs: Math.max(...policies.map(each => each.attributionWindowMs)),
+    backwardMs: Math.max(...policies.map(each => each.backwardWindowMs)),
+    cancels,
+    cancellable: new Set([...cancels].flatMap(([type, types]) => [type, ...types])),
+  }
+}
 
 function cancelsOf(policies: readonly PolicyConfig[]): Reach['cancels'] {
   const cancels = new Map<string, Set<string>>()
@@ -62,10 +68,6 @@ function cancelsOf(policies: readonly PolicyConfig[]): Reach['cancels'] {
   for (const canceller of cancels.keys()) for (const types of cancels.values()) types.delete(canceller)
   return cancels
 }
-
-/** It takes something back, or may be taken back. */
-export const isCancellable = (type: string, { cancels }: Reach): boolean =>
-  cancels.has(type) || [...cancels.values()].some(types => types.has(type))
 
 export const emptyTouch: Touch = { shown: [], events: [] }
 
