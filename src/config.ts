@@ -31,7 +31,9 @@ const component = z.strictObject({
   cancels: z
     .string()
     .optional()
-    .describe('Event type whose outcomes this takes back instead of being a reward, e.g. refund cancels purchase.'),
+    .describe(
+      'Event type whose outcomes this takes back instead of being a reward, e.g. refund cancels purchase. Without a decision id it goes where the purchase of the user and item went.',
+    ),
 })
 
 const linearGaussian = z.strictObject({
@@ -272,6 +274,13 @@ export const configSchema = z.strictObject({
         .default(1000)
         .describe('Candidates of one decision; the rest are left out.'),
       maxSlots: z.number().int().positive().default(50).describe('Slots of one slate.'),
+      maxValue: z
+        .number()
+        .positive()
+        .default(1e9)
+        .describe(
+          "An event's own value further from 0 goes to the dead letters: beside an absurd one the others would be lost in rounding.",
+        ),
     })
     .prefault({}),
   state: z

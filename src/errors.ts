@@ -131,18 +131,25 @@ export const errorTable = {
     'Mend the logger of the decisions.',
   ),
   REWARD_NOT_FINITE: record('A reward or value that is not a finite number.', 'Mend the producer.'),
+  REWARD_TOO_LARGE: record(
+    'A value is further from 0 than limits.maxValue.',
+    'Mend the producer, or raise the limit where such values are real.',
+  ),
   SLATE_HASH_MISMATCH: record(
     'The outcome echoes another slate than the one that was decided.',
     'The service showed a slate of a lost rival; quarantined.',
   ),
-  OUTCOME_WRONG_USER: record("The outcome names another user's decision.", 'Mend the producer.'),
+  OUTCOME_WRONG_USER: record(
+    "The outcome names another user's decision; where that user is in another partition it is not found, and OUTCOME_ORPHAN once the correction window is over.",
+    'Mend the producer.',
+  ),
   OUTCOME_ITEM_NOT_IN_SLATE: record('The outcome names an item that its decision did not show.', 'Mend the producer.'),
   OUTCOME_BEFORE_DECISION: record(
     'The outcome happened before the decision that it names, by more than clocks may differ.',
     "Check the producer's clock; limits.futureSkewMs and backwardWindowMs say how much.",
   ),
   OUTCOME_ORPHAN: record(
-    'The outcome came after the correction window of its decision, or its decision never came.',
+    "The outcome came after the correction window of its decision, or its decision never came to its user's partition.",
     'Lengthen correctionWindowMs if it should have counted; else nothing: it is kept here.',
   ),
   OUTPUT_TOO_LARGE: record(

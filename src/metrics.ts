@@ -103,7 +103,7 @@ export const metricTable = {
   },
   feedloop_decisions_joined_total: {
     type: 'counter',
-    help: 'Decisions by fate: opened, inactive, expired, shed, duplicate, forgotten.',
+    help: 'Decisions by fate: opened, inactive, expired, shed, duplicate, quarantined, forgotten.',
     labels: ['fate'],
   },
   feedloop_transitions_total: { type: 'counter', help: 'Transition revisions by kind.', labels: ['kind'] },

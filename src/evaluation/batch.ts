@@ -3,8 +3,8 @@
  * and not to be fast. It is the reference of the joiner's property tests and the rule by which `feedloop audit` judges
  * the log; so it shares no logic with src/transitions but the meaning of a slot number and of each reducer's name.
  *
- * It says what holds once every window is over. It knows no retirement: who has records later than correctionWindowMs
- * behind the others says by `met` which of them the joiner had at once.
+ * It says what holds once every window is over. It knows no clock: who has records later than correctionWindowMs behind
+ * the others says by `gone` which of them the joiner had dropped when others came.
  */
 import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
@@ -31,18 +31,26 @@ export interface BatchJoin {
   readonly decisions: ReadonlyMap<string, DecisionFate>
 }
 
+/** An outcome on an item with the decisions that have it. */
+interface Standing {
+  readonly event: BehaviorEvent
+  readonly item: string
+  readonly of: readonly Recommendation[]
+}
+
 type Outcome = BehaviorEvent & { readonly place: number; readonly parts: number }
 
-/** Did the joiner have both at once? It drops what is past correction. */
-export type Met = (decision: Recommendation, other: Recommendation | BehaviorEvent) => boolean
+/** Had the joiner dropped `one`, as past correction, when `other` came? */
+export type Gone = (one: Recommendation | BehaviorEvent, other: Recommendation | BehaviorEvent) => boolean
 
-/** @param events valid ones, each event id once @param met within the lateness bound: always */
+/** @param events valid ones, each event id once @param gone within the lateness bound: never */
 export function batchJoin(
   decisions: readonly Recommendation[],
   events: readonly BehaviorEvent[],
   config: Config,
-  met: Met = () => true,
+  gone: Gone = () => false,
 ): BatchJoin {
+  const met: Gone = (one, other) => !gone(one, other) && !gone(other, one)
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const byId = new Map(decisions.map(decision => [decision.decision_id, decision]))
   const fates = new Map<string, OutcomeFate>()
@@ -64,16 +72,44 @@ export function batchJoin(
     seen.filter(each => !each.shed).flatMap(each => each.slots.map(slot => ({ decision: each, item: slot.item_id }))),
     each => `${each.decision.user_id}\0${each.item}`,
   )
-  for (const event of events.filter(each => each.decision_id === null)) {
-    const shown = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
-    const sharers = sharersOf(
+  const visible = new Set(seen)
+  const takes = (type: string) => config.policies.flatMap(policy => policy.rewards[type]?.cancels ?? [])
+  const standing: Standing[] = []
+  for (const decision of decisions.filter(each => each.reason !== 'expired' && !each.shed))
+    for (const { place, parts: _, ...event } of outcomes.get(decision.decision_id)!)
+      if (place >= 0) standing.push({ event, item: decision.slots[place].item_id, of: [decision] })
+  for (const event of events.filter(each => each.decision_id === null && takes(each.type).length === 0)) {
+    const candidates = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
+    const sharers = lastingSharersOf(
       event,
-      shown.filter(each => met(each, event)),
+      candidates.filter(each => met(each, event)),
       policies,
+      gone,
     )
     fates.set(event.event_id, sharers.length > 0 ? 'joined' : 'organic')
     for (const each of sharers) give(each, event, sharers.length)
+    if (event.item_id !== null) standing.push({ event, item: event.item_id, of: sharers })
   }
+  for (const event of events.filter(each => each.decision_id === null && takes(each.type).length > 0)) {
+    fates.set(event.event_id, 'organic')
+    if (event.item_id !== null) standing.push({ event, item: event.item_id, of: [] })
+  }
+  for (const onItem of Map.groupBy(standing, each => `${each.event.user_id}\0${each.item}`).values())
+    for (const [taker, taken] of takings(onItem, takes, met)) {
+      if (taker.decision_id !== null) continue
+      const ageOf = (each: Recommendation) => taker.time_ms - each.request_time_ms
+      const correctable = taken.of.filter(each => {
+        const { correctionWindowMs } = policies.get(each.policy)!
+        return visible.has(each) && met(each, taker) && ageOf(each) <= correctionWindowMs
+      })
+      for (const each of correctable) give(each, taker, taken.of.length)
+      const last = correctable.at(-1)
+      if (last)
+        fates.set(
+          taker.event_id,
+          ageOf(last) > policies.get(last.policy)!.attributionWindowMs ? 'correction' : 'joined',
+        )
+    }
 
   const transitions = new Map<string, ExpectedTransition>()
   const chains = sessions(seen)
@@ -83,12 +119,13 @@ export function batchJoin(
   )
   const leaves = Map.groupBy(
     events.filter(each => each.decision_id === null && each.type === 'leave'),
-    each => `${each.user_id}\0${each.session_id}`,
+    each => `${each.user_id}\0${each.session_id ?? ''}`,
   )
   for (const decision of seen.filter(each => !each.shed)) {
     const policy = policies.get(decision.policy)!
     const chain = chains.get(chainOf(decision))!.filter(each => each === decision || met(decision, each))
     const left = [
+      ...(leaves.get(`${decision.user_id}\0`) ?? []),
       ...(leaves.get(`${decision.user_id}\0${decision.session_id}`) ?? []),
       ...(namedLeaves.get(chainOf(decision)) ?? []),
     ]
@@ -112,12 +149,11 @@ export function batchJoin(
       transitions.set(`${decision.decision_id}/${slot}`, expected)
     }
   }
-  const shown = new Set(seen)
   const fateOf = (each: Recommendation): DecisionFate => {
     if (each.reason === 'expired') return 'expired'
     if (each.slots.length === 0) return 'inactive'
     if (each.shed) return 'shed'
-    return shown.has(each) ? 'open' : 'inactive'
+    return visible.has(each) ? 'open' : 'inactive'
   }
   return { transitions, outcomes: fates, decisions: new Map(decisions.map(each => [each.decision_id, fateOf(each)])) }
 }
@@ -127,6 +163,23 @@ const order = (timeA: number, timeB: number, idA: string, idB: string): number =
 
 const byTimeAndId = (a: Recommendation, b: Recommendation): number =>
   order(a.request_time_ms, b.request_time_ms, a.decision_id, b.decision_id)
+
+/** The decisions that share an outcome in the end. One decision is past correction first, and what it has by then stays
+ * where it is: who comes after that takes nothing over. What has left it by then never comes back to it. */
+function lastingSharersOf(
+  event: BehaviorEvent,
+  shown: readonly Recommendation[],
+  policies: ReadonlyMap<string, PolicyConfig>,
+  gone: Gone,
+): readonly Recommendation[] {
+  const first = shown.toSorted(byTimeAndId).find(each => !shown.some(other => gone(other, each)))
+  if (!first) return []
+  const inTime = shown.filter(each => !gone(first, each))
+  const sharers = sharersOf(event, inTime, policies)
+  if (inTime.length === shown.length || sharers.includes(first)) return sharers
+  const others = shown.filter(each => each !== first)
+  return lastingSharersOf(event, others, policies, gone)
+}
 
 /** The decisions that share an outcome which names none: those that showed its item shortly before it (or, with a
  * backward window, shortly after it where there is none before), under the policy of the nearest, by that policy's way. */
@@ -151,6 +204,31 @@ function sharersOf(
     'first-touch': own.slice(0, 1),
     'even-split': own,
   }[policyOf(nearest).attribution]
+}
+
+/** Which outcome each canceller takes back, in order of time: the latest of its own value that stands and is not after it,
+ * else the latest that stands. One that names its decision takes of that decision's only. */
+function takings(
+  onItem: readonly Standing[],
+  takes: (type: string) => readonly string[],
+  met: Gone,
+): (readonly [BehaviorEvent, Standing])[] {
+  const inOrder = onItem.toSorted((a, b) => order(a.event.time_ms, b.event.time_ms, a.event.event_id, b.event.event_id))
+  const left = inOrder.filter(each => takes(each.event.type).length === 0)
+  const takers = inOrder.filter(each => takes(each.event.type).length > 0)
+  return takers.flatMap(({ event: taker, of }) => {
+    const may = left.filter(
+      each =>
+        takes(taker.type).includes(each.event.type) &&
+        each.event.time_ms <= taker.time_ms &&
+        of.every(decision => each.of.includes(decision)) &&
+        met(each.event, taker),
+    )
+    const taken = may.filter(each => each.event.value === taker.value).at(-1) ?? may.at(-1)
+    if (!taken) return []
+    left.splice(left.indexOf(taken), 1)
+    return [[taker, taken] as const]
+  })
 }
 
 function namedFate(

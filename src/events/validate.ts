@@ -14,11 +14,15 @@ export interface Fault {
 }
 
 /** How much a record may ask for, and how far ahead of the clock it may be. */
-export type Limits = Pick<Config['limits'], 'futureSkewMs' | 'maxCandidates' | 'maxSlots'>
+export type Limits = Pick<Config['limits'], 'futureSkewMs' | 'maxCandidates' | 'maxSlots' | 'maxValue'>
 
 const invalid = (detail: string): Fault => ({ code: 'RECORD_INVALID', detail })
 
-const emptyId = (name: string, id: string | null): Fault | null => (id === '' ? invalid(`${name} is empty`) : null)
+/** NUL parts the ids in the tables' keys. */
+export function badId(name: string, id: string | null): Fault | null {
+  if (id === '') return invalid(`${name} is empty`)
+  return id?.includes('\0') ? invalid(`${name} holds NUL`) : null
+}
 
 function badTime(timeMs: number, nowMs: number, limits: Limits): Fault | null {
   if (!(timeMs > 0)) return invalid(`time_ms: ${timeMs} is not a time`)
@@ -27,11 +31,12 @@ function badTime(timeMs: number, nowMs: number, limits: Limits): Fault | null {
   return { code: 'TIME_IN_FUTURE', detail: `time_ms: ${timeMs} is ${aheadMs} ms ahead` }
 }
 
-/** A list of ids: none empty, none twice, at most `max`, at least one. */
+/** A list of ids: none empty or with NUL, none twice, at most `max`, at least one. */
 function badIds(name: string, ids: readonly string[], max: number): Fault | null {
   if (ids.length === 0) return invalid(`${name} is an empty list; null means all`)
   if (ids.length > max) return invalid(`${name}: ${ids.length} ids, more than ${max}`)
   if (ids.includes('')) return invalid(`${name} holds an empty id`)
+  if (ids.some(id => id.includes('\0'))) return invalid(`${name} holds an id with NUL`)
   return new Set(ids).size < ids.length ? invalid(`${name} names an id twice`) : null
 }
 
@@ -40,38 +45,40 @@ export function validateRequest(request: Request, nowMs: number, limits: Limits)
   const { slots, candidates, baseline } = request
   if (slots < 1 || slots > limits.maxSlots) return invalid(`slots: ${slots} is not within 1 … ${limits.maxSlots}`)
   return (
-    emptyId('request_id', request.request_id) ??
-    emptyId('user_id', request.user_id) ??
-    emptyId('policy', request.policy) ??
-    emptyId('session_id', request.session_id) ??
+    badId('request_id', request.request_id) ??
+    badId('user_id', request.user_id) ??
+    badId('policy', request.policy) ??
+    badId('session_id', request.session_id) ??
     (candidates && badIds('candidates', candidates, limits.maxCandidates)) ??
     (baseline && badIds('baseline', baseline, limits.maxSlots)) ??
     badTime(request.time_ms, nowMs, limits)
   )
 }
 
-/** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE. */
+/** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE, REWARD_TOO_LARGE. */
 export function validateEvent(event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null {
   const { value, slot } = event
   if (value !== null && !Number.isFinite(value)) return { code: 'REWARD_NOT_FINITE', detail: `value: ${value}` }
+  if (value !== null && Math.abs(value) > limits.maxValue)
+    return { code: 'REWARD_TOO_LARGE', detail: `value: ${value} is more than ${limits.maxValue}` }
   if (slot !== null && slot < 0) return invalid(`slot: ${slot} is below 0`)
   const reserved = badReserved(event)
   if (reserved) return invalid(reserved)
   return (
-    emptyId('event_id', event.event_id) ??
-    emptyId('user_id', event.user_id) ??
-    emptyId('type', event.type) ??
-    emptyId('session_id', event.session_id) ??
-    emptyId('decision_id', event.decision_id) ??
-    emptyId('item_id', event.item_id) ??
+    badId('event_id', event.event_id) ??
+    badId('user_id', event.user_id) ??
+    badId('type', event.type) ??
+    badId('session_id', event.session_id) ??
+    badId('decision_id', event.decision_id) ??
+    badId('item_id', event.item_id) ??
     badTime(event.time_ms, nowMs, limits)
   )
 }
 
 /** A state of an item: RECORD_INVALID, TIME_IN_FUTURE. */
 export const validateItem = (item: Item, nowMs: number, limits: Limits): Fault | null =>
-  emptyId('item_id', item.item_id) ?? badTime(item.time_ms, nowMs, limits)
+  badId('item_id', item.item_id) ?? badTime(item.time_ms, nowMs, limits)
 
 /** A state of a user profile: RECORD_INVALID, TIME_IN_FUTURE. */
 export const validateProfile = (profile: UserProfile, nowMs: number, limits: Limits): Fault | null =>
-  emptyId('user_id', profile.user_id) ?? badTime(profile.time_ms, nowMs, limits)
+  badId('user_id', profile.user_id) ?? badTime(profile.time_ms, nowMs, limits)

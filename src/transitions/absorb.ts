@@ -9,12 +9,23 @@ import type { Fault } from '../events/validate.ts'
 import type { Input } from '../stage.ts'
 import { seedOf } from '../state/random.ts'
 import { decisionFlaw, outcomeFlaw, slotOf } from './attribution.ts'
-import type { Decision } from './decision.ts'
+import { type Decision, sameDecision } from './decision.ts'
 import { truncationMs } from './emit.ts'
 import { forgetUser, mark, unmark } from './forget.ts'
 import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
-import { emptySession, joinSession, leaveSession, memberOf, neighbours, sessionKey, sessionOf } from './session.ts'
-import { emptyTouch, type Touch, touched, touchKey, type Unnamed } from './touch.ts'
+import {
+  emptySession,
+  joinSession,
+  leaveSession,
+  memberOf,
+  neighbours,
+  type Session,
+  sessionKey,
+  sessionMember,
+  sessionOf,
+  userKey,
+} from './session.ts'
+import { type Change, emptyTouch, type Move, type Touch, touchKey, withEvent, withNamed, withShown } from './touch.ts'
 import { timeOf } from './transition.ts'
 import {
   countAttributed,
@@ -22,7 +33,7 @@ import {
   countOutcome,
   leadMs,
   orphan,
-  refuse,
+  refuseDecision,
   refuseOutcome,
   type Work,
 } from './work.ts'
@@ -32,19 +43,20 @@ export function absorbDecision(work: Work, input: Input): number {
   const decision = input.value as Decision
   const flaw = decisionFlaw(decision, work.rules.policies)
   if (flaw) {
-    refuse(work, input, flaw)
+    refuseDecision(work, input, flaw)
     return -1
   }
   const known = work.state.joins.get(decision.decision_id)
   if (!known) open(work, decision)
-  else if (isSame(known.decision, decision)) countDecision(work, 'duplicate')
-  else
-    refuse(work, input, { code: 'RECORD_CONTRADICTS', detail: `${decision.decision_id} was decided otherwise before` })
+  else if (sameDecision(known.decision, decision)) countDecision(work, 'duplicate')
+  else refuseDecision(work, input, decidedOtherwise(decision))
   return timeOf(decision)
 }
 
-const isSame = (a: Decision, b: Decision): boolean =>
-  a.user_id === b.user_id && a.slate_hash === b.slate_hash && timeOf(a) === timeOf(b)
+const decidedOtherwise = ({ decision_id }: Decision): Fault => ({
+  code: 'RECORD_CONTRADICTS',
+  detail: `${decision_id} was decided otherwise before`,
+})
 
 function open(work: Work, decision: Decision): void {
   const { state, dirty } = work
@@ -82,13 +94,19 @@ function activate(work: Work, join: Join): void {
   const shown = { id, policy, timeMs: joinTime(join) }
   if (join.kind === 'open')
     for (const { item_id } of decision.slots)
-      changeTouch(work, touchKey(decision.user_id, item_id), touch => ({ ...touch, shown: [...touch.shown, shown] }))
+      changeTouch(work, touchKey(decision.user_id, item_id), touch => withShown(touch, shown, work.rules))
 }
 
 function enterSession({ state, dirty }: Work, { decision }: Join): void {
   const key = sessionOf(decision)
-  const session = joinSession(state.sessions.get(key) ?? emptySession, memberOf(decision))
+  const before = state.sessions.get(key) ?? emptySession
+  const session = joinSession(before, memberOf(decision))
   state.sessions.set(key, session)
+  if (before.members.length === 0) {
+    const user = userKey(decision.policy, decision.user_id)
+    const sessions = state.sessions.get(user) ?? emptySession
+    state.sessions.set(user, joinSession(sessions, sessionMember(decision.session_id)))
+  }
   const { previous } = neighbours(session, decision.decision_id)
   if (previous) dirty.add(previous.id)
 }
@@ -121,8 +139,12 @@ function attribute(work: Work, input: Input<BehaviorEvent>, hash: number): void 
   state.forgetting.schedule(event.time_ms + rules.keepMs, event.event_id)
   if (isForget(event)) absorbForget(work, event)
   else if (event.decision_id !== null) absorbOutcome(work, input)
-  else if (event.type === 'leave' && event.session_id !== null) absorbLeave(work, event)
-  else if (event.item_id !== null && rules.rewarded.has(event.type)) absorbUnnamed(work, event)
+  else absorbUnclaimed(work, event)
+}
+
+function absorbUnclaimed(work: Work, event: BehaviorEvent): void {
+  if (event.type === 'leave') absorbLeave(work, event)
+  if (event.item_id !== null && work.rules.rewarded.has(event.type)) absorbUnnamed(work, event)
   else countOutcome(work, 'organic')
 }
 
@@ -177,7 +199,12 @@ function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void 
     countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
     countAttributed(work, 'decision')
     addOutcome(work, join, event, 1)
-    if (event.type === 'leave' && policy.gamma > 0) noteLeave(work, sessionOf(join.decision), event.time_ms)
+    if (join.kind === 'open' && work.rules.cancellable.has(event.type)) touchNamed(work, join, event)
+    if (event.type === 'leave' && policy.gamma > 0) {
+      rememberLeave(work, event, join.decision.session_id)
+      noteLeave(work, sessionOf(join.decision), event.time_ms)
+      endLast(work, sessionOf(join.decision))
+    }
     if (event.type === 'activate' && ageMs <= policy.attributionWindowMs) activateLate(work, join)
   }
 }
@@ -196,20 +223,33 @@ function addOutcome(work: Work, join: Join, event: BehaviorEvent, parts: number)
   work.dirty.add(id)
 }
 
-/** A `leave` that names a session ends it under every policy. */
+/** A `leave` that names no decision ends its session under every policy; one that names none, all of its user. */
 function absorbLeave(work: Work, event: BehaviorEvent): void {
-  const { seen } = work.state
-  countOutcome(work, 'organic')
-  seen.set(event.event_id, { ...seen.get(event.event_id)!, left: `${event.user_id}\0${event.session_id}` })
-  mark(work, event.user_id, event.event_id)
-  for (const { name, gamma } of work.rules.policies.values())
-    if (gamma > 0) noteLeave(work, sessionKey(name, event.user_id, event.session_id!), event.time_ms)
+  const { user_id, session_id, time_ms } = event
+  rememberLeave(work, event, session_id ?? '')
+  for (const { name, gamma } of work.rules.policies.values()) {
+    if (gamma === 0) continue
+    const { members } = noteLeave(work, sessionKey(name, user_id, session_id ?? ''), time_ms)
+    if (session_id === null) for (const { id } of members) endLast(work, sessionKey(name, user_id, id))
+    else endLast(work, sessionKey(name, user_id, session_id))
+  }
 }
 
-function noteLeave({ state, dirty }: Work, key: string, timeMs: number): void {
-  const session = leaveSession(state.sessions.get(key) ?? emptySession, timeMs)
-  state.sessions.set(key, session)
-  const last = session.members.at(-1)
+/** What it ended is remembered as long as it is itself: a decision before it may arrive late. */
+function rememberLeave(work: Work, { event_id, user_id }: BehaviorEvent, sessionId: string): void {
+  const { seen } = work.state
+  seen.set(event_id, { ...seen.get(event_id)!, left: `${user_id}\0${sessionId}` })
+  mark(work, user_id, event_id)
+}
+
+function noteLeave({ state: { sessions } }: Work, key: string, timeMs: number): Session {
+  const session = leaveSession(sessions.get(key) ?? emptySession, timeMs)
+  sessions.set(key, session)
+  return session
+}
+
+function endLast({ state, dirty }: Work, key: string): void {
+  const last = state.sessions.get(key)?.members.at(-1)
   if (last) dirty.add(last.id)
 }
 
@@ -217,37 +257,39 @@ function absorbUnnamed(work: Work, event: BehaviorEvent): void {
   const { seen } = work.state
   const key = touchKey(event.user_id, event.item_id!)
   seen.set(event.event_id, { ...seen.get(event.event_id)!, touch: key })
-  changeTouch(work, key, touch => ({ ...touch, events: [...touch.events, { event, to: [] }] }))
+  changeTouch(work, key, touch => withEvent(touch, event, work.rules))
+}
+
+/** It may be taken back by an outcome that names no decision, or take away what that would. */
+function touchNamed(work: Work, { decision }: Join, event: BehaviorEvent): void {
+  const { seen } = work.state
+  const slot = decision.slots[slotOf(decision, event)]
+  if (!slot) return
+  const key = touchKey(event.user_id, slot.item_id)
+  seen.set(event.event_id, { ...seen.get(event.event_id)!, touch: key })
+  changeTouch(work, key, touch => withNamed(touch, event, work.rules))
 }
 
 /** Changes a touch and moves the outcomes in it to the decisions that are now theirs. */
-function changeTouch(work: Work, key: string, change: (touch: Touch) => Touch): void {
-  const touch = change(work.state.touches.get(key) ?? emptyTouch)
-  const events = touch.events.map(each => moved(work, each, touched(touch.shown, each.event, work.rules.policies)))
-  work.state.touches.set(key, { shown: touch.shown, events })
+function changeTouch(work: Work, key: string, change: (touch: Touch) => Change): void {
+  const { touch, moves } = change(work.state.touches.get(key) ?? emptyTouch)
+  work.state.touches.set(key, touch)
+  for (const each of moves) move(work, each)
 }
 
-/** The outcome with the decisions that share it from now on. */
-function moved(work: Work, from: Unnamed, to: readonly string[]): Unnamed {
-  const { event } = from
-  if (to.length === from.to.length && to.every((id, i) => id === from.to[i])) return from
-  const joinOf = (id: string) => work.state.joins.get(id)
-  const first = to.map(joinOf).find(join => join !== undefined)
-  if (from.to.length === 0 && first) {
-    countOutcome(work, 'joined')
-    countAttributed(work, work.rules.policies.get(first.decision.policy)!.attribution)
+function move(work: Work, { event, from, to, isFirst }: Move): void {
+  const { joins } = work.state
+  if (isFirst) {
+    const last = joins.get(to.at(-1)!)!
+    const { attribution, attributionWindowMs } = work.rules.policies.get(last.decision.policy)!
+    countOutcome(work, event.time_ms - joinTime(last) > attributionWindowMs ? 'correction' : 'joined')
+    countAttributed(work, attribution)
   }
-  for (const id of from.to) takeBack(work, id, event.event_id)
-  for (const id of to) {
-    const join = joinOf(id)
-    if (join) addOutcome(work, join, event, to.length)
-  }
-  return { event, to }
+  for (const id of from) takeBack(work, id, event.event_id)
+  for (const id of to) addOutcome(work, joins.get(id)!, event, to.length)
 }
 
 function takeBack({ state, dirty }: Work, decisionId: string, eventId: string): void {
-  const join = state.joins.get(decisionId)
-  if (!join) return
-  state.joins.set(decisionId, withoutOutcome(join, eventId))
+  state.joins.set(decisionId, withoutOutcome(state.joins.get(decisionId)!, eventId))
   dirty.add(decisionId)
 }

@@ -4,7 +4,7 @@
  */
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
-import type { Fault } from '../events/validate.ts'
+import { badId, type Fault } from '../events/validate.ts'
 import type { Decision } from './decision.ts'
 import { SLATE, timeOf } from './transition.ts'
 
@@ -42,8 +42,16 @@ export function slotOf(decision: Decision, event: BehaviorEvent): number {
  * slate's second item would never have come first. What was drawn, given the slots before it, had some probability. */
 export function decisionFlaw(decision: Decision, policies: ReadonlyMap<string, PolicyConfig>): Fault | null {
   const probability = (value: number) => value > 0 && value <= 1
+  const { decision_id, user_id, session_id, slots } = decision
+  const items = slots.map(slot => slot.item_id)
+  for (const id of [decision_id, user_id, session_id, ...items]) {
+    const flaw = badId('an id', id)
+    if (flaw) return flaw
+  }
+  if (items.length > 1 && new Set(items).size < items.length)
+    return { code: 'RECORD_INVALID', detail: `${decision_id} shows an item twice` }
   if (!policies.has(decision.policy)) return { code: 'RECORD_INVALID', detail: `policy ${decision.policy} is unknown` }
-  if (!probability(decision.pass_probability))
+  if (!probability(decision.pass_probability) || !Number.isFinite(1 / decision.pass_probability))
     return { code: 'PROPENSITY_INVALID', detail: `pass_probability ${decision.pass_probability}` }
   for (const { position, conditional_propensity: conditional, first_draw_propensity: first } of decision.slots)
     if (!probability(conditional) || !(first >= 0 && first <= 1))

@@ -11,7 +11,7 @@ import { joinerRules } from './rules-print.ts'
 import type { JoinerRows } from './state.ts'
 
 /** Raised when tables change their meaning without changing their shape. */
-const TABLES = 1
+const TABLES = 2
 
 type Rest = readonly [readonly unknown[], Join['kind'], boolean, Join['outcomes'], Join['emitted']]
 

@@ -3,7 +3,7 @@
  * come as their bytes (src/log/wire/passing.ts), which are a fifth of the work and of the memory of the objects; the
  * joiner may not look into them. What else is logged of a decision is for others.
  */
-import type { Candidate, Recommendation, Snapshot, Transition } from '../../schemas/records.ts'
+import type { Candidate, Recommendation, Slot, Snapshot, Transition } from '../../schemas/records.ts'
 import type { Passed } from '../log/wire/passing.ts'
 import type { Wanted, Wire } from '../log/wire/wire.ts'
 
@@ -34,6 +34,21 @@ interface Unread {
   readonly candidates: Passed<readonly Candidate[]>
 }
 export type Decision = Omit<Pick<Recommendation, (typeof decisionFields)[number]>, keyof Unread> & Unread
+
+const slotFields = [
+  'item_id',
+  'position',
+  'first_draw_propensity',
+  'conditional_propensity',
+] as const satisfies readonly (keyof Slot)[]
+
+/** True when nothing that the joiner looks into differs. */
+export const sameDecision = (a: Decision, b: Decision): boolean =>
+  a.slots.length === b.slots.length &&
+  a.slots.every((slot, i) => slotFields.every(field => slot[field] === b.slots[i][field])) &&
+  decisionFields.every(field => isPart(field) || a[field] === b[field])
+
+const isPart = (field: string): boolean => field === 'state' || field === 'candidates' || field === 'slots'
 
 /** A transition as the joiner writes it. */
 export type Written = Omit<Transition, keyof Unread | 'next_state' | 'next_candidates'> &

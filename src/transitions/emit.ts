@@ -6,8 +6,8 @@ import type { RevisionKind } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import type { Written } from './decision.ts'
 import { type Continuation, type Emitted, type Join, joinTime, type Outcome } from './join.ts'
-import { difference, type Rewards, rewardOf, standing } from './reward.ts'
-import { emptySession, neighbours, sessionOf } from './session.ts'
+import { cancelledWorth, difference, type Rewards, rewardOf } from './reward.ts'
+import { emptySession, neighbours, sessionOf, userKey } from './session.ts'
 import type { JoinerTables } from './state.ts'
 import { examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
 
@@ -38,7 +38,8 @@ export function continuationOf(tables: JoinerTables, join: Join, policy: PolicyC
   const session = tables.sessions.get(sessionOf(join.decision)) ?? emptySession
   const { next } = neighbours(session, join.decision.decision_id)
   if (next) return { ...open, nextId: next.id }
-  const terminated = session.leaveMs >= joinTime(join)
+  const { leaveMs } = tables.sessions.get(userKey(policy.name, join.decision.user_id)) ?? emptySession
+  const terminated = Math.max(session.leaveMs, leaveMs) >= joinTime(join)
   return { nextId: null, terminated, truncated: !terminated && nowMs >= truncationMs(join, policy) }
 }
 
@@ -80,9 +81,8 @@ function kindOfReward(
   if (!emitted) return 'initial'
   const changed = Object.keys(delta)
   if (changed.length === 0) return null
-  const cancelled = (type: string) =>
-    outcomes.filter(each => each.type === type).length > standing(outcomes, type, policy).length
-  return changed.some(cancelled) ? 'retraction' : 'reward'
+  const isTakenBack = (type: string) => delta[type] * cancelledWorth(outcomes, type, policy) < 0
+  return changed.some(isTakenBack) ? 'retraction' : 'reward'
 }
 
 function kindOfWayOn(from: Continuation, to: Continuation): RevisionKind | null {

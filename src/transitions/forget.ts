@@ -3,44 +3,38 @@
  * written nothing more is said. Their event ids stay known, without them, so that a repeated record is still a duplicate.
  *
  * Nothing is searched for: keys that begin with the user lead to touches and sessions, those to joins. What no item leads
- * to (a slate that was not shown, an outcome that waits, a session that was left) is marked in the touch of the empty
- * item, which only this reads.
+ * to (a slate that was not shown, an outcome that waits, a session that was left) is marked: an empty touch of no item,
+ * whose key ends with its id.
  */
+import { userKey } from './session.ts'
 import { emptyTouch, touchKey } from './touch.ts'
 import { countDecision, countOutcome, type Work } from './work.ts'
 
+const markOf = (userId: string, id: string): string => touchKey(userId, `\0${id}`)
+
 /** Marks something of the user by its decision id or event id. */
-export function mark({ state }: Work, userId: string, id: string): void {
-  const key = touchKey(userId, '')
-  const touch = state.touches.get(key) ?? emptyTouch
-  if (touch.shown.some(each => each.id === id)) return
-  state.touches.set(key, { ...touch, shown: [...touch.shown, { id, policy: '', timeMs: 0 }] })
-}
+export const mark = ({ state }: Work, userId: string, id: string): void =>
+  state.touches.set(markOf(userId, id), emptyTouch)
 
 /** Takes a mark back: nothing is left there, or an item leads there. */
-export function unmark({ state }: Work, userId: string, id: string): void {
-  const key = touchKey(userId, '')
-  const touch = state.touches.get(key)
-  const left = touch?.shown.filter(each => each.id !== id)
-  if (!touch || left!.length === touch.shown.length) return
-  if (left!.length + touch.events.length > 0) state.touches.set(key, { ...touch, shown: left! })
-  else state.touches.delete(key)
-}
+export const unmark = ({ state }: Work, userId: string, id: string): void => state.touches.delete(markOf(userId, id))
 
 export function forgetUser(work: Work, userId: string): void {
   const { state, rules } = work
   const ids = new Set<string>()
+  const marks = markOf(userId, '')
   for (const [key, { shown, events }] of [...state.touches.range(`${userId}\0`, `${userId}\x01`)]) {
+    if (key.startsWith(marks)) ids.add(key.slice(marks.length))
     for (const { id } of shown) ids.add(id)
-    for (const { event, to } of events) {
-      if (to.length === 0) countOutcome(work, 'forgotten')
+    for (const { event, counted } of events) {
+      if (!counted) countOutcome(work, 'forgotten')
       unlink(work, event.event_id)
     }
     state.touches.delete(key)
   }
   for (const policy of rules.policies.keys())
     for (const [key, { members }] of [...state.sessions.range(`${policy}\0${userId}\0`, `${policy}\0${userId}\x01`)]) {
-      for (const { id } of members) ids.add(id)
+      if (key !== userKey(policy, userId)) for (const { id } of members) ids.add(id)
       state.sessions.delete(key)
     }
   for (const id of ids) {

@@ -80,7 +80,15 @@ const sessionSchema = record('Session', {
 const touchSchema = () =>
   record('Touch', {
     shown: list(record('Shown', { id: 'string', policy: 'string', timeMs: 'long' })),
-    events: list(record('Unnamed', { event: currentSchema('BehaviorEvent'), to: list('string') })),
+    events: list(
+      record('Touching', {
+        event: currentSchema('BehaviorEvent'),
+        to: list('string'),
+        fixed: 'boolean',
+        counted: 'boolean',
+        follows: orNull('string'),
+      }),
+    ),
   })
 
 const waitingSchema = () =>

@@ -2,74 +2,90 @@
  * Retirement: what can no longer change is dropped, by the clock. A join goes when its correction window is over for
  * every policy; a waiting outcome whose decision never came becomes an orphan, one that no decision claimed is organic.
  */
+import { unmark } from './forget.ts'
 import type { Join } from './join.ts'
-import { sessionOf, withoutMember } from './session.ts'
-import { type Touch, touchKey } from './touch.ts'
+import { type Session, sessionOf, userKey, withoutMember } from './session.ts'
+import type { JoinerState } from './state.ts'
+import { isEmptyTouch, type Touch, touchKey, withoutEvent, withoutShown } from './touch.ts'
 import { countDecision, countOutcome, orphan, type Work } from './work.ts'
 
 /** Joins and events dropped a step, about: a long silence must not make one endless step. */
 const RETIRED_A_STEP = 5000
 
+/** The time up to which things may go: nothing does before what is as old was written. */
+export const retiredUntil = ({ closing }: JoinerState, nowMs: number): number => Math.min(nowMs, closing.earliestMs())
+
 export function retire(work: Work, nowMs: number): void {
-  if (work.state.closing.nextMs() > nowMs) {
-    for (const id of work.state.retiring.take(nowMs, RETIRED_A_STEP)) retireJoin(work, id)
-    for (const id of work.state.forgetting.take(nowMs, RETIRED_A_STEP)) forget(work, id)
-  }
+  const { retiring, forgetting } = work.state
+  const untilMs = retiredUntil(work.state, nowMs)
+  for (const id of retiring.take(untilMs, RETIRED_A_STEP)) retireJoin(work, id, untilMs)
+  for (const id of forgetting.take(untilMs, RETIRED_A_STEP)) forget(work, id, untilMs)
 }
 
-function retireJoin(work: Work, id: string): void {
+function retireJoin(work: Work, id: string, untilMs: number): void {
   const join = work.state.joins.get(id)
   if (!join) return
   if (join.kind === 'open' && !join.active) countDecision(work, 'inactive')
   work.state.joins.delete(id)
-  leaveTables(work, join)
+  leaveSession(work, join, untilMs)
+  leaveTouches(work, join)
 }
 
-function leaveTables({ state }: Work, { decision }: Join): void {
-  const session = state.sessions.get(sessionOf(decision))
-  if (session) {
-    const left = withoutMember(session, decision.decision_id)
-    if (left.members.length > 0) state.sessions.set(sessionOf(decision), left)
-    else state.sessions.delete(sessionOf(decision))
-  }
-  for (const { item_id } of decision.slots) keepTouch(state, touchKey(decision.user_id, item_id))
-  keepTouch(state, touchKey(decision.user_id, ''))
+function leaveSession(work: Work, { decision }: Join, untilMs: number): void {
+  const session = work.state.sessions.get(sessionOf(decision))
+  if (!session) return
+  const left = withoutMember(session, decision.decision_id)
+  keepSession(work, sessionOf(decision), left, untilMs)
+  if (left.members.length > 0 || session.members.length === 0) return
+  const user = userKey(decision.policy, decision.user_id)
+  const sessions = work.state.sessions.get(user)
+  if (sessions) keepSession(work, user, withoutMember(sessions, decision.session_id), untilMs)
 }
 
-/** A touch without what no longer matters: a decision that is retired stays while outcomes are shared with it, lest they
- * move to others. */
-export function keepTouch(state: Work['state'], key: string, events = state.touches.get(key)?.events): void {
-  const touch = state.touches.get(key)
-  if (!touch || !events) return
-  const shared = new Set(events.flatMap(each => each.to))
-  const owns = (userId: string | undefined) => userId !== undefined && key.startsWith(`${userId}\0`)
-  const matters = (id: string) =>
-    owns(state.joins.get(id)?.decision.user_id) ||
-    state.waiting.get(id)?.some(({ value }) => owns(value.user_id)) ||
-    state.seen.get(id)?.left
-  const shown = touch.shown.filter(({ id }) => shared.has(id) || matters(id))
-  const left: Touch = { shown, events }
-  if (shown.length + events.length > 0) state.touches.set(key, left)
-  else state.touches.delete(key)
+/** A session that was left is kept as long as its `leave`, with or without decisions. */
+function keepSession({ state, rules }: Work, key: string, session: Session, untilMs: number): void {
+  const isOver = session.leaveMs < 0 || session.leaveMs + rules.keepMs <= untilMs
+  if (session.members.length === 0 && isOver) state.sessions.delete(key)
+  else state.sessions.set(key, session)
 }
 
-function forget(work: Work, eventId: string): void {
+/** Items of a decision that was shown lead to it, a mark to any other. */
+function leaveTouches(work: Work, { decision, kind, active }: Join): void {
+  if (kind !== 'open' || decision.deferred) unmark(work, decision.user_id, decision.decision_id)
+  if (kind !== 'open' || !active) return
+  for (const { item_id } of decision.slots)
+    changeTouch(work, touchKey(decision.user_id, item_id), touch =>
+      withoutShown(touch, decision.decision_id, decision.request_time_ms, work.rules),
+    )
+}
+
+function changeTouch({ state: { touches } }: Work, key: string, change: (touch: Touch) => Touch): void {
+  const before = touches.get(key)
+  if (!before) return
+  const touch = change(before)
+  if (isEmptyTouch(touch)) touches.delete(key)
+  else touches.set(key, touch)
+}
+
+function forget(work: Work, eventId: string, untilMs: number): void {
   const { state } = work
   const seen = state.seen.get(eventId)
   if (!seen) return
   state.seen.delete(eventId)
   if (seen.awaits !== null) forgetWaiting(work, seen.awaits, eventId)
   if (seen.touch !== null) forgetUnnamed(work, seen.touch, eventId)
-  if (seen.left !== null) forgetLeave(work, seen.left)
+  if (seen.left !== null) forgetLeave(work, seen.left, eventId, untilMs)
 }
 
-/** A session that was left and has no decision (any more). */
-function forgetLeave({ state, rules }: Work, session: string): void {
+/** @param left user and session */
+function forgetLeave(work: Work, left: string, eventId: string, untilMs: number): void {
+  const { state, rules } = work
   for (const policy of rules.policies.keys()) {
-    const key = `${policy}\0${session}`
-    if (state.sessions.get(key)?.members.length === 0) state.sessions.delete(key)
+    const key = `${policy}\0${left}`
+    const session = state.sessions.get(key)
+    if (session) keepSession(work, key, session, untilMs)
   }
-  keepTouch(state, touchKey(session.slice(0, session.indexOf('\0')), ''))
+  unmark(work, left.slice(0, left.indexOf('\0')), eventId)
 }
 
 function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
@@ -80,14 +96,14 @@ function forgetWaiting(work: Work, decisionId: string, eventId: string): void {
   const left = waiting.filter(input => input !== late)
   if (left.length > 0) work.state.waiting.set(decisionId, left)
   else work.state.waiting.delete(decisionId)
-  keepTouch(work.state, touchKey(late.value.user_id, ''))
+  const { user_id } = late.value
+  if (!left.some(({ value }) => value.user_id === user_id)) unmark(work, user_id, decisionId)
 }
 
 function forgetUnnamed(work: Work, key: string, eventId: string): void {
   const touch = work.state.touches.get(key)
   if (!touch) return
-  const unclaimed = touch.events.some(({ event, to }) => event.event_id === eventId && to.length === 0)
+  const unclaimed = touch.events.some(({ event, counted }) => event.event_id === eventId && !counted)
   if (unclaimed) countOutcome(work, 'organic')
-  const events = touch.events.filter(({ event }) => event.event_id !== eventId)
-  keepTouch(work.state, key, events)
+  changeTouch(work, key, () => withoutEvent(touch, eventId))
 }

@@ -68,6 +68,15 @@ export function standing(outcomes: readonly Outcome[], type: string, policy: Pol
   return left
 }
 
+/** What the cancelled outcomes of a type were worth in all; 0: none is cancelled. A change against it takes reward back. */
+export function cancelledWorth(outcomes: readonly Outcome[], type: string, policy: PolicyConfig): number {
+  const component = policy.rewards[type]
+  if (!component) return 0
+  const left = new Set(standing(outcomes, type, policy))
+  const cancelled = outcomes.filter(each => each.type === type && !left.has(each))
+  return sum(cancelled.map(each => worth(each, component)))
+}
+
 /** Changes from one reward to another; components that did not change are left out. */
 export function difference(from: Rewards, to: Rewards): Rewards {
   const delta: Record<string, number> = {}

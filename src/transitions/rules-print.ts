@@ -4,7 +4,9 @@ import type { Config, PolicyConfig } from '../config.ts'
 
 /** 16 hex digits by policy. Weights of rewards are the learner's: they change nothing here. */
 export const joinerRules = ({ policies, limits }: Config): Readonly<Record<string, string>> =>
-  Object.fromEntries(policies.map(policy => [policy.name, print([limits.futureSkewMs, ...rulesOf(policy)])]))
+  Object.fromEntries(
+    policies.map(policy => [policy.name, print([limits.futureSkewMs, limits.maxValue, ...rulesOf(policy)])]),
+  )
 
 const print = (rules: readonly unknown[]): string =>
   createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 16)

@@ -1,6 +1,7 @@
 /**
  * Sessions as chains of decisions: a decision's continuation is the one that follows it in (time, step, id) order under
- * the same policy, whatever the order in which they arrive. Only decisions that people can have seen are members: no
+ * the same policy, whatever the order in which they arrive. A `leave` ends the session that it names, by itself or by a
+ * decision, or else all of its user, as far as they had come. Only decisions that people can have seen are members: no
  * deferred one before its activation, none that expired.
  */
 import type { Decision } from './decision.ts'
@@ -23,6 +24,11 @@ export const emptySession: Session = { members: [], leaveMs: -1 }
 
 export const sessionKey = (policy: string, userId: string, sessionId: string): string =>
   `${policy}\0${userId}\0${sessionId}`
+
+/** Of a policy and user: its members are the user's sessions that have decisions, its leave is of all of them. */
+export const userKey = (policy: string, userId: string): string => sessionKey(policy, userId, '')
+
+export const sessionMember = (sessionId: string): Member => ({ id: sessionId, timeMs: 0, step: 0 })
 
 export const sessionOf = (decision: Decision): string =>
   sessionKey(decision.policy, decision.user_id, decision.session_id)

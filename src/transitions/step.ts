@@ -4,8 +4,9 @@
  *
  *   absorb(inputs) -> close(due windows) -> write(target - emitted) -> note(outputs) -> retire
  *
- * `fold` is the same path with the accepted outputs in the place of written ones. What should be known depends on the
- * set of records only, what was emitted on accepted outputs only; so the sums are the same for any order, split,
+ * `fold` is the same path with the accepted outputs in the place of written ones. Where these were written by other rules
+ * (another window, reward or `step.maxBytes` before a restart) a difference is left, and falls due. What should be known
+ * depends on the set of records only, what was emitted on accepted outputs only; so the sums are the same for any order, split,
  * duplication or crash. No time but event times and ticks, no state but tables.
  */
 import type { Config } from '../config.ts'
@@ -13,9 +14,9 @@ import { validateEvent } from '../events/validate.ts'
 import type { Input, Output, Stage, Tick } from '../stage.ts'
 import { absorbDecision, absorbEvent } from './absorb.ts'
 import { type Accepted, unreadBytes, type Written } from './decision.ts'
-import { revisionsOf } from './emit.ts'
-import { type Join, withEmitted } from './join.ts'
-import { retire } from './retire.ts'
+import { type Moment, revisionsOf } from './emit.ts'
+import { type Join, joinTime, withEmitted } from './join.ts'
+import { retire, retiredUntil } from './retire.ts'
 import { joinerRules } from './rules-print.ts'
 import { advanceClock, clockAt, createState, type JoinerState, type JoinerStore } from './state.ts'
 import { count, countsOf, type Rules, rulesOf, startWork, type Work } from './work.ts'
@@ -36,16 +37,22 @@ export function createJoiner(
     step(state, inputs, tick) {
       const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
       const outputs = write(work, nowMs, tick)
-      settle(work, outputs, nowMs)
+      note(work, outputs)
+      settle(work, nowMs)
       return { outputs, refusals: work.refusals, counts: countsOf(work) }
     },
     fold(state, inputs, outputs, tick) {
       const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
-      settle(work, outputs, nowMs)
+      for (const id of note(work, outputs)) work.dirty.add(id)
+      owe(work, nowMs)
+      settle(work, nowMs)
     },
     due(state, tick) {
       const nowMs = clockAt(state, tick)
-      return [state.closing, state.retiring, state.forgetting].some(timers => timers.nextMs() <= nowMs)
+      const untilMs = retiredUntil(state, nowMs)
+      return (
+        state.closing.nextMs() <= nowMs || state.retiring.nextMs() <= untilMs || state.forgetting.nextMs() <= untilMs
+      )
     },
   }
 }
@@ -66,12 +73,15 @@ function take(state: JoinerState, rules: Rules, inputs: readonly Input[], tick: 
 
 /** Marks joins whose window or session is over, as many as fit a batch; the others stay due. */
 function close(work: Work, nowMs: number, maxBytes: number): void {
-  for (let bytes = 0; bytes < maxBytes && work.state.closing.nextMs() <= nowMs; )
-    for (const id of work.state.closing.take(nowMs, 1)) {
-      const join = work.state.joins.get(id)
-      if (!join) continue
-      work.dirty.add(id)
-      bytes += roughBytes(join)
+  const { closing, joins } = work.state
+  for (let bytes = 0; bytes < maxBytes && closing.nextMs() <= nowMs; )
+    for (const id of closing.takeSome(nowMs)) {
+      const join = joins.get(id)
+      if (join && bytes >= maxBytes) closing.schedule(joinTime(join), id)
+      else if (join) {
+        work.dirty.add(id)
+        bytes += roughBytes(join)
+      }
     }
 }
 
@@ -82,16 +92,17 @@ function roughBytes({ decision }: Join): number {
 
 function write(work: Work, nowMs: number, tick: Tick): Output<Written>[] {
   const outputs: Output<Written>[] = []
-  for (const id of work.dirty) {
-    const join = work.state.joins.get(id)
-    if (!join) continue
-    const policy = work.rules.policies.get(join.decision.policy)!
-    for (const value of revisionsOf(work.state, join, policy, { nowMs, emittedMs: tick.timeMs })) {
+  for (const id of work.dirty)
+    for (const value of unsaid(work, id, { nowMs, emittedMs: tick.timeMs })) {
       outputs.push({ key: value.user_id, value })
       countRevision(work, value)
     }
-  }
   return outputs
+}
+
+function unsaid({ state, rules }: Work, id: string, moment: Moment): Written[] {
+  const join = state.joins.get(id)
+  return join ? revisionsOf(state, join, rules.policies.get(join.decision.policy)!, moment) : []
 }
 
 function countRevision(work: Work, { kind, delta, slot, slots }: Written): void {
@@ -101,13 +112,24 @@ function countRevision(work: Work, { kind, delta, slot, slots }: Written): void 
     if (change > 0) count(work, 'feedloop_reward_sum_total', 'component', component, change)
 }
 
-/** Takes note of accepted outputs, then drops what is over. */
-function settle(work: Work, outputs: readonly Output[], nowMs: number): void {
-  for (const { value } of outputs) {
+/** Takes note of accepted outputs. Returns the ids of their decisions. */
+function note({ state: { joins } }: Work, outputs: readonly Output[]): string[] {
+  return outputs.map(({ value }) => {
     const transition = value as Accepted
-    const join = work.state.joins.get(transition.decision_id)
-    if (join) work.state.joins.set(transition.decision_id, withEmitted(join, transition))
-  }
+    const join = joins.get(transition.decision_id)
+    if (join) joins.set(transition.decision_id, withEmitted(join, transition))
+    return transition.decision_id
+  })
+}
+
+/** What these rules would have written and the accepted outputs do not say is due again. After a step nothing is. */
+function owe(work: Work, nowMs: number): void {
+  const { closing, joins } = work.state
+  for (const id of work.dirty)
+    if (unsaid(work, id, { nowMs, emittedMs: nowMs }).length > 0) closing.schedule(joinTime(joins.get(id)!), id)
+}
+
+function settle(work: Work, nowMs: number): void {
   retire(work, nowMs)
   work.state.seal?.()
 }

@@ -1,7 +1,8 @@
 /**
  * Timers: which ids fall due by when, in buckets of time, kept in tables so that any store can hold them. What is next
- * due is read in O(1). An id never fires early, and late by at most the bucket's width. A bucket fires whole, so ids of
- * earlier times never outlive those of later ones. There is no cancelling: who is fired looks whether it still matters.
+ * due is read in O(1). An id never fires early, and late by at most the bucket's width. `take` fires buckets whole, so
+ * ids of earlier times never outlive those of later ones; `takeSome` is for who can stop in the middle. There is no
+ * cancelling: who is fired looks whether it still matters.
  */
 import type { Table } from '../state/table.ts'
 
@@ -20,8 +21,12 @@ export interface Timers {
   settle(): void
   /** Earliest clock at which something fires; Infinity when nothing is scheduled. */
   nextMs(): number
+  /** Nothing that is scheduled has an earlier time; Infinity when nothing is scheduled. */
+  earliestMs(): number
   /** Takes out what is due at `clockMs`, whole buckets until at least `limit` ids. */
   take(clockMs: number, limit: number): string[]
+  /** Takes out a few of the earliest that are due at `clockMs`, none only when none is. */
+  takeSome(clockMs: number): readonly string[]
 }
 
 /** @param widthMs of a bucket; a few thousand buckets at a time are fine */
@@ -80,6 +85,11 @@ export function createTimers(
       const [next] = index()
       return next === undefined ? Number.POSITIVE_INFINITY : next * widthMs
     },
+    earliestMs() {
+      settle()
+      const [next] = index()
+      return next === undefined ? Number.POSITIVE_INFINITY : (next - 1) * widthMs
+    },
     take(clockMs, limit) {
       settle()
       const ids: string[] = []
@@ -89,6 +99,23 @@ export function createTimers(
         for (const id of takeBucket(all[fired++])) ids.push(id)
       if (fired > 0) buckets.set(name, all.slice(fired))
       return ids
+    },
+    takeSome(clockMs) {
+      settle()
+      const bucket = index()[0]
+      if (bucket === undefined || bucket * widthMs > clockMs) return []
+      const key = pageKey(bucket)
+      const last = pages.get(key)
+      if (last && last.full > 0) {
+        const full = last.full - 1
+        const { ids } = pages.get(`${key}/${full}`)!
+        pages.delete(`${key}/${full}`)
+        pages.set(key, { ids: last.ids, full })
+        return ids
+      }
+      pages.delete(key)
+      buckets.set(name, index().slice(1))
+      return last?.ids ?? []
     },
   }
 }

@@ -5,13 +5,13 @@ import type { Fault } from '../events/validate.ts'
 import type { MetricName } from '../metrics.ts'
 import type { Count, Input, Refusal } from '../stage.ts'
 import { type JoinerState, keepMs } from './state.ts'
+import { type Reach, reachOf } from './touch.ts'
 
 export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic' | 'forgotten'
 export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
 
 /** The rules that the joiner goes by. */
-export interface Rules {
-  readonly policies: ReadonlyMap<string, PolicyConfig>
+export interface Rules extends Reach {
   /** Event types that some policy rewards: the only ones attributed without a decision id. */
   readonly rewarded: ReadonlySet<string>
   readonly keepMs: number
@@ -20,7 +20,7 @@ export interface Rules {
 }
 
 export const rulesOf = (config: Config, validate: Validate): Rules => ({
-  policies: new Map(config.policies.map(policy => [policy.name, policy])),
+  ...reachOf(config.policies),
   rewarded: new Set(config.policies.flatMap(policy => Object.keys(policy.rewards))),
   keepMs: keepMs(config),
   futureSkewMs: config.limits.futureSkewMs,
@@ -63,7 +63,7 @@ export const countOutcome = (work: Work, fate: Fate): void => count(work, 'feedl
 export const countDecision = (work: Work, fate: string): void =>
   count(work, 'feedloop_decisions_joined_total', 'fate', fate)
 
-export const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
+const refuse = (work: Work, input: Input, flaw: Fault): void => void work.refusals.push({ input, ...flaw })
 
 /** By which way an outcome came to its decisions. */
 export const countAttributed = (work: Work, way: 'decision' | PolicyConfig['attribution']): void =>
@@ -73,6 +73,11 @@ export const countAttributed = (work: Work, way: 'decision' | PolicyConfig['attr
 export function orphan(work: Work, input: Input, detail: string): void {
   countOutcome(work, 'orphan')
   refuse(work, input, { code: 'OUTCOME_ORPHAN', detail })
+}
+
+export function refuseDecision(work: Work, input: Input, flaw: Fault): void {
+  countDecision(work, 'quarantined')
+  refuse(work, input, flaw)
 }
 
 export function refuseOutcome(work: Work, input: Input, flaw: Fault): void {

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../src/errors.ts'
 import { validateEvent, validateItem, validateProfile, validateRequest } from '../../src/events/validate.ts'
 
 const nowMs = 1_764_000_000_000
-const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2 }
+const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2, maxValue: 100 }
 const request: Request = {
   request_id: 'r',
   user_id: 'u',
@@ -57,6 +57,9 @@ const requests: [string, Partial<Request>, Expected][] = [
   ['too many candidates', { candidates: ['a', 'b', 'c', 'd'] }, ['RECORD_INVALID', /more than 3/]],
   ['a candidate twice', { candidates: ['a', 'a'] }, ['RECORD_INVALID', /twice/]],
   ['an empty candidate', { candidates: ['a', ''] }, ['RECORD_INVALID', /empty id/]],
+  ['NUL in a candidate', { candidates: ['a', 'b\0c'] }, ['RECORD_INVALID', /NUL/]],
+  ['NUL in the request id', { request_id: 'r\0' }, ['RECORD_INVALID', /request_id holds NUL/]],
+  ['NUL in the user', { user_id: 'a\0b' }, ['RECORD_INVALID', /user_id holds NUL/]],
   ['an empty baseline', { baseline: [] }, ['RECORD_INVALID', /baseline/]],
   ['a baseline item twice', { baseline: ['a', 'a'] }, ['RECORD_INVALID', /baseline/]],
 ]
@@ -72,20 +75,27 @@ const events: [string, Partial<BehaviorEvent>, Expected][] = [
   ['empty session', { session_id: '' }, ['RECORD_INVALID', /session_id/]],
   ['empty decision', { decision_id: '' }, ['RECORD_INVALID', /decision_id/]],
   ['empty item', { item_id: '' }, ['RECORD_INVALID', /item_id/]],
+  ...(['event_id', 'user_id', 'session_id', 'decision_id', 'item_id', 'type'] as const).map(
+    (name): (typeof events)[number] => [`NUL in ${name}`, { [name]: 'a\0b' }, ['RECORD_INVALID', /holds NUL/]],
+  ),
   ['slot 0', { slot: 0 }, null],
   ['slot -1', { slot: -1 }, ['RECORD_INVALID', /slot/]],
   ['negative value', { value: -3 }, null],
+  ['largest value', { value: -100 }, null],
+  ['too large a value', { value: -101 }, ['REWARD_TOO_LARGE', /-101 is more than 100/]],
   ['NaN', { value: Number.NaN }, ['REWARD_NOT_FINITE', /NaN/]],
   ['infinite value', { value: Number.POSITIVE_INFINITY }, ['REWARD_NOT_FINITE', /Infinity/]],
 ]
 const items: [string, Partial<Item>, Expected][] = [
   ['as it should be', {}, null],
   ...times,
+  ['NUL in the id', { item_id: '\0' }, ['RECORD_INVALID', /NUL/]],
   ['no id', { item_id: '' }, ['RECORD_INVALID', /item_id/]],
 ]
 const profiles: [string, Partial<UserProfile>, Expected][] = [
   ['as it should be', {}, null],
   ...times,
+  ['NUL in the id', { user_id: '\0' }, ['RECORD_INVALID', /NUL/]],
   ['no id', { user_id: '' }, ['RECORD_INVALID', /user_id/]],
 ]
 

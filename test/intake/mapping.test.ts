@@ -112,7 +112,7 @@ const clicks = {
   },
 }
 const nowMs = 1_764_000_000_000
-const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2 }
+const limits = { futureSkewMs: 1000, maxCandidates: 3, maxSlots: 2, maxValue: 100 }
 const recordOf = (value: unknown, more: Partial<SourceRecord> = {}): SourceRecord => ({
   value,
   key: 'k',

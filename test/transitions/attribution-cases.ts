@@ -6,6 +6,9 @@ const first = { attribution: 'first-touch' } as const
 const even = { attribution: 'even-split' } as const
 const backward = { backwardWindowMs: 4000 } as const
 const rating = { rewards: { rating: { value: 'value' } } } as const
+const refunds = { rewards: { purchase: { value: 'value' }, refund: { cancels: 'purchase' } } } as const
+const purchase = (seconds: number, value: number) => event('purchase', seconds, { item_id: 'a', value })
+const refund = (seconds: number, value: number) => event('refund', seconds, { item_id: 'a', value })
 const click = (seconds: number) => event('click', seconds, { item_id: 'a' })
 
 export const attributionCases: readonly Case[] = [
@@ -58,6 +61,24 @@ export const attributionCases: readonly Case[] = [
     more: [{ name: 'second', rewards: { purchase: {} } }],
     steps: [[5, decision('d1', 0), decision('d2', 3, { policy: 'second' }), event('click', 5, { item_id: 'a' })]],
     out: ['d1/0#0 initial click+1 =1', 'd2/0#0 initial =0'],
+  },
+  {
+    name: 'a decision past correction takes no more',
+    policy: { correctionWindowMs: 20_000 },
+    steps: [[9, decision('d1', 0), click(9)], [21, decision('x', 21, { user_id: 'v' })], [22, click(10)], [100]],
+    out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0'],
+    counts: { joined: 1, organic: 1 },
+  },
+  {
+    name: 'what a decision past correction has stays there, whoever comes late',
+    policy: { correctionWindowMs: 20_000 },
+    steps: [
+      [9, decision('d1', 0), click(9)],
+      [21, decision('x', 21, { user_id: 'v' })],
+      [22, decision('d2', 5)],
+    ],
+    out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0', 'd2/0#0 initial =0'],
+    counts: { joined: 1 },
   },
 
   // the first touch
@@ -126,7 +147,7 @@ export const attributionCases: readonly Case[] = [
   },
   {
     name: 'even split: a refund takes the parts back',
-    policy: { ...even, rewards: { purchase: { value: 'value' }, refund: { cancels: 'purchase' } } },
+    policy: { ...even, ...refunds },
     steps: [
       [3, decision('d1', 0), decision('d2', 1), event('purchase', 3, { item_id: 'a', value: 8 })],
       [4, event('refund', 4, { item_id: 'a', value: 8 })],
@@ -136,6 +157,21 @@ export const attributionCases: readonly Case[] = [
       'd2/0#0 initial purchase+4 =4',
       'd1/0#1 retraction purchase-4 =0',
       'd2/0#1 retraction purchase-4 =0',
+    ],
+  },
+  {
+    name: 'even split: a decision past correction gets no part',
+    policy: { ...even, correctionWindowMs: 20_000 },
+    steps: [
+      [9, decision('d1', 0), decision('d2', 5), click(9)],
+      [21, decision('x', 21, { user_id: 'v' })],
+      [22, click(10)],
+    ],
+    out: [
+      'd1/0#0 initial click+0.5 =0.5',
+      'd2/0#0 initial click+0.5 =0.5',
+      'x/0#0 initial =0',
+      'd2/0#1 reward click+1 =1.5',
     ],
   },
   {
@@ -168,6 +204,96 @@ export const attributionCases: readonly Case[] = [
       'x2/0#0 initial click+1 =1',
     ],
     counts: { joined: 2, 'even-split': 1, 'last-touch': 1 },
+  },
+
+  // what takes something back and names no decision
+  {
+    name: 'a refund goes where its purchase is, whatever was shown since',
+    policy: refunds,
+    steps: [
+      [5, decision('d1', 0), purchase(5, 30)],
+      [9, decision('d2', 6), refund(8, 30)],
+    ],
+    out: ['d1/0#0 initial purchase+30 =30', 'd2/0#0 initial =0', 'd1/0#1 retraction purchase-30 =0'],
+    counts: { joined: 2 },
+  },
+  {
+    name: 'a refund comes days later: a correction',
+    policy: refunds,
+    steps: [[5, decision('d1', 0), purchase(5, 30)], [500, refund(500, 30)], [5000]],
+    out: ['d1/0#0 initial purchase+30 =30', 'd1/0#1 retraction purchase-30 =0'],
+    counts: { joined: 1, correction: 1 },
+  },
+  {
+    name: 'a refund past the correction window takes nothing back',
+    policy: refunds,
+    steps: [[5, decision('d1', 0), purchase(5, 30)], [1003, refund(1003, 30)], [5000]],
+    out: ['d1/0#0 initial purchase+30 =30'],
+    counts: { joined: 1, organic: 1 },
+  },
+  {
+    name: 'a refund without a decision finds the purchase that names one',
+    policy: refunds,
+    steps: [
+      [5, decision('d1', 0), outcome('purchase', 'd1', 5, { value: 30 })],
+      [9, decision('d2', 6), refund(8, 30)],
+    ],
+    out: ['d1/0#0 initial purchase+30 =30', 'd2/0#0 initial =0', 'd1/0#1 retraction purchase-30 =0'],
+  },
+  {
+    name: 'one that names its decision is no purchase for the next one',
+    policy: refunds,
+    steps: [
+      [5, decision('d1', 0), purchase(2, 30), purchase(3, 30)],
+      [6, outcome('refund', 'd1', 6, { value: 30 })],
+      [7, refund(7, 30)],
+      [8, refund(8, 30)],
+    ],
+    out: ['d1/0#0 initial purchase+60 =60', 'd1/0#1 retraction purchase-30 =30', 'd1/0#2 retraction purchase-30 =0'],
+  },
+  {
+    name: 'a refund comes before its purchase, and follows it',
+    policy: refunds,
+    steps: [
+      [9, decision('d1', 0), decision('d2', 6), refund(8, 30)],
+      [10, purchase(5, 30)],
+    ],
+    out: ['d1/0#0 initial =0', 'd2/0#0 initial =0'],
+    counts: { joined: 2 },
+  },
+  {
+    name: 'a refund of another value takes the latest purchase; of its own, that one',
+    policy: refunds,
+    steps: [
+      [5, decision('d1', 0), purchase(1, 30), purchase(2, 50)],
+      [6, refund(6, 30)],
+      [7, refund(7, 7)],
+    ],
+    out: ['d1/0#0 initial purchase+80 =80', 'd1/0#1 retraction purchase-30 =50', 'd1/0#2 retraction purchase-50 =0'],
+  },
+  {
+    name: 'a refund of what nobody showed is organic, and takes nothing from others',
+    policy: refunds,
+    steps: [[9, purchase(1, 30), decision('d1', 2), purchase(3, 50), refund(8, 30)], [2000]],
+    out: ['d1/0#0 initial purchase+50 =50'],
+    counts: { joined: 1, organic: 2 },
+  },
+  {
+    name: 'a refund without a purchase is organic, not a touch',
+    policy: refunds,
+    steps: [[9, decision('d1', 0), refund(8, 30)], [2000]],
+    out: ['d1/0#0 initial =0'],
+    counts: { organic: 1 },
+  },
+  {
+    name: 'a refund moves with its purchase to a decision that arrives late',
+    policy: refunds,
+    steps: [
+      [9, decision('d1', 0), purchase(5, 30), refund(8, 30)],
+      [10, decision('d2', 3)],
+      [11, purchase(6, 30)],
+    ],
+    out: ['d1/0#0 initial =0', 'd2/0#0 initial =0', 'd2/0#1 reward purchase+30 =30'],
   },
 
   // the backward window

@@ -33,17 +33,39 @@ export const badInputs: readonly BadInput[] = [
     slots: [{ ...other.slots[0], first_draw_propensity: 1.5 }],
   }),
   bad('a survival probability of 0', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 0 })),
+  bad('a survival probability whose weight is infinite', 'PROPENSITY_INVALID', {
+    ...other,
+    pass_probability: Number.MIN_VALUE,
+  }),
   bad('a survival probability above 1', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: 2 })),
   bad('a NaN survival probability', 'PROPENSITY_INVALID', decision('d2', 0, { pass_probability: Number.NaN })),
+  bad('NUL in the decision id', 'RECORD_INVALID', decision('d\0', 0)),
+  bad('NUL in the user of a decision', 'RECORD_INVALID', decision('d2', 0, { user_id: 'a\0b' })),
+  bad('NUL in the session of a decision', 'RECORD_INVALID', decision('d2', 0, { session_id: 's\0' })),
+  bad('NUL in an item of a slate', 'RECORD_INVALID', decision('d2', 0, { items: ['a', 'b\0'] })),
+  bad('an item twice in a slate', 'RECORD_INVALID', decision('d2', 0, { items: ['a', 'b', 'a'] })),
   bad('a decision of an unknown policy', 'RECORD_INVALID', decision('d2', 0, { policy: 'gone' })),
-  bad(
-    'the same decision id with another slate',
-    'RECORD_CONTRADICTS',
-    other,
-    decision('d2', 0, { slate_hash: 'another' }),
+  ...(
+    [
+      ['slate', { slate_hash: 'another' }],
+      ['user', { user_id: 'v' }],
+      ['time', { request_time_ms: other.request_time_ms + 1000 }],
+      ['time of decision', { decision_time_ms: other.decision_time_ms + 1 }],
+      ['propensity', { propensity: 0.1 }],
+      ['first-draw propensity', { firstDraw: 0.1 }],
+      ['survival probability', { pass_probability: 0.5 }],
+      ['policy', { policy: 'second' }],
+      ['session', { session_id: 't' }],
+      ['place in the session', { session_step: 1 }],
+      ['model version', { model_version: '0002' }],
+      ['mode', { mode: 'apprentice' }],
+      ['reason', { reason: 'expired' }],
+      ['end by load shedding', { shed: true }],
+      ['delivery', { deferred: true }],
+    ] as const
+  ).map(([what, options]) =>
+    bad(`the same decision id with another ${what}`, 'RECORD_CONTRADICTS', other, decision('d2', 0, options)),
   ),
-  bad('the same decision id for another user', 'RECORD_CONTRADICTS', other, decision('d2', 0, { user_id: 'v' })),
-  bad('the same decision id at another time', 'RECORD_CONTRADICTS', other, decision('d2', 1)),
 
   // outcomes and their decision
   bad("an outcome of another user's decision", 'OUTCOME_WRONG_USER', shown, { ...click, user_id: 'v' }),
@@ -63,12 +85,15 @@ export const badInputs: readonly BadInput[] = [
 
   // outcomes by themselves
   bad('an infinite value', 'REWARD_NOT_FINITE', { ...click, value: Number.POSITIVE_INFINITY }),
+  bad('an absurd value', 'REWARD_TOO_LARGE', { ...click, value: 1e17 }),
+  bad('an absurd negative value', 'REWARD_TOO_LARGE', { ...click, value: -1e17 }),
   bad('a NaN value', 'REWARD_NOT_FINITE', { ...click, value: Number.NaN }),
   bad('a time of next year', 'TIME_IN_FUTURE', outcome('click', 'd1', 3e7)),
   bad('a time of 0', 'RECORD_INVALID', { ...click, time_ms: 0 }),
   bad('a negative time', 'RECORD_INVALID', { ...click, time_ms: -5 }),
   bad('no event id', 'RECORD_INVALID', { ...click, event_id: '' }),
   bad('no user id', 'RECORD_INVALID', { ...click, user_id: '' }),
+  bad("NUL in the user id: it would be another user's prefix", 'RECORD_INVALID', { ...click, user_id: 'u\0' }),
   bad('no type', 'RECORD_INVALID', { ...click, type: '' }),
   bad('an empty decision id', 'RECORD_INVALID', { ...click, decision_id: '' }),
   bad('an empty item id', 'RECORD_INVALID', event('click', 1, { item_id: '' })),

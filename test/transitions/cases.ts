@@ -300,6 +300,26 @@ export const cases: readonly Case[] = [
     out: ['d1/0#0 initial purchase+80 =80', 'd1/0#1 retraction purchase-30 =50'],
   },
   {
+    name: 'a purchase after a refund is a reward again',
+    policy: refunds,
+    steps: [
+      [1, decision('d1', 0), outcome('purchase', 'd1', 1, { value: 30 })],
+      [5, outcome('refund', 'd1', 5)],
+      [7, outcome('purchase', 'd1', 7, { value: 50 })],
+    ],
+    out: ['d1/0#0 initial purchase+30 =30', 'd1/0#1 retraction purchase-30 =0', 'd1/0#2 reward purchase+50 =50'],
+  },
+  {
+    name: 'a dislike that is taken back is a retraction, too',
+    policy: { rewards: { dislike: { value: -1 }, undo: { cancels: 'dislike' } } },
+    steps: [
+      [1, decision('d1', 0), outcome('dislike', 'd1', 1)],
+      [5, outcome('undo', 'd1', 5)],
+      [7, outcome('dislike', 'd1', 7)],
+    ],
+    out: ['d1/0#0 initial dislike-1 =-1', 'd1/0#1 retraction dislike+1 =0', 'd1/0#2 reward dislike-1 =-1'],
+  },
+  {
     name: 'a refund that arrives before its purchase takes it back all the same',
     policy: refunds,
     steps: [
@@ -416,6 +436,12 @@ export const cases: readonly Case[] = [
     steps: [[1, decision('d1', 0)], [60], [61, outcome('click', 'd1', 2)]],
     out: ['d1/0#0 initial =0', 'd1/0#1 reward click+1 =1'],
   },
+  {
+    name: 'at close: a window as long as the correction window is written before its decision goes',
+    policy: { learn: 'at-close', attributionWindowMs: 1_000_000, sessionGapMs: 1_000_000 },
+    steps: [[1, decision('d1', 0.9)], ...Array.from({ length: 200 }, (_, i) => [1000.85 + i / 100] as const)],
+    out: ['d1/0#0 initial =0'],
+  },
 
   // episodes
   {
@@ -502,6 +528,60 @@ export const cases: readonly Case[] = [
     ],
     out: ['d1/0#0 initial =0', 'd1/0#1 close =0 terminated'],
   },
+  {
+    name: 'a leave that names no session ends all of its user',
+    policy: chained,
+    more: [{ name: 'second', gamma: 0.5 }],
+    steps: [
+      [2, decision('d1', 0), decision('d2', 1, { session_id: 't' }), decision('d3', 2, { policy: 'second' })],
+      [5, event('leave', 5)],
+      [6, decision('d4', 4, { session_id: 'new' }), decision('x', 4, { user_id: 'v' })],
+    ],
+    out: [
+      'd1/0#0 initial =0',
+      'd2/0#0 initial =0',
+      'd3/0#0 initial =0',
+      'd1/0#1 close =0 terminated',
+      'd2/0#1 close =0 terminated',
+      'd3/0#1 close =0 terminated',
+      'd4/0#0 initial =0',
+      'd4/0#1 close =0 terminated',
+      'x/0#0 initial =0',
+    ],
+  },
+  {
+    name: 'it ends nothing that comes after it',
+    policy: chained,
+    steps: [
+      [5, event('leave', 5)],
+      [6, decision('d1', 6)],
+    ],
+    out: ['d1/0#0 initial =0'],
+  },
+  ...(
+    [
+      ['that names the session', event('leave', 100, { session_id: 's' })],
+      ['that names the decision', outcome('leave', 'd1', 100)],
+      ['that names neither', event('leave', 100)],
+    ] as const
+  ).map(([what, leave]) => ({
+    name: `a leave ${what} ends a decision that arrives when the first ones are past correction`,
+    policy: chained,
+    steps: [
+      [100, decision('d1', 0), leave],
+      [1010, decision('x', 1010, { user_id: 'v' })],
+      [1011, decision('d2', 50)],
+      [1045],
+    ] as const,
+    out: [
+      'd1/0#0 initial =0',
+      'd1/0#1 close =0 terminated',
+      'x/0#0 initial =0',
+      'd2/0#0 initial =0',
+      'd2/0#1 close =0 terminated',
+      'x/0#1 close =0 truncated',
+    ],
+  })),
   {
     name: 'a leave before the last decision ends nothing',
     policy: chained,

@@ -6,7 +6,7 @@ import type { JoinerState } from '../../src/transitions/state.ts'
 import { attributionCases } from './attribution-cases.ts'
 import { badInputs } from './bad-input-cases.ts'
 import { cases, lineOf } from './cases.ts'
-import { at, decision, input, makeConfig, outcome, startRun, tick } from './make.ts'
+import { at, decision, event, input, makeConfig, outcome, startRun, tick } from './make.ts'
 
 for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {} } of [...cases, ...attributionCases])
   test(name, () => {
@@ -22,7 +22,7 @@ for (const { name, policy = {}, more = [], steps, out, refused = [], counts = {}
 
 for (const { name, records, code } of badInputs)
   test(`bad input: ${name}`, () => {
-    const { run, take } = startRun(makeConfig())
+    const { run, take } = startRun(makeConfig({}, { name: 'second' }))
     const good = [decision('good', 0), outcome('click', 'good', 1)]
     take({ tick: tick(1002, 5), inputs: [good[0], ...records, good[1]].map(input) })
     assert.deepEqual(
@@ -30,6 +30,7 @@ for (const { name, records, code } of badInputs)
       [code],
     )
     assert.ok(run.written.map(lineOf).includes('good/0#0 initial click+1 =1'))
+    assert.equal((run.counts.quarantined ?? 0) + (run.counts.orphan ?? 0), 1, 'counted by its fate')
     take({ tick: tick(1003, 5), inputs: [] })
     assert.equal(run.refused.length, 1, 'refused once')
   })
@@ -62,10 +63,27 @@ test('next state and candidates are those of the next decision', () => {
 })
 
 test('sums saturate where doubles end: the wire would refuse an infinity', () => {
-  const { run, take } = startRun(makeConfig({ rewards: { rating: { value: 'value' } } }))
+  const config = makeConfig({ rewards: { rating: { value: 'value' } } })
+  const { run, take } = startRun({ ...config, limits: { ...config.limits, maxValue: Number.MAX_VALUE } })
   const huge = [1, 2].map(seconds => outcome('rating', 'd1', seconds, { value: Number.MAX_VALUE }))
   take({ tick: tick(1), inputs: [decision('d1', 0), ...huge].map(input) })
   assert.deepEqual(run.written[0].cumulative, { rating: Number.MAX_VALUE })
+})
+
+test('within limits.maxValue the sum of the changes is the reward', () => {
+  const { run, take } = startRun(
+    makeConfig({ rewards: { purchase: { value: 'value' }, refund: { cancels: 'purchase' } } }),
+  )
+  const of = (type: string, seconds: number, value: number) => input(outcome(type, 'd1', seconds, { value }))
+  take({ tick: tick(0), inputs: [input(decision('d1', 0))] })
+  for (const each of [of('purchase', 1, 1e9), of('purchase', 2, 5), of('refund', 3, 1e9), of('refund', 4, 1e17)])
+    take({ tick: tick(4), inputs: [each] })
+  const sum = run.written.reduce((total, { delta }) => total + (delta.purchase ?? 0), 0)
+  assert.deepEqual([sum, run.written.at(-1)!.cumulative.purchase], [5, 5])
+  assert.deepEqual(
+    run.refused.map(each => each.code),
+    ['REWARD_TOO_LARGE'],
+  )
 })
 
 test('a slate of many small propensities has a propensity above 0', () => {
@@ -126,18 +144,42 @@ test('a step that was lost leaves no trace (4)', () => {
   assert.deepEqual(joiner.step(state, inputs, tick(1), undefined), first)
 })
 
-test('many windows that close at once are written in batches that fit', () => {
-  const config = makeConfig({ learn: 'at-close' })
-  const { joiner, run, take } = startRun({ ...config, step: { ...config.step, maxBytes: 50_000 } })
-  take({ tick: tick(0), inputs: Array.from({ length: 300 }, (_, i) => input(decision(`d${i}`, i / 300))) })
-  let steps = 0
-  for (; joiner.due!(run.state, tick(60)); steps++) {
-    const before = run.written.length
-    take({ tick: tick(60), inputs: [] })
-    assert.ok(run.written.length - before < 60)
+for (const [name, apart] of [
+  ['many windows that close at once are', 1 / 300],
+  ['many windows that close in the same millisecond are', 0],
+] as const)
+  test(`${name} written in batches that fit`, () => {
+    const config = makeConfig({ learn: 'at-close' })
+    const { joiner, run, take } = startRun({ ...config, step: { ...config.step, maxBytes: 50_000 } })
+    take({ tick: tick(0), inputs: Array.from({ length: 300 }, (_, i) => input(decision(`d${i}`, i * apart))) })
+    let steps = 0
+    for (; joiner.due!(run.state, tick(60)); steps++) {
+      const before = run.written.length
+      take({ tick: tick(60), inputs: [] })
+      assert.ok(run.written.length - before < 60)
+    }
+    assert.equal(run.written.length, 300)
+    assert.ok(steps > 4)
+  })
+
+test('one account that is shown one item for days: a record costs what is kept of it, not its square', () => {
+  const { run, take } = startRun(makeConfig({ attributionWindowMs: 2000 }))
+  let made = 0
+  const pairs = (count: number) =>
+    Array.from({ length: count }, () => {
+      const seconds = made++ / 100
+      return [decision(`d${made}`, seconds), event('click', seconds, { item_id: 'a' })].map(input)
+    }).flat()
+  const cpuMs = (from: number, to: number): number => {
+    take({ tick: tick(100), inputs: pairs(to - from) })
+    const before = process.cpuUsage()
+    for (let i = 0; i < 20; i++) take({ tick: tick(100), inputs: pairs(1) })
+    assert.equal(run.counts.joined, made)
+    return process.cpuUsage(before).user / 1000
   }
-  assert.equal(run.written.length, 300)
-  assert.ok(steps > 4)
+  const few = cpuMs(0, 500)
+  const many = cpuMs(500, 4000)
+  assert.ok(many < 32 * few, `${many} ms with 4000, ${few} ms with 500`)
 })
 
 test('a wrong sum of counts would show: every outcome is counted once', () => {

@@ -40,6 +40,24 @@ test('a limit leaves the later buckets for the next time', () => {
   assert.equal(timers.nextMs(), 40)
 })
 
+test('a few at a time, the earliest buckets first, come to the same', () => {
+  const { pages, timers } = open(10)
+  for (let i = 0; i < 300; i++) timers.schedule(i % 3 === 0 ? 25 : 5, `${i}`)
+  assert.equal(timers.earliestMs(), 0)
+  const taken: number[] = []
+  for (let some = timers.takeSome(30); some.length > 0; some = timers.takeSome(30)) {
+    assert.ok(some.length <= 64)
+    taken.push(...some.map(Number))
+    if (taken.length === 200) assert.equal(timers.earliestMs(), 20)
+  }
+  assert.deepEqual(
+    taken.map(i => i % 3 === 0),
+    taken.map((_, at) => at >= 200),
+  )
+  assert.equal(new Set(taken).size, 300)
+  assert.equal(pages.size, 0)
+})
+
 test('buckets beyond a page keep all ids', () => {
   const { timers } = open(10)
   for (let i = 0; i < 1000; i++) timers.schedule(5, `${i}`)

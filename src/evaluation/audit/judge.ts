@@ -2,7 +2,7 @@
 import type { BehaviorEvent, Recommendation, Request } from '../../../schemas/records.ts'
 import type { Config } from '../../config.ts'
 import { isForget } from '../../events/forget.ts'
-import { batchJoin, type Met } from '../batch.ts'
+import { batchJoin, type Gone } from '../batch.ts'
 import { countDecisions, type Decided, type JudgedDecision, siftDecisions } from './decisions.ts'
 import type { Ledger } from './ledger.ts'
 import { auditOutcomes, type JudgedEvent, type Occurred, sift } from './outcomes.ts'
@@ -45,12 +45,12 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
   const { decisions, events, forgotten } = withoutForgotten(ledger, known, accepted)
   ledger.decisions.unjudged += strangers.size
   const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
-  const { met, unsure } = meeting(decisions, events, keepMs)
+  const { gone, unsure } = meeting(decisions, events, keepMs)
   const batch = batchJoin(
     decisions.map(each => each.value),
     events.map(each => each.event),
     config,
-    met,
+    gone,
   )
   auditOutcomes(ledger, events, facts, { ...walk, batch, keepMs, strangers })
 
@@ -96,8 +96,7 @@ function withoutForgotten(ledger: Ledger, all: readonly JudgedDecision[], occurr
   }
 }
 
-/** Which records the joiner had at once: the first had not retired, by its clock, when the second came. Near the bound it
- * cannot be known; `unsure` collects decisions of which that is so. */
+/** Which records the joiner had dropped when others came: they had retired by its clock. Near the bound it cannot be known; `unsure` collects decisions of which that is so. */
 function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEvent[], keepMs: number) {
   // by id: the batch join hands back events with their place, which are not the same objects
   const nameOf = (each: Recommendation | BehaviorEvent) =>
@@ -107,13 +106,12 @@ function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEv
   for (const { event, moment } of events) moments.set(nameOf(event), moment)
   const unsure = new Set<string>()
   const timeOf = (each: Recommendation | BehaviorEvent) => ('event_id' in each ? each.time_ms : each.request_time_ms)
-  const met: Met = (decision, other) => {
-    const [a, b] = [moments.get(nameOf(decision))!, moments.get(nameOf(other))!]
-    if (a.step === b.step) return true
-    const [first, second] = a.step < b.step ? [decision, b] : [other, a]
-    const lateMs = second.clockMs - timeOf(first) - keepMs
-    if (lateMs >= 0 && lateMs < SLACK_MS) unsure.add(decision.decision_id)
-    return lateMs < 0
+  const gone: Gone = (one, other) => {
+    const [a, b] = [moments.get(nameOf(one))!, moments.get(nameOf(other))!]
+    const lateMs = b.clockMs - timeOf(one) - keepMs
+    if (a.step >= b.step || lateMs < 0) return false
+    if (lateMs < SLACK_MS) for (const each of [one, other]) if ('request_time_ms' in each) unsure.add(each.decision_id)
+    return true
   }
-  return { met, unsure }
+  return { gone, unsure }
 }
