@@ -9,6 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Recommendation } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createWire } from '../../src/log/wire/create.ts'
+import { boundNewSpace, countBuffersWithHeap } from '../../src/operate/collector.ts'
 import type { ChainPoint, Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { createRandom } from '../../src/state/random.ts'
@@ -63,7 +64,11 @@ const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
   headers: {},
 })
 
+/** As `feedloop run` does (src/commands/run.ts). */
+const collect = (store: StepsOptions['store']): void => (store === 'disk' ? boundNewSpace : countBuffersWithHeap)()
+
 async function run({ store, folder, open, records }: StepsOptions): Promise<StepsResult> {
+  collect(store)
   const disk =
     store === 'disk'
       ? await openDisk({
@@ -107,7 +112,8 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
     return { topic: 'recommendations' as const, value }
   }
   const loadBegun = performance.now()
-  for (let index = 0; index < open; index += STEP) {
+  let next = Math.max(open, state.joins.size)
+  for (let index = state.joins.size; index < open; index += STEP) {
     const count = Math.min(STEP, open - index)
     const batch = Array.from({ length: count }, (_, i) => known(index + i))
     await step(batch, load.timeOf(index + count))
@@ -117,7 +123,6 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
 
   const random = createRandom(7)
   const any = () => Math.floor(random.uniform() * open)
-  let next = open
   const batch = (): Taken[] =>
     Array.from({ length: STEP }, (_, i) =>
       i % 3 === 2

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
 import { FeedloopError } from '../errors.ts'
-import { countBuffersWithHeap } from '../operate/collector.ts'
+import { boundNewSpace, countBuffersWithHeap } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { openOperatorDoor } from '../operate/http.ts'
 import { startServices, stopServices } from '../operate/run.ts'
@@ -29,7 +29,8 @@ export function addRun(program: Command): void {
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
   const config = configOf(options)
-  if (!config.state.folder) countBuffersWithHeap()
+  if (config.state.folder) boundNewSpace()
+  else countBuffersWithHeap()
   const context = await Promise.race([openContext(config), signal])
   if (context === undefined) return 0
   let running: readonly Running[] = []

@@ -17,14 +17,27 @@ export interface Table<V> {
 
 /** How a table on disk lays out its values. */
 export interface Codec<V> {
+  /** All but the fixed part. */
   encode(value: V): Buffer
-  decode(bytes: Buffer): V
+  /** @param part as `fixed.decode` gave it */
+  decode(bytes: Buffer, part?: object): V
+  /** A large part that all versions of a value have in common: written once, in the order of arrival. */
+  readonly fixed?: FixedPart<V>
+  /** Keys come in no order and rows are small: they are held back until many share a page (memtable.ts). */
+  readonly scattered?: boolean
+}
+
+export interface FixedPart<V> {
+  /** The same object for all versions. */
+  of(value: V): object
+  encode(value: V): Buffer
+  decode(bytes: Buffer): object
 }
 
 const absent = Symbol('absent')
 
 /** By code points, as UTF-8 on disk has it; `<` goes by UTF-16 units, which sorts U+FFFD after an emoji. */
-function compareKeys(a: string, b: string): number {
+export function compareKeys(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     if (a[i] === b[i]) continue
     const [ofA, ofB] = [isSurrogate(a.charCodeAt(i)), isSurrogate(b.charCodeAt(i))]

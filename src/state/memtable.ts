@@ -1,0 +1,191 @@
+/**
+ * The newest rows of tables whose keys come in no order, held back until many of them share the pages that they are
+ * written to: a B-tree copies a page for every row that is alone on it. Rows come as journals, one a transaction, which
+ * are on disk from then on; they are merged into the tables a range of keys at a time, the one that waits longest first,
+ * and a journal goes when nothing in it waits any more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
+ * 1996, "The log-structured merge-tree".)
+ */
+import { compareKeys } from './table.ts'
+
+/** Rows that waited in one range of keys of a table. */
+export interface Merge {
+  readonly table: number
+  /** In key order; null: deleted. */
+  readonly rows: readonly (readonly [key: string, row: Buffer | null])[]
+}
+
+export interface Memtable {
+  /** Encoded bytes that wait; the journals that hold them are about twice as large. */
+  readonly bytes: number
+  /** Null: deleted; undefined: nothing waits here, the table says. */
+  get(table: number, key: string): Buffer | null | undefined
+  keys(table: number): string[]
+  add(number: number, journal: Buffer): void
+  /** Takes note of ranges that are merged and of journals that are gone. */
+  merged(plan: MergePlan): void
+  /** What to merge so that so many bytes are held at most. */
+  plan(bytes: number): MergePlan
+}
+
+export interface MergePlan {
+  readonly ranges: ReadonlySet<Range>
+  /** Numbers of journals that nothing waits in afterwards. */
+  readonly journals: readonly number[]
+  merges(): Iterable<Merge>
+}
+
+/** Rows of one table from a key on, up to that of the next range. */
+interface Range {
+  readonly table: number
+  readonly from: string
+  /** Where each row is: journal * 2^32 + offset. */
+  readonly rows: Map<string, number>
+  bytes: number
+  /** Oldest journal that a row is in; Infinity: none. */
+  oldest: number
+}
+
+const JOURNAL = 2 ** 32
+const DELETED = 0xffffffff
+/** A range with more rows is cut in two. */
+const RANGE_ROWS = 2048
+
+export function createMemtable(tables: number): Memtable {
+  const journals = new Map<number, Buffer>()
+  const ranges = Array.from({ length: tables }, (_, table): Range[] => [emptyRange(table, '')])
+  let bytes = 0
+
+  const indexOf = (table: number, key: string): number => {
+    let low = 0
+    for (let high = ranges[table].length; high - low > 1; ) {
+      const middle = (low + high) >> 1
+      if (compareKeys(ranges[table][middle].from, key) <= 0) low = middle
+      else high = middle
+    }
+    return low
+  }
+  const rowAt = (place: number): Buffer | null => rowOf(journals.get(Math.floor(place / JOURNAL))!, place % JOURNAL)
+  const put = (number: number, { table, key, offset, size }: Entry): void => {
+    const index = indexOf(table, key)
+    const range = ranges[table][index]
+    range.rows.set(key, number * JOURNAL + offset)
+    range.oldest = Math.min(range.oldest, number)
+    range.bytes += size
+    bytes += size
+    if (range.rows.size > RANGE_ROWS) ranges[table].splice(index, 1, ...halves(range))
+  }
+  const inAge = (): Range[] =>
+    ranges
+      .flat()
+      .filter(range => range.rows.size > 0)
+      .sort((a, b) => a.oldest - b.oldest)
+
+  return {
+    get bytes() {
+      return bytes
+    },
+    get(table, key) {
+      const place = ranges[table][indexOf(table, key)].rows.get(key)
+      return place === undefined ? undefined : rowAt(place)
+    },
+    keys: table => ranges[table].flatMap(range => [...range.rows.keys()]),
+    add(number, journal) {
+      journals.set(number, journal)
+      for (const entry of entriesOf(journal)) put(number, entry)
+    },
+    plan(limit) {
+      const waiting = inAge()
+      let merged = 0
+      for (let held = bytes; held > limit && merged < waiting.length; merged++) held -= waiting[merged].bytes
+      const chosen = waiting.slice(0, merged)
+      const oldest = waiting[merged]?.oldest ?? Number.POSITIVE_INFINITY
+      return {
+        ranges: new Set(chosen),
+        journals: [...journals.keys()].filter(number => number < oldest),
+        *merges() {
+          for (const { table, rows } of chosen)
+            yield { table, rows: inOrder(rows).map(([key, place]) => [key, rowAt(place)] as const) }
+        },
+      }
+    },
+    merged(plan) {
+      for (const number of plan.journals) journals.delete(number)
+      for (const range of plan.ranges) bytes -= range.bytes
+      ranges.forEach((of, table) => {
+        const left = of.filter(range => !plan.ranges.has(range))
+        if (left.length === 0) left.push(emptyRange(table, ''))
+        else if (left[0].from !== '') left[0] = { ...left[0], from: '' }
+        ranges[table] = left
+      })
+    },
+  }
+}
+
+const emptyRange = (table: number, from: string): Range => ({
+  table,
+  from,
+  rows: new Map(),
+  bytes: 0,
+  oldest: Number.POSITIVE_INFINITY,
+})
+const inOrder = (rows: ReadonlyMap<string, number>) => [...rows].sort(([a], [b]) => compareKeys(a, b))
+
+function halves(range: Range): [Range, Range] {
+  const sorted = inOrder(range.rows)
+  const middle = sorted.length >> 1
+  const half = { ...range, bytes: range.bytes / 2 }
+  return [
+    { ...half, rows: new Map(sorted.slice(0, middle)) },
+    { ...half, from: sorted[middle][0], rows: new Map(sorted.slice(middle)) },
+  ]
+}
+
+/** A journal: per row the table, the lengths of key and row (or that it is deleted), the key and the row. */
+const HEAD = 9
+
+export interface Journal {
+  add(table: number, key: string, row: Buffer | null): void
+  readonly bytes: () => Buffer
+}
+
+export function createJournal(): Journal {
+  const pieces: Buffer[] = []
+  return {
+    add(table, key, row) {
+      const size = Buffer.byteLength(key)
+      const head = Buffer.allocUnsafe(HEAD + size)
+      head[0] = table
+      head.writeUInt32LE(size, 1)
+      head.writeUInt32LE(row?.length ?? DELETED, 5)
+      head.write(key, HEAD)
+      pieces.push(head)
+      if (row) pieces.push(row)
+    },
+    bytes: () => Buffer.concat(pieces),
+  }
+}
+
+interface Entry {
+  readonly table: number
+  readonly key: string
+  /** In the journal. */
+  readonly offset: number
+  /** Bytes of all of it. */
+  readonly size: number
+}
+
+function* entriesOf(journal: Buffer): Iterable<Entry> {
+  for (let offset = 0; offset < journal.length; ) {
+    const keyEnd = offset + HEAD + journal.readUInt32LE(offset + 1)
+    const length = journal.readUInt32LE(offset + 5)
+    const size = keyEnd + (length === DELETED ? 0 : length) - offset
+    yield { table: journal[offset], key: journal.toString('utf8', offset + HEAD, keyEnd), offset, size }
+    offset += size
+  }
+}
+
+function rowOf(journal: Buffer, offset: number): Buffer | null {
+  const length = journal.readUInt32LE(offset + 5)
+  const start = offset + HEAD + journal.readUInt32LE(offset + 1)
+  return length === DELETED ? null : journal.subarray(start, start + length)
+}
