@@ -286,7 +286,7 @@ function readMeta(meta: Bytes) {
 function readJournals({ journals }: Opened, tables: number): Pick<Files, 'memtable' | 'nextJournal'> {
   const memtable = createMemtable(tables)
   let nextJournal = 0
-  for (const { key, value } of journals.getRange({})) {
+  for (const { key, value } of journals.getRange({ start: journalKey(0) })) {
     const number = (key as Buffer).readUInt32BE(0)
     memtable.add(number, Buffer.from(value))
     nextJournal = number + 1

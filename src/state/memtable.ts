@@ -112,10 +112,9 @@ export function createMemtable(tables: number): Memtable {
       for (const number of plan.journals) journals.delete(number)
       for (const range of plan.ranges) bytes -= range.bytes
       ranges.forEach((of, table) => {
-        const left = of.filter(range => !plan.ranges.has(range))
-        if (left.length === 0) left.push(emptyRange(table, ''))
-        else if (left[0].from !== '') left[0] = { ...left[0], from: '' }
-        ranges[table] = left
+        // A range stays where it was, lest its old neighbour grow older still; of empty ones side by side one is enough.
+        const left = of.map(range => (plan.ranges.has(range) ? emptyRange(table, range.from) : range))
+        ranges[table] = left.filter((range, i) => i === 0 || range.rows.size > 0 || left[i - 1].rows.size > 0)
       })
     },
   }
@@ -130,14 +129,17 @@ const emptyRange = (table: number, from: string): Range => ({
 })
 const inOrder = (rows: ReadonlyMap<string, number>) => [...rows].sort(([a], [b]) => compareKeys(a, b))
 
-function halves(range: Range): [Range, Range] {
-  const sorted = inOrder(range.rows)
+function halves({ table, from, rows, bytes }: Range): [Range, Range] {
+  const sorted = inOrder(rows)
   const middle = sorted.length >> 1
-  const half = { ...range, bytes: range.bytes / 2 }
-  return [
-    { ...half, rows: new Map(sorted.slice(0, middle)) },
-    { ...half, from: sorted[middle][0], rows: new Map(sorted.slice(middle)) },
-  ]
+  const half = (start: string, of: readonly (readonly [string, number])[]): Range => ({
+    table,
+    from: start,
+    rows: new Map(of),
+    bytes: bytes / 2,
+    oldest: Math.floor(of.reduce((least, [, place]) => Math.min(least, place), Number.POSITIVE_INFINITY) / JOURNAL),
+  })
+  return [half(from, sorted.slice(0, middle)), half(sorted[middle][0], sorted.slice(middle))]
 }
 
 /** A journal: per row the table, the lengths of key and row (or that it is deleted), the key and the row. */

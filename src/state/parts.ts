@@ -22,8 +22,7 @@ const NUMBER_BYTES = 6
 export function createParts<V>(db: Bytes, codec: Codec<V>): Parts<V> {
   const fixed = codec.fixed!
   const numbers = new WeakMap<object, number>()
-  const last = [...(db.getKeys({ reverse: true, limit: 1 }) as Iterable<Buffer>)]
-  let next = last.length > 0 ? last[0].readUIntBE(0, NUMBER_BYTES) + 1 : 0
+  let next = 1 + lastNumber(db)
   return {
     put(value) {
       const part = fixed.of(value)
@@ -50,6 +49,13 @@ export function createParts<V>(db: Bytes, codec: Codec<V>): Parts<V> {
       if (row) heard(db.remove(row.subarray(0, NUMBER_BYTES)))
     },
   }
+}
+
+/** 0: there is none. The binding leaves out keys below 5 where no bounds are given. */
+function lastNumber(db: Bytes): number {
+  const bounds = { reverse: true, limit: 1, start: Buffer.alloc(NUMBER_BYTES, 0xff), end: keyOf(0) }
+  const [last] = [...(db.getKeys(bounds as never) as Iterable<unknown> as Iterable<Buffer>)]
+  return last?.readUIntBE(0, NUMBER_BYTES) ?? 0
 }
 
 function keyOf(number: number): Buffer {
