@@ -2,7 +2,7 @@
  * The garbage collector of a service, as its state wants it. V8 takes these flags while it runs; one that does not know
  * them says so on stderr and goes on as before.
  */
-import { PerformanceObserver } from 'node:perf_hooks'
+import { constants, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /**
@@ -19,14 +19,30 @@ const NEW_SPACE_BYTES = 32 << 20
 
 /**
  * For state on disk: the space of new objects grows to 128 MiB under load, a third of all that the process holds; a quarter
- * of it costs hardly more CPU. Its size is no flag that V8 reads again, but the factor by which it grows is.
+ * of it costs hardly more CPU. Its size is no flag that V8 reads again, but the factor by which it grows is: it grows here,
+ * at once, and after that only where V8 made it small meanwhile, which it does while there is nothing to do.
  */
 export function boundNewSpace(): void {
-  let grows = true
-  new PerformanceObserver(() => {
-    const bytes = getHeapSpaceStatistics().find(each => each.space_name === 'new_space')!.space_size
-    if (grows === bytes < NEW_SPACE_BYTES) return
-    grows = !grows
-    setFlagsFromString(`--semi-space-growth-factor=${grows ? 2 : 1}`)
+  growNewSpace()
+  new PerformanceObserver(list => {
+    const collected = list
+      .getEntries()
+      .some(each => (each as unknown as { detail: { kind: number } }).detail.kind === MINOR)
+    if (collected && newSpaceBytes() < NEW_SPACE_BYTES / 2) growNewSpace()
   }).observe({ entryTypes: ['gc'] })
 }
+
+const MINOR = constants.NODE_PERFORMANCE_GC_MINOR
+const newSpaceBytes = (): number => getHeapSpaceStatistics().find(each => each.space_name === 'new_space')!.space_size
+
+/** It doubles whenever as much as it holds has survived. */
+function growNewSpace(): void {
+  setFlagsFromString('--semi-space-growth-factor=2')
+  const survivors: object[] = []
+  while (newSpaceBytes() < NEW_SPACE_BYTES && survivors.length < ENOUGH)
+    for (let i = 0; i < 10_000; i++) survivors.push({ survivor: i })
+  setFlagsFromString('--semi-space-growth-factor=1')
+}
+
+/** Objects that outgrow any such space, should V8 grow it otherwise one day. */
+const ENOUGH = 2_000_000
