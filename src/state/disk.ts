@@ -129,10 +129,13 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
     let written: Buffer = Buffer.alloc(0)
     const own = await meta
       .ifVersion('owner', owner, () => {
+        for (const merge of plan.merges()) {
+          journal.merged(merge)
+          tables[names[merge.table]].merge(merge.rows)
+        }
         for (const table of all()) table.write()
         written = journal.bytes()
         if (written.length > 0) heard(journals.put(journalKey(number), written))
-        for (const { table, rows } of plan.merges()) tables[names[table]].merge(rows)
         for (const gone of plan.journals) heard(journals.remove(journalKey(gone)))
         heard(meta.put('point', Buffer.from(JSON.stringify(point))))
         heard(meta.put('sizes', Buffer.from(JSON.stringify(sizesOf()))))

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createJournal, createMemtable, type Memtable } from '../../src/state/memtable.ts'
+import { createJournal, createMemtable, type Memtable, type Merge } from '../../src/state/memtable.ts'
 import { createRandom } from '../../src/state/random.ts'
 
 const HELD = 200_000
 const random = createRandom(3)
 const anyKey = (): string => `key-${Math.floor(random.uniform() * 20_000)}`
 
-const journalOf = (rows: ReadonlyMap<string, string | null>): Buffer => {
+const journalOf = (merges: readonly Merge[], rows: ReadonlyMap<string, string | null>): Buffer => {
   const journal = createJournal()
+  for (const merge of merges) journal.merged(merge)
   for (const [key, row] of rows) journal.add(0, key, row === null ? null : Buffer.from(row))
   return journal.bytes()
 }
@@ -30,7 +31,8 @@ test('rows are merged in order, the oldest range first, so that memory is bounde
   let runs = 0
   for (let number = 0; number < 400; number++) {
     const plan = memtable.plan(HELD)
-    for (const { rows } of plan.merges()) {
+    const merges = [...plan.merges()]
+    for (const { rows } of merges) {
       runs++
       assert.ok(
         rows.every(([key], i) => i === 0 || rows[i - 1][0] < key),
@@ -47,7 +49,7 @@ test('rows are merged in order, the oldest range first, so that memory is bounde
     const rows = new Map<string, string | null>()
     for (let i = 0; i < 200; i++) rows.set(anyKey(), i % 5 === 0 ? null : `row ${number} ${i}`)
     for (const [key, row] of rows) model.set(key, row)
-    const bytes = journalOf(rows)
+    const bytes = journalOf(merges, rows)
     journals.set(number, bytes)
     memtable.add(number, bytes)
     assert.ok(memtable.bytes <= HELD + bytes.length, `${memtable.bytes} bytes wait`)
@@ -61,6 +63,7 @@ test('rows are merged in order, the oldest range first, so that memory is bounde
   assert.ok(mergedRows / runs > 500, `${mergedRows / runs} rows a range: many share a page`)
   const reopened = createMemtable(1)
   for (const [number, bytes] of journals) reopened.add(number, bytes)
+  assert.deepEqual(reopened.keys(0).sort(), memtable.keys(0).sort(), 'what waits, no more')
   for (const [key, row] of model) {
     assert.equal(look(memtable, disk, key), row)
     assert.equal(look(reopened, disk, key), row, 'the journals that are left give the same')
