@@ -1,7 +1,7 @@
 /**
  * One contestant, in a process of its own: a joiner's state with so many open joins, and then the cost of records, from
  * their bytes to the bytes of the transitions and to the store's transaction. Two decisions, then an outcome of any open
- * join, all alike likely: the worst case for a cache. No log and no client.
+ * join, all alike likely: the worst case for a cache. No log and no client. A folder that was filled is taken as it is.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Recommendation } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createWire } from '../../src/log/wire/create.ts'
+import { boundNewSpace, countBuffersWithHeap } from '../../src/operate/collector.ts'
 import type { ChainPoint, Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { createRandom } from '../../src/state/random.ts'
@@ -27,7 +28,8 @@ export interface StepsOptions {
 
 export interface StepsResult {
   readonly open: number
-  readonly loadedPerSecond: number
+  /** Null: there was nothing to load. */
+  readonly loadedPerSecond: number | null
   readonly cpuMicrosPerRecord: number
   /** Of which in the kernel: pages written. */
   readonly systemMicrosPerRecord: number
@@ -63,7 +65,11 @@ const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
   headers: {},
 })
 
+/** As `feedloop run` does (src/commands/run.ts). */
+const collect = (store: StepsOptions['store']): void => (store === 'disk' ? boundNewSpace : countBuffersWithHeap)()
+
 async function run({ store, folder, open, records }: StepsOptions): Promise<StepsResult> {
+  collect(store)
   const disk =
     store === 'disk'
       ? await openDisk({
@@ -107,17 +113,18 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
     return { topic: 'recommendations' as const, value }
   }
   const loadBegun = performance.now()
-  for (let index = 0; index < open; index += STEP) {
+  const missing = open - state.joins.size
+  let next = Math.max(open, state.joins.size)
+  for (let index = state.joins.size; index < open; index += STEP) {
     const count = Math.min(STEP, open - index)
     const batch = Array.from({ length: count }, (_, i) => known(index + i))
     await step(batch, load.timeOf(index + count))
     if ((index / STEP) % 250 === 0) process.stderr.write(`${store}: ${index} of ${open}, ${rssAnonMiB()} MiB\n`)
   }
-  const loadedPerSecond = Math.round((open / (performance.now() - loadBegun)) * 1000)
+  const loadedPerSecond = missing > 0 ? Math.round((missing / (performance.now() - loadBegun)) * 1000) : null
 
   const random = createRandom(7)
   const any = () => Math.floor(random.uniform() * open)
-  let next = open
   const batch = (): Taken[] =>
     Array.from({ length: STEP }, (_, i) =>
       i % 3 === 2

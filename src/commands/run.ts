@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { FeedloopError, isRetryable } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
-import { countBuffersWithHeap } from '../operate/collector.ts'
+import { boundNewSpace, countBuffersWithHeap } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { startServices, stopServices } from '../operate/run.ts'
@@ -42,7 +42,8 @@ type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now'>
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
   const config = configOf(options)
-  if (!config.state.folder) countBuffersWithHeap()
+  if (config.state.folder) boundNewSpace()
+  else countBuffersWithHeap()
   const logger = createLogger(config.log.level)
   const connect = kafkaOf(config, logger)
   const base = { config, logger, meter: createMeter({ processMetrics: true }), now: Date.now }

@@ -1,18 +1,23 @@
 /**
  * One table on disk. A value is looked for where it is newest: the step's overlay, what is committed but not yet written
- * (`fresh`), what is being written (`writing`), the cache, the disk. Only the disk's thread writes to the disk, and only
- * the store (disk.ts) says when, for all tables at once.
+ * (`fresh`), what is being written (`writing`), the cache, the rows that wait to be merged, the disk. Only the disk's
+ * thread writes to the disk, and only the store (disk.ts) says when, for all tables at once.
  */
 import type { Database } from 'lmdb'
 import { createCache, type Pool } from './cache.ts'
 import { isLong, storedKey, wholeKey, withKey, withoutKey } from './keys.ts'
+import type { Parts } from './parts.ts'
 import type { Codec, Table } from './table.ts'
 
 export interface DiskTable<V> extends Table<V> {
   /** About how many bytes were committed and are not being written yet. */
   readonly freshBytes: number
-  /** Queues what is fresh for the transaction being put together. */
+  /** Entries without the overlay. */
+  readonly committed: number
+  /** Queues what is fresh for the transaction being put together, or lets it wait. */
   write(): void
+  /** Queues rows that waited. */
+  merge(rows: Iterable<readonly [key: string, row: Buffer | null]>): void
   /** What was queued is on disk. */
   written(): void
 }
@@ -26,6 +31,19 @@ export interface DiskTableOptions<V> {
   readonly codec: Codec<V>
   /** Room for hot values, shared with the other tables. */
   readonly pool: Pool
+  /** Entries on disk and waiting. */
+  readonly size: number
+  /** Where rows wait; absent: nowhere. */
+  readonly waiting?: Waiting
+  /** Fixed parts, where the codec knows any. */
+  readonly parts?: Parts<V>
+}
+
+export interface Waiting {
+  /** Null: deleted; undefined: the disk says. */
+  get(key: string): Buffer | null | undefined
+  keys(): Iterable<string>
+  put(key: string, row: Buffer | null): void
 }
 
 /** What a value takes besides its encoded bytes, about: an entry in a map and its key. */
@@ -39,29 +57,38 @@ export function heard(promise: Promise<boolean>): void {
   last = promise
 }
 
-export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTable<V> {
+export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTableOptions<V>): DiskTable<V> {
   let overlay = new Map<string, Entry<V>>()
   let fresh = new Map<string, Entry<V>>()
   let writing = new Map<string, Entry<V>>()
   /** Keys that the step looked for and that are nowhere. */
   let missed = new Set<string>()
-  let { entryCount: committed } = db.getStats() as { entryCount: number }
+  /** Keys whose fixed part on disk, if there is any, is not theirs any more. */
+  const parted = new Set<string>()
+  let committed = size
   let meanBytes = 500
   const cache = createCache<V>(pool, () => meanBytes + ENTRY_BYTES)
 
-  const decode = (key: string, bytes: Buffer): V => codec.decode(isLong(key) ? withoutKey(bytes) : bytes)
-  const load = (key: string): V | undefined => {
+  const rowOf = (key: string): Buffer | undefined => {
+    const row = waiting?.get(key)
+    if (row !== undefined) return row ?? undefined
     const bytes = db.getBinary(key)
-    if (bytes === undefined) {
+    return bytes && isLong(key) ? withoutKey(bytes) : bytes
+  }
+  const decode = (row: Buffer): V => (parts ? parts.decode(row) : codec.decode(row))
+  const load = (key: string): V | undefined => {
+    const row = rowOf(key)
+    if (row === undefined) {
       missed.add(key)
       return undefined
     }
-    const value = decode(key, bytes)
-    cache.put(key, value, bytes.length + ENTRY_BYTES)
+    const value = decode(row)
+    cache.put(key, value, (parts ? meanBytes : row.length) + ENTRY_BYTES)
     return value
   }
   const pending = (key: string): Entry<V> | undefined => overlay.get(key) ?? fresh.get(key) ?? writing.get(key)
-  const pendingKeys = (): Set<string> => new Set([...writing.keys(), ...fresh.keys(), ...overlay.keys()])
+  const pendingKeys = (): Set<string> =>
+    new Set([...(waiting?.keys() ?? []), ...writing.keys(), ...fresh.keys(), ...overlay.keys()])
   const get = (key: string): V | undefined => {
     const entry = pending(key)
     if (entry !== undefined) return entry === absent ? undefined : entry
@@ -70,14 +97,29 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
   const isCommitted = (key: string): boolean => {
     const entry = fresh.get(key) ?? writing.get(key)
     if (entry !== undefined) return entry !== absent
-    return cache.get(key) !== undefined || (!missed.has(key) && db.doesExist(key))
+    if (cache.get(key) !== undefined) return true
+    const row = waiting?.get(key)
+    return row === undefined ? !missed.has(key) && db.doesExist(key) : row !== null
   }
   const change = (key: string, entry: Entry<V>): number => (entry === absent ? 0 : 1) - (isCommitted(key) ? 1 : 0)
-  const put = (key: string, value: V): number => {
-    const bytes = codec.encode(value)
-    heard(db.put(key, isLong(key) ? withKey(key, bytes) : bytes))
-    return bytes.length
+  const putRow = (key: string, row: Buffer | null): void => {
+    if (row === null) heard(db.remove(key))
+    else heard(db.put(key, isLong(key) ? withKey(key, row) : row))
   }
+  const write = waiting ? waiting.put : putRow
+  /** Its bytes. */
+  const put = (key: string, value: V): number => {
+    if (parts) {
+      const { row, bytes } = parts.put(value)
+      write(key, row)
+      return bytes
+    }
+    const row = codec.encode(value)
+    write(key, row)
+    return row.length
+  }
+  const isParted = (key: string, entry: Entry<V>, wasThere: boolean): boolean =>
+    entry === absent || ((wasThere || pending(key) === absent) && !parts!.has(entry))
 
   return {
     get,
@@ -96,7 +138,7 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
       for (let at = 0; at < inMemory.length || !disk.done; ) {
         const order = disk.done ? -1 : at === inMemory.length ? 1 : inMemory[at].stored.compare(disk.value.key)
         const key = order <= 0 ? inMemory[at].key : wholeKey(disk.value.key, disk.value.value)
-        const value = order <= 0 ? get(key) : decode(key, disk.value.value)
+        const value = order <= 0 ? get(key) : decode(isLong(key) ? withoutKey(disk.value.value) : disk.value.value)
         if (order <= 0) at++
         if (order >= 0) disk = onDisk.next()
         if (value !== undefined) yield [key, value] as const
@@ -107,9 +149,14 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
       for (const [key, entry] of overlay) size += change(key, entry)
       return size
     },
+    get committed() {
+      return committed
+    },
     commit() {
       for (const [key, entry] of overlay) {
-        committed += change(key, entry)
+        const by = change(key, entry)
+        committed += by
+        if (parts && isParted(key, entry, by === 0)) parted.add(key)
         fresh.set(key, entry)
       }
       overlay = new Map()
@@ -127,14 +174,19 @@ export function diskTable<V>({ db, codec, pool }: DiskTableOptions<V>): DiskTabl
       fresh = new Map()
       let bytes = 0
       let puts = 0
+      for (const key of parted) parts!.remove(rowOf(key))
+      parted = new Set()
       for (const [key, entry] of writing) {
-        if (entry === absent) heard(db.remove(key))
+        if (entry === absent) write(key, null)
         else {
           bytes += put(key, entry)
           puts++
         }
       }
       if (puts > 0) meanBytes = bytes / puts
+    },
+    merge(rows) {
+      for (const [key, row] of rows) putRow(key, row)
     },
     written() {
       for (const [key, entry] of writing) {

@@ -22,6 +22,8 @@ import { createPool } from './cache.ts'
 import { type Bytes, type DiskTable, diskTable, heard } from './disk-table.ts'
 import { keyEncoder } from './keys.ts'
 import { damageOf } from './lmdb-file.ts'
+import { createJournal, createMemtable, type Memtable } from './memtable.ts'
+import { createParts } from './parts.ts'
 import type { Codec, Table } from './table.ts'
 
 export interface DiskOptions<T extends object> {
@@ -61,6 +63,8 @@ export interface DiskState<T extends object> {
   close(): Promise<void>
 }
 
+/** Raised when the same tables are laid out otherwise. */
+const LAYOUT = 2
 const FLUSH_BYTES = 2 << 20
 const FLUSH_MS = 1000
 /** Deaths between opening and the first write, without one that got there. */
@@ -78,6 +82,7 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
   openStores++
   const pool = createPool(() => options.cacheBytes / 2 / openStores)
   let files = await openFiles(options, names)
+  let journal = createJournal()
   let tables = tablesOf()
   let point: ChainPoint | null = files.point
   // The first step is written at once: from then on a death is no sign of a damaged file.
@@ -86,29 +91,60 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
   let flushing: Promise<void> | null = null
   let failure: unknown
   function tablesOf(): Record<string, DiskTable<unknown>> {
-    const made = names.map(name => [
-      name,
-      diskTable({ db: files.tables[name], codec: options.codecs[name] as Codec<unknown>, pool }),
-    ])
+    const { memtable, sizes } = files
+    const made = names.map((name, i) => {
+      const codec = options.codecs[name] as Codec<unknown>
+      const waiting = codec.scattered && {
+        get: (key: string) => memtable.get(i, key),
+        keys: () => memtable.keys(i),
+        put: (key: string, row: Buffer | null) => journal.add(i, key, row),
+      }
+      return [
+        name,
+        diskTable({
+          db: files.tables[name],
+          codec,
+          pool,
+          size: sizes[name] ?? 0,
+          ...(waiting && { waiting }),
+          ...(codec.fixed && { parts: createParts(files.parts[name], codec) }),
+        }),
+      ]
+    })
     return Object.fromEntries(made)
   }
   const all = (): DiskTable<unknown>[] => Object.values(tables)
   const freshBytes = (): number => all().reduce((sum, table) => sum + table.freshBytes, 0)
+  const sizesOf = () => Object.fromEntries(names.map(name => [name, tables[name].committed]))
   const check = (): void => {
     if (failure !== undefined) throw failure
   }
   const flush = async (): Promise<void> => {
     flushedMs = now()
     changed = false
-    const { meta, owner, env } = files
+    const { meta, owner, env, memtable, journals } = files
+    const number = files.nextJournal++
+    const plan = memtable.plan(options.cacheBytes / openStores)
+    journal = createJournal()
+    let written: Buffer = Buffer.alloc(0)
     const own = await meta
       .ifVersion('owner', owner, () => {
+        for (const merge of plan.merges()) {
+          journal.merged(merge)
+          tables[names[merge.table]].merge(merge.rows)
+        }
         for (const table of all()) table.write()
+        written = journal.bytes()
+        if (written.length > 0) heard(journals.put(journalKey(number), written))
+        for (const gone of plan.journals) heard(journals.remove(journalKey(gone)))
         heard(meta.put('point', Buffer.from(JSON.stringify(point))))
+        heard(meta.put('sizes', Buffer.from(JSON.stringify(sizesOf()))))
       })
       .catch(rethrowCause)
     if (!own) throw new FeedloopError('STATE_IN_USE', folder)
     env.resetReadTxn()
+    memtable.merged(plan)
+    memtable.add(number, written)
     for (const table of all()) table.written()
     forgetCrashes(folder)
   }
@@ -170,6 +206,12 @@ interface Files {
   readonly env: RootDatabase
   readonly meta: Bytes
   readonly tables: Readonly<Record<string, Bytes>>
+  /** Fixed parts of the tables that have such. */
+  readonly parts: Readonly<Record<string, Bytes>>
+  readonly journals: Bytes
+  nextJournal: number
+  readonly memtable: Memtable
+  readonly sizes: Readonly<Record<string, number>>
   /** Version of the `owner` entry while we are it. */
   readonly owner: number
   readonly point: ChainPoint | null
@@ -187,15 +229,16 @@ async function openFiles<T extends object>(options: DiskOptions<T>, names: reado
   try {
     const torn = damageOf(dataFile(folder))
     if (torn !== null) return drop('torn', torn)
-    const env = openEnvironment(folder, names.length)
-    const files = await take(env, names)
-    const { version, point } = readMeta(files.meta)
-    if (version === null) await files.meta.put('version', Buffer.from(options.version))
-    if (version === null || (version === options.version && (point !== null || isEmpty(files))))
-      return { ...files, point }
+    const env = openEnvironment(folder, 2 * names.length)
+    const files = await take(env, options)
+    const { version, point, sizes } = readMeta(files.meta)
+    const ours = `${LAYOUT} ${options.version}`
+    if (version === null) await files.meta.put('version', Buffer.from(ours))
+    if (version === null || (version === ours && (point !== null || isEmpty(files))))
+      return { ...files, point, sizes, ...readJournals(files, names.length) }
     await env.close()
-    if (version === options.version) return drop('unfinished', 'a rebuild did not come to its end')
-    return drop('version', `written under ${version}, this is ${options.version}`)
+    if (version === ours) return drop('unfinished', 'a rebuild did not come to its end')
+    return drop('version', `written under ${version}, this is ${ours}`)
   } catch (cause) {
     if (isDamage(cause)) return drop('torn', String(cause))
     throw failed(folder, cause)
@@ -208,7 +251,7 @@ function openEnvironment(folder: string, tables: number): RootDatabase {
   return open({
     path: join(folder, 'data'),
     noSubdir: false,
-    maxDbs: tables + 1,
+    maxDbs: tables + 2,
     encoding: 'binary',
     cache: false,
     overlappingSync: true,
@@ -217,22 +260,47 @@ function openEnvironment(folder: string, tables: number): RootDatabase {
   })
 }
 
-async function take(env: RootDatabase, names: readonly string[]): Promise<Omit<Files, 'point'>> {
+type Opened = Omit<Files, 'point' | 'sizes' | 'memtable' | 'nextJournal'>
+
+async function take<T extends object>(env: RootDatabase, { codecs }: DiskOptions<T>): Promise<Opened> {
   const meta = env.openDB('meta', { encoding: 'binary', useVersions: true }) as Bytes
-  const tables = Object.fromEntries(
-    names.map(name => [name, env.openDB(name, { encoding: 'binary', keyEncoder } as never) as Bytes]),
-  )
+  const opened = (name: string): Bytes => env.openDB(name, { encoding: 'binary', keyEncoder } as never) as Bytes
+  const names = Object.keys(codecs)
+  const withParts = names.filter(name => (codecs[name as keyof T] as Codec<unknown>).fixed)
+  const tables = Object.fromEntries(names.map(name => [name, opened(name)]))
+  const parts = Object.fromEntries(withParts.map(name => [name, opened(`${name}.parts`)]))
   const owner = (meta.getEntry('owner')?.version ?? 0) + 1
   await meta.put('owner', Buffer.from(String(process.pid)), owner)
-  return { env, meta, tables, owner }
+  return { env, meta, tables, parts, journals: opened('journals'), owner }
 }
 
-const isEmpty = ({ tables }: Pick<Files, 'tables'>): boolean =>
-  Object.values(tables).every(db => (db.getStats() as { entryCount: number }).entryCount === 0)
+const isEmpty = ({ tables, journals }: Opened): boolean =>
+  [...Object.values(tables), journals].every(db => (db.getStats() as { entryCount: number }).entryCount === 0)
 
-function readMeta(meta: Bytes): { version: string | null; point: ChainPoint | null } {
-  const version = meta.getBinary('version')?.toString() ?? null
-  return { version, point: JSON.parse(meta.getBinary('point')?.toString() ?? 'null') as ChainPoint | null }
+function readMeta(meta: Bytes) {
+  const json = (key: string): unknown => JSON.parse(meta.getBinary(key)?.toString() ?? 'null')
+  return {
+    version: meta.getBinary('version')?.toString() ?? null,
+    point: json('point') as ChainPoint | null,
+    sizes: (json('sizes') ?? {}) as Record<string, number>,
+  }
+}
+
+function readJournals({ journals }: Opened, tables: number): Pick<Files, 'memtable' | 'nextJournal'> {
+  const memtable = createMemtable(tables)
+  let nextJournal = 0
+  for (const { key, value } of journals.getRange({ start: journalKey(0) })) {
+    const number = (key as Buffer).readUInt32BE(0)
+    memtable.add(number, Buffer.from(value))
+    nextJournal = number + 1
+  }
+  return { memtable, nextJournal }
+}
+
+function journalKey(number: number): Buffer {
+  const key = Buffer.alloc(4)
+  key.writeUInt32BE(number)
+  return key
 }
 
 /** A process that dies of a damaged file would die of it again: how many began with this one and never wrote to it. */

@@ -21,10 +21,23 @@ export interface Table<V> {
 
 /** How a table on disk or of bytes (packed/) lays out its values. Decoded, a value may point into `bytes`. */
 export interface Codec<V> {
+  /** All but the fixed part. */
   encode(value: V): Buffer
   /** As `encode`, into a buffer that the next call uses again. */
   layOut?(value: V): Buffer
-  decode(bytes: Buffer): V
+  /** @param part as `fixed.decode` gave it */
+  decode(bytes: Buffer, part?: object): V
+  /** A large part that all versions of a value have in common: written once, in the order of arrival. */
+  readonly fixed?: FixedPart<V>
+  /** Keys come in no order and rows are small: they are held back until many share a page (memtable.ts). */
+  readonly scattered?: boolean
+}
+
+export interface FixedPart<V> {
+  /** The same object for all versions. */
+  of(value: V): object
+  encode(value: V): Buffer
+  decode(bytes: Buffer): object
 }
 
 const absent = Symbol('absent')

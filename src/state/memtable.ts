@@ -1,0 +1,241 @@
+/**
+ * The newest rows of tables whose keys come in no order, held back until many of them share the pages that they are
+ * written to: a B-tree copies a page for every row that is alone on it. Rows come as journals, one a transaction, which
+ * are on disk from then on; they are merged into the tables a range of keys at a time, the one that waits longest first,
+ * and a journal goes when nothing in it waits any more. What was merged stands in the journal too, before its rows: read
+ * in turn, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
+ * 1996, "The log-structured merge-tree".)
+ */
+import { compareKeys } from './table.ts'
+
+/** Rows that waited in one range of keys of a table. */
+export interface Merge {
+  readonly table: number
+  readonly from: string
+  /** Where the next range begins; null: nowhere. */
+  readonly to: string | null
+  /** In key order; null: deleted. */
+  readonly rows: readonly (readonly [key: string, row: Buffer | null])[]
+}
+
+export interface Memtable {
+  /** Encoded bytes that wait; the journals that hold them are about twice as large. */
+  readonly bytes: number
+  /** Null: deleted; undefined: nothing waits here, the table says. */
+  get(table: number, key: string): Buffer | null | undefined
+  keys(table: number): string[]
+  add(number: number, journal: Buffer): void
+  /** Takes note of ranges that are merged and of journals that are gone. */
+  merged(plan: MergePlan): void
+  /** What to merge so that so many bytes are held at most. */
+  plan(bytes: number): MergePlan
+}
+
+export interface MergePlan {
+  readonly ranges: ReadonlySet<Range>
+  /** Numbers of journals that nothing waits in afterwards. */
+  readonly journals: readonly number[]
+  merges(): Iterable<Merge>
+}
+
+/** Rows of one table from a key on, up to that of the next range. */
+interface Range {
+  readonly table: number
+  readonly from: string
+  /** Where each row is: journal * 2^32 + offset. */
+  readonly rows: Map<string, number>
+  bytes: number
+  /** Oldest journal that a row is in; Infinity: none. */
+  oldest: number
+}
+
+const JOURNAL = 2 ** 32
+const DELETED = 0xffffffff
+/** A range with more rows is cut in two. */
+const RANGE_ROWS = 2048
+
+export function createMemtable(tables: number): Memtable {
+  const journals = new Map<number, Buffer>()
+  const ranges = Array.from({ length: tables }, (_, table): Range[] => [emptyRange(table, '')])
+  let bytes = 0
+
+  const indexOf = (table: number, key: string): number => {
+    let low = 0
+    for (let high = ranges[table].length; high - low > 1; ) {
+      const middle = (low + high) >> 1
+      if (compareKeys(ranges[table][middle].from, key) <= 0) low = middle
+      else high = middle
+    }
+    return low
+  }
+  const endOf = (table: number, from: string): string | null => ranges[table][indexOf(table, from) + 1]?.from ?? null
+  const rowAt = (place: number): Buffer | null => rowOf(journals.get(Math.floor(place / JOURNAL))!, place % JOURNAL)
+  const put = (number: number, { table, key, offset, size }: Entry): void => {
+    const index = indexOf(table, key)
+    const range = ranges[table][index]
+    range.rows.set(key, number * JOURNAL + offset)
+    range.oldest = Math.min(range.oldest, number)
+    range.bytes += size
+    bytes += size
+    if (range.rows.size > RANGE_ROWS) ranges[table].splice(index, 1, ...halves(range))
+  }
+  const drop = (table: number, from: string, to: string | null): void => {
+    const of = ranges[table]
+    const isInside = (key: string): boolean => compareKeys(key, from) >= 0 && (to === null || compareKeys(key, to) < 0)
+    for (let i = indexOf(table, from); i < of.length && (to === null || compareKeys(of[i].from, to) < 0); i++) {
+      const left = [...of[i].rows].filter(([key]) => !isInside(key))
+      if (left.length === of[i].rows.size) continue
+      const part = rangeOf(table, of[i].from, left, (of[i].bytes * left.length) / of[i].rows.size)
+      bytes -= of[i].bytes - part.bytes
+      of[i] = part
+    }
+  }
+  const inAge = (): Range[] =>
+    ranges
+      .flat()
+      .filter(range => range.rows.size > 0)
+      .sort((a, b) => a.oldest - b.oldest)
+
+  return {
+    get bytes() {
+      return bytes
+    },
+    get(table, key) {
+      const place = ranges[table][indexOf(table, key)].rows.get(key)
+      return place === undefined ? undefined : rowAt(place)
+    },
+    keys: table => ranges[table].flatMap(range => [...range.rows.keys()]),
+    add(number, journal) {
+      journals.set(number, journal)
+      for (const entry of entriesOf(journal)) {
+        const { table, key, to } = entry
+        if (to === undefined) put(number, entry)
+        else drop(table, key, to)
+      }
+    },
+    plan(limit) {
+      const waiting = inAge()
+      let merged = 0
+      for (let held = bytes; held > limit && merged < waiting.length; merged++) held -= waiting[merged].bytes
+      const chosen = waiting.slice(0, merged)
+      const oldest = waiting[merged]?.oldest ?? Number.POSITIVE_INFINITY
+      return {
+        ranges: new Set(chosen),
+        journals: [...journals.keys()].filter(number => number < oldest),
+        *merges() {
+          for (const { table, from, rows } of chosen)
+            yield {
+              table,
+              from,
+              to: endOf(table, from),
+              rows: inOrder(rows).map(([key, place]) => [key, rowAt(place)] as const),
+            }
+        },
+      }
+    },
+    merged(plan) {
+      for (const number of plan.journals) journals.delete(number)
+      for (const range of plan.ranges) bytes -= range.bytes
+      ranges.forEach((of, table) => {
+        // A range stays where it was, lest its old neighbour grow older still; of empty ones side by side one is enough.
+        const left = of.map(range => (plan.ranges.has(range) ? emptyRange(table, range.from) : range))
+        ranges[table] = left.filter((range, i) => i === 0 || range.rows.size > 0 || left[i - 1].rows.size > 0)
+      })
+    },
+  }
+}
+
+const emptyRange = (table: number, from: string): Range => ({
+  table,
+  from,
+  rows: new Map(),
+  bytes: 0,
+  oldest: Number.POSITIVE_INFINITY,
+})
+const inOrder = (rows: ReadonlyMap<string, number>) => [...rows].sort(([a], [b]) => compareKeys(a, b))
+
+const rangeOf = (table: number, from: string, rows: readonly (readonly [string, number])[], bytes: number): Range => ({
+  table,
+  from,
+  rows: new Map(rows),
+  bytes,
+  oldest: Math.floor(rows.reduce((least, [, place]) => Math.min(least, place), Number.POSITIVE_INFINITY) / JOURNAL),
+})
+
+function halves({ table, from, rows, bytes }: Range): [Range, Range] {
+  const sorted = inOrder(rows)
+  const middle = sorted.length >> 1
+  return [
+    rangeOf(table, from, sorted.slice(0, middle), bytes / 2),
+    rangeOf(table, sorted[middle][0], sorted.slice(middle), bytes / 2),
+  ]
+}
+
+/** A journal: per row the table, the lengths of key and row (or that it is deleted), the key and the row. What was merged
+ * looks like a row whose length says so: from its key up to the key that follows as JSON. */
+const HEAD = 9
+const MERGED = 0xfffffffe
+
+export interface Journal {
+  /** Before any row. */
+  merged(merge: Pick<Merge, 'table' | 'from' | 'to'>): void
+  add(table: number, key: string, row: Buffer | null): void
+  readonly bytes: () => Buffer
+}
+
+export function createJournal(): Journal {
+  const pieces: Buffer[] = []
+  const addHead = (table: number, key: string, length: number): void => {
+    const size = Buffer.byteLength(key)
+    const head = Buffer.allocUnsafe(HEAD + size)
+    head[0] = table
+    head.writeUInt32LE(size, 1)
+    head.writeUInt32LE(length, 5)
+    head.write(key, HEAD)
+    pieces.push(head)
+  }
+  return {
+    merged({ table, from, to }) {
+      const end = Buffer.from(JSON.stringify(to))
+      const size = Buffer.alloc(4)
+      size.writeUInt32LE(end.length)
+      addHead(table, from, MERGED)
+      pieces.push(size, end)
+    },
+    add(table, key, row) {
+      addHead(table, key, row?.length ?? DELETED)
+      if (row) pieces.push(row)
+    },
+    bytes: () => Buffer.concat(pieces),
+  }
+}
+
+interface Entry {
+  readonly table: number
+  readonly key: string
+  /** In the journal. */
+  readonly offset: number
+  /** Bytes of all of it. */
+  readonly size: number
+  /** Of what was merged: up to where. */
+  readonly to?: string | null
+}
+
+function* entriesOf(journal: Buffer): Iterable<Entry> {
+  for (let offset = 0; offset < journal.length; ) {
+    const keyEnd = offset + HEAD + journal.readUInt32LE(offset + 1)
+    const length = journal.readUInt32LE(offset + 5)
+    const entry = { table: journal[offset], key: journal.toString('utf8', offset + HEAD, keyEnd), offset }
+    const end =
+      length === DELETED ? keyEnd : length === MERGED ? keyEnd + 4 + journal.readUInt32LE(keyEnd) : keyEnd + length
+    const to = length === MERGED && { to: JSON.parse(journal.toString('utf8', keyEnd + 4, end)) as string | null }
+    yield { ...entry, size: end - offset, ...to }
+    offset = end
+  }
+}
+
+function rowOf(journal: Buffer, offset: number): Buffer | null {
+  const length = journal.readUInt32LE(offset + 5)
+  const start = offset + HEAD + journal.readUInt32LE(offset + 1)
+  return length === DELETED ? null : journal.subarray(start, start + length)
+}
