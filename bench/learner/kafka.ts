@@ -87,7 +87,8 @@ async function load(log: Log, transitions: readonly Transition[], passes: number
       const value = wire.encode('transitions', { ...transition, transition_id: `${pass}/${transition.transition_id}` })
       bytes += value.length
       const key = Buffer.from(transition.user_id)
-      await lanes.add(transition.user_id, { key, value, timestampMs: transition.emitted_time_ms })
+      // retention goes by the record's time
+      await lanes.add(transition.user_id, { key, value, timestampMs: Date.now() })
     }
   await lanes.flush()
   return bytes / (passes * transitions.length)

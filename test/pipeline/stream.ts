@@ -90,9 +90,9 @@ async function stream(t: TestContext, log: Log | undefined, stormy: boolean): Pr
       sessions.set(session.userId, session)
       return request(session.userId, { context: session.reset().context })
     })
-    for (const each of disturbed(requests, stormy, random)) await live.append('requests', each.user_id, each)
+    await Promise.all(disturbed(requests, stormy, random).map(each => live.append('requests', each.user_id, each)))
     const before = new Set(decided.map(each => each.decision_id))
-    while (decided.length < (chunk + 1) * CHUNK) decided = await sleep(20).then(live.decisions)
+    while (decided.length < (chunk + 1) * CHUNK) decided = await sleep(50).then(live.decisions)
     for (const decision of decided.filter(each => !before.has(each.decision_id))) {
       const [slot] = decision.slots
       const [right] = sessions.get(decision.user_id)!.step([slot.item_id]).outcomes
@@ -122,12 +122,13 @@ function disturbed<T>(records: readonly T[], stormy: boolean, random: Random): r
     .map(({ each }) => each)
 }
 
-/** Appends, and waits until the learner has published something after it. */
+/** Appends, and waits until the learner has published something since. */
 async function happen(live: Live, events: readonly BehaviorEvent[]): Promise<void> {
   const { log, config } = live.context
   const end = async () => (await log.ends(topicName(config.topics.prefix, 'models'), 0)).latest
-  for (const event of events) await live.append('events', event.user_id, event)
-  for (const before = await end(); events.length > 0 && (await end()) === before; ) await sleep(20)
+  const before = await end()
+  await Promise.all(events.map(event => live.append('events', event.user_id, event)))
+  while (events.length > 0 && (await end()) === before) await sleep(20)
 }
 
 async function newest({ context: { log, wire, config } }: Live): Promise<ModelVersion> {
