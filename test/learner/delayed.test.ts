@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createDelayed } from '../../src/environments/delayed.ts'
 import type { Environment } from '../../src/environments/environment.ts'
-import { run } from './run.ts'
+import { run } from '../../src/evaluation/bakeoff/in-time.ts'
 
 const hourMs = 3_600_000
 const decisions = 8000
