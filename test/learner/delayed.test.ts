@@ -34,12 +34,8 @@ function best(environment: Environment, seed: number): number[] {
 const regret = (delayHours: number, delays: boolean): number =>
   seeds.reduce((sum, seed) => {
     const environment = worldWith(delayHours)
-    const explorer = { alpha: 0.5, draws: 16 }
     const options = { environment, decisions, seed, paceMs, delays, positions: false }
-    const { rewards } = run({
-      ...options,
-      overrides: { policies: [{ explorer, linearGaussian: { priorPrecision: 1 } }] },
-    })
+    const { rewards } = run(options)
     const oracle = best(environment, seed)
     return sum + rewards.reduce((lost, reward, n) => lost + oracle[n] - reward, 0)
   }, 0)
