@@ -35,7 +35,10 @@ const regret = (delayHours: number, delays: boolean): number =>
   seeds.reduce((sum, seed) => {
     const environment = worldWith(delayHours)
     const options = { environment, decisions, seed, paceMs, delays, positions: false }
-    const { rewards } = run(options)
+    // plain Thompson sampling under a fixed prior: what is compared is the weighing
+    const explorer = { alpha: 0.5, draws: 16, optimistic: false, sharpness: 1 }
+    const linearGaussian = { priorPrecision: 1, estimatePrior: false }
+    const { rewards } = run({ ...options, overrides: { policies: [{ explorer, linearGaussian }] } })
     const oracle = best(environment, seed)
     return sum + rewards.reduce((lost, reward, n) => lost + oracle[n] - reward, 0)
   }, 0)
