@@ -55,6 +55,7 @@ async function main(): Promise<number> {
       rounds: { type: 'string' },
       scale: { type: 'string' },
       only: { type: 'string' },
+      seeds: { type: 'string' },
     },
   })
   const load = benches[positionals[0] ?? '']

@@ -44,9 +44,9 @@ const linearGaussian = z.strictObject({
     .describe("Prior precision lambda, in decisions: until the prior is estimated, and the estimate's centre after."),
   estimatePrior: z
     .boolean()
-    .default(false)
+    .default(true)
     .describe(
-      'Experimental: mean and spread of what items have in common are estimated from them; false: 0 and 1 / lambda.',
+      'Mean and spread of what items have in common are estimated from them, where the state has no `numbers`; false, and with numbers: 0 and 1 / lambda.',
     ),
   maxItems: z
     .number()

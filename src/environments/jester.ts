@@ -42,15 +42,34 @@ function readCsv(file: string): Record<string, string>[] {
   }
 }
 
-/** @param inTurn the people come one after another, over and over, instead of at random */
-export function createJester({ jokes, ratings }: JesterData, { inTurn = false } = {}): Environment {
+export interface JesterOptions {
+  /** The people come one after another, over and over, instead of at random. */
+  readonly inTurn?: boolean
+  /** Session from which every fifth joke is on offer, and rated by people; until then nobody knows it. Default 0. */
+  readonly newFrom?: number
+  /** False: jokes are known by id only. Default true. */
+  readonly texts?: boolean
+}
+
+const isNew = (joke: number): boolean => joke % 5 === 4
+
+export function createJester(
+  { jokes, ratings }: JesterData,
+  { inTurn = false, newFrom = 0, texts = true }: JesterOptions = {},
+): Environment {
   let rates: Rates | undefined
   const indexOf = new Map(jokes.map((joke, i) => [joke.id, i]))
   return {
     name: 'jester',
     preset,
     items: () =>
-      jokes.map(joke => ({ item_id: joke.id, text: joke.text, attributes: {}, available: true, time_ms: 0 })),
+      jokes.map(({ id, text }) => ({
+        item_id: id,
+        text: texts ? text : null,
+        attributes: {},
+        available: true,
+        time_ms: 0,
+      })),
     rates() {
       rates ??= computeRates(ratings, 200_000)
       return rates
@@ -58,7 +77,8 @@ export function createJester({ jokes, ratings }: JesterData, { inTurn = false } 
     session(index, seed) {
       const id = `v${seed}-${index}`
       const people = inTurn ? [ratings[index % ratings.length]] : ratings
-      const { person, order } = visit(createRandom(seedOf(`jester/${id}`)), people)
+      const { person, order: all } = visit(createRandom(seedOf(`jester/${id}`)), people)
+      const order = index < newFrom ? all.filter(joke => !isNew(joke)) : all
       const rated = (joke: number): Act => ({ type: 'rating', itemId: jokes[joke].id, value: person[joke], delayMs: 0 })
       const observe = (organic: readonly Act[], done: boolean): Observation => ({
         organic,

@@ -75,7 +75,7 @@ const act = (type: string, product: number, delayMs: number): Act => ({
 function preset(products: number): Environment['preset'] {
   return {
     features: { encoder: 'hashed', dimensions: products },
-    state: { blocks: ['history'], historyLength: 10, typeWeights: { view: 1 } },
+    state: { blocks: ['history'], historyLength: 50, typeWeights: { view: 1 } },
     policies: [
       {
         algorithm: 'linear-gaussian',

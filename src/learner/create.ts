@@ -69,9 +69,11 @@ export const createBagged = (policy: PolicyConfig, encoder: StateEncoder, publis
 
 function linearOptions(policy: PolicyConfig, encoder: StateEncoder, published: boolean): LinearOptions {
   const { fourier, estimatePrior, ...options } = policy.linearGaussian
+  // what the first decisions say of Fourier features is that they are smooth: an estimate would hold on to that
+  const estimates = estimatePrior && encoder.numbers.count === 0
   return {
     ...options,
-    estimate: estimatePrior ? componentWeights(policy.rewards, policy.rewardRange) : undefined,
+    estimate: estimates ? componentWeights(policy.rewards, policy.rewardRange) : undefined,
     features: {
       stateDimensions: encoder.dimensions,
       numbers: encoder.numbers,

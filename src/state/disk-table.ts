@@ -64,7 +64,7 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
   /** Keys that the step looked for and that are nowhere. */
   let missed = new Set<string>()
   /** Keys whose fixed part on disk, if there is any, is not theirs any more. */
-  const parted = new Set<string>()
+  let parted = new Set<string>()
   let committed = size
   let meanBytes = 500
   const cache = createCache<V>(pool, () => meanBytes + ENTRY_BYTES)

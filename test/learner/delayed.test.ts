@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createDelayed } from '../../src/environments/delayed.ts'
 import type { Environment } from '../../src/environments/environment.ts'
-import { run } from './run.ts'
+import { run } from '../../src/evaluation/bakeoff/in-time.ts'
 
 const hourMs = 3_600_000
 const decisions = 8000
@@ -34,12 +34,11 @@ function best(environment: Environment, seed: number): number[] {
 const regret = (delayHours: number, delays: boolean): number =>
   seeds.reduce((sum, seed) => {
     const environment = worldWith(delayHours)
-    const explorer = { alpha: 0.5, draws: 16 }
     const options = { environment, decisions, seed, paceMs, delays, positions: false }
-    const { rewards } = run({
-      ...options,
-      overrides: { policies: [{ explorer, linearGaussian: { priorPrecision: 1 } }] },
-    })
+    // plain Thompson sampling under a fixed prior: what is compared is the weighing
+    const explorer = { alpha: 0.5, draws: 16, optimistic: false, sharpness: 1 }
+    const linearGaussian = { priorPrecision: 1, estimatePrior: false }
+    const { rewards } = run({ ...options, overrides: { policies: [{ explorer, linearGaussian }] } })
     const oracle = best(environment, seed)
     return sum + rewards.reduce((lost, reward, n) => lost + oracle[n] - reward, 0)
   }, 0)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createDrifting } from '../../src/environments/drifting.ts'
 import { shareOfGap } from '../../src/environments/environment.ts'
-import { run } from './run.ts'
+import { run } from '../../src/evaluation/bakeoff/in-time.ts'
 
 const decisions = 12_000
 /** Sessions of four decisions. */

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Transition } from '../../schemas/records.ts'
 import { createSlates, examination } from '../../src/environments/slates.ts'
+import { run } from '../../src/evaluation/bakeoff/in-time.ts'
 import { createPositions } from '../../src/learner/position.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom } from '../../src/state/random.ts'
 import { snapshotOf, transitionOf } from './examples.ts'
-import { run } from './run.ts'
 
 const shown = (item: string, slot: number, changes: Partial<Transition> = {}) =>
   transitionOf({ transition_id: `d/${slot}`, action: [item], slot, slots: 5, ...changes })

@@ -218,7 +218,8 @@ describe('probabilities by hand', () => {
     })
 })
 
-test('thompson: the first slot is the share of draws that each candidate wins, mixed with the floor', () => {
+/** Four draws, always the same. */
+function drawing(mean: Float64Array): Scorer {
   const rows = [
     [1, 0, 0],
     [0, 2, 1],
@@ -226,15 +227,27 @@ test('thompson: the first slot is the share of draws that each candidate wins, m
     [0, 0, 1],
   ]
   let next = 0
-  const fixed: Scorer = {
-    mean: new Float64Array(3),
-    draw: (_random, _alpha, out) => out.set(rows[next++]),
-  }
+  return { mean, draw: (_random, _alpha, out) => out.set(rows[next++]) }
+}
+
+test('thompson: the first slot is the share of draws that each candidate wins, mixed with the floor', () => {
   const explorer = createExplorer({ ...settings.thompson, draws: 4, epsilon: 0.3 })
-  const exploration = explorer.open(fixed, createRandom(1))
+  const exploration = explorer.open(drawing(new Float64Array(3)), createRandom(1))
   const out = new Float64Array(3)
   exploration.conditional(Uint8Array.of(1, 1, 1), out)
   assert.deepEqual([...out].map(round), [0.275, 0.45, 0.275])
   exploration.conditional(Uint8Array.of(1, 0, 1), out)
   assert.deepEqual([...out].map(round), [0.325, 0, 0.675], 'the same draws, best of what is left')
+})
+
+test('thompson: sharpness is a power of the shares; an optimistic draw is never below the mean', () => {
+  const out = new Float64Array(3)
+  const first = (changes: object, mean = new Float64Array(3)): number[] => {
+    const explorer = createExplorer({ ...settings.thompson, draws: 4, epsilon: 0, ...changes })
+    explorer.open(drawing(mean), createRandom(1)).conditional(Uint8Array.of(1, 1, 1), out)
+    return [...out].map(round)
+  }
+  assert.deepEqual(first({ sharpness: 2 }), [1 / 6, 2 / 3, 1 / 6].map(round))
+  // the first candidate's worth is 1.5 in every draw: only the two draws of the second above that win
+  assert.deepEqual(first({ optimistic: true }, Float64Array.of(1.5, 0, 0)), [0.5, 0.5, 0])
 })

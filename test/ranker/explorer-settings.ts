@@ -2,7 +2,7 @@
 import type { ConfigOf, ExplorerName } from '../../src/ranker/explorers/schema.ts'
 
 export const settings: { readonly [Name in ExplorerName]: ConfigOf<Name> } = {
-  thompson: { name: 'thompson', draws: 16, epsilon: 0.1, alpha: 1 },
+  thompson: { name: 'thompson', draws: 16, epsilon: 0.1, alpha: 1, optimistic: false, sharpness: 1 },
   softmax: { name: 'softmax', temperature: 5, exponent: 0.5, epsilon: 0.1 },
   'epsilon-greedy': { name: 'epsilon-greedy', epsilon: 0.01, start: 1, exponent: 0.4 },
   greedy: { name: 'greedy' },

@@ -32,7 +32,7 @@ const trueValue = (slots: number): number =>
   )
 
 const logging = {
-  thompson: { name: 'thompson', epsilon: 0.3, alpha: 4, draws: 16 },
+  thompson: { name: 'thompson', epsilon: 0.3, alpha: 4, draws: 16, optimistic: true, sharpness: 2 },
   softmax: { name: 'softmax', temperature: 0.5, epsilon: 0.05 },
   'epsilon-greedy': { name: 'epsilon-greedy', epsilon: 0.8 },
   uniform: { name: 'uniform' },

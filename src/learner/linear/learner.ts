@@ -399,12 +399,14 @@ function restorePrior(state: State, model: ModelVersion): void {
     state.prior = decodePrior(model, state.map)
     const same = ([component]: [string, number]) => parameters[`${PRIOR_WEIGHT}${component}`] === weightOf(component)
     if (!componentsOf(parameters).every(same)) state.nextEstimate = 0
+    // what the version holds need not be said again
+    state.priorChanged = parameters[PRIOR_ESTIMATED] !== 1
   } else {
     state.hyper = startHyper(priorPrecision)
     const { dimensions } = state.map
     state.prior = priorOf(groupsOf(features, dimensions), state.hyper, new Float64Array(dimensions))
+    state.priorChanged = true
   }
-  state.priorChanged = true
 }
 
 const PRIOR_WEIGHT = 'prior_weight/'

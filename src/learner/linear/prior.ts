@@ -13,8 +13,9 @@ import type { FeatureOptions } from './features.ts'
 import { cholesky, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
 import { type Arm, mostSeen, type Prior, posteriorOf, type Reading, scalarSums } from './posterior.ts'
 
-/** Pseudo-counts of the hyperprior. */
-const PSEUDO = 1
+/** Pseudo-counts of the hyperprior. Small: with one of them at λ = 0.3 nothing could be found above 0.3 K, while items whose
+ * clicks differ by a thousandth want hundreds. */
+const PSEUDO = 0.01
 const LEAST = 1e-3
 const MOST = 1e6
 /** Inverting costs d³ an item: so many multiplications may one estimate take. */

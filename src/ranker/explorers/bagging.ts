@@ -16,6 +16,6 @@ export const bagging = ({ epsilon }: ConfigOf<'bagging'>): Explorer => ({
     members!.forEach((member, m) => {
       rows.set(member, m * mean.length)
     })
-    return votesOf(rows, mean.length, epsilon)
+    return votesOf(rows, mean.length, { epsilon })
   },
 })

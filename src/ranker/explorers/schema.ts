@@ -16,7 +16,7 @@ const epsilon = z
 const alpha = z
   .number()
   .nonnegative()
-  .default(0.3)
+  .default(0.8)
   .describe("Scale of the posterior's standard deviation; 1: Thompson sampling as in the book.")
 
 const width = z
@@ -34,6 +34,15 @@ const byName = {
     draws: z.number().int().min(1).max(1024).default(64).describe('Posterior draws of the logged mixture.'),
     epsilon,
     alpha,
+    optimistic: z
+      .boolean()
+      .default(true)
+      .describe('A draw below the expected reward counts as the expected reward (May et al. 2012).'),
+    sharpness: z
+      .number()
+      .min(1)
+      .default(2)
+      .describe('Power of the shares of draws before they are mixed; 1: Thompson sampling as in the book.'),
   }),
   softmax: z.strictObject({
     name: z.literal('softmax').describe('In proportion to exp(score / temperature): Plackett-Luce over a slate.'),

@@ -1,20 +1,40 @@
 /**
  * A logged mixture: several rows of scores (posterior draws, members of a bag) each vote for their best available candidate,
- * and the action is drawn from the shares of votes under a floor, p = (1 - ε)·votes / M + ε / n. Acting by one row while
+ * and the action is drawn from the shares of votes under a floor, p = (1 - ε)·v^κ / Σ v^κ + ε / n with v = votes / M. Acting by one row while
  * logging the shares would bias every estimate. A row to which several are equally good parts its vote among them: models
  * that know nothing yet explore. Later slots are voted on by the SAME rows over what is left.
  */
 import { type Exploration, mixUniform } from './explorer.ts'
 
+export interface VoteOptions {
+  readonly epsilon: number
+  /** κ; 1: the shares of votes as they are. */
+  readonly sharpness?: number
+}
+
 /** @param rows M x K, row-major */
-export const votesOf = (rows: Float64Array, candidates: number, epsilon: number): Exploration => ({
+export const votesOf = (
+  rows: Float64Array,
+  candidates: number,
+  { epsilon, sharpness = 1 }: VoteOptions,
+): Exploration => ({
   conditional(available, out) {
     out.fill(0)
     const vote = candidates / rows.length
     for (let offset = 0; offset < rows.length; offset += candidates) castVote(rows, offset, available, { vote, out })
+    if (sharpness !== 1) sharpen(out, sharpness)
     mixUniform(available, out, epsilon)
   },
 })
+
+function sharpen(out: Float64Array, sharpness: number): void {
+  let sum = 0
+  for (let i = 0; i < out.length; i++) {
+    out[i] **= sharpness
+    sum += out[i]
+  }
+  for (let i = 0; i < out.length; i++) out[i] /= sum
+}
 
 function castVote(
   rows: Float64Array,

@@ -2,22 +2,22 @@
  * A learner in an environment in event time: decisions at an even pace, outcomes when they happen, each as a revision of
  * its own, as the joiner would write it. In process, through the ranker's `decide` and the shipped defaults.
  */
-import type { Recommendation, Transition } from '../../schemas/records.ts'
-import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
-import { merge } from '../../src/demo/merge.ts'
-import type { Act, Environment } from '../../src/environments/environment.ts'
-import { createFeatureStore } from '../../src/features/store.ts'
-import { createLinear } from '../../src/learner/create.ts'
-import type { Example, Learner } from '../../src/learner/learner.ts'
-import type { LinearLearner } from '../../src/learner/linear/learner.ts'
-import { weighing } from '../../src/learner/weighing.ts'
-import { livePolicy } from '../../src/models/live.ts'
-import { componentWeights } from '../../src/models/load.ts'
-import type { Policy } from '../../src/models/policy.ts'
-import { createDecide, type RankerView } from '../../src/ranker/decide.ts'
-import { createStateEncoder } from '../../src/state/encode.ts'
-import { newUser } from '../../src/state/user.ts'
-import { type Revised, transitionOf } from '../../src/transitions/transition.ts'
+import type { Recommendation, Transition } from '../../../schemas/records.ts'
+import { type Config, type ConfigInput, parseConfig } from '../../config.ts'
+import { merge } from '../../demo/merge.ts'
+import type { Act, Environment } from '../../environments/environment.ts'
+import { createFeatureStore } from '../../features/store.ts'
+import { createLinear } from '../../learner/create.ts'
+import type { Example, Learner } from '../../learner/learner.ts'
+import type { LinearLearner } from '../../learner/linear/learner.ts'
+import { weighing } from '../../learner/weighing.ts'
+import { livePolicy } from '../../models/live.ts'
+import { componentWeights } from '../../models/load.ts'
+import type { Policy } from '../../models/policy.ts'
+import { createDecide, type RankerView } from '../../ranker/decide.ts'
+import { createStateEncoder } from '../../state/encode.ts'
+import { newUser } from '../../state/user.ts'
+import { type Revised, transitionOf } from '../../transitions/transition.ts'
 
 export interface RunOptions {
   readonly environment: Environment

@@ -1,0 +1,46 @@
+/** E5: the way from popularity to ridge regression on full information, by fold; and what texts are worth when jokes are new. */
+import { join } from 'node:path'
+import type { ConfigInput } from '../../src/config.ts'
+import { createJester, type JesterData, readJester } from '../../src/environments/jester.ts'
+import { configFor, spreadOf } from '../../src/evaluation/bakeoff/bakeoff.ts'
+import { scoreFold } from '../../src/evaluation/bakeoff/jester-folds.ts'
+import { play } from '../../src/evaluation/bakeoff/play.ts'
+import { cpuBar, type Part, type PartOptions, range, surelyAtLeast } from './judge.ts'
+
+/** One dimension a joke: what is known of a visit can be told apart. */
+const described = ({ jokes }: JesterData): ConfigInput => ({ features: { dimensions: jokes.length } })
+
+export function benchFolds({ data, quick, seeds, say }: PartOptions): Part {
+  const jester = readJester(join(data, 'jester'))
+  const decisions = quick ? 20_000 : 60_000
+  const chosen = [4, 0, 1, 2, 3].slice(0, seeds ?? (quick ? 1 : 5))
+  const folds = chosen.map(fold => {
+    const score = scoreFold(jester, fold, { decisions, explorer: 'thompson', overrides: described(jester) })
+    say(`jester fold ${fold}: popularity ${score.popularity.toFixed(2)}, policy ${score.policy.toFixed(2)}`)
+    return score
+  })
+  const way = spreadOf(folds.map(fold => fold.way))
+  const cpu = spreadOf(folds.map(fold => fold.cpuMsPerDecision)).mean
+  const bars = [surelyAtLeast('jester: way from popularity to ridge', way, 0.5), cpuBar('jester', cpu)]
+  return { results: { environment: 'jester', decisions, folds, way }, bars }
+}
+
+/** Every fifth joke comes when half of the decisions are made. Both runs meet the same visits, so that the difference of their
+ * rewards after that is the difference of their regrets. */
+export function benchColdStart({ data, quick, seeds, say }: PartOptions): Part {
+  const jester = readJester(join(data, 'jester'))
+  const decisions = quick ? 8000 : 20_000
+  const runs = range(seeds ?? (quick ? 2 : 5)).map(seed => {
+    const [withTexts, idsOnly] = [true, false].map(texts => {
+      const environment = createJester(jester, { newFrom: decisions / 2, texts })
+      const config = configFor(environment, 'thompson', described(jester))
+      const { rewards } = play({ environment, config, decisions, seed })
+      return spreadOf([...rewards.subarray(decisions / 2)]).mean
+    })
+    say(`cold start seed ${seed}: ${withTexts.toFixed(3)} with texts, ${idsOnly.toFixed(3)} by ids`)
+    return { seed, withTexts, idsOnly }
+  })
+  const gain = spreadOf(runs.map(({ withTexts, idsOnly }) => withTexts - idsOnly))
+  const bar = { ...surelyAtLeast('cold start: regret saved by texts', gain, 0), unit: 'points of rating' }
+  return { results: { environment: 'jester, 20 new jokes', decisions, runs, gain }, bars: [bar] }
+}
