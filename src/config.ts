@@ -355,7 +355,9 @@ export const configSchema = z.strictObject({
   sources: z
     .array(sourceSchema)
     .default([])
-    .describe('Topics of yours that intake maps to events, requests, items and users.'),
+    .describe(
+      'Topics of yours that intake maps to events, requests, items and users. A topic may have several entries: its records go through each, and ids must tell what they make apart.',
+    ),
   http: z
     .strictObject({
       host: z.string().default('0.0.0.0').describe("Address of the operator's door: /livez, /readyz, /metrics."),

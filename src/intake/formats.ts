@@ -10,7 +10,7 @@ import type { LogRecord } from '../log/log.ts'
 import { fingerprintOf } from '../log/wire/fingerprint.ts'
 import type { Registry } from '../log/wire/registry.ts'
 import { compile } from '../log/wire/types.ts'
-import type { SourceMapping } from './schema.ts'
+import type { CompiledSource } from './mapping.ts'
 import type { SourceRecord } from './step.ts'
 
 /** @throws FeedloopError RECORD_UNREADABLE, WIRE_SCHEMA_UNKNOWN; REGISTRY_UNAVAILABLE when trying again may help */
@@ -121,7 +121,10 @@ function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<Sour
 }
 
 /** The reader of a source. @throws FeedloopError MAPPING_INVALID when its schema file cannot be used */
-export function createReader(source: SourceMapping, registry: Registry | undefined): Reader {
+export function createReader(
+  source: Pick<CompiledSource, 'format' | 'schema'>,
+  registry: Registry | undefined,
+): Reader {
   const readAvro = source.schema || registry ? avroReader(source.schema, registry) : null
   return async record => {
     if (source.format === 'cloudevents') return readEvent(record, readAvro)

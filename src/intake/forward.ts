@@ -9,13 +9,8 @@ import { isRetryable } from '../errors.ts'
 import type { Log, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
+import type { Ready } from './make.ts'
 import type { Target } from './schema.ts'
-
-export interface Ready {
-  readonly to: Target
-  readonly key: string
-  readonly bytes: Buffer
-}
 
 /** Leaves room for keys and record overhead. */
 const bytesPerBatch = (to: TopicName): number => topics[to].maxBatchBytes / 2

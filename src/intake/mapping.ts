@@ -176,21 +176,28 @@ function formatProblems(
   return problems
 }
 
-export interface CompiledSource {
-  readonly source: SourceMapping
-  readonly mapping: CompiledMapping
+/** A topic of yours with all its mappings: what reads it, reads it once. */
+export interface CompiledSource extends Pick<SourceMapping, 'topic' | 'format' | 'schema'> {
+  readonly mappings: readonly CompiledMapping[]
 }
 
 /** Compiles the `sources` of a configuration, adding every problem to `problems`. */
 export function checkSources(sources: readonly unknown[], hasRegistry: boolean, problems: string[]): CompiledSource[] {
-  return sources.flatMap((input, i) => {
+  const byTopic = new Map<string, CompiledSource & { readonly mappings: CompiledMapping[] }>()
+  for (const [i, input] of sources.entries()) {
     const place = `sources[${i}]`
     const source = checkShape(sourceSchema, input, place, problems)
-    if (!source) return []
+    if (!source) continue
+    const { topic, format, schema } = source
     const mapping = compileOutput(source, place, problems)
     problems.push(...formatProblems(source, mapping, place, hasRegistry))
-    return [{ source, mapping }]
-  })
+    const known = byTopic.get(topic) ?? { topic, format, schema, mappings: [] }
+    if (known.format !== format || known.schema !== schema)
+      problems.push(`${place}: another source of ${topic} has another format or schema; its records have one`)
+    known.mappings.push(mapping)
+    byTopic.set(topic, known)
+  }
+  return [...byTopic.values()]
 }
 
 /** @throws FeedloopError MAPPING_INVALID with every problem */

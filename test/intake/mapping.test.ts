@@ -122,7 +122,7 @@ const recordOf = (value: unknown, more: Partial<SourceRecord> = {}): SourceRecor
   timestampMs: 5,
   ...more,
 })
-const compile = (source: unknown) => compileSources([source], false)[0].mapping
+const compile = (source: unknown) => compileSources([source], false)[0].mappings[0]
 const compiledClicks = compile(clicks)
 const click = { user: { id: 42 }, action: 'tap', shop: 's', skus: ['x'], price: '9.5', at: '2019-11-24T00:00:00Z' }
 
@@ -256,6 +256,12 @@ test('all problems of all sources come in one message', () => {
       when: { path: '', in: [1] },
     },
     { topic: 'e', to: 'items', fields: { item_id: { template: 'a{b' }, time_ms: { timestamp: true } } },
+    {
+      topic: 'e',
+      to: 'items',
+      format: 'cloudevents',
+      fields: { item_id: { key: true }, time_ms: { timestamp: true } },
+    },
   ]
   const says = [
     /sources\[0\]\.fields\.event_id: `a\.\.b` is not a path at character 2/,
@@ -271,6 +277,7 @@ test('all problems of all sources come in one message', () => {
     /sources\[3\]\.fields\.time_ms: .*may not be followed/,
     /sources\[3\]\.when: an empty path/,
     /sources\[4\]\.fields\.item_id: .*braces do not match/,
+    /sources\[5\]: another source of e has another format or schema/,
   ]
   assert.throws(
     () => compileSources(bad, false),
