@@ -10,6 +10,7 @@ import type { LogRecord } from '../log/log.ts'
 import { fingerprintOf } from '../log/wire/fingerprint.ts'
 import type { Registry } from '../log/wire/registry.ts'
 import { compile } from '../log/wire/types.ts'
+import { parseJson } from './json.ts'
 import type { CompiledSource } from './mapping.ts'
 import type { SourceRecord } from './step.ts'
 
@@ -32,9 +33,9 @@ const sourceRecord = (record: LogRecord, value: unknown, attributes: Attributes 
   timestampMs: record.timestampMs,
 })
 
-function parseJson(bytes: Buffer): unknown {
+function decodeJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString())
+    return parseJson(bytes.toString())
   } catch (cause) {
     return unreadable(`not JSON: ${(cause as Error).message}`, cause)
   }
@@ -98,17 +99,17 @@ async function binaryEvent(record: LogRecord, contentType: string, readAvro: Avr
   checkAttributes(attributes)
   if (record.value === null) return sourceRecord(record, null, attributes)
   if (contentType === '' || /[/+]json\b/.test(contentType))
-    return sourceRecord(record, parseJson(record.value), attributes)
+    return sourceRecord(record, decodeJson(record.value), attributes)
   if (readAvro && contentType.includes('avro')) return sourceRecord(record, await readAvro(record.value), attributes)
   return unreadable(`CloudEvents data of content type ${contentType}`)
 }
 
 /** The value is a JSON object of attributes and `data` or `data_base64` (JSON within). */
 function structuredEvent(record: LogRecord): SourceRecord {
-  const event = parseJson(record.value ?? Buffer.alloc(0))
+  const event = decodeJson(record.value ?? Buffer.alloc(0))
   if (event === null || typeof event !== 'object' || Array.isArray(event)) return unreadable('not a CloudEvents object')
   const { data, data_base64: encoded, ...attributes } = event as Record<string, unknown>
-  const value = typeof encoded === 'string' ? parseJson(Buffer.from(encoded, 'base64')) : data
+  const value = typeof encoded === 'string' ? decodeJson(Buffer.from(encoded, 'base64')) : data
   return sourceRecord(record, value ?? null, checkAttributes(attributes))
 }
 
@@ -129,6 +130,6 @@ export function createReader(
   return async record => {
     if (source.format === 'cloudevents') return readEvent(record, readAvro)
     if (record.value === null) return unreadable('no value')
-    return sourceRecord(record, source.format === 'avro' ? await readAvro!(record.value) : parseJson(record.value))
+    return sourceRecord(record, source.format === 'avro' ? await readAvro!(record.value) : decodeJson(record.value))
   }
 }

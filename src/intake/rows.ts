@@ -3,6 +3,7 @@ import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parse } from 'csv-parse'
 import { FeedloopError } from '../errors.ts'
+import { parseJson } from './json.ts'
 
 export interface Row {
   /** From 0, the header line of a CSV not counted. */
@@ -60,8 +61,8 @@ async function* jsonRows(stream: ReturnType<typeof createReadStream>): AsyncGene
 
 function parseLine(line: string, number: number): Row {
   try {
-    const value = JSON.parse(line)
-    if (value !== null && typeof value === 'object') return { number, value, problem: '' }
+    const value = parseJson(line)
+    if (value !== null && typeof value === 'object') return { number, value: value as Row['value'], problem: '' }
     return { number, value: null, problem: 'not a JSON object' }
   } catch (error) {
     return { number, value: null, problem: (error as Error).message }

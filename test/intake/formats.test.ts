@@ -47,6 +47,14 @@ const structured = { 'content-type': 'application/cloudevents+json; charset=UTF-
 describe('read', () => {
   const cases: [string, SourceMapping, LogRecord, unknown][] = [
     ['JSON', source('json'), record('{"a":[1]}'), { a: [1] }],
+    ['JSON with integers beyond 2^53', source('json'), record('{"a":9007199254740993}'), { a: 9007199254740993n }],
+    ['JSON with long decimals', source('json'), record('[0.30000000000000004,1e20]'), [0.1 + 0.2, 1e20]],
+    [
+      'JSON with long texts',
+      source('json'),
+      record('{"9007199254740993":"9007199254740993"}'),
+      { '9007199254740993': '9007199254740993' },
+    ],
     ['bare Avro by a schema file', source('avro', schemaFile), record(avro), click],
     ['single-object Avro by a schema file', source('avro', schemaFile), record(Buffer.concat([header, avro])), click],
     [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { type ErrorCode, type FeedloopError, isCode } from '../../src/errors.ts'
 import { type Conversion, convert } from '../../src/intake/convert.ts'
@@ -58,7 +59,13 @@ describe('conversions', () => {
   const cases: [Conversion, unknown, unknown][] = [
     ['string', 5, '5'],
     ['string', true, 'true'],
+    ['string', 9007199254740993n, '9007199254740993'],
+    ['list', [9007199254740993n], ['9007199254740993']],
+    ['list', -9007199254740993n, ['-9007199254740993']],
     ['number', '1e3', 1000],
+    ['number', '9007199254740991', 9007199254740991],
+    ['number', '-1e300', -1e300],
+    ['number', 1e300, 1e300],
     ['number', ' 7 ', 7],
     ['boolean', '0', false],
     ['boolean', 1, true],
@@ -74,7 +81,7 @@ describe('conversions', () => {
     ['map', ['x', 'y'], { x: true, y: true }],
   ]
   for (const [to, value, expected] of cases)
-    test(`${JSON.stringify(value)} to ${to}`, () => assert.deepEqual(convert(value, to), expected))
+    test(`${inspect(value)} to ${to}`, () => assert.deepEqual(convert(value, to), expected))
   test('a separator cuts', () => {
     assert.deepEqual(convert('a|b||c', 'list', '|'), ['a', 'b', 'c'])
     assert.deepEqual(convert('a|b', 'map', '|'), { a: true, b: true })
@@ -86,6 +93,14 @@ describe('conversions', () => {
     ['number', 'abc'],
     ['number', Number.NaN],
     ['number', 'Infinity'],
+    ['number', 9007199254740993n],
+    ['number', '9007199254740993'],
+    ['number', ' -9007199254740992 '],
+    ['timestamp-ms', 9007199254740993n],
+    ['boolean', 1n],
+    ['iso8601', 1n],
+    ['map', { a: 9007199254740993n }],
+    ['string', [1n]],
     ['boolean', 'maybe'],
     ['boolean', 2],
     ['iso8601', '24.11.2019'],
@@ -96,7 +111,7 @@ describe('conversions', () => {
     ['list', [{}]],
   ]
   for (const [to, value] of refused)
-    test(`${JSON.stringify(value)} is not ${to}`, () => assert.throws(() => convert(value, to)))
+    test(`${inspect(value)} is not ${to}`, () => assert.throws(() => convert(value, to), / not /))
 })
 
 const clicks = {
@@ -219,13 +234,14 @@ describe('mapping a record', () => {
 
 test('whatever comes, the step answers with a record, a refusal or a pass', () => {
   const mapping = compile({ ...clicks, when: { path: 'user', in: ['a'] } })
+  const anything = fc.anything({ withBigInt: true })
   const wild = fc.record({
-    user: fc.anything(),
-    action: fc.anything(),
-    shop: fc.anything(),
-    skus: fc.anything(),
-    price: fc.anything(),
-    at: fc.anything(),
+    user: anything,
+    action: anything,
+    shop: anything,
+    skus: anything,
+    price: anything,
+    at: anything,
   })
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), wild), value => {
@@ -262,6 +278,12 @@ test('all problems of all sources come in one message', () => {
       format: 'cloudevents',
       fields: { item_id: { key: true }, time_ms: { timestamp: true } },
     },
+    {
+      topic: 'f',
+      to: 'items',
+      when: { path: 'tenant', in: [2 ** 53] },
+      fields: { item_id: { constant: -(2 ** 53) }, time_ms: { timestamp: true } },
+    },
   ]
   const says = [
     /sources\[0\]\.fields\.event_id: `a\.\.b` is not a path at character 2/,
@@ -278,6 +300,8 @@ test('all problems of all sources come in one message', () => {
     /sources\[3\]\.when: an empty path/,
     /sources\[4\]\.fields\.item_id: .*braces do not match/,
     /sources\[5\]: another source of e has another format or schema/,
+    /sources\[6\]\.when\.in\.0: .*2\^53/,
+    /sources\[6\]\.fields\.item_id\.constant: .*2\^53/,
   ]
   assert.throws(
     () => compileSources(bad, false),

@@ -132,6 +132,22 @@ describe('a file', () => {
     assert.match(refusals[0], /rows\.jsonl\/2: RECORD_UNREADABLE/)
   })
 
+  for (const [name, text] of [
+    ['big.csv', 'user,click,at\n9007199254740993,1,5\n9007199254740992,0,9007199254740993\n'],
+    ['big.jsonl', '{"user":9007199254740993,"click":1,"at":5}\n{"user":9007199254740992,"at":9007199254740993}\n'],
+  ])
+    test(`${name}: integers beyond 2^53 keep their digits as texts and are refused as numbers`, async () => {
+      const log = await openBus()
+      const { records, refusals } = await replay(optionsFor(log, name, text))
+      assert.equal(records, 2)
+      assert.deepEqual(
+        (await readAll<Request>(log, 'requests')).map(each => each.user_id),
+        ['9007199254740993'],
+      )
+      assert.equal(refusals.length, 1)
+      assert.match(refusals[0], /\/1: FIELD_UNCONVERTIBLE: time_ms: .*9007199254740993.* is not .*2\^53/)
+    })
+
   test('absent: DATA_MISSING', async () => {
     const options = { ...optionsFor(await openBus(), 'rows.csv', csv), data: '/nowhere/rows.csv' }
     await assert.rejects(replay(options), error => isCode(error, 'DATA_MISSING'))

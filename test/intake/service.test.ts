@@ -86,11 +86,11 @@ async function counted(meter: Meter) {
 }
 
 /** Waits until the group has committed all source records. */
-async function untilCommitted(log: Log): Promise<void> {
+async function untilCommitted(log: Log, count = TOTAL): Promise<void> {
   const deadline = Date.now() + 10_000
   for (;;) {
     const positions = await log.committed('p.intake.shop.clicks', 'shop.clicks')
-    if (positions.reduce((sum, { offset }) => sum + offset, 0) === TOTAL) return
+    if (positions.reduce((sum, { offset }) => sum + offset, 0) === count) return
     if (Date.now() > deadline) throw new FeedloopError('DEADLINE_EXCEEDED', JSON.stringify(positions))
     await new Promise(resolve => setTimeout(resolve, 10))
   }
@@ -171,6 +171,23 @@ test('a source that lost records is read from where it begins', async () => {
   await start(log)
   await untilCommitted(log)
   assert.equal((await readAll(log, 'p.events')).length, wanted.filter(id => Number(id.split('/')[2]) >= 50).length)
+})
+
+test('people whose ids are integers beyond 2^53 stay apart', async () => {
+  const log = await openBus()
+  const ids = ['9007199254740992', '9007199254740993', '1234567890123456789', '1234567890123456790']
+  const visits = ids.map(id => ({ key: null, value: Buffer.from(`{"user":${id},"type":"purchase"}`), timestampMs: 1 }))
+  await log.append('shop.clicks', 0, visits)
+  await start(log)
+  await untilCommitted(log, TOTAL + ids.length)
+  const events = (await readAll(log, 'p.events')).map(({ value }) => wire.decode('events', value!) as BehaviorEvent)
+  assert.deepEqual(
+    events
+      .filter(event => event.type === 'purchase')
+      .map(event => event.user_id)
+      .sort(),
+    ids.toSorted(),
+  )
 })
 
 describe('mappings of one topic', () => {
