@@ -3,6 +3,7 @@
  * and people have many. Runs forward, without the chain: its outputs are keyed by content, so doing it twice is the same.
  */
 import { validateItem, validateProfile } from '../events/validate.ts'
+import { decodeOrPass } from '../log/chain/codec.ts'
 import { type ChainIo, realRim, retrying, Stopped } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
 import type { Membership } from '../log/log.ts'
@@ -102,11 +103,12 @@ async function runHalf<In, Out>(
 
 /** What is published already: all items, or the people of the partition. */
 async function readPublished<In, Out>(
-  { log, wire, config, logger }: ServiceContext,
+  context: ServiceContext,
   io: ChainIo,
   kind: Kind<In, Out>,
   inputPartition: number,
 ): Promise<Map<string, Published>> {
+  const { log, config } = context
   const known = new Map<string, Published>()
   const topic = topicName(config.topics.prefix, kind.output)
   const all = Array.from({ length: await log.partitionCount(topic) }, (_, partition) => partition)
@@ -116,19 +118,17 @@ async function readPublished<In, Out>(
       const records = await retrying(io, () => log.read(topic, partition, offset, { waitMs: 200, signal: io.signal }))
       if (records.length === 0) break
       offset = records[records.length - 1].offset + 1
-      for (const { key, value } of records) {
-        if (value === null) known.delete(key?.toString() ?? '')
-        else remember(value)
+      for (const record of records) {
+        if (record.value === null) known.delete(record.key?.toString() ?? '')
+        else remember(await decodeOrPass<Out>(io, context, kind.output, record))
       }
     }
   }
-  function remember(value: Buffer): void {
-    try {
-      const published = kind.published(wire.decode(kind.output, value) as Out)
-      if (!(published.timeMs < (known.get(published.id)?.timeMs ?? 0))) known.set(published.id, published)
-    } catch (error) {
-      logger.warn({ topic, error: String(error) }, 'unreadable features passed over; the item is encoded again')
-    }
+  /** What can't be read is encoded again. */
+  function remember(record: Out | null): void {
+    if (record === null) return
+    const published = kind.published(record)
+    if (!(published.timeMs < (known.get(published.id)?.timeMs ?? 0))) known.set(published.id, published)
   }
   return known
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
+import { FeedloopError } from '../../src/errors.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { realRim } from '../../src/log/chain/rim.ts'
 import { chainRules } from '../../src/log/chain/rules.ts'
@@ -10,6 +11,7 @@ import { createWriter, type Writer } from '../../src/log/chain/writer.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { createWire } from '../../src/log/wire/create.ts'
+import type { Wire } from '../../src/log/wire/wire.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { createServing } from '../../src/models/serving.ts'
 import { servingStart, wholeVersion } from '../../src/models/start.ts'
@@ -46,8 +48,12 @@ const releaseOf = (version: number, serving: number): Release => ({
   evidence: { version: name(version) },
 })
 
-/** A bus with these versions; the gate refused all after `lastGood`. */
-async function bus(models: readonly ModelVersion[], lastGood: number): Promise<ServiceContext> {
+/** A bus with these versions; the gate refused all after `lastGood`. The topics `broken` end with something unreadable. */
+async function bus(
+  models: readonly ModelVersion[],
+  lastGood: number,
+  broken: readonly ('models' | 'releases')[] = [],
+): Promise<ServiceContext> {
   const log = openEmbeddedLog()
   const wire = await createWire({ prefix: config.topics.prefix })
   await applyTopics(log, topicSpecs({ ...config.topics, policies: 1 }))
@@ -57,13 +63,15 @@ async function bus(models: readonly ModelVersion[], lastGood: number): Promise<S
   const writers = { models: writerOf('models'), releases: writerOf('releases') }
   const content = { inputs: [], tick: { timeMs: 0, watermarkMs: 0 } } as unknown as Parameters<Writer['append']>[1]
   const put = async (topic: keyof typeof writers, value: unknown): Promise<void> => {
-    const record = { key: Buffer.from('default'), value: await wire.encode(topic, value) }
+    const bytes = Buffer.isBuffer(value) ? value : wire.encode(topic, value)
+    const record = { key: Buffer.from('default'), value: bytes }
     await writers[topic].append(io.rim.randomId(), content, [record])
   }
   for (const [i, model] of models.entries()) {
     await put('models', model)
     await put('releases', releaseOf(i + 1, Math.min(i + 1, lastGood)))
   }
+  for (const topic of broken) await put(topic, Buffer.from('no record'))
   return { config, log, wire, meter: createMeter(), logger: createLogger('silent'), now: Date.now }
 }
 
@@ -113,6 +121,31 @@ describe('the start of who serves', () => {
       assert.deepEqual(start.judged.get('default'), wholeVersion(models, name(200)))
       await context.log.close()
     })
+
+  test('what does not decode is passed over', async () => {
+    const context = await bus(models, 200, ['models', 'releases'])
+    const start = await servingStart(context)
+    assert.deepEqual(start.judged.get('default'), wholeVersion(models, name(200)))
+    const { serves } = await scoresFrom(context, start)
+    assert.equal(serves.version, name(200))
+    await context.log.close()
+  })
+
+  test('a schema that is new is asked for', async () => {
+    const { wire, ...context } = await bus(models, 200)
+    const learned = new Set<string>()
+    const ignorant: Wire = {
+      ...wire,
+      decode(topic, bytes) {
+        if (!learned.has(bytes.toString('hex'))) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', 'schema id 7')
+        return wire.decode(topic, bytes)
+      },
+      learn: async bytes => learned.add(bytes.toString('hex')).size > 0,
+    }
+    const start = await servingStart({ ...context, wire: ignorant })
+    assert.deepEqual(start.judged.get('default'), wholeVersion(models, name(200)))
+    await context.log.close()
+  })
 
   test('empty topics: from the first record', async () => {
     const context = await bus([], 0)
