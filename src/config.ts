@@ -314,6 +314,14 @@ export const configSchema = z.strictObject({
         .strictObject({
           url: z.string().default('').describe('URL of the embeddings endpoint.'),
           model: z.string().default('').describe('Model to ask for.'),
+          dimensions: z
+            .number()
+            .int()
+            .positive()
+            .optional()
+            .describe(
+              'Numbers that the model answers with, so that another model behind its name is noticed at once; by default what it answers first.',
+            ),
           keyFile: z.string().optional().describe('File that holds the API key.'),
           batchSize: z.number().int().positive().default(64).describe('Texts in one call.'),
           timeoutMs: ms(10 * second).describe('Time limit of one call.'),
