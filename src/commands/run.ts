@@ -28,7 +28,7 @@ export function addRun(program: Command): void {
 /** Runs until the signal. @returns 0 @throws what ended it */
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
-  const config = configOf(options)
+  const config = configOf(options, { openSchemas: stages.includes('intake') })
   if (!config.state.folder) countBuffersWithHeap()
   const context = await Promise.race([openContext(config), signal])
   if (context === undefined) return 0

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, type ConfigUse, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
 import { createWire } from '../log/wire/create.ts'
@@ -12,7 +12,8 @@ import { createLogger, type ServiceContext } from '../operate/context.ts'
 export const withConfig = (command: Command): Command =>
   command.option('-c, --config <file>', 'configuration file (YAML); the defaults without one')
 
-export const configOf = (options: { config?: string }): Config => loadConfig(options.config, process.env)
+export const configOf = (options: { config?: string }, use?: ConfigUse): Config =>
+  loadConfig(options.config, process.env, use)
 
 /** Opens the configured Kafka. @throws FeedloopError CONFIG_INVALID without brokers, LOG_UNAVAILABLE */
 export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {

@@ -3,13 +3,11 @@
  * binding, sections 3.2 and 3.3). CloudEvents is read by hand: the binding is four rules, while the SDK brings a JSON schema
  * validator and its own event classes to the path of every record.
  */
-import { readFileSync } from 'node:fs'
 import type avro from 'avsc'
 import { FeedloopError } from '../errors.ts'
 import type { LogRecord } from '../log/log.ts'
 import { fingerprintOf } from '../log/wire/fingerprint.ts'
 import type { Registry } from '../log/wire/registry.ts'
-import { compile } from '../log/wire/types.ts'
 import { parseJson } from './json.ts'
 import type { CompiledSource } from './mapping.ts'
 import type { SourceRecord } from './step.ts'
@@ -50,9 +48,8 @@ function decodeAvro(type: avro.Type, bytes: Buffer): unknown {
   }
 }
 
-/** With a registry, Confluent framing by id; with a schema file, its single-object encoding or bare Avro. */
-function avroReader(schemaFile: string | undefined, registry: Registry | undefined): AvroReader {
-  const own = schemaFile === undefined ? undefined : readSchema(schemaFile)
+/** With a schema of its own, its single-object encoding or bare Avro; else Confluent framing by the registry's id. */
+function avroReader(own: avro.Type | null, registry: Registry | undefined): AvroReader {
   const marker = own && Buffer.concat([Buffer.from([0xc3, 0x01]), fingerprintBytes(own)])
   const known = new Map<number, avro.Type>()
   const byId = async (id: number): Promise<avro.Type> => {
@@ -73,14 +70,6 @@ function fingerprintBytes(type: avro.Type): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64LE(fingerprintOf(type))
   return bytes
-}
-
-function readSchema(file: string): avro.Type {
-  try {
-    return compile(JSON.parse(readFileSync(file, 'utf8')))
-  } catch (cause) {
-    throw new FeedloopError('MAPPING_INVALID', `schema ${file}: ${(cause as Error).message}`, { cause })
-  }
 }
 
 /** The attributes that every event must have. @throws FeedloopError RECORD_UNREADABLE */
@@ -121,12 +110,9 @@ function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<Sour
   return structuredEvent(record)
 }
 
-/** The reader of a source. @throws FeedloopError MAPPING_INVALID when its schema file cannot be used */
-export function createReader(
-  source: Pick<CompiledSource, 'format' | 'schema'>,
-  registry: Registry | undefined,
-): Reader {
-  const readAvro = source.schema || registry ? avroReader(source.schema, registry) : null
+/** The reader of a source. */
+export function createReader(source: Pick<CompiledSource, 'format' | 'type'>, registry: Registry | undefined): Reader {
+  const readAvro = source.type || registry ? avroReader(source.type, registry) : null
   return async record => {
     if (source.format === 'cloudevents') return readEvent(record, readAvro)
     if (record.value === null) return unreadable('no value')

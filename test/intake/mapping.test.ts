@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
+import { parseConfig } from '../../src/config.ts'
 import { type ErrorCode, type FeedloopError, isCode } from '../../src/errors.ts'
 import { type Conversion, convert } from '../../src/intake/convert.ts'
 import { compileSources } from '../../src/intake/mapping.ts'
@@ -284,6 +285,20 @@ test('all problems of all sources come in one message', () => {
       when: { path: 'tenant', in: [2 ** 53] },
       fields: { item_id: { constant: -(2 ** 53) }, time_ms: { timestamp: true } },
     },
+    {
+      topic: 'g',
+      to: 'items',
+      format: 'avro',
+      schema: '/nowhere.avsc',
+      fields: { item_id: { path: '' }, time_ms: { timestamp: true } },
+    },
+    {
+      topic: 'h',
+      to: 'items',
+      format: 'avro',
+      schema: 'package.json',
+      fields: { item_id: { key: true }, time_ms: { timestamp: true } },
+    },
   ]
   const says = [
     /sources\[0\]\.fields\.event_id: `a\.\.b` is not a path at character 2/,
@@ -300,6 +315,9 @@ test('all problems of all sources come in one message', () => {
     /sources\[3\]\.when: an empty path/,
     /sources\[4\]\.fields\.item_id: .*braces do not match/,
     /sources\[5\]: another source of e has another format or schema/,
+    /sources\[7\]\.schema: .*\/nowhere\.avsc/,
+    /sources\[7\]\.fields\.item_id: an empty path/,
+    /sources\[8\]\.schema: .*package\.json/,
     /sources\[6\]\.when\.in\.0: .*2\^53/,
     /sources\[6\]\.fields\.item_id\.constant: .*2\^53/,
   ]
@@ -311,4 +329,46 @@ test('all problems of all sources come in one message', () => {
       return true
     },
   )
+})
+
+describe('a configuration', () => {
+  const bad = {
+    log: { level: 'loud' },
+    sources: [
+      { topic: 'a', to: 'nowhere', fields: {} },
+      { topic: 'b', to: 'items', format: 'avro', schema: '/nowhere.avsc', fields: { item_id: { path: 'a..b' } } },
+    ],
+  }
+  const problemsOf = (work: () => unknown): string[] => {
+    try {
+      work()
+    } catch (error) {
+      assert.ok(isCode(error, 'CONFIG_INVALID'))
+      return (error as Error).message
+        .split('\n')
+        .slice(1)
+        .map(line => line.trim().split(': ')[0])
+    }
+    return []
+  }
+  const ofOthers = ['log.level', 'sources[0].to', 'sources[1].fields.item_id', 'sources[1].fields.time_ms']
+
+  test('lists what is wrong with its sources beside what else is wrong, each once', () =>
+    assert.deepEqual(problemsOf(() => parseConfig(bad)).sort(), ofOthers))
+
+  test('for intake: the schema files too, which others need not have', () => {
+    assert.deepEqual(problemsOf(() => parseConfig(bad, { openSchemas: true })).sort(), [
+      ...ofOthers,
+      'sources[1].schema',
+    ])
+    const good = { ...bad.sources[1], fields: { item_id: { key: true }, time_ms: { timestamp: true } } }
+    assert.deepEqual(
+      problemsOf(() => parseConfig({ sources: [good] })),
+      [],
+    )
+    assert.deepEqual(
+      problemsOf(() => parseConfig({ sources: [good] }, { openSchemas: true })),
+      ['sources[0].schema'],
+    )
+  })
 })
