@@ -86,28 +86,46 @@ async function binaryEvent(record: LogRecord, contentType: string, readAvro: Avr
   for (const [name, value] of Object.entries(record.headers))
     if (name.startsWith('ce_')) attributes[name.slice(3)] = value.toString()
   checkAttributes(attributes)
-  if (record.value === null) return sourceRecord(record, null, attributes)
-  if (contentType === '' || /[/+]json\b/.test(contentType))
-    return sourceRecord(record, decodeJson(record.value), attributes)
-  if (readAvro && contentType.includes('avro')) return sourceRecord(record, await readAvro(record.value), attributes)
-  return unreadable(`CloudEvents data of content type ${contentType}`)
+  const data = record.value === null ? null : await readData(record.value, contentType, readAvro)
+  return sourceRecord(record, data, attributes)
 }
 
-/** The value is a JSON object of attributes and `data` or `data_base64` (JSON within). */
-function structuredEvent(record: LogRecord): SourceRecord {
+/** The value is a JSON object of attributes and `data`, or `data_base64` where the data is bytes. */
+async function structuredEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> {
   const event = decodeJson(record.value ?? Buffer.alloc(0))
   if (event === null || typeof event !== 'object' || Array.isArray(event)) return unreadable('not a CloudEvents object')
-  const { data, data_base64: encoded, ...attributes } = event as Record<string, unknown>
-  const value = typeof encoded === 'string' ? decodeJson(Buffer.from(encoded, 'base64')) : data
-  return sourceRecord(record, value ?? null, checkAttributes(attributes))
+  const { data = null, data_base64: encoded = null, ...attributes } = event as Record<string, unknown>
+  checkAttributes(attributes)
+  if (data !== null && encoded !== null) return unreadable('CloudEvents with data and data_base64')
+  const contentType = attributes.datacontenttype ?? ''
+  if (typeof contentType !== 'string') return unreadable('CloudEvents datacontenttype that is no text')
+  if (encoded !== null)
+    return sourceRecord(record, await readData(fromBase64(encoded), contentType.toLowerCase(), readAvro), attributes)
+  if (data !== null && !isJson(contentType.toLowerCase())) return unreadableData(contentType)
+  return sourceRecord(record, data, attributes)
 }
 
-function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> | SourceRecord {
+const isJson = (contentType: string): boolean => contentType === '' || /[/+]json\b/.test(contentType)
+const unreadableData = (contentType: string): never => unreadable(`CloudEvents data of content type ${contentType}`)
+
+/** @param contentType in lower case; empty: JSON */
+function readData(bytes: Buffer, contentType: string, readAvro: AvroReader | null): unknown {
+  if (isJson(contentType)) return decodeJson(bytes)
+  return readAvro && contentType.includes('avro') ? readAvro(bytes) : unreadableData(contentType)
+}
+
+/** Node's own decoder passes over what is no base64. */
+function fromBase64(text: unknown): Buffer {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'base64') : null
+  return bytes?.toString('base64') === text ? bytes! : unreadable('CloudEvents data_base64 that is no base64')
+}
+
+function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> {
   const contentType = record.headers['content-type']?.toString().toLowerCase() ?? ''
   if (contentType.startsWith('application/cloudevents-batch')) return unreadable('CloudEvents batches are not read')
   if (!contentType.startsWith('application/cloudevents')) return binaryEvent(record, contentType, readAvro)
   if (!contentType.includes('+json')) return unreadable(`CloudEvents format ${contentType}`)
-  return structuredEvent(record)
+  return structuredEvent(record, readAvro)
 }
 
 /** The reader of a source. */

@@ -36,7 +36,8 @@ const registry: Registry = { register: async () => 1, fetch: async id => (id ===
 
 const required = { ce_id: '1', ce_source: '/s', ce_type: 'click', ce_specversion: '1.0' }
 const event = { id: '1', source: '/s', type: 'click', specversion: '1.0' }
-const structured = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
+const structuredType = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
+const structured = (more: object) => record(JSON.stringify({ ...event, ...more }), structuredType)
 
 describe('read', () => {
   const cases: [string, ReturnType<typeof source>, LogRecord, unknown][] = [
@@ -71,19 +72,37 @@ describe('read', () => {
       record(avro, { ...required, 'content-type': 'application/avro' }),
       click,
     ],
+    ['CloudEvents, structured', source('cloudevents'), structured({ data: { a: 1 } }), { a: 1 }],
+    ['CloudEvents, structured, base64', source('cloudevents'), structured({ data_base64: btoa('{"a":2}') }), { a: 2 }],
     [
-      'CloudEvents, structured',
-      source('cloudevents'),
-      record(JSON.stringify({ ...event, data: { a: 1 } }), structured),
-      { a: 1 },
+      'CloudEvents, structured, base64 of Avro by a schema file',
+      source('cloudevents', foreign),
+      structured({ datacontenttype: 'application/avro', data_base64: avro.toString('base64') }),
+      click,
     ],
     [
-      'CloudEvents, structured, base64',
+      'CloudEvents, structured, base64 of Avro by registry',
       source('cloudevents'),
-      record(JSON.stringify({ ...event, data_base64: btoa('{"a":2}') }), structured),
-      { a: 2 },
+      structured({
+        datacontenttype: 'Avro/Binary; charset=none',
+        data_base64: Buffer.concat([Buffer.from('0000000007', 'hex'), avro]).toString('base64'),
+      }),
+      click,
     ],
-    ['CloudEvents, structured, no data', source('cloudevents'), record(JSON.stringify(event), structured), null],
+    [
+      'CloudEvents, structured, JSON of a vendor',
+      source('cloudevents'),
+      structured({ datacontenttype: 'application/vnd.shop+json', data: 'text' }),
+      'text',
+    ],
+    [
+      'CloudEvents, structured, no data of some type',
+      source('cloudevents'),
+      structured({ datacontenttype: 'text/xml' }),
+      null,
+    ],
+    ['CloudEvents, structured, nulls', source('cloudevents'), structured({ data: 1, data_base64: null }), 1],
+    ['CloudEvents, structured, no data', source('cloudevents'), structured({}), null],
   ]
   for (const [name, from, input, expected] of cases)
     test(name, async () => {
@@ -95,7 +114,7 @@ describe('read', () => {
   test('attributes and extensions of both modes', async () => {
     const read = createReader(source('cloudevents'), undefined)
     const binary = await read(record('1', { ...required, ce_tenant: 'x' }))
-    const json = await read(record(JSON.stringify({ ...event, tenant: 'x', data: 1 }), structured))
+    const json = await read(structured({ tenant: 'x', data: 1 }))
     assert.deepEqual(binary.attributes, { ...event, tenant: 'x' })
     assert.deepEqual(json.attributes, binary.attributes)
   })
@@ -128,13 +147,23 @@ describe('refused', () => {
       record('[]', { 'content-type': 'application/cloudevents-batch+json' }),
       'RECORD_UNREADABLE',
     ],
-    ['a structured event that is a list', source('cloudevents'), record('[]', structured), 'RECORD_UNREADABLE'],
-    [
-      'a structured event without a type',
-      source('cloudevents'),
-      record(JSON.stringify({ ...event, type: undefined }), structured),
+    ['a structured event that is a list', source('cloudevents'), record('[]', structuredType), 'RECORD_UNREADABLE'],
+    ...Object.entries<object>({
+      'text of XML': { datacontenttype: 'text/xml', data: '<a/>' },
+      'base64 of XML': { datacontenttype: 'text/xml', data_base64: btoa('<a/>') },
+      'Avro that is not in base64': { datacontenttype: 'application/avro', data: { who: 'u', n: 1 } },
+      'cut Avro': { datacontenttype: 'application/avro', data_base64: avro.subarray(0, 2).toString('base64') },
+      'base64 that is none': { data_base64: 'e30' },
+      'base64 that is no text': { data_base64: 7 },
+      'data twice': { data: 1, data_base64: btoa('1') },
+      'a content type that is no text': { datacontenttype: 1, data: 1 },
+    }).map(([name, more]): [string, ReturnType<typeof source>, LogRecord, ErrorCode] => [
+      `a structured event with ${name}`,
+      source('cloudevents', foreign),
+      structured(more),
       'RECORD_UNREADABLE',
-    ],
+    ]),
+    ['a structured event without a type', source('cloudevents'), structured({ type: undefined }), 'RECORD_UNREADABLE'],
   ]
   for (const [name, from, input, code] of cases)
     test(name, async () => {
