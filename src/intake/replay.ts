@@ -40,6 +40,7 @@ export interface ReplayOptions {
   readonly stateFile?: string
   readonly now: () => number
   readonly signal: AbortSignal
+  /** Told once before the first row, then after every append. */
   readonly progress?: (progress: ReplayProgress) => void
 }
 
@@ -156,6 +157,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   const file = openRows(options.data)
   const state = readState(stateFileOf(options), replayFingerprint(options, file.sizeBytes))
   const progress: Progress = { state, waiting: [], next: state.rows, refusals: [] }
+  options.progress?.({ ...state, part: 0 })
   await carryRows(progress, options, mappings, file).catch(error => {
     if (!options.signal.aborted) throw error
   })
