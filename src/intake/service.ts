@@ -9,6 +9,7 @@ import type { Fault } from '../events/validate.ts'
 import { deadLetter } from '../log/deadletters.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
+import { type Assigned, runAssigned, together } from '../operate/assigned.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { intakeGroup } from '../pipeline.ts'
 import { createReader, type Reader } from './formats.ts'
@@ -43,59 +44,30 @@ export async function runIntake(context: ServiceContext): Promise<Running> {
     const group = intakeGroup(config.topics.prefix, source.topic)
     return runFlow({ context, source, forward, group, reader: createReader(source, registry) })
   })
-  const started = await Promise.all(flows)
-  return {
-    name: 'intake',
-    waitingFor: () => started.map(flow => flow.waitingFor()).find(Boolean) ?? '',
-    // Without sources there is nothing to end.
-    done:
-      started.length > 0 ? Promise.all(started.map(flow => flow.done)).then(() => undefined) : new Promise(() => {}),
-    stop: async () => void (await Promise.all(started.map(flow => flow.stop()))),
-  }
+  const all = await together(flows)
+  // Without sources there is nothing to end.
+  return { ...all, name: 'intake', done: flows.length > 0 ? all.done : new Promise(() => {}) }
 }
 
-type FlowRun = Pick<Running, 'waitingFor' | 'done' | 'stop'>
-
-async function runFlow(flow: Flow): Promise<FlowRun> {
-  const { log } = flow.context
-  const { promise: done, resolve, reject } = Promise.withResolvers<void>()
-  done.catch(() => {})
-  const pumps = new Map<number, { abort: AbortController; ended: Promise<void> }>()
-  let assigned = false
-  const drop = async (partition: number) => {
-    const pump = pumps.get(partition)
-    pump?.abort.abort()
-    await pump?.ended
-    pumps.delete(partition)
-  }
-  const joined: Promise<Membership> = log.join(flow.group, [flow.source.topic], {
-    async assigned(partitions) {
-      await Promise.all([...pumps.keys()].filter(p => !partitions.includes(p)).map(drop))
-      for (const partition of partitions.filter(p => !pumps.has(p))) {
-        const abort = new AbortController()
-        const ended = pump(flow, partition, () => joined, abort.signal).catch(error => {
-          if (!abort.signal.aborted) reject(error)
-        })
-        pumps.set(partition, { abort, ended })
+const runFlow = (flow: Flow): Promise<Assigned> =>
+  runAssigned(flow.context.log, {
+    group: flow.group,
+    topics: [flow.source.topic],
+    start(partition, commit) {
+      const abort = new AbortController()
+      const done = pump(flow, partition, commit, abort.signal).catch(error => {
+        if (!abort.signal.aborted) throw error
+      })
+      const stop = async (): Promise<void> => {
+        abort.abort()
+        await done
       }
-      assigned = true
+      return { done, stop }
     },
-    failed: reject,
   })
-  const membership = await joined
-  return {
-    waitingFor: () => (assigned ? '' : `an assignment of ${flow.source.topic}`),
-    done,
-    async stop() {
-      await Promise.all([...pumps.keys()].map(drop))
-      await membership.leave()
-      resolve()
-    },
-  }
-}
 
 /** Carries one source partition over, until the signal. */
-async function pump(flow: Flow, partition: number, member: () => Promise<Membership>, signal: AbortSignal) {
+async function pump(flow: Flow, partition: number, commit: Membership['commit'], signal: AbortSignal) {
   const { log, config, logger } = flow.context
   const { topic } = flow.source
   let offset = await retrying(signal, () => startOffset(flow, partition))
@@ -106,11 +78,10 @@ async function pump(flow: Flow, partition: number, member: () => Promise<Members
       if (records.length === 0) continue
       await carry(flow, records, signal)
       offset = records[records.length - 1].offset + 1
-      const membership = await member()
       // A commit that fails costs a repetition at the next start, no more; the next one covers it.
-      await membership
-        .commit([{ topic, partition, offset, metadata: '' }])
-        .catch(error => logger.warn({ topic, partition, error: String(error) }, 'commit failed'))
+      await commit([{ topic, partition, offset, metadata: '' }]).catch(error =>
+        logger.warn({ topic, partition, error: String(error) }, 'commit failed'),
+      )
     } catch (error) {
       if (!isCode(error, 'OFFSET_OUT_OF_RANGE')) throw error
       const { earliest } = await log.ends(topic, partition)

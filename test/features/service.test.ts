@@ -150,6 +150,78 @@ test("a newer writer's vectors are read by the schema that the registry has, and
   assert.equal((await all(at, 'features')).length, 1)
 })
 
+test('it is ready when it has read what is published', async () => {
+  const at = await bus()
+  const first = await start(at)
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  await first.running.stop()
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const slow: Log = {
+    ...at.log,
+    async read(topic, ...rest) {
+      if (topic === `${prefix}features`) await opened
+      return at.log.read(topic, ...rest)
+    },
+  }
+  const { running } = await start({ ...at, log: slow })
+  const waiting = async () => running.waitingFor()
+  try {
+    await until(waiting, text => /items: start of partitions 0/.test(text))
+  } finally {
+    open()
+  }
+  await until(waiting, text => text === '')
+})
+
+test('when one half cannot start, the other is stopped', async () => {
+  const at = await bus()
+  const members = new Set<string>()
+  const broken: Log = {
+    ...at.log,
+    async join(group, topics, handlers) {
+      if (topics.includes(`${prefix}users`)) throw new FeedloopError('TOPIC_UNKNOWN', 'on purpose')
+      const membership = await at.log.join(group, topics, handlers)
+      members.add(group)
+      const leave = async () => {
+        members.delete(group)
+        await membership.leave()
+      }
+      return { ...membership, leave }
+    },
+  }
+  await assert.rejects(start({ ...at, log: broken }), { code: 'TOPIC_UNKNOWN' })
+  assert.deepEqual([...members], [])
+})
+
+test('a vector that was deleted from features is made again; an older version of it may go', async () => {
+  const at = await bus()
+  const first = await start(at)
+  const seen = (count: number) =>
+    until(
+      () => all<ItemFeatures>(at, 'features'),
+      found => found.length === count,
+    )
+  await put(at, 'items', 'a@1', item('a@1', 'one', 10))
+  await put(at, 'items', 'b', item('b', 'two', 10))
+  const published = await seen(2)
+  await put(at, 'items', 'a@1', item('a@1', 'uno', 11))
+  await seen(3)
+  await first.running.stop()
+  for (const { key } of published) await put(at, 'features', key, null)
+  const second = await start(at)
+  await put(at, 'items', 'a@1', item('a@1', 'uno', 20))
+  await put(at, 'items', 'b', item('b', 'two', 20))
+  const found = await seen(6)
+  assert.deepEqual(
+    [found.at(-1)!.key, await second.counted('item', 'unchanged'), await second.counted('item', 'encoded')],
+    [published.find(({ key }) => key.startsWith('b@'))!.key, 1, 1],
+  )
+})
+
 test('another encoder encodes everything anew, under other versions', async () => {
   const at = await bus()
   const first = await start(at)

@@ -236,6 +236,25 @@ describe('mappings of one topic', () => {
   })
 })
 
+test('when one topic cannot be joined, the others are left', async () => {
+  const log = await openBus()
+  let members = 0
+  const counting: Log = {
+    ...log,
+    async join(...args) {
+      const membership = await log.join(...args)
+      members++
+      const leave = async () => {
+        members--
+        await membership.leave()
+      }
+      return { ...membership, leave }
+    },
+  }
+  await assert.rejects(start(counting, [source, { ...source, topic: 'nowhere' }]), { code: 'TOPIC_UNKNOWN' })
+  assert.equal(members, 0)
+})
+
 test('without sources it waits for nothing and stops', async () => {
   const context = {
     config: parseConfig({}),

@@ -101,7 +101,9 @@ test('a schema that nobody knows is passed over', { timeout: 30_000 }, async () 
   assert.match(passedOver.join(), /WIRE_SCHEMA_UNKNOWN: schema id 999/)
 })
 
-test('a registry that refuses the caller ends it: what it keeps back may be a release', { timeout: 30_000 }, async () => {
+test('a registry that refuses the caller ends it: what it keeps back may be a release', {
+  timeout: 30_000,
+}, async () => {
   await append(newer('a'))
   registry.fault = (_, response) => answer(response, 403, { message: 'no' })
   start()
