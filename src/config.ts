@@ -351,6 +351,14 @@ export const configSchema = z.strictObject({
         .strictObject({
           url: z.string().default('').describe('URL of the embeddings endpoint.'),
           model: z.string().default('').describe('Model to ask for.'),
+          dimensions: z
+            .number()
+            .int()
+            .positive()
+            .optional()
+            .describe(
+              'Numbers that the model answers with, so that another model behind its name is noticed at once; by default what it answers first.',
+            ),
           keyFile: z.string().optional().describe('File that holds the API key.'),
           batchSize: z.number().int().positive().default(64).describe('Texts in one call.'),
           timeoutMs: ms(10 * second).describe('Time limit of one call.'),
@@ -392,7 +400,9 @@ export const configSchema = z.strictObject({
   sources: z
     .array(sourceSchema)
     .default([])
-    .describe('Topics of yours that intake maps to events, requests, items and users.'),
+    .describe(
+      'Topics of yours that intake maps to events, requests, items and users. A topic may have several entries: its records go through each, and ids must tell what they make apart.',
+    ),
   http: z
     .strictObject({
       host: z.string().default('0.0.0.0').describe("Address of the operator's door: /livez, /readyz, /metrics."),
@@ -439,23 +449,30 @@ function set(input: Record<string, unknown>, path: readonly string[], value: unk
   parent[path[path.length - 1]] = value
 }
 
+export interface ConfigUse {
+  /** The schema files of `sources` are opened and checked too: intake needs them, other services need not have them. */
+  readonly openSchemas?: boolean
+}
+
 /** Checks a whole configuration. @throws FeedloopError CONFIG_INVALID listing every problem, one a line */
-export function parseConfig(input: unknown): Config {
+export function parseConfig(input: unknown, use: ConfigUse = {}): Config {
   const result = configSchema.safeParse(input ?? {})
-  const problems = result.success ? crossChecks(result.data) : result.error.issues.map(describeIssue)
+  const problems = result.success ? crossChecks(result.data) : shapeProblems(result.error.issues)
+  const { sources, registry } = (result.data ?? input) as { sources?: unknown; registry?: { url?: unknown } }
+  if (Array.isArray(sources)) checkSources(sources, { hasRegistry: registry?.url !== undefined, ...use }, problems)
   if (problems.length > 0) throw new FeedloopError('CONFIG_INVALID', `\n  ${problems.join('\n  ')}`)
   return deepFreeze(result.data!)
 }
 
 /** Reads a YAML file (none: the defaults) and applies the environment. @throws FeedloopError CONFIG_INVALID, DATA_MISSING */
-export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv): Config {
+export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, use?: ConfigUse): Config {
   const input = (file ? readYaml(file) : {}) as Record<string, unknown>
-  if (typeof input !== 'object') return parseConfig(input)
+  if (typeof input !== 'object') return parseConfig(input, use)
   for (const [name, apply] of Object.entries(environmentOverrides)) {
     const value = environment[name]
     if (value !== undefined && value !== '') apply(input, value)
   }
-  return parseConfig(input)
+  return parseConfig(input, use)
 }
 
 function readYaml(file: string): unknown {
@@ -506,7 +523,6 @@ function crossChecks(config: Config): string[] {
     problems.push('features.onnx.folder is needed')
   if (config.features.encoder === 'endpoint' && !config.features.endpoint.url)
     problems.push('features.endpoint.url is needed')
-  checkSources(config.sources, config.registry.url !== undefined, problems)
   return problems
 }
 
@@ -522,6 +538,10 @@ const needText: Readonly<Record<Need, string>> = {
   posterior: 'a posterior',
   members: 'several models',
 }
+
+/** Those within a source are left to `checkSources`, which has them all. */
+const shapeProblems = (issues: readonly z.core.$ZodIssue[]): string[] =>
+  issues.filter(({ path }) => path[0] !== 'sources' || path.length < 2).map(describeIssue)
 
 const describeIssue = (issue: z.core.$ZodIssue): string =>
   `${issue.path.length > 0 ? issue.path.join('.') : '(top)'}: ${issue.message}`

@@ -159,7 +159,7 @@ export const metricTable = {
   // intake
   feedloop_intake_records_total: {
     type: 'counter',
-    help: 'Source records by source and result: mapped, skipped or refused.',
+    help: 'Source records by source and result: mapped, skipped, or refused (by any mapping of its topic).',
     labels: ['source', 'result'],
   },
 } as const satisfies Record<string, MetricEntry>

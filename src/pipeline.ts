@@ -210,3 +210,6 @@ export const topicName = (prefix: string, topic: TopicName): string => `${prefix
  * features stage shares them out in two groups. */
 export const groupName = (prefix: string, stage: StageName, topic: TopicName): string =>
   stage === 'features' && topic === 'items' ? `${prefix}features-items` : `${prefix}${stage}`
+
+/** The consumer group of intake over a topic of yours. */
+export const intakeGroup = (prefix: string, topic: string): string => `${prefix}intake.${topic}`

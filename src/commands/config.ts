@@ -6,7 +6,7 @@ import { configOf, withConfig } from './shared.ts'
 export function addConfig(program: Command): void {
   const config = program.command('config').description('check or print the configuration')
   withConfig(config.command('check').description('read and check it; every problem is listed')).action(options => {
-    configOf(options)
+    configOf(options, { openSchemas: true })
     process.stdout.write('the configuration is valid\n')
   })
   withConfig(config.command('print').description('print it whole, defaults included')).action(options => {

@@ -37,7 +37,6 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     noTTYOutput: true,
     notTTYSchedule: 5000,
   })
-  bar.start(SCALE, 0, { rows: 0, records: 0, refused: 0 })
   try {
     const summary = await onBus(options, ({ log, wire, config, now }) =>
       replay({
@@ -51,16 +50,24 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
         speed: options.speed === undefined ? undefined : Number(options.speed),
         stateFile: options.state,
         signal: abort.signal,
-        progress: ({ part, rows, records, refused }) =>
-          bar.update(Math.floor(part * SCALE), { rows, records, refused }),
+        progress({ part, rows, records, refused }) {
+          // not before what may be wrong with the configuration, the mapping or the bus
+          if (!bar.isActive) bar.start(SCALE, 0, { rows, records, refused })
+          bar.update(Math.floor(part * SCALE), { rows, records, refused })
+        },
       }),
     )
     bar.stop()
     process.stdout.write(describe(summary))
+    process.exitCode = exitCodeOf(summary)
   } finally {
     bar.stop()
   }
 }
+
+/** 1 when there is more to do, and when not one row could be used: a script must not go on as if there were data. */
+export const exitCodeOf = ({ finished, records, refused }: ReplaySummary): 0 | 1 =>
+  finished && (records > 0 || refused === 0) ? 0 : 1
 
 function describe({ rows, records, refused, resumedAt, refusals, finished }: ReplaySummary): string {
   const resumed = resumedAt > 0 ? ` (${resumedAt} of them before)` : ''

@@ -41,7 +41,7 @@ type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now'>
 /** Runs until the signal. @returns 0 @throws what ended it */
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
-  const config = configOf(options)
+  const config = configOf(options, { openSchemas: stages.includes('intake') })
   if (config.state.folder) boundNewSpace()
   else countBuffersWithHeap()
   const logger = createLogger(config.log.level)

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
-import { type Config, loadConfig } from '../config.ts'
+import { type Config, type ConfigUse, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
 import type { Log } from '../log/log.ts'
@@ -15,7 +15,8 @@ import { createLogger, type ServiceContext } from '../operate/context.ts'
 export const withConfig = (command: Command): Command =>
   command.option('-c, --config <file>', 'configuration file (YAML); the defaults without one')
 
-export const configOf = (options: { config?: string }): Config => loadConfig(options.config, process.env)
+export const configOf = (options: { config?: string }, use?: ConfigUse): Config =>
+  loadConfig(options.config, process.env, use)
 
 /** How to open the configured Kafka: each call tries once. @throws FeedloopError CONFIG_INVALID without brokers */
 export function kafkaOf({ kafka }: Config, logger: Logger): () => Promise<Log> {

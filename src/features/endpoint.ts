@@ -1,48 +1,55 @@
 /**
- * Any OpenAI-compatible embeddings endpoint: `POST {url}/embeddings` with {model, input: [...]}. What may pass (no
- * answer, 408, 429, 5xx, a body that is no JSON) is tried again with exponential backoff and full jitter, or after what
- * Retry-After says, then ENCODER_UNAVAILABLE; any other 4xx, and vectors that cannot be used, are final for the batch:
- * ENCODER_REFUSED, on which `encodeEach` looks for the bad input. The key is read from a file and never logged.
+ * Any OpenAI-compatible embeddings endpoint as an encoder (the call: endpoint-call.ts). A refusal is believed to be a text's
+ * fault only when that text stands alone (`encodeEach` halves until it does) and a text that says nothing is embedded all
+ * the same: of a wrong model name, or another model behind the same name, no item may go to the dead letters. How many
+ * numbers the model answers with is configured, or asked for with that same text.
  */
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
-import type { Config } from '../config.ts'
-import { FeedloopError, isRetryable } from '../errors.ts'
+import { FeedloopError, isCode } from '../errors.ts'
 import { type Encoder, normalise } from './encoder.ts'
+import { type Caller, type EndpointConfig, embeddings, refuse } from './endpoint-call.ts'
 import { createProjection, describe } from './projection.ts'
 
-export type EndpointConfig = Config['features']['endpoint']
+/** What any model embeds. */
+const PROBE = 'feedloop'
 
-const FIRST_BACKOFF_MS = 200
-const MAX_BACKOFF_MS = 30_000
-
-const answerSchema = z.object({
-  data: z.array(z.object({ index: z.number().int().nonnegative(), embedding: z.array(z.unknown()) })),
-})
-
-/** A failure that may pass; `afterMs` where the server said when. */
-class Unavailable extends FeedloopError {
-  readonly afterMs: number | undefined
-  constructor(detail: string, afterMs?: number) {
-    super('ENCODER_UNAVAILABLE', detail)
-    this.afterMs = afterMs
-  }
+interface Model {
+  /** How many numbers it answers with. */
+  readonly native: number
+  readonly project: (vector: Float32Array) => Float32Array
+  /** Two answers agreed on `native`, or it is configured. */
+  confirmed: boolean
 }
 
 /** @throws FeedloopError DATA_MISSING when the key file cannot be read */
 export function createEndpointEncoder(config: EndpointConfig, dimensions: number): Encoder {
   const closing = new AbortController()
   const caller: Caller = { config, key: config.keyFile ? readKey(config.keyFile) : undefined, signal: closing.signal }
-  let native: number | undefined
-  let project: ReturnType<typeof createProjection> | undefined
-  const toVector = (embedding: readonly unknown[]): Float32Array => {
-    native ??= embedding.length
-    if (native === 0 || embedding.length !== native)
-      refuse(`an embedding of ${embedding.length} dimensions, not ${native}`)
-    if (!embedding.every(x => typeof x === 'number' && Number.isFinite(x))) refuse('an embedding that is not finite')
-    project ??= createProjection(native, dimensions)
-    return project(normalise(Float32Array.from(embedding as number[])))
+  const modelOf = (native: number, confirmed: boolean): Model => ({
+    native,
+    confirmed,
+    project: createProjection(native, dimensions),
+  })
+  let model = config.dimensions === undefined ? undefined : modelOf(config.dimensions, true)
+
+  const embed = async (texts: readonly string[]): Promise<Float32Array[]> => {
+    const known = model ?? modelOf(await probe(caller), false)
+    model ??= known
+    try {
+      const vectors = (await embeddings(caller, texts)).map(embedding => checked(embedding, known.native))
+      known.confirmed = true
+      return vectors.map(known.project)
+    } catch (error) {
+      if (isCode(error, 'ENCODER_REFUSED') && texts.length === 1) await assertWorks(known)
+      throw error
+    }
+  }
+  const assertWorks = async (known: Model): Promise<void> => {
+    const now = await probe(caller)
+    if (now === known.native) return
+    if (!known.confirmed && model === known) model = undefined
+    const detail = `embeddings of ${now} dimensions, not ${known.native}`
+    throw new FeedloopError('ENCODER_UNAVAILABLE', `${detail}: another model needs another features.endpoint.model`)
   }
   return {
     version: `endpoint-1:${config.model}:${dimensions}`,
@@ -50,86 +57,33 @@ export function createEndpointEncoder(config: EndpointConfig, dimensions: number
     async encode(inputs) {
       const texts = inputs.map(({ text, attributes }) => describe(text, attributes))
       const vectors: Float32Array[] = []
-      for (let i = 0; i < texts.length; i += config.batchSize) {
-        const batch = texts.slice(i, i + config.batchSize)
-        vectors.push(...(await withRetries(caller, () => post(caller, batch))).map(toVector))
-      }
+      for (let i = 0; i < texts.length; i += config.batchSize)
+        vectors.push(...(await embed(texts.slice(i, i + config.batchSize))))
       return vectors
     },
     close: async () => closing.abort(),
   }
 }
 
-/** What every call needs. `signal` ends calls and waits. */
-interface Caller {
-  readonly config: EndpointConfig
-  readonly key: string | undefined
-  readonly signal: AbortSignal
-}
-
-/** One call. @returns the embeddings in the order of the texts */
-async function post({ config, key, signal }: Caller, texts: readonly string[]): Promise<unknown[][]> {
-  const response = await fetch(`${config.url.replace(/\/$/, '')}/embeddings`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
-    body: JSON.stringify({ model: config.model, input: texts }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(config.timeoutMs)]),
-  }).catch(unavailable)
-  if (!response.ok) {
-    await response.body?.cancel().catch(() => {})
-    return failed(response)
-  }
-  return inOrder(await response.json().catch(unavailable), texts.length)
-}
-
-const unavailable = (error: Error): never => {
-  const cause = error.cause as Error | undefined
-  throw new Unavailable(`${error.message}${cause?.message ? `: ${cause.message}` : ''}`)
-}
-
-function failed(response: Response): never {
-  const detail = `HTTP ${response.status}`
-  if (response.status >= 500 || response.status === 429 || response.status === 408)
-    throw new Unavailable(detail, retryAfterMs(response.headers.get('retry-after'), Date.now()))
-  // a wrong key or path is no fault of the texts: they must wait, not go to the dead letters
-  if ([401, 403, 404, 405].includes(response.status)) throw new Unavailable(`${detail}: check url, model and keyFile`)
-  return refuse(detail)
-}
-
-/** Servers may answer in any order; every index must be there once. */
-function inOrder(answer: unknown, count: number): unknown[][] {
-  const parsed = answerSchema.safeParse(answer)
-  if (!parsed.success) throw new Unavailable('the answer is no list of embeddings')
-  const embeddings = new Array<unknown[]>(count)
-  for (const { index, embedding } of parsed.data.data) embeddings[index] = embedding
-  const incomplete = embeddings.includes(undefined as never) // sees holes, as indexOf does not
-  if (incomplete || embeddings.length !== count || parsed.data.data.length !== count)
-    throw new Unavailable(`${parsed.data.data.length} embeddings for ${count} texts`)
-  return embeddings
-}
-
-/** Seconds or an HTTP date, as ms from `nowMs`; undefined when absent or unreadable. */
-export function retryAfterMs(header: string | null, nowMs: number): number | undefined {
-  if (header === null) return undefined
-  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? 1000 * Number(header) : Date.parse(header) - nowMs
-  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), MAX_BACKOFF_MS) : undefined
-}
-
-async function withRetries<T>({ config, signal }: Caller, call: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!isRetryable(error) || attempt >= config.retries || signal.aborted) throw error
-      const backoffMs = Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt)
-      const waitMs = (error instanceof Unavailable ? error.afterMs : undefined) ?? backoffMs
-      await sleep(waitMs, undefined, { signal }).catch(unavailable)
-    }
+/** @returns how many numbers the model answers with @throws FeedloopError ENCODER_UNAVAILABLE */
+async function probe(caller: Caller): Promise<number> {
+  try {
+    const [embedding] = await embeddings(caller, [PROBE])
+    return checked(embedding).length
+  } catch (error) {
+    if (!isCode(error, 'ENCODER_REFUSED')) throw error
+    throw new FeedloopError('ENCODER_UNAVAILABLE', `every text is refused: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }
 
-function refuse(detail: string): never {
-  throw new FeedloopError('ENCODER_REFUSED', detail)
+/** @throws FeedloopError ENCODER_REFUSED unless it is of `native` finite numbers */
+function checked(embedding: readonly unknown[], native = embedding.length): Float32Array {
+  if (native === 0 || embedding.length !== native)
+    refuse(`an embedding of ${embedding.length} dimensions, not ${native}`)
+  if (!embedding.every(x => typeof x === 'number' && Number.isFinite(x))) refuse('an embedding that is not finite')
+  return normalise(Float32Array.from(embedding as number[]))
 }
 
 function readKey(file: string): string {

@@ -84,6 +84,8 @@ export interface Kind<In, Out> {
   encoderInput(content: Content): EncoderInput
   /** The key that decides the record's partition and compaction. */
   key(published: Published): string
+  /** The id that such a key is of. */
+  idOf(key: string): string
   record(published: Published): Out
   published(record: Out): Published
 }
@@ -95,6 +97,7 @@ export const items: Kind<Item, ItemFeatures> = {
   content: ({ item_id, time_ms, ...rest }) => ({ id: item_id, timeMs: time_ms, ...rest }),
   encoderInput: ({ id, text, attributes }) => ({ id, text, attributes }),
   key: ({ id, version }) => `${id}@${version}`,
+  idOf: key => key.slice(0, Math.max(0, key.lastIndexOf('@'))),
   record: published => ({
     feature_key: `${published.id}@${published.version}`,
     item_id: published.id,
@@ -124,6 +127,7 @@ export const users: Kind<UserProfile, UserFeatures> = {
   content: ({ user_id, time_ms, ...rest }) => ({ id: user_id, timeMs: time_ms, available: true, ...rest }),
   encoderInput: ({ text, attributes }) => ({ id: '', text, attributes }),
   key: ({ id }) => id,
+  idOf: key => key,
   record: published => ({
     user_id: published.id,
     profile_version: published.version,

@@ -27,7 +27,7 @@ export interface WorkerOptions<In, Out> {
   readonly validate: (record: In) => Fault | null
   /** The newest published of each id; kept current here. */
   readonly known: Map<string, Published>
-  readonly membership: () => Membership | undefined
+  readonly commit: Membership['commit']
 }
 
 const WAIT_MS = 500
@@ -116,7 +116,7 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     let position = offset
     for (const { origin } of encoding.waiting.values()) position = Math.min(position, origin.offset)
     if (position === committed) return
-    await options.membership()?.commit([{ topic, partition, offset: position, metadata: encoder.version }])
+    await options.commit([{ topic, partition, offset: position, metadata: encoder.version }])
     committed = position
   }
   while (!io.signal?.aborted) {

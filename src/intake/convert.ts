@@ -15,7 +15,8 @@ export const conversions = [
 ] as const
 export type Conversion = (typeof conversions)[number]
 
-const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100)
+const plainly = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+const shown = (value: unknown): string => (JSON.stringify(value, plainly) ?? String(value)).slice(0, 100)
 
 function fail(value: unknown, wanted: string): never {
   throw new Error(`${shown(value)} is not ${wanted}`)
@@ -23,10 +24,17 @@ function fail(value: unknown, wanted: string): never {
 
 function toText(value: unknown): string {
   if (typeof value === 'string') return value
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : fail(value, 'a text')
+  return ['number', 'boolean', 'bigint'].includes(typeof value) ? String(value) : fail(value, 'a text')
 }
 
+const integer = /^\s*[+-]?\d+\s*$/
+/** Whether a double would be another number: integers are often ids, and ids must not merge. */
+const wouldRound = (value: unknown): boolean =>
+  typeof value === 'bigint' ||
+  (typeof value === 'string' && integer.test(value) && !Number.isSafeInteger(Number(value)))
+
 function toNumber(value: unknown): number {
+  if (wouldRound(value)) return fail(value, 'a number below 2^53, beyond which digits are lost')
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   return Number.isFinite(number) ? (number as number) : fail(value, 'a finite number')
 }

@@ -3,14 +3,13 @@
  * binding, sections 3.2 and 3.3). CloudEvents is read by hand: the binding is four rules, while the SDK brings a JSON schema
  * validator and its own event classes to the path of every record.
  */
-import { readFileSync } from 'node:fs'
 import type avro from 'avsc'
 import { FeedloopError } from '../errors.ts'
 import type { LogRecord } from '../log/log.ts'
 import { fingerprintOf } from '../log/wire/fingerprint.ts'
 import type { Registry } from '../log/wire/registry.ts'
-import { compile } from '../log/wire/types.ts'
-import type { SourceMapping } from './schema.ts'
+import { parseJson } from './json.ts'
+import type { CompiledSource } from './mapping.ts'
 import type { SourceRecord } from './step.ts'
 
 /** @throws FeedloopError RECORD_UNREADABLE, WIRE_SCHEMA_UNKNOWN; REGISTRY_UNAVAILABLE when trying again may help */
@@ -32,9 +31,9 @@ const sourceRecord = (record: LogRecord, value: unknown, attributes: Attributes 
   timestampMs: record.timestampMs,
 })
 
-function parseJson(bytes: Buffer): unknown {
+function decodeJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString())
+    return parseJson(bytes.toString())
   } catch (cause) {
     return unreadable(`not JSON: ${(cause as Error).message}`, cause)
   }
@@ -49,9 +48,8 @@ function decodeAvro(type: avro.Type, bytes: Buffer): unknown {
   }
 }
 
-/** With a registry, Confluent framing by id; with a schema file, its single-object encoding or bare Avro. */
-function avroReader(schemaFile: string | undefined, registry: Registry | undefined): AvroReader {
-  const own = schemaFile === undefined ? undefined : readSchema(schemaFile)
+/** With a schema of its own, its single-object encoding or bare Avro; else Confluent framing by the registry's id. */
+function avroReader(own: avro.Type | null, registry: Registry | undefined): AvroReader {
   const marker = own && Buffer.concat([Buffer.from([0xc3, 0x01]), fingerprintBytes(own)])
   const known = new Map<number, avro.Type>()
   const byId = async (id: number): Promise<avro.Type> => {
@@ -74,14 +72,6 @@ function fingerprintBytes(type: avro.Type): Buffer {
   return bytes
 }
 
-function readSchema(file: string): avro.Type {
-  try {
-    return compile(JSON.parse(readFileSync(file, 'utf8')))
-  } catch (cause) {
-    throw new FeedloopError('MAPPING_INVALID', `schema ${file}: ${(cause as Error).message}`, { cause })
-  }
-}
-
 /** The attributes that every event must have. @throws FeedloopError RECORD_UNREADABLE */
 function checkAttributes(attributes: Attributes): Attributes {
   if (attributes.specversion !== '1.0') unreadable(`CloudEvents specversion ${String(attributes.specversion)}, not 1.0`)
@@ -96,36 +86,54 @@ async function binaryEvent(record: LogRecord, contentType: string, readAvro: Avr
   for (const [name, value] of Object.entries(record.headers))
     if (name.startsWith('ce_')) attributes[name.slice(3)] = value.toString()
   checkAttributes(attributes)
-  if (record.value === null) return sourceRecord(record, null, attributes)
-  if (contentType === '' || /[/+]json\b/.test(contentType))
-    return sourceRecord(record, parseJson(record.value), attributes)
-  if (readAvro && contentType.includes('avro')) return sourceRecord(record, await readAvro(record.value), attributes)
-  return unreadable(`CloudEvents data of content type ${contentType}`)
+  const data = record.value === null ? null : await readData(record.value, contentType, readAvro)
+  return sourceRecord(record, data, attributes)
 }
 
-/** The value is a JSON object of attributes and `data` or `data_base64` (JSON within). */
-function structuredEvent(record: LogRecord): SourceRecord {
-  const event = parseJson(record.value ?? Buffer.alloc(0))
+/** The value is a JSON object of attributes and `data`, or `data_base64` where the data is bytes. */
+async function structuredEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> {
+  const event = decodeJson(record.value ?? Buffer.alloc(0))
   if (event === null || typeof event !== 'object' || Array.isArray(event)) return unreadable('not a CloudEvents object')
-  const { data, data_base64: encoded, ...attributes } = event as Record<string, unknown>
-  const value = typeof encoded === 'string' ? parseJson(Buffer.from(encoded, 'base64')) : data
-  return sourceRecord(record, value ?? null, checkAttributes(attributes))
+  const { data = null, data_base64: encoded = null, ...attributes } = event as Record<string, unknown>
+  checkAttributes(attributes)
+  if (data !== null && encoded !== null) return unreadable('CloudEvents with data and data_base64')
+  const contentType = attributes.datacontenttype ?? ''
+  if (typeof contentType !== 'string') return unreadable('CloudEvents datacontenttype that is no text')
+  if (encoded !== null)
+    return sourceRecord(record, await readData(fromBase64(encoded), contentType.toLowerCase(), readAvro), attributes)
+  if (data !== null && !isJson(contentType.toLowerCase())) return unreadableData(contentType)
+  return sourceRecord(record, data, attributes)
 }
 
-function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> | SourceRecord {
+const isJson = (contentType: string): boolean => contentType === '' || /[/+]json\b/.test(contentType)
+const unreadableData = (contentType: string): never => unreadable(`CloudEvents data of content type ${contentType}`)
+
+/** @param contentType in lower case; empty: JSON */
+function readData(bytes: Buffer, contentType: string, readAvro: AvroReader | null): unknown {
+  if (isJson(contentType)) return decodeJson(bytes)
+  return readAvro && contentType.includes('avro') ? readAvro(bytes) : unreadableData(contentType)
+}
+
+/** Node's own decoder passes over what is no base64. */
+function fromBase64(text: unknown): Buffer {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'base64') : null
+  return bytes?.toString('base64') === text ? bytes! : unreadable('CloudEvents data_base64 that is no base64')
+}
+
+function readEvent(record: LogRecord, readAvro: AvroReader | null): Promise<SourceRecord> {
   const contentType = record.headers['content-type']?.toString().toLowerCase() ?? ''
   if (contentType.startsWith('application/cloudevents-batch')) return unreadable('CloudEvents batches are not read')
   if (!contentType.startsWith('application/cloudevents')) return binaryEvent(record, contentType, readAvro)
   if (!contentType.includes('+json')) return unreadable(`CloudEvents format ${contentType}`)
-  return structuredEvent(record)
+  return structuredEvent(record, readAvro)
 }
 
-/** The reader of a source. @throws FeedloopError MAPPING_INVALID when its schema file cannot be used */
-export function createReader(source: SourceMapping, registry: Registry | undefined): Reader {
-  const readAvro = source.schema || registry ? avroReader(source.schema, registry) : null
+/** The reader of a source. */
+export function createReader(source: Pick<CompiledSource, 'format' | 'type'>, registry: Registry | undefined): Reader {
+  const readAvro = source.type || registry ? avroReader(source.type, registry) : null
   return async record => {
     if (source.format === 'cloudevents') return readEvent(record, readAvro)
     if (record.value === null) return unreadable('no value')
-    return sourceRecord(record, source.format === 'avro' ? await readAvro!(record.value) : parseJson(record.value))
+    return sourceRecord(record, source.format === 'avro' ? await readAvro!(record.value) : decodeJson(record.value))
   }
 }

@@ -10,13 +10,8 @@ import type { Log, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { inBatches } from '../log/size.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
+import type { Ready } from './make.ts'
 import type { Target } from './schema.ts'
-
-export interface Ready {
-  readonly to: Target
-  readonly key: string
-  readonly bytes: Buffer
-}
 
 /** Well below the bound: an append in doubt is repeated whole. */
 const bytesPerBatch = (to: TopicName): number => topics[to].maxBatchBytes / 2

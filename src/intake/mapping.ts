@@ -4,9 +4,13 @@
  * fill. It can pick, name, convert and build texts; it cannot compute. Fields of ours that have a default may be left
  * out; where a picked value is absent or null the mapping's `default`, then the schema's, then FIELD_MISSING applies.
  */
+import { readFileSync } from 'node:fs'
+import type avro from 'avsc'
 import type { z } from 'zod'
+import type { ConfigUse } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { currentSchemas } from '../log/wire/schemas.ts'
+import { compile } from '../log/wire/types.ts'
 import { topics } from '../pipeline.ts'
 import { type Conversion, convert } from './convert.ts'
 import { type Path, parsePath } from './path.ts'
@@ -176,29 +180,57 @@ function formatProblems(
   return problems
 }
 
-export interface CompiledSource {
-  readonly source: SourceMapping
-  readonly mapping: CompiledMapping
+/** A topic of yours with all its mappings: what reads it, reads it once. */
+export interface CompiledSource extends Pick<SourceMapping, 'topic' | 'format' | 'schema'> {
+  /** Of the schema file; null where there is none, or it was not to be opened. */
+  readonly type: avro.Type | null
+  readonly mappings: readonly CompiledMapping[]
+}
+
+export interface SourcesUse extends ConfigUse {
+  readonly hasRegistry: boolean
 }
 
 /** Compiles the `sources` of a configuration, adding every problem to `problems`. */
-export function checkSources(sources: readonly unknown[], hasRegistry: boolean, problems: string[]): CompiledSource[] {
-  return sources.flatMap((input, i) => {
+export function checkSources(
+  sources: readonly unknown[],
+  { hasRegistry, openSchemas }: SourcesUse,
+  problems: string[],
+): CompiledSource[] {
+  const byTopic = new Map<string, CompiledSource & { readonly mappings: CompiledMapping[] }>()
+  for (const [i, input] of sources.entries()) {
     const place = `sources[${i}]`
     const source = checkShape(sourceSchema, input, place, problems)
-    if (!source) return []
+    if (!source) continue
+    const { topic, format, schema } = source
     const mapping = compileOutput(source, place, problems)
     problems.push(...formatProblems(source, mapping, place, hasRegistry))
-    return [{ source, mapping }]
-  })
+    const open = schema !== undefined && openSchemas === true
+    const type = open ? noting(problems, `${place}.schema`, () => readSchema(schema)) : null
+    const known = byTopic.get(topic) ?? { topic, format, schema, type, mappings: [] }
+    if (known.format !== format || known.schema !== schema)
+      problems.push(`${place}: another source of ${topic} has another format or schema; its records have one`)
+    known.mappings.push(mapping)
+    byTopic.set(topic, known)
+  }
+  return [...byTopic.values()]
 }
 
-/** @throws FeedloopError MAPPING_INVALID with every problem */
+/** Compiles them for use. @throws FeedloopError MAPPING_INVALID with every problem */
 export function compileSources(sources: readonly unknown[], hasRegistry: boolean): CompiledSource[] {
   const problems: string[] = []
-  const compiled = checkSources(sources, hasRegistry, problems)
+  const compiled = checkSources(sources, { hasRegistry, openSchemas: true }, problems)
   throwProblems(problems)
   return compiled
+}
+
+/** @throws Error when the file is no Avro schema */
+function readSchema(file: string): avro.Type {
+  try {
+    return compile(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (cause) {
+    throw new Error(`${file}: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /** The input as `schema` says, or null with its problems noted. */

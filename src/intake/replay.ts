@@ -9,16 +9,17 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { errorTable, FeedloopError } from '../errors.ts'
+import { FeedloopError } from '../errors.ts'
 import type { Limits } from '../events/validate.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
-import { createForward, type Forward, type Ready } from './forward.ts'
+import { createForward, type Forward } from './forward.ts'
+import { makeRecords, type Ready } from './make.ts'
 import { type CompiledMapping, checkShape, compileOutput, throwProblems } from './mapping.ts'
 import { type ReplayState, readState, replayFingerprint, writeState } from './replay-state.ts'
 import { openRows, type Row, type RowFile } from './rows.ts'
 import { outputSchema } from './schema.ts'
-import { mapRecord, type SourceRecord } from './step.ts'
+import type { SourceRecord } from './step.ts'
 
 export const replaySchema = z.strictObject({
   outputs: z.array(outputSchema).min(1).describe('What each row becomes, in this order.'),
@@ -39,6 +40,7 @@ export interface ReplayOptions {
   readonly stateFile?: string
   readonly now: () => number
   readonly signal: AbortSignal
+  /** Told once before the first row, then after every append. */
   readonly progress?: (progress: ReplayProgress) => void
 }
 
@@ -105,23 +107,9 @@ function mapRow(row: Row, mappings: readonly CompiledMapping[], options: ReplayO
   const source = sourceOf(row, options.data)
   if (row.value === null)
     return { ready: [], refusals: [`${source.origin}: RECORD_UNREADABLE: ${row.problem}`], timeMs: null }
-  const ready: Ready[] = []
-  const refusals: string[] = []
-  let timeMs: number | null = null
-  for (const mapping of mappings) {
-    const mapped = mapRecord(mapping, source, options.now(), options.limits)
-    if (mapped.kind === 'refused') refusals.push(`${source.origin}: ${mapped.fault.code}: ${mapped.fault.detail}`)
-    if (mapped.kind !== 'mapped') continue
-    const { to, key, value } = mapped
-    try {
-      ready.push({ to, key, bytes: options.wire.encode(to, value) })
-      timeMs ??= value.time_ms as number
-    } catch (error) {
-      if (!(error instanceof FeedloopError) || errorTable[error.code].scope !== 'record') throw error
-      refusals.push(`${source.origin}: ${error.message}`)
-    }
-  }
-  return { ready, refusals, timeMs }
+  const { ready, faults } = makeRecords(mappings, source, options)
+  const refusals = faults.map(({ code, detail }) => `${source.origin}: ${code}: ${detail}`)
+  return { ready, refusals, timeMs: ready[0]?.timeMs ?? null }
 }
 
 /** Waits until a row's time has come; the first row sets the clock. */
@@ -170,6 +158,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   const file = openRows(options.data)
   const state = readState(stateFileOf(options), replayFingerprint(options, file.sizeBytes))
   const progress: Progress = { state, waiting: [], next: state.rows, refusals: [] }
+  options.progress?.({ ...state, part: 0 })
   await carryRows(progress, options, mappings, file).catch(error => {
     if (!options.signal.aborted) throw error
   })

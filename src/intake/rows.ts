@@ -3,6 +3,7 @@ import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parse } from 'csv-parse'
 import { FeedloopError } from '../errors.ts'
+import { parseJson } from './json.ts'
 
 export interface Row {
   /** From 0, the header line of a CSV not counted. */
@@ -35,16 +36,31 @@ export function openRows(file: string): RowFile {
 }
 
 /** Empty cells are absent: CSV has no other way to say so. */
-const withoutEmpty = (row: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(row).filter(([, cell]) => cell !== ''))
+const withoutEmpty = (row: Cells): Cells => Object.fromEntries(Object.entries(row).filter(([, cell]) => cell !== ''))
+
+type Cells = Record<string, string>
+/** `error` where the row has fewer or more cells than the header; the parser fills up or cuts. */
+type Parsed = { readonly record: Cells; readonly info: { readonly error?: Error } }
+
+const csvRow = (cells: Cells, error: Error | undefined, number: number): Row => ({
+  number,
+  value: error ? null : withoutEmpty(cells),
+  problem: error?.message ?? '',
+})
+
+/** A line without a cell, as at the end of many files. */
+const isBlank = (cells: Cells): boolean => Object.values(cells).join('') === '' && Object.keys(cells).length < 2
 
 async function* csvRows(stream: ReturnType<typeof createReadStream>, file: string): AsyncGenerator<Row> {
   const delimiter = /\.tsv$/i.test(file) ? '\t' : ','
-  const parser = stream.pipe(parse({ columns: true, bom: true, delimiter, relax_column_count: true }))
+  const parser = stream.pipe(parse({ columns: true, bom: true, delimiter, relax_column_count: true, info: true }))
   stream.once('error', error => parser.destroy(error))
   let number = 0
   try {
-    for await (const row of parser) yield { number: number++, value: withoutEmpty(row), problem: '' }
+    for await (const { record, info } of parser as AsyncIterable<Parsed>) {
+      if (!isBlank(record)) yield csvRow(record, info.error, number)
+      number++
+    }
   } catch (cause) {
     throw new FeedloopError('RECORD_UNREADABLE', `${file} after row ${number}: ${(cause as Error).message}`, { cause })
   }
@@ -60,8 +76,8 @@ async function* jsonRows(stream: ReturnType<typeof createReadStream>): AsyncGene
 
 function parseLine(line: string, number: number): Row {
   try {
-    const value = JSON.parse(line)
-    if (value !== null && typeof value === 'object') return { number, value, problem: '' }
+    const value = parseJson(line)
+    if (value !== null && typeof value === 'object') return { number, value: value as Row['value'], problem: '' }
     return { number, value: null, problem: 'not a JSON object' }
   } catch (error) {
     return { number, value: null, problem: (error as Error).message }

@@ -2,7 +2,11 @@
 import { z } from 'zod'
 import { conversions } from './convert.ts'
 
-const plain = z.union([z.string(), z.number(), z.boolean()])
+/** YAML rounds an integer beyond 2^53; what it was is lost. */
+const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value)
+const plain = z
+  .union([z.string(), z.number(), z.boolean()])
+  .refine(value => !isRounded(value), 'an integer beyond 2^53: write it in quotes')
 /** What a value can come from; each value names exactly one. */
 export const pickers = ['path', 'header', 'attribute', 'key', 'origin', 'timestamp', 'constant', 'template'] as const
 

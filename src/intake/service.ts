@@ -1,26 +1,25 @@
 /**
- * Runs intake: per source a consumer group of its own over your topic; reads, maps (step.ts), appends to our topics,
- * refusals to the dead letters, and commits only then. At least once: after a crash the uncommitted tail is mapped
+ * Runs intake: per topic of yours a consumer group of its own; reads, sends each record through all mappings of its topic
+ * (step.ts), appends to our topics, refusals to the dead letters, and commits only then. At least once: after a crash the uncommitted tail is mapped
  * again to the same bytes, and the stages drop what they have seen by id. That needs ids that come from the source: where
  * it has none, map `origin`.
  */
-import { errorTable, FeedloopError, isCode } from '../errors.ts'
+import { isCode } from '../errors.ts'
+import type { Fault } from '../events/validate.ts'
 import { deadLetter } from '../log/deadletters.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
-import type { Wire } from '../log/wire/wire.ts'
+import { type Assigned, runAssigned, together } from '../operate/assigned.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
-import { topics } from '../pipeline.ts'
+import { intakeGroup } from '../pipeline.ts'
 import { createReader, type Reader } from './formats.ts'
-import { appendAll, createForward, type Forward, type Ready, retrying } from './forward.ts'
-import { type CompiledMapping, compileSources } from './mapping.ts'
-import type { SourceMapping, Target } from './schema.ts'
-import { mapRecord } from './step.ts'
+import { appendAll, createForward, type Forward, retrying } from './forward.ts'
+import { faultOf, type Made, makeRecords, type Ready } from './make.ts'
+import { type CompiledSource, compileSources } from './mapping.ts'
 
 interface Flow {
   readonly context: ServiceContext
-  readonly source: SourceMapping
-  readonly mapping: CompiledMapping
+  readonly source: CompiledSource
   readonly reader: Reader
   readonly forward: Forward
   readonly group: string
@@ -34,71 +33,41 @@ interface Batch {
 
 const READ_WAIT_MS = 500
 
-/** Starts intake for every entry of `sources`. @throws FeedloopError MAPPING_INVALID, REGISTRY_UNAVAILABLE */
+/** Starts intake for every topic of `sources`. @throws FeedloopError MAPPING_INVALID, REGISTRY_UNAVAILABLE */
 export async function runIntake(context: ServiceContext): Promise<Running> {
   const { config, log } = context
   const { url } = config.registry
   const compiled = compileSources(config.sources, url !== undefined)
-  const registry =
-    url && compiled.some(({ source }) => source.format !== 'json') ? await connectRegistry(url) : undefined
+  const registry = url && compiled.some(source => source.format !== 'json') ? await connectRegistry(url) : undefined
   const forward = createForward(log, config.topics.prefix)
-  const flows = compiled.map(({ source, mapping }) => {
-    const group = `${config.topics.prefix}intake.${source.topic}.${source.to}`
-    return runFlow({ context, source, mapping, forward, group, reader: createReader(source, registry) })
+  const flows = compiled.map(source => {
+    const group = intakeGroup(config.topics.prefix, source.topic)
+    return runFlow({ context, source, forward, group, reader: createReader(source, registry) })
   })
-  const started = await Promise.all(flows)
-  return {
-    name: 'intake',
-    waitingFor: () => started.map(flow => flow.waitingFor()).find(Boolean) ?? '',
-    // Without sources there is nothing to end.
-    done:
-      started.length > 0 ? Promise.all(started.map(flow => flow.done)).then(() => undefined) : new Promise(() => {}),
-    stop: async () => void (await Promise.all(started.map(flow => flow.stop()))),
-  }
+  const all = await together(flows)
+  // Without sources there is nothing to end.
+  return { ...all, name: 'intake', done: flows.length > 0 ? all.done : new Promise(() => {}) }
 }
 
-type FlowRun = Pick<Running, 'waitingFor' | 'done' | 'stop'>
-
-async function runFlow(flow: Flow): Promise<FlowRun> {
-  const { log } = flow.context
-  const { promise: done, resolve, reject } = Promise.withResolvers<void>()
-  done.catch(() => {})
-  const pumps = new Map<number, { abort: AbortController; ended: Promise<void> }>()
-  let assigned = false
-  const drop = async (partition: number) => {
-    const pump = pumps.get(partition)
-    pump?.abort.abort()
-    await pump?.ended
-    pumps.delete(partition)
-  }
-  const joined: Promise<Membership> = log.join(flow.group, [flow.source.topic], {
-    async assigned(partitions) {
-      await Promise.all([...pumps.keys()].filter(p => !partitions.includes(p)).map(drop))
-      for (const partition of partitions.filter(p => !pumps.has(p))) {
-        const abort = new AbortController()
-        const ended = pump(flow, partition, () => joined, abort.signal).catch(error => {
-          if (!abort.signal.aborted) reject(error)
-        })
-        pumps.set(partition, { abort, ended })
+const runFlow = (flow: Flow): Promise<Assigned> =>
+  runAssigned(flow.context.log, {
+    group: flow.group,
+    topics: [flow.source.topic],
+    start(partition, commit) {
+      const abort = new AbortController()
+      const done = pump(flow, partition, commit, abort.signal).catch(error => {
+        if (!abort.signal.aborted) throw error
+      })
+      const stop = async (): Promise<void> => {
+        abort.abort()
+        await done
       }
-      assigned = true
+      return { done, stop }
     },
-    failed: reject,
   })
-  const membership = await joined
-  return {
-    waitingFor: () => (assigned ? '' : `an assignment of ${flow.source.topic}`),
-    done,
-    async stop() {
-      await Promise.all([...pumps.keys()].map(drop))
-      await membership.leave()
-      resolve()
-    },
-  }
-}
 
 /** Carries one source partition over, until the signal. */
-async function pump(flow: Flow, partition: number, member: () => Promise<Membership>, signal: AbortSignal) {
+async function pump(flow: Flow, partition: number, commit: Membership['commit'], signal: AbortSignal) {
   const { log, config, logger } = flow.context
   const { topic } = flow.source
   let offset = await retrying(signal, () => startOffset(flow, partition))
@@ -109,11 +78,10 @@ async function pump(flow: Flow, partition: number, member: () => Promise<Members
       if (records.length === 0) continue
       await carry(flow, records, signal)
       offset = records[records.length - 1].offset + 1
-      const membership = await member()
       // A commit that fails costs a repetition at the next start, no more; the next one covers it.
-      await membership
-        .commit([{ topic, partition, offset, metadata: '' }])
-        .catch(error => logger.warn({ topic, partition, error: String(error) }, 'commit failed'))
+      await commit([{ topic, partition, offset, metadata: '' }]).catch(error =>
+        logger.warn({ topic, partition, error: String(error) }, 'commit failed'),
+      )
     } catch (error) {
       if (!isCode(error, 'OFFSET_OUT_OF_RANGE')) throw error
       const { earliest } = await log.ends(topic, partition)
@@ -137,30 +105,32 @@ async function carry(flow: Flow, records: readonly LogRecord[], signal: AbortSig
   await appendAll(log, { topic: 'dead-letters', prefix: config.topics.prefix, partition: 0 }, batch.refused, signal)
 }
 
+/** Maps one record and notes the one thing that it counts as: refused when any mapping did. */
 async function mapOne(flow: Flow, record: LogRecord, { ready, refused }: Batch): Promise<void> {
-  const { meter, wire, now, config } = flow.context
-  const count = (result: string) => meter.add('feedloop_intake_records_total', { source: flow.source.topic, result })
+  const { meter } = flow.context
+  const { topic } = flow.source
+  const made = await make(flow, record)
+  ready.push(...made.ready)
+  if (made.faults.length > 0) {
+    const { code, detail } = oneOf(made.faults)
+    refused.push(deadLetter({ origin: record, stage: 'intake', code, detail }))
+    meter.add('feedloop_dead_letters_total', { stage: 'intake', code })
+  }
+  const result = made.faults.length > 0 ? 'refused' : made.ready.length > 0 ? 'mapped' : 'skipped'
+  meter.add('feedloop_intake_records_total', { source: topic, result })
+}
+
+async function make({ context, source, reader }: Flow, record: LogRecord): Promise<Made> {
+  const { wire, now, config } = context
   try {
-    const mapped = mapRecord(flow.mapping, await flow.reader(record), now(), config.limits)
-    if (mapped.kind === 'skipped') return count('skipped')
-    if (mapped.kind === 'refused') throw new FeedloopError(mapped.fault.code, mapped.fault.detail)
-    const { to, key, value } = mapped
-    const bytes = encodeBounded(wire, to, value)
-    ready.push({ to, key, bytes })
-    count('mapped')
+    return makeRecords(source.mappings, await reader(record), { wire, now, limits: config.limits })
   } catch (error) {
-    if (!(error instanceof FeedloopError) || errorTable[error.code].scope !== 'record') throw error
-    const detail = error.message.slice(error.code.length + 2)
-    refused.push(deadLetter({ origin: record, stage: 'intake', code: error.code, detail }))
-    meter.add('feedloop_dead_letters_total', { stage: 'intake', code: error.code })
-    count('refused')
+    return { ready: [], faults: [faultOf(error)] }
   }
 }
 
-/** @throws FeedloopError RECORD_INVALID also for a record that no batch could hold */
-function encodeBounded(wire: Wire, to: Target, value: unknown): Buffer {
-  const bytes = wire.encode(to, value)
-  const most = topics[to].maxBatchBytes * 0.9
-  if (bytes.length > most) throw new FeedloopError('RECORD_INVALID', `${bytes.length} bytes, more than ${most}`)
-  return bytes
-}
+/** One dead letter tells of all that the mappings of a record refused; the first gives the code. */
+const oneOf = (faults: readonly Fault[]): Fault =>
+  faults.length === 1
+    ? faults[0]
+    : { code: faults[0].code, detail: faults.map(({ code, detail }) => `${code}: ${detail}`).join('; ') }

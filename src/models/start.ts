@@ -4,10 +4,12 @@
  * for: in `releases` the last release of every policy, in `models` a full checkpoint from which the versions looked for
  * follow. Reading on from there, by the reader's rule as ever, arrives at the same place as reading from the first record.
  */
+import type { Logger } from 'pino'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { isCode } from '../errors.ts'
 import { asFull, type Merged, mergeVersion } from '../learner/tensors.ts'
+import { decodeOrPass } from '../log/chain/codec.ts'
 import { openFeed } from '../log/chain/feed.ts'
 import { type ChainIo, realRim, retrying } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
@@ -20,6 +22,7 @@ export interface Bus {
   readonly config: Config
   readonly log: Log
   readonly wire: Wire
+  readonly logger: Pick<Logger, 'error'>
   readonly now: () => number
 }
 
@@ -119,7 +122,7 @@ interface Span {
 
 /** @returns null when retention removed its beginning meanwhile */
 async function readTail<T>(
-  { wire }: Bus,
+  bus: Bus,
   io: ChainIo,
   { topic, name, partition, offset, latest }: Span,
 ): Promise<readonly T[] | null> {
@@ -127,8 +130,10 @@ async function readTail<T>(
   try {
     const feed = await openFeed(io, { topic: name, partition }, { next: offset })
     while (feed.offset < latest)
-      for (const { records } of await feed.poll())
-        for (const { value } of records) if (value !== null) values.push(wire.decode(topic, value) as T)
+      for (const record of (await feed.poll()).flatMap(batch => batch.records)) {
+        const value = await decodeOrPass<T>(io, bus, topic, record)
+        if (value !== null) values.push(value)
+      }
     return values
   } catch (error) {
     if (isCode(error, 'OFFSET_OUT_OF_RANGE')) return null

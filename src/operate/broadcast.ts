@@ -1,11 +1,11 @@
 /**
  * Broadcast topics (features, models, releases): every instance reads them whole, from the first record on or from where it
- * is told to begin (src/models/start.ts), and for ever, outside the group. Chained ones are read by the reader's rule. A record that does not decode is logged and passed over:
- * its writer already answers for it, and one bad record must not blind every instance.
+ * is told to begin (src/models/start.ts), and for ever, outside the group. Chained ones are read by the reader's rule. A record that does not decode is logged and passed over.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isCode, isRetryable } from '../errors.ts'
 import type { Batch } from '../log/chain/batches.ts'
+import { decodeOrPass } from '../log/chain/codec.ts'
 import { openFeed } from '../log/chain/feed.ts'
 import { type ChainIo, type Partition, realRim, retrying } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
@@ -29,6 +29,7 @@ const BACKOFF_MS = 500
 const mendable = ['CHAIN_IDENTITY_LOST', 'CHAIN_NO_ANCHOR'] as const
 
 interface Source {
+  /** Everything before it has been read. */
   readonly position: () => number
   poll(waitMs: number): Promise<readonly LogRecord[]>
 }
@@ -45,6 +46,8 @@ export function follow<T>(
   const abort = new AbortController()
   const io: ChainIo = { log, rim: realRim(context.now), rules: chainRules, signal: abort.signal }
   const sources: Source[] = []
+  /** By partition: everything before it has been taken. */
+  const taken: number[] = []
   const waiters = new Set<() => void>()
   /** Looks again after every read. */
   const waitUntil = (condition: () => boolean): Promise<void> =>
@@ -57,18 +60,20 @@ export function follow<T>(
       waiters.add(look)
       look()
     })
-  const take1 = (record: LogRecord): void => {
-    if (record.value === null) return
+  const take1 = async (record: LogRecord): Promise<void> => {
+    const value = await decodeOrPass<T>(io, context, topic, record)
+    if (value === null) return
     try {
-      take(context.wire.decode(topic, record.value) as T)
+      take(value)
     } catch (error) {
       logger.error({ topic: name, offset: record.offset, error: String(error) }, 'broadcast record passed over')
     }
   }
-  const pump = async (source: Source): Promise<void> => {
+  const pump = async (source: Source, partition: number): Promise<void> => {
     while (!abort.signal.aborted) {
       try {
-        for (const record of await source.poll(WAIT_MS)) take1(record)
+        for (const record of await source.poll(WAIT_MS)) await take1(record)
+        taken[partition] = source.position()
         for (const look of waiters) look()
       } catch (error) {
         if (abort.signal.aborted) return
@@ -80,15 +85,18 @@ export function follow<T>(
   }
   const opened = (async () => {
     const partitions = await retrying(io, () => log.partitionCount(name))
-    for (let partition = 0; partition < partitions; partition++)
-      sources.push(await openSource(io, { topic: name, partition }, topics[topic].chained, from[partition]))
+    for (let partition = 0; partition < partitions; partition++) {
+      const source = await openSource(io, { topic: name, partition }, topics[topic].chained, from[partition])
+      taken.push(source.position())
+      sources.push(source)
+    }
   })()
   const pumping = opened.then(() => Promise.all(sources.map(pump)))
   const catchUp = async (): Promise<void> => {
     await opened
-    for (const [partition, source] of sources.entries()) {
+    for (const partition of sources.keys()) {
       const { latest } = await retrying(io, () => log.ends(name, partition))
-      await waitUntil(() => source.position() >= latest)
+      await waitUntil(() => taken[partition] >= latest)
     }
   }
   const caughtUp = Promise.race([catchUp(), pumping.then(() => {})])

@@ -4,10 +4,11 @@
  * because the chain accepts only one of the two (src/log/chain).
  */
 import { committedOf } from '../log/chain/progress.ts'
-import { type AcceptedStep, startTask, type Task, type TaskInput } from '../log/chain/task.ts'
-import type { Committed, Membership } from '../log/log.ts'
+import { type AcceptedStep, startTask, type TaskInput } from '../log/chain/task.ts'
+import type { Committed } from '../log/log.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { Output, Stage, StageState } from '../stage.ts'
+import { runAssigned, type Worker } from './assigned.ts'
 import type { Running, ServiceContext } from './context.ts'
 
 export interface ChainStageOptions<S extends StageState, V> {
@@ -46,17 +47,11 @@ export async function runChainStage<S extends StageState, V>(
   const prefix = config.topics.prefix
   const group = `${prefix}${options.name}`
   const output = stageEntry(options.name).writes[0]
-  const tasks = new Map<number, Task>()
-  const recovering = new Set<number>()
   const uncommitted = new Map<string, Committed>()
-  let membership: Membership | undefined
-  let everAssigned = false
-  const end = Promise.withResolvers<void>()
+  const failed = Promise.withResolvers<never>()
+  for (const promise of options.alongside ?? []) promise.catch(failed.reject)
 
-  for (const promise of options.alongside ?? []) promise.catch(end.reject)
-
-  const start = (partition: number): void => {
-    recovering.add(partition)
+  const start = (partition: number): Worker => {
     const task = startTask<S, V>({
       ...context,
       stage: options.stage(partition),
@@ -75,69 +70,56 @@ export async function runChainStage<S extends StageState, V>(
         options.observe?.(step, partition)
       },
     })
-    tasks.set(partition, task)
-    task.ready.then(() => recovering.delete(partition)).catch(() => {})
-    task.done.catch(end.reject)
+    const stop = async (): Promise<void> => {
+      await task.stop().catch(() => {})
+      forgetLag(partition)
+      options.lost?.(partition)
+    }
+    return { ready: task.ready, done: task.done, stop }
   }
-  const commit = async (): Promise<void> => {
-    if (!membership || uncommitted.size === 0) return
-    const positions = [...uncommitted]
-    uncommitted.clear()
-    await membership.commit(positions.map(([, position]) => position)).catch((error: unknown) => {
-      logger.debug({ error: String(error), group }, 'commit failed')
-      // The next attempt carries them, or what replaced them: a stage that falls silent must not look behind for ever.
-      for (const [name, position] of positions) if (!uncommitted.has(name)) uncommitted.set(name, position)
-    })
-  }
-  const assigned = async (partitions: readonly number[]): Promise<void> => {
-    await options.prepare
-    const lost = [...tasks.keys()].filter(partition => !partitions.includes(partition))
-    await Promise.all(lost.map(partition => stopTask(partition)))
-    for (const partition of partitions) if (!tasks.has(partition)) start(partition)
-    everAssigned = true
-    logger.info({ stage: options.name, partitions }, 'assigned')
-  }
-  const stopTask = async (partition: number): Promise<void> => {
-    const task = tasks.get(partition)
-    tasks.delete(partition)
-    recovering.delete(partition)
-    // What a task failed with has ended the service already, through `done`.
-    await task?.stop().catch(() => {})
+  const forgetLag = (partition: number): void => {
     for (const input of options.inputs(partition))
       context.meter.remove('feedloop_lag_records', {
         stage: options.name,
         topic: input.topic,
         partition: String(input.partition),
       })
-    options.lost?.(partition)
+  }
+  const commit = async (): Promise<void> => {
+    if (uncommitted.size === 0) return
+    const positions = [...uncommitted]
+    uncommitted.clear()
+    await assigned.commit(positions.map(([, position]) => position)).catch((error: unknown) => {
+      logger.debug({ error: String(error), group }, 'commit failed')
+      // The next attempt carries them, or what replaced them: a stage that falls silent must not look behind for ever.
+      for (const [name, position] of positions) if (!uncommitted.has(name)) uncommitted.set(name, position)
+    })
   }
 
-  const topics = options.assigned.map(topic => topicName(prefix, topic))
-  // Who started this may be waiting for another service still.
-  end.promise.catch(() => {})
-  try {
-    membership = await log.join(group, topics, { assigned, failed: end.reject })
-  } catch (error) {
+  const assigned = await runAssigned(log, {
+    group,
+    topics: options.assigned.map(topic => topicName(prefix, topic)),
+    start,
+    prepare: options.prepare,
+    assigned: partitions => logger.info({ stage: options.name, partitions }, 'assigned'),
+  }).catch(async error => {
     await options.release?.()
     throw error
-  }
+  })
   const timer = setInterval(() => void commit(), COMMIT_EVERY_MS)
+  const done = Promise.race([assigned.done, failed.promise])
+  // Who started this may be waiting for another service still.
+  done.catch(() => {})
   return {
     name: options.name,
-    done: end.promise,
-    waitingFor() {
-      if (!everAssigned) return 'group assignment'
-      const missing = options.waitingFor?.()
-      if (missing) return missing
-      return recovering.size > 0 ? `recovery of partitions ${[...recovering].join(', ')}` : ''
-    },
+    done,
+    waitingFor: () => options.waitingFor?.() || assigned.waitingFor(),
     async stop() {
       clearInterval(timer)
-      await Promise.all([...tasks.keys()].map(stopTask))
+      await assigned.stopWorkers()
       await commit()
-      await membership?.leave()
+      await assigned.stop()
       await options.release?.()
-      end.resolve()
     },
   }
 }

@@ -10,7 +10,7 @@ import { type ChainIo, realRim, retrying } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
 import type { Committed } from '../log/log.ts'
 import { applyTopics, topicSpecs } from '../log/topics.ts'
-import { stageEntry, type TopicName, topicName } from '../pipeline.ts'
+import { intakeGroup, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
 import type { NewChain } from './repartition/chains.ts'
 import { type Moved, moveAll } from './repartition/move.ts'
@@ -136,9 +136,8 @@ async function commitAs(log: ServiceContext['log'], { group, topic, positions }:
 
 /** Intake goes on in your topics where it was. */
 async function moveIntake({ log, config }: ServiceContext, to: string): Promise<void> {
-  for (const { topic, to: target } of config.sources) {
-    const name = `intake.${topic}.${target}`
-    const positions = await log.committed(`${config.topics.prefix}${name}`, topic)
-    await commitAs(log, { group: `${to}${name}`, topic, positions })
+  for (const topic of new Set(config.sources.map(source => source.topic))) {
+    const positions = await log.committed(intakeGroup(config.topics.prefix, topic), topic)
+    await commitAs(log, { group: intakeGroup(to, topic), topic, positions })
   }
 }

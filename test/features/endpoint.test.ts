@@ -4,10 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { FeedloopError, isCode } from '../../src/errors.ts'
 import { type EncoderInput, encodeEach } from '../../src/features/encoder.ts'
-import { createEndpointEncoder, type EndpointConfig, retryAfterMs } from '../../src/features/endpoint.ts'
+import { createEndpointEncoder } from '../../src/features/endpoint.ts'
+import { type EndpointConfig, retryAfterMs } from '../../src/features/endpoint-call.ts'
 
 interface Call {
   readonly texts: string[]
@@ -46,10 +47,16 @@ after(() => {
   server.close()
 })
 
+/** Of a model that is known to have 4 dimensions: with `dimensions: undefined` it asks. */
 const encoder = (more: Partial<EndpointConfig> = {}, dimensions = 4) => {
   calls = []
-  return createEndpointEncoder({ url, model: 'm', batchSize: 3, timeoutMs: 300, retries: 2, ...more }, dimensions)
+  const config = { url, model: 'm', dimensions: 4, batchSize: 3, timeoutMs: 300, retries: 2, ...more }
+  return createEndpointEncoder(config, dimensions)
 }
+/** Answers with vectors of so many dimensions. */
+const wide = (dimensions: number) => (call: Call) =>
+  call.respond(200, { data: call.texts.map((_, index) => ({ index, embedding: new Array(dimensions).fill(1) })) })
+const isUnavailable = (error: unknown) => isCode(error, 'ENCODER_UNAVAILABLE')
 const inputs = (...texts: string[]): EncoderInput[] => texts.map(text => ({ id: text, text, attributes: {} }))
 const direction = (vector: Float32Array | FeedloopError) => [...(vector as Float32Array)].map(x => x.toFixed(3)).join()
 const expected = (text: string) => {
@@ -87,6 +94,16 @@ for (const [name, fail] of Object.entries<(call: Call) => void>({
     call.response.writeHead(200, { 'content-length': '1000' }).write('{"data":[')
     setTimeout(() => call.response.destroy(), 10)
   },
+  'a body that stalls': call =>
+    void call.response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":['),
+  'a wrong key': call => call.respond(401, ''),
+  'a key without the right': call => call.respond(403, ''),
+  'a wrong path': call => call.respond(404, ''),
+  'a wrong method': call => call.respond(405, ''),
+  'an index out of range': call =>
+    call.respond(200, { data: [0, 4_000_000_000].map(index => ({ index, embedding: embedding('a') })) }),
+  'an index below the range': call =>
+    call.respond(200, { data: [0, -1].map(index => ({ index, embedding: embedding('a') })) }),
   'no JSON': call => call.respond(200, '<html>'),
   'other JSON': call => call.respond(200, { error: 'none' }),
   'a short list': call => call.respond(200, { data: [{ index: 0, embedding: embedding('a') }] }),
@@ -120,7 +137,9 @@ test('Retry-After is waited for', async () => {
 
 for (const [name, refuse] of Object.entries<(call: Call) => void>({
   'HTTP 400': call => call.respond(400, { error: 'too long' }),
+  'HTTP 413': call => call.respond(413, ''),
   'HTTP 422': call => call.respond(422, ''),
+  'no numbers': call => wide(0)(call),
   'a NaN': call =>
     call.respond(
       200,
@@ -131,19 +150,73 @@ for (const [name, refuse] of Object.entries<(call: Call) => void>({
       200,
       `{"data":[${call.texts.map((_, index) => `{"index":${index},"embedding":[1,1,1,1e999]}`).join()}]}`,
     ),
-  'another number of dimensions': call =>
-    call.respond(200, { data: call.texts.map((_, index) => ({ index, embedding: [1, 2] })) }),
+  'another number of dimensions': call => wide(2)(call),
 }))
   test(`${name} is final for the one input that causes it; the others are encoded`, async () => {
     answer = call => (call.texts.includes('bad') ? refuse(call) : good(call))
     const mixed = encoder({ batchSize: 8 })
-    await mixed.encode(inputs('first'))
     const results = await encodeEach(mixed, inputs('a', 'bb', 'bad', 'ccc', 'dddd'))
     assert.deepEqual(
       results.map(result => (result instanceof FeedloopError ? result.code : direction(result))),
       [expected('a'), expected('bb'), 'ENCODER_REFUSED', expected('ccc'), expected('dddd')],
     )
   })
+
+test('a batch that is too large for the server goes in smaller ones', async () => {
+  answer = call => (call.texts.length > 2 ? call.respond(413, '') : good(call))
+  const texts = ['a', 'bb', 'ccc', 'dddd', 'eeeee']
+  const results = await encodeEach(encoder({ batchSize: 8 }), inputs(...texts))
+  assert.deepEqual(results.map(direction), texts.map(expected))
+})
+
+for (const [name, refuse] of Object.entries<(call: Call) => void>({
+  'HTTP 400, as of a wrong model name': call => call.respond(400, { error: 'no such model' }),
+  'HTTP 413': call => call.respond(413, ''),
+  'no numbers': call => wide(0)(call),
+  'vectors of another model': call => wide(2)(call),
+}))
+  test(`${name} to every text is no text's fault: unavailable, and good again when the server is`, async () => {
+    const swapped = encoder({ batchSize: 8, retries: 0 })
+    answer = refuse
+    await assert.rejects(encodeEach(swapped, inputs('a', 'bb', 'ccc')), isUnavailable)
+    await assert.rejects(encodeEach(swapped, inputs('a')), isUnavailable)
+    answer = good
+    assert.deepEqual((await encodeEach(swapped, inputs('a', 'bb'))).map(direction), ['a', 'bb'].map(expected))
+  })
+
+describe('dimensions that are not configured', () => {
+  const asking = () => encoder({ dimensions: undefined, retries: 0, batchSize: 8 })
+
+  test('are asked for once', async () => {
+    answer = good
+    const asks = asking()
+    assert.deepEqual((await asks.encode(inputs('a', 'bb'))).map(direction), ['a', 'bb'].map(expected))
+    await asks.encode(inputs('ccc'))
+    assert.deepEqual(
+      calls.map(call => call.texts.length),
+      [1, 2, 1],
+    )
+  })
+
+  for (const n of [0, 1])
+    test(`a wrong answer (the ${n + 1}. of all) poisons nothing`, async () => {
+      answer = (call, i) => (i === n ? wide(2)(call) : good(call))
+      const asks = asking()
+      const texts = ['a', 'bb', 'ccc']
+      const first = await encodeEach(asks, inputs(...texts)).catch(error => error)
+      if (n === 0) assert.ok(isUnavailable(first))
+      const results = await encodeEach(asks, inputs(...texts))
+      assert.deepEqual(results.map(direction), texts.map(expected))
+    })
+
+  test('that change later are of another model, whose vectors must not be mixed in', async () => {
+    answer = good
+    const asks = asking()
+    await asks.encode(inputs('a'))
+    answer = wide(2)
+    for (let i = 0; i < 3; i++) await assert.rejects(encodeEach(asks, inputs('a', 'bb')), isUnavailable)
+  })
+})
 
 test("a wrong key is nobody's text's fault: unavailable, and the key stands in no message", async () => {
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-key-'))
@@ -168,9 +241,9 @@ test("a wrong key is nobody's text's fault: unavailable, and the key stands in n
 test('vectors are projected to the dimensions that are configured', async () => {
   answer = good
   const [narrow] = await encoder({}, 2).encode(inputs('a'))
-  const [wide] = await encoder({}, 6).encode(inputs('a'))
+  const [broad] = await encoder({}, 6).encode(inputs('a'))
   assert.equal(narrow.length, 2)
-  assert.equal(direction(wide), `${expected('a')},0.000,0.000`)
+  assert.equal(direction(broad), `${expected('a')},0.000,0.000`)
 })
 
 test('closing ends a call that hangs', async () => {

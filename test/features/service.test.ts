@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { afterEach, test } from 'node:test'
 import { pino } from 'pino'
 import type { Item, ItemFeatures, UserFeatures } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { FeedloopError } from '../../src/errors.ts'
 import { runFeatures } from '../../src/features/service.ts'
 import { bytesToVector, createFeatureStore } from '../../src/features/store.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
@@ -11,6 +12,7 @@ import { partitionFor } from '../../src/log/partition.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import type { Wire } from '../../src/log/wire/wire.ts'
 import { createMeter } from '../../src/metrics.ts'
+import type { Running } from '../../src/operate/context.ts'
 import type { TopicName } from '../../src/pipeline.ts'
 
 const prefix = 'f.'
@@ -31,11 +33,18 @@ async function bus() {
   return { log, wire: await createWire({ prefix }) }
 }
 
+/** A test that fails must not keep the process. */
+const started: Running[] = []
+afterEach(async () => {
+  for (const running of started.splice(0)) await running.stop()
+})
+
 const start = async ({ log, wire }: { log: Log; wire: Wire }, features: ConfigInput['features'] = {}) => {
   const meter = createMeter()
   const config = parseConfig({ topics: { prefix, partitions: USERS }, features: { dimensions: 8, ...features } })
   const context = { config, log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
   const running = await runFeatures(context)
+  started.push(running)
   const counted = async (what: string, result: string) => {
     const metric = await meter.registry.getSingleMetric('feedloop_encoded_total')!.get()
     return metric.values.find(each => each.labels.what === what && each.labels.result === result)?.value ?? 0
@@ -110,6 +119,107 @@ test('items become features, each version once; a restart encodes nothing again'
     store.put(value!)
   }
   assert.equal(store.current('a')?.timeMs, 12)
+})
+
+test("a newer writer's vectors are read by the schema that the registry has, and not encoded again", async () => {
+  const at = await bus()
+  const first = await start(at)
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  await first.running.stop()
+
+  let known = false
+  const decode: Wire['decode'] = (topic, bytes) => {
+    if (topic === 'features' && !known) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', 'schema id 7')
+    return at.wire.decode(topic, bytes)
+  }
+  const learn = async () => {
+    known = true
+    return true
+  }
+  const second = await start({ ...at, wire: { ...at.wire, decode, learn } })
+  await put(at, 'items', 'a', item('a', 'one', 20))
+  await until(
+    () => second.counted('item', 'unchanged'),
+    count => count === 1,
+  )
+  await second.running.stop()
+  assert.equal((await all(at, 'features')).length, 1)
+})
+
+test('it is ready when it has read what is published', async () => {
+  const at = await bus()
+  const first = await start(at)
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  await first.running.stop()
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const slow: Log = {
+    ...at.log,
+    async read(topic, ...rest) {
+      if (topic === `${prefix}features`) await opened
+      return at.log.read(topic, ...rest)
+    },
+  }
+  const { running } = await start({ ...at, log: slow })
+  const waiting = async () => running.waitingFor()
+  try {
+    await until(waiting, text => /items: start of partitions 0/.test(text))
+  } finally {
+    open()
+  }
+  await until(waiting, text => text === '')
+})
+
+test('when one half cannot start, the other is stopped', async () => {
+  const at = await bus()
+  const members = new Set<string>()
+  const broken: Log = {
+    ...at.log,
+    async join(group, topics, handlers) {
+      if (topics.includes(`${prefix}users`)) throw new FeedloopError('TOPIC_UNKNOWN', 'on purpose')
+      const membership = await at.log.join(group, topics, handlers)
+      members.add(group)
+      const leave = async () => {
+        members.delete(group)
+        await membership.leave()
+      }
+      return { ...membership, leave }
+    },
+  }
+  await assert.rejects(start({ ...at, log: broken }), { code: 'TOPIC_UNKNOWN' })
+  assert.deepEqual([...members], [])
+})
+
+test('a vector that was deleted from features is made again; an older version of it may go', async () => {
+  const at = await bus()
+  const first = await start(at)
+  const seen = (count: number) =>
+    until(
+      () => all<ItemFeatures>(at, 'features'),
+      found => found.length === count,
+    )
+  await put(at, 'items', 'a@1', item('a@1', 'one', 10))
+  await put(at, 'items', 'b', item('b', 'two', 10))
+  const published = await seen(2)
+  await put(at, 'items', 'a@1', item('a@1', 'uno', 11))
+  await seen(3)
+  await first.running.stop()
+  for (const { key } of published) await put(at, 'features', key, null)
+  const second = await start(at)
+  await put(at, 'items', 'a@1', item('a@1', 'uno', 20))
+  await put(at, 'items', 'b', item('b', 'two', 20))
+  const found = await seen(6)
+  assert.deepEqual(
+    [found.at(-1)!.key, await second.counted('item', 'unchanged'), await second.counted('item', 'encoded')],
+    [published.find(({ key }) => key.startsWith('b@'))!.key, 1, 1],
+  )
 })
 
 test('another encoder encodes everything anew, under other versions', async () => {

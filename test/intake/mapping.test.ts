@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
+import { parseConfig } from '../../src/config.ts'
 import { type ErrorCode, type FeedloopError, isCode } from '../../src/errors.ts'
 import { type Conversion, convert } from '../../src/intake/convert.ts'
 import { compileSources } from '../../src/intake/mapping.ts'
@@ -58,7 +60,13 @@ describe('conversions', () => {
   const cases: [Conversion, unknown, unknown][] = [
     ['string', 5, '5'],
     ['string', true, 'true'],
+    ['string', 9007199254740993n, '9007199254740993'],
+    ['list', [9007199254740993n], ['9007199254740993']],
+    ['list', -9007199254740993n, ['-9007199254740993']],
     ['number', '1e3', 1000],
+    ['number', '9007199254740991', 9007199254740991],
+    ['number', '-1e300', -1e300],
+    ['number', 1e300, 1e300],
     ['number', ' 7 ', 7],
     ['boolean', '0', false],
     ['boolean', 1, true],
@@ -74,7 +82,7 @@ describe('conversions', () => {
     ['map', ['x', 'y'], { x: true, y: true }],
   ]
   for (const [to, value, expected] of cases)
-    test(`${JSON.stringify(value)} to ${to}`, () => assert.deepEqual(convert(value, to), expected))
+    test(`${inspect(value)} to ${to}`, () => assert.deepEqual(convert(value, to), expected))
   test('a separator cuts', () => {
     assert.deepEqual(convert('a|b||c', 'list', '|'), ['a', 'b', 'c'])
     assert.deepEqual(convert('a|b', 'map', '|'), { a: true, b: true })
@@ -86,6 +94,14 @@ describe('conversions', () => {
     ['number', 'abc'],
     ['number', Number.NaN],
     ['number', 'Infinity'],
+    ['number', 9007199254740993n],
+    ['number', '9007199254740993'],
+    ['number', ' -9007199254740992 '],
+    ['timestamp-ms', 9007199254740993n],
+    ['boolean', 1n],
+    ['iso8601', 1n],
+    ['map', { a: 9007199254740993n }],
+    ['string', [1n]],
     ['boolean', 'maybe'],
     ['boolean', 2],
     ['iso8601', '24.11.2019'],
@@ -96,7 +112,7 @@ describe('conversions', () => {
     ['list', [{}]],
   ]
   for (const [to, value] of refused)
-    test(`${JSON.stringify(value)} is not ${to}`, () => assert.throws(() => convert(value, to)))
+    test(`${inspect(value)} is not ${to}`, () => assert.throws(() => convert(value, to), / not /))
 })
 
 const clicks = {
@@ -122,7 +138,7 @@ const recordOf = (value: unknown, more: Partial<SourceRecord> = {}): SourceRecor
   timestampMs: 5,
   ...more,
 })
-const compile = (source: unknown) => compileSources([source], false)[0].mapping
+const compile = (source: unknown) => compileSources([source], false)[0].mappings[0]
 const compiledClicks = compile(clicks)
 const click = { user: { id: 42 }, action: 'tap', shop: 's', skus: ['x'], price: '9.5', at: '2019-11-24T00:00:00Z' }
 
@@ -219,13 +235,14 @@ describe('mapping a record', () => {
 
 test('whatever comes, the step answers with a record, a refusal or a pass', () => {
   const mapping = compile({ ...clicks, when: { path: 'user', in: ['a'] } })
+  const anything = fc.anything({ withBigInt: true })
   const wild = fc.record({
-    user: fc.anything(),
-    action: fc.anything(),
-    shop: fc.anything(),
-    skus: fc.anything(),
-    price: fc.anything(),
-    at: fc.anything(),
+    user: anything,
+    action: anything,
+    shop: anything,
+    skus: anything,
+    price: anything,
+    at: anything,
   })
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), wild), value => {
@@ -256,6 +273,32 @@ test('all problems of all sources come in one message', () => {
       when: { path: '', in: [1] },
     },
     { topic: 'e', to: 'items', fields: { item_id: { template: 'a{b' }, time_ms: { timestamp: true } } },
+    {
+      topic: 'e',
+      to: 'items',
+      format: 'cloudevents',
+      fields: { item_id: { key: true }, time_ms: { timestamp: true } },
+    },
+    {
+      topic: 'f',
+      to: 'items',
+      when: { path: 'tenant', in: [2 ** 53] },
+      fields: { item_id: { constant: -(2 ** 53) }, time_ms: { timestamp: true } },
+    },
+    {
+      topic: 'g',
+      to: 'items',
+      format: 'avro',
+      schema: '/nowhere.avsc',
+      fields: { item_id: { path: '' }, time_ms: { timestamp: true } },
+    },
+    {
+      topic: 'h',
+      to: 'items',
+      format: 'avro',
+      schema: 'package.json',
+      fields: { item_id: { key: true }, time_ms: { timestamp: true } },
+    },
   ]
   const says = [
     /sources\[0\]\.fields\.event_id: `a\.\.b` is not a path at character 2/,
@@ -271,6 +314,12 @@ test('all problems of all sources come in one message', () => {
     /sources\[3\]\.fields\.time_ms: .*may not be followed/,
     /sources\[3\]\.when: an empty path/,
     /sources\[4\]\.fields\.item_id: .*braces do not match/,
+    /sources\[5\]: another source of e has another format or schema/,
+    /sources\[7\]\.schema: .*\/nowhere\.avsc/,
+    /sources\[7\]\.fields\.item_id: an empty path/,
+    /sources\[8\]\.schema: .*package\.json/,
+    /sources\[6\]\.when\.in\.0: .*2\^53/,
+    /sources\[6\]\.fields\.item_id\.constant: .*2\^53/,
   ]
   assert.throws(
     () => compileSources(bad, false),
@@ -280,4 +329,46 @@ test('all problems of all sources come in one message', () => {
       return true
     },
   )
+})
+
+describe('a configuration', () => {
+  const bad = {
+    log: { level: 'loud' },
+    sources: [
+      { topic: 'a', to: 'nowhere', fields: {} },
+      { topic: 'b', to: 'items', format: 'avro', schema: '/nowhere.avsc', fields: { item_id: { path: 'a..b' } } },
+    ],
+  }
+  const problemsOf = (work: () => unknown): string[] => {
+    try {
+      work()
+    } catch (error) {
+      assert.ok(isCode(error, 'CONFIG_INVALID'))
+      return (error as Error).message
+        .split('\n')
+        .slice(1)
+        .map(line => line.trim().split(': ')[0])
+    }
+    return []
+  }
+  const ofOthers = ['log.level', 'sources[0].to', 'sources[1].fields.item_id', 'sources[1].fields.time_ms']
+
+  test('lists what is wrong with its sources beside what else is wrong, each once', () =>
+    assert.deepEqual(problemsOf(() => parseConfig(bad)).sort(), ofOthers))
+
+  test('for intake: the schema files too, which others need not have', () => {
+    assert.deepEqual(problemsOf(() => parseConfig(bad, { openSchemas: true })).sort(), [
+      ...ofOthers,
+      'sources[1].schema',
+    ])
+    const good = { ...bad.sources[1], fields: { item_id: { key: true }, time_ms: { timestamp: true } } }
+    assert.deepEqual(
+      problemsOf(() => parseConfig({ sources: [good] })),
+      [],
+    )
+    assert.deepEqual(
+      problemsOf(() => parseConfig({ sources: [good] }, { openSchemas: true })),
+      ['sources[0].schema'],
+    )
+  })
 })

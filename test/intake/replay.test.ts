@@ -110,8 +110,8 @@ describe('a file', () => {
         new Set(rows.map((_, i) => `${name}/${i}`)),
       )
       assert.equal((await readAll<BehaviorEvent>(log, 'events')).length, 300)
-      assert.equal(seen.length, 3)
-      assert.ok(seen.every((part, i) => part > 0 && part <= 1 && part >= (seen[i - 1] ?? 0)))
+      assert.equal(seen.length, 4)
+      assert.ok(seen.every((part, i) => part > (i === 0 ? -1 : 0) && part <= 1 && part >= (seen[i - 1] ?? 0)))
     })
 
   test('rows that do not map are counted and named; the others go in', async () => {
@@ -123,6 +123,15 @@ describe('a file', () => {
     assert.match(refusals[2], /rows\.csv\/2: FIELD_UNCONVERTIBLE: time_ms: "soon"/)
   })
 
+  test('rows of too few or too many cells are refused, not filled up or cut; blank lines are no rows', async () => {
+    const log = await openBus()
+    const text = 'user,click,at\nu,1,5\nu,1\n\nu,1,6,7\nu,0,8\n'
+    const { rows, records, refused, refusals } = await replay(optionsFor(log, 'rows.csv', text))
+    assert.deepEqual([rows, records, refused], [5, 3, 2])
+    assert.match(refusals[0], /rows\.csv\/1: RECORD_UNREADABLE: .*3.* got 2/)
+    assert.match(refusals[1], /rows\.csv\/3: RECORD_UNREADABLE: .*3.* got 4/)
+  })
+
   test('lines that are not JSON are counted and named', async () => {
     const log = await openBus()
     const { rows, records, refusals } = await replay(
@@ -131,6 +140,22 @@ describe('a file', () => {
     assert.deepEqual([rows, records, refusals.length], [4, 1, 2])
     assert.match(refusals[0], /rows\.jsonl\/2: RECORD_UNREADABLE/)
   })
+
+  for (const [name, text] of [
+    ['big.csv', 'user,click,at\n9007199254740993,1,5\n9007199254740992,0,9007199254740993\n'],
+    ['big.jsonl', '{"user":9007199254740993,"click":1,"at":5}\n{"user":9007199254740992,"at":9007199254740993}\n'],
+  ])
+    test(`${name}: integers beyond 2^53 keep their digits as texts and are refused as numbers`, async () => {
+      const log = await openBus()
+      const { records, refusals } = await replay(optionsFor(log, name, text))
+      assert.equal(records, 2)
+      assert.deepEqual(
+        (await readAll<Request>(log, 'requests')).map(each => each.user_id),
+        ['9007199254740993'],
+      )
+      assert.equal(refusals.length, 1)
+      assert.match(refusals[0], /\/1: FIELD_UNCONVERTIBLE: time_ms: .*9007199254740993.* is not .*2\^53/)
+    })
 
   test('absent: DATA_MISSING', async () => {
     const options = { ...optionsFor(await openBus(), 'rows.csv', csv), data: '/nowhere/rows.csv' }
@@ -171,7 +196,10 @@ describe('another run', () => {
   test('after a signal has the rest to do', async () => {
     const log = await openBus()
     const abort = new AbortController()
-    const options = optionsFor(log, 'rows.csv', csv, { signal: abort.signal, progress: () => abort.abort() })
+    const options = optionsFor(log, 'rows.csv', csv, {
+      signal: abort.signal,
+      progress: ({ rows }) => rows > 0 && abort.abort(),
+    })
     const first = await replay(options)
     assert.deepEqual([first.finished, first.rows], [false, 500])
     const second = await replay({ ...options, signal: new AbortController().signal, progress: undefined })
@@ -186,7 +214,7 @@ test('a speed spreads the rows over their own times', async () => {
   const flushed: number[] = []
   await replay(optionsFor(log, 'rows.csv', spread, { speed: 100, progress: ({ rows }) => flushed.push(rows) }))
   assert.ok(Date.now() - startedMs >= 299, `${Date.now() - startedMs} ms`)
-  assert.deepEqual(flushed, [1, 2, 3])
+  assert.deepEqual(flushed, [0, 1, 2, 3])
 })
 
 test('a speed that is none is refused', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { afterEach, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { pino } from 'pino'
 import type { BehaviorEvent } from '../../schemas/records.ts'
-import { parseConfig } from '../../src/config.ts'
+import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { FeedloopError, isCode } from '../../src/errors.ts'
 import { runIntake } from '../../src/intake/service.ts'
 import { parseDeadLetter } from '../../src/log/deadletters.ts'
@@ -10,11 +10,13 @@ import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { Log, LogRecord } from '../../src/log/log.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { createWire } from '../../src/log/wire/create.ts'
-import { createMeter } from '../../src/metrics.ts'
+import { createMeter, type Meter } from '../../src/metrics.ts'
 import type { Running } from '../../src/operate/context.ts'
 
+type Source = NonNullable<ConfigInput['sources']>[number]
+
 const wire = await createWire({ prefix: 'p.' })
-const source = {
+const source: Source = {
   topic: 'shop.clicks',
   to: 'events',
   when: { path: 'type', in: ['click', 'purchase'] },
@@ -25,7 +27,7 @@ const source = {
     time_ms: { timestamp: true },
   },
 }
-const config = parseConfig({ topics: { prefix: 'p.' }, sources: [source], step: { maxBytes: 3000 } })
+const configOf = (sources: Source[]) => parseConfig({ topics: { prefix: 'p.' }, sources, step: { maxBytes: 3000 } })
 const TOTAL = 300
 
 let running: Running | undefined
@@ -38,7 +40,12 @@ afterEach(async () => {
 async function openBus() {
   const log = openEmbeddedLog()
   const spec = (topic: string, partitions: number) => ({ topic, partitions, replicationFactor: 1, config: {} })
-  await log.createTopics([spec('shop.clicks', 3), spec('p.events', 4), spec('p.dead-letters', 1)])
+  await log.createTopics([
+    spec('shop.clicks', 3),
+    spec('p.events', 4),
+    spec('p.requests', 4),
+    spec('p.dead-letters', 1),
+  ])
   for (let i = 0; i < TOTAL; i++) {
     const text =
       i % 10 === 0 ? `broken ${i}` : JSON.stringify({ user: `u-${i % 17}`, type: i % 7 === 0 ? 'scroll' : 'click' })
@@ -49,9 +56,9 @@ async function openBus() {
   return log
 }
 
-const start = async (log: Log) => {
+const start = async (log: Log, sources: Source[] = [source]) => {
   const meter = createMeter()
-  const context = { config, log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
+  const context = { config: configOf(sources), log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
   running = await runIntake(context)
   running.done.catch(() => undefined)
   return meter
@@ -71,12 +78,19 @@ async function readAll(log: Log, topic: string): Promise<LogRecord[]> {
   return records
 }
 
+/** Source records by result. */
+async function counted(meter: Meter) {
+  const { values } = await meter.registry.getSingleMetric('feedloop_intake_records_total')!.get()
+  const count = (result: string) => values.find(({ labels }) => labels.result === result)?.value ?? 0
+  return { mapped: count('mapped'), refused: count('refused'), skipped: count('skipped') }
+}
+
 /** Waits until the group has committed all source records. */
-async function untilCommitted(log: Log): Promise<void> {
+async function untilCommitted(log: Log, count = TOTAL): Promise<void> {
   const deadline = Date.now() + 10_000
   for (;;) {
-    const positions = await log.committed('p.intake.shop.clicks.events', 'shop.clicks')
-    if (positions.reduce((sum, { offset }) => sum + offset, 0) === TOTAL) return
+    const positions = await log.committed('p.intake.shop.clicks', 'shop.clicks')
+    if (positions.reduce((sum, { offset }) => sum + offset, 0) === count) return
     if (Date.now() > deadline) throw new FeedloopError('DEADLINE_EXCEEDED', JSON.stringify(positions))
     await new Promise(resolve => setTimeout(resolve, 10))
   }
@@ -111,13 +125,8 @@ test('every record is mapped, passed over or buried, in the partition of its use
   const meter = await start(log)
   await untilCommitted(log)
   await checkAll(log)
-  const text = await meter.registry.metrics()
-  const count = (result: string) =>
-    Number(new RegExp(`records_total{source="shop.clicks",result="${result}"} (\\d+)`).exec(text)?.[1])
-  assert.deepEqual(
-    [count('mapped'), count('refused'), count('mapped') + count('refused') + count('skipped')],
-    [wanted.length, broken.length, TOTAL],
-  )
+  const skipped = TOTAL - wanted.length - broken.length
+  assert.deepEqual(await counted(meter), { mapped: wanted.length, refused: broken.length, skipped })
 })
 
 test('appends in doubt are repeated; nothing is lost', async () => {
@@ -162,6 +171,88 @@ test('a source that lost records is read from where it begins', async () => {
   await start(log)
   await untilCommitted(log)
   assert.equal((await readAll(log, 'p.events')).length, wanted.filter(id => Number(id.split('/')[2]) >= 50).length)
+})
+
+test('people whose ids are integers beyond 2^53 stay apart', async () => {
+  const log = await openBus()
+  const ids = ['9007199254740992', '9007199254740993', '1234567890123456789', '1234567890123456790']
+  const visits = ids.map(id => ({ key: null, value: Buffer.from(`{"user":${id},"type":"purchase"}`), timestampMs: 1 }))
+  await log.append('shop.clicks', 0, visits)
+  await start(log)
+  await untilCommitted(log, TOTAL + ids.length)
+  const events = (await readAll(log, 'p.events')).map(({ value }) => wire.decode('events', value!) as BehaviorEvent)
+  assert.deepEqual(
+    events
+      .filter(event => event.type === 'purchase')
+      .map(event => event.user_id)
+      .sort(),
+    ids.toSorted(),
+  )
+})
+
+describe('mappings of one topic', () => {
+  const clicks: Source = { ...source, when: { path: 'type', in: ['click'] } }
+  const scrolls: Source = { ...source, when: { path: 'type', in: ['scroll'] } }
+  const requests: Source = {
+    topic: source.topic,
+    to: 'requests',
+    fields: {
+      request_id: { origin: true },
+      user_id: { path: 'user' },
+      time_ms: { path: 'at' },
+    },
+  }
+  const items: Source = {
+    topic: source.topic,
+    to: 'items',
+    when: clicks.when,
+    fields: { item_id: { path: 'user' }, available: { path: 'type' }, time_ms: { timestamp: true } },
+  }
+  const readable = indices.filter(i => i % 10 !== 0).map(originOf)
+
+  test('to one of ours: each record goes through every mapping', async () => {
+    const log = await openBus()
+    const meter = await start(log, [clicks, scrolls])
+    await untilCommitted(log)
+    const events = (await readAll(log, 'p.events')).map(({ value }) => wire.decode('events', value!) as BehaviorEvent)
+    assert.deepEqual(events.map(event => event.event_id).sort(), readable.toSorted())
+    assert.equal((await readAll(log, 'p.dead-letters')).length, broken.length)
+    assert.deepEqual(await counted(meter), { mapped: readable.length, refused: broken.length, skipped: 0 })
+  })
+
+  test('what one maps and another refuses is mapped, and one dead letter says what was not', async () => {
+    const log = await openBus()
+    const meter = await start(log, [clicks, scrolls, requests, items])
+    await untilCommitted(log)
+    assert.equal((await readAll(log, 'p.events')).length, readable.length)
+    const letters = (await readAll(log, 'p.dead-letters')).map(record => parseDeadLetter(record)!)
+    assert.deepEqual(letters.map(letter => letter.id).sort(), indices.map(originOf).sort())
+    const message = 'FIELD_MISSING: time_ms is absent; FIELD_UNCONVERTIBLE: available: "click" is not true or false'
+    assert.equal(
+      letters.filter(each => each.message === message && each.code === 'FIELD_MISSING').length,
+      wanted.length,
+    )
+    assert.deepEqual(await counted(meter), { mapped: 0, refused: TOTAL, skipped: 0 })
+  })
+})
+
+test('when one topic cannot be joined, the others are left', async () => {
+  const log = await openBus()
+  let members = 0
+  const counting: Log = {
+    ...log,
+    async join(...args) {
+      const membership = await log.join(...args)
+      members++
+      const leave = async () => {
+        members--
+        await membership.leave()
+      }
+      return { ...membership, leave }
+    },
+  }
+  await assert.rejects(start(counting, [source, { ...source, topic: 'nowhere' }]), { code: 'TOPIC_UNKNOWN' })
+  assert.equal(members, 0)
 })
 
 test('without sources it waits for nothing and stops', async () => {

@@ -17,14 +17,14 @@ export async function openBus(config: Config): Promise<ServiceContext> {
   return { config, log, wire, meter: createMeter(), logger: createLogger('silent'), now: Date.now }
 }
 
-/** Appends a value to partition 0 of a chained topic, a batch each. */
+/** Appends a value, or bytes as they are, to partition 0 of a chained topic, a batch each. */
 export function chainOf({ config, log, wire }: ServiceContext, topic: TopicName): (value: unknown) => Promise<void> {
   const io = { log, rim: realRim(), rules: chainRules }
   const at = { topic: topicName(config.topics.prefix, topic), partition: 0 }
   const writer = createWriter(io, at, { head: null, end: 0, partitions: 1 })
   const content = { inputs: [], tick: { timeMs: 0, watermarkMs: 0 } } as unknown as Parameters<Writer['append']>[1]
   return async value => {
-    const record = { key: Buffer.from('default'), value: wire.encode(topic, value) }
+    const record = { key: Buffer.from('default'), value: Buffer.isBuffer(value) ? value : wire.encode(topic, value) }
     await writer.append(io.rim.randomId(), content, [record])
   }
 }

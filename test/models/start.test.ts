@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
+import { FeedloopError } from '../../src/errors.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
+import type { Wire } from '../../src/log/wire/wire.ts'
 import { createServing } from '../../src/models/serving.ts'
 import { servingStart, wholeVersion } from '../../src/models/start.ts'
 import { follow } from '../../src/operate/broadcast.ts'
@@ -40,14 +42,19 @@ const releaseOf = (version: number, serving: number): Release => ({
   evidence: { version: name(version) },
 })
 
-/** A bus with these versions; the gate refused all after `lastGood`. */
-async function bus(models: readonly ModelVersion[], lastGood: number): Promise<ServiceContext> {
+/** A bus with these versions; the gate refused all after `lastGood`. The topics `broken` end with something unreadable. */
+async function bus(
+  models: readonly ModelVersion[],
+  lastGood: number,
+  broken: readonly ('models' | 'releases')[] = [],
+): Promise<ServiceContext> {
   const context = await openBus(config)
   const put = { models: chainOf(context, 'models'), releases: chainOf(context, 'releases') }
   for (const [i, model] of models.entries()) {
     await put.models(model)
     await put.releases(releaseOf(i + 1, Math.min(i + 1, lastGood)))
   }
+  for (const topic of broken) await put[topic](Buffer.from('no record'))
   return context
 }
 
@@ -100,6 +107,31 @@ describe('the start of who serves', () => {
       })
       await context.log.close()
     })
+
+  test('what does not decode is passed over', async () => {
+    const context = await bus(models, 200, ['models', 'releases'])
+    const start = await servingStart(context)
+    assert.deepEqual(start.standings.get('default')?.judged, wholeVersion(models, name(200)))
+    const { serves } = await scoresFrom(context, start)
+    assert.equal(serves.version, name(200))
+    await context.log.close()
+  })
+
+  test('a schema that is new is asked for', async () => {
+    const { wire, ...context } = await bus(models, 200)
+    const learned = new Set<string>()
+    const ignorant: Wire = {
+      ...wire,
+      decode(topic, bytes) {
+        if (!learned.has(bytes.toString('hex'))) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', 'schema id 7')
+        return wire.decode(topic, bytes)
+      },
+      learn: async bytes => learned.add(bytes.toString('hex')).size > 0,
+    }
+    const start = await servingStart({ ...context, wire: ignorant })
+    assert.deepEqual(start.standings.get('default')?.judged, wholeVersion(models, name(200)))
+    await context.log.close()
+  })
 
   test('empty topics: from the first record', async () => {
     const context = await bus([], 0)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runIntake } from '../../src/intake/service.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { repartition } from '../../src/operate/repartition.ts'
-import { topicName } from '../../src/pipeline.ts'
+import { intakeGroup, topicName } from '../../src/pipeline.ts'
 import { openLive } from './live.ts'
 import { checkMoves } from './moves.ts'
 
@@ -24,4 +26,34 @@ test('into topics that are not empty it does not go', { timeout: 60_000 }, async
   await assert.rejects(repartition(loop.context, options), { code: 'TOPIC_MISCONFIGURED' })
   await assert.rejects(repartition(loop.context, { ...options, partitions: 4 }), { code: 'TOPIC_MISCONFIGURED' })
   assert.equal(await log.partitionCount(topicName(to, 'events')), 3)
+})
+
+test('intake goes on in a topic of yours where it was', { timeout: 60_000 }, async t => {
+  const log = openEmbeddedLog()
+  const fields = { user_id: { key: true as const }, time_ms: { timestamp: true as const }, type: { path: 'type' } }
+  const from = (type: string) => ({
+    topic: 'shop',
+    to: 'events' as const,
+    when: { path: 'type', in: [type] },
+    fields: { ...fields, event_id: { origin: true as const } },
+  })
+  await log.createTopics([{ topic: 'shop', partitions: 1, replicationFactor: 1, config: {} }])
+  const loop = await openLive(t, { sources: [from('click'), from('like')] }, log)
+  await loop.start()
+  const visit = (type: string) => ({
+    key: Buffer.from('u'),
+    value: Buffer.from(JSON.stringify({ type })),
+    timestampMs: 1,
+  })
+  await log.append('shop', 0, ['click', 'like', 'click'].map(visit))
+  const { prefix } = loop.context.config.topics
+  const intake = await runIntake(loop.context)
+  while ((await log.committed(intakeGroup(prefix, 'shop'), 'shop'))[0]?.offset !== 3) await sleep(10)
+  await intake.stop()
+  const to = `${prefix}next.`
+  await repartition(loop.context, { partitions: 3, to, timeoutMs: 10_000 })
+  assert.deepEqual(
+    (await log.committed(intakeGroup(to, 'shop'), 'shop')).map(({ partition, offset }) => [partition, offset]),
+    [[0, 3]],
+  )
 })

@@ -1,5 +1,6 @@
 /** Records to inputs and outputs to records, and what cannot be converted to the dead letters. */
-import { errorTable, FeedloopError } from '../../errors.ts'
+import type { Logger } from 'pino'
+import { errorTable, FeedloopError, isCode } from '../../errors.ts'
 import type { Topic, TopicName } from '../../pipeline.ts'
 import { topicName, topics } from '../../pipeline.ts'
 import type { Input, Output, Refusal } from '../../stage.ts'
@@ -63,29 +64,44 @@ export async function decode(io: ChainIo, wire: Wire, from: Taken, records: read
   for (const record of records) {
     try {
       add(record)
-    } catch (error) {
-      if (!isRecordFault(error)) throw error
-      const error2 = error.code === 'WIRE_SCHEMA_UNKNOWN' ? await again(io, wire, record, add, error) : error
-      if (error2 !== null) undecodable.push({ record, error: error2 })
+    } catch (first) {
+      const error = await again(io, wire, record, () => add(record), first).then(() => null, faultOf)
+      if (error !== null) undecodable.push({ record, error })
     }
   }
   return { inputs, undecodable }
 }
 
-async function again(
+/** `decode` once more, if its first error says that there is a schema to be learned. @throws what is left of it */
+async function again<T>(io: ChainIo, wire: Wire, record: LogRecord, decode: () => T, first: unknown): Promise<T> {
+  if (!isCode(first, 'WIRE_SCHEMA_UNKNOWN') || !(await retrying(io, () => wire.learn(record.value!)))) throw first
+  return decode()
+}
+
+/** @throws the error when it is not the record's fault */
+function faultOf(error: unknown): FeedloopError {
+  if (isRecordFault(error)) return error
+  throw error
+}
+
+/** A record's value, for readers that bury nothing: what does not decode is logged and null, since its writer already
+ * answers for it, and one bad record must not blind every instance. @throws what is not the record's fault */
+export async function decodeOrPass<T>(
   io: ChainIo,
-  wire: Wire,
+  { wire, logger }: { readonly wire: Wire; readonly logger: Pick<Logger, 'error'> },
+  topic: TopicName,
   record: LogRecord,
-  add: (record: LogRecord) => void,
-  first: FeedloopError,
-): Promise<FeedloopError | null> {
-  if (!(await retrying(io, () => wire.learn(record.value!)))) return first
+): Promise<T | null> {
+  if (record.value === null) return null
+  const decode = (): T => wire.decode(topic, record.value!) as T
   try {
-    add(record)
-    return null
-  } catch (error) {
-    if (!isRecordFault(error)) throw error
-    return error
+    return decode()
+  } catch (first) {
+    return again(io, wire, record, decode, first).catch(error => {
+      const at = { topic: record.topic, partition: record.partition, offset: record.offset }
+      logger.error({ ...at, error: String(faultOf(error)) }, 'record passed over')
+      return null
+    })
   }
 }
 
