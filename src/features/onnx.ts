@@ -2,7 +2,7 @@
  * Sentence encoder in this process: a BERT-like ONNX model from a local folder (onnx/model_quantized.onnx or
  * onnx/model.onnx, tokenizer.json, tokenizer_config.json), mean of the token vectors under the mask, length 1 (Reimers and
  * Gurevych 2019). Nothing is downloaded. The two packages are not installed with feedloop (290 MB): they are looked for
- * in feedloop's own node_modules, then in the model folder's.
+ * in the model folder's node_modules, then in feedloop's own.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -120,7 +120,7 @@ async function openModel(runtime: Runtime, model: string): Promise<Session> {
 }
 
 function load<T>(name: string, folder: string): T {
-  for (const from of [import.meta.filename, join(resolve(folder), 'index.js')]) {
+  for (const from of [join(resolve(folder), 'index.js'), import.meta.filename]) {
     try {
       return createRequire(from)(name) as T
     } catch (error) {

@@ -4,8 +4,7 @@
  * (which is in the value): retention would remove an old backlog as soon as it is written. Returns only when all is
  * acknowledged.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { isRetryable } from '../errors.ts'
+import { type Patience, retrying } from '../log/chain/rim.ts'
 import type { Log, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { inBatches } from '../log/size.ts'
@@ -16,21 +15,9 @@ import type { Target } from './schema.ts'
 /** Well below the bound: an append in doubt is repeated whole. */
 const bytesPerBatch = (to: TopicName): number => topics[to].maxBatchBytes / 2
 
-/** Calls `work` again while its error is retryable, waiting longer each time; ends with the signal. */
-export async function retrying<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  for (let waitMs = 50; ; waitMs = Math.min(2 * waitMs, 5000)) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isRetryable(error) || signal.aborted) throw error
-      await sleep(waitMs, undefined, { signal })
-    }
-  }
-}
-
 /** Appends, in order within each partition. An append in doubt is repeated: duplicates are harmless, losses are not.
- * @throws FeedloopError TOPIC_UNKNOWN and other terminal codes; AbortError */
-export type Forward = (records: readonly Ready[], signal: AbortSignal) => Promise<void>
+ * @throws FeedloopError TOPIC_UNKNOWN and other terminal codes; Stopped on the signal */
+export type Forward = (records: readonly Ready[], patience: Patience) => Promise<void>
 
 export function createForward(log: Log, prefix: string): Forward {
   const counts = new Map<Target, number>()
@@ -39,10 +26,10 @@ export function createForward(log: Log, prefix: string): Forward {
     counts.set(to, count)
     return count
   }
-  return async (records, signal) => {
+  return async (records, patience) => {
     const lanes = new Map<string, { to: Target; partition: number; records: Ready[] }>()
     for (const record of records) {
-      const partition = partitionFor(record.key, await retrying(signal, () => partitions(record.to)))
+      const partition = partitionFor(record.key, await retrying(patience, () => partitions(record.to)))
       const name = `${record.to}/${partition}`
       if (!lanes.has(name)) lanes.set(name, { to: record.to, partition, records: [] })
       lanes.get(name)!.records.push(record)
@@ -50,7 +37,7 @@ export function createForward(log: Log, prefix: string): Forward {
     await Promise.all(
       [...lanes.values()].map(({ to, partition, records }) => {
         const made = records.map(({ key, bytes }) => ({ key: Buffer.from(key), value: bytes }))
-        return appendAll(log, { topic: to, prefix, partition }, made, signal)
+        return appendAll(log, { topic: to, prefix, partition }, made, patience)
       }),
     )
   }
@@ -63,8 +50,8 @@ export interface Lane {
 }
 
 /** Appends in as few batches as fit, one after the other, each until it is acknowledged. */
-export async function appendAll(log: Log, lane: Lane, records: readonly NewRecord[], signal: AbortSignal) {
+export async function appendAll(log: Log, lane: Lane, records: readonly NewRecord[], patience: Patience) {
   const topic = topicName(lane.prefix, lane.topic)
   for (const batch of inBatches(records, bytesPerBatch(lane.topic)))
-    await retrying(signal, () => log.append(topic, lane.partition, batch))
+    await retrying(patience, () => log.append(topic, lane.partition, batch))
 }

@@ -11,6 +11,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { FeedloopError } from '../errors.ts'
 import type { Limits } from '../events/validate.ts'
+import { realRim } from '../log/chain/rim.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createForward, type Forward } from './forward.ts'
@@ -136,7 +137,7 @@ interface Progress {
 async function flush(progress: Progress, options: ReplayOptions, forward: Forward, file: RowFile): Promise<void> {
   const ready = progress.waiting.flatMap(row => row.ready)
   const refused = progress.waiting.flatMap(row => row.refusals)
-  await forward(ready, options.signal)
+  await forward(ready, { rim: realRim(options.now), signal: options.signal })
   progress.refusals.push(...refused.slice(0, REFUSALS_SHOWN - progress.refusals.length))
   const { fingerprint, records, refused: before } = progress.state
   const sums = { rows: progress.next, records: records + ready.length, refused: before + refused.length }

@@ -6,6 +6,7 @@
  */
 import { isCode } from '../errors.ts'
 import type { Fault } from '../events/validate.ts'
+import { type Patience, realRim, retrying } from '../log/chain/rim.ts'
 import { deadLetter } from '../log/deadletters.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
@@ -13,7 +14,7 @@ import { type Assigned, runAssigned, together } from '../operate/assigned.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { intakeGroup } from '../pipeline.ts'
 import { createReader, type Reader } from './formats.ts'
-import { appendAll, createForward, type Forward, retrying } from './forward.ts'
+import { appendAll, createForward, type Forward } from './forward.ts'
 import { faultOf, type Made, makeRecords, type Ready } from './make.ts'
 import { type CompiledSource, compileSources } from './mapping.ts'
 
@@ -70,13 +71,14 @@ const runFlow = (flow: Flow): Promise<Assigned> =>
 async function pump(flow: Flow, partition: number, commit: Membership['commit'], signal: AbortSignal) {
   const { log, config, logger } = flow.context
   const { topic } = flow.source
-  let offset = await retrying(signal, () => startOffset(flow, partition))
+  const patience: Patience = { rim: realRim(flow.context.now), signal }
+  let offset = await retrying(patience, () => startOffset(flow, partition))
   while (!signal.aborted) {
     try {
       const options = { maxBytes: config.step.maxBytes, waitMs: READ_WAIT_MS, signal }
-      const records = await retrying(signal, () => log.read(topic, partition, offset, options))
+      const records = await retrying(patience, () => log.read(topic, partition, offset, options))
       if (records.length === 0) continue
-      await carry(flow, records, signal)
+      await carry(flow, records, patience)
       offset = records[records.length - 1].offset + 1
       // A commit that fails costs a repetition at the next start, no more; the next one covers it.
       await commit([{ topic, partition, offset, metadata: '' }]).catch(error =>
@@ -84,7 +86,7 @@ async function pump(flow: Flow, partition: number, commit: Membership['commit'],
       )
     } catch (error) {
       if (!isCode(error, 'OFFSET_OUT_OF_RANGE')) throw error
-      const { earliest } = await log.ends(topic, partition)
+      const { earliest } = await retrying(patience, () => log.ends(topic, partition))
       logger.warn({ topic, partition, offset, earliest }, 'source records were removed before intake read them')
       offset = earliest
     }
@@ -97,12 +99,12 @@ async function startOffset({ context: { log }, group, source }: Flow, partition:
 }
 
 /** Maps and appends one run of records; returns when all of it is acknowledged. */
-async function carry(flow: Flow, records: readonly LogRecord[], signal: AbortSignal): Promise<void> {
+async function carry(flow: Flow, records: readonly LogRecord[], patience: Patience): Promise<void> {
   const { log, config } = flow.context
   const batch: Batch = { ready: [], refused: [] }
-  for (const record of records) await retrying(signal, () => mapOne(flow, record, batch))
-  await flow.forward(batch.ready, signal)
-  await appendAll(log, { topic: 'dead-letters', prefix: config.topics.prefix, partition: 0 }, batch.refused, signal)
+  for (const record of records) await retrying(patience, () => mapOne(flow, record, batch))
+  await flow.forward(batch.ready, patience)
+  await appendAll(log, { topic: 'dead-letters', prefix: config.topics.prefix, partition: 0 }, batch.refused, patience)
 }
 
 /** Maps one record and notes the one thing that it counts as: refused when any mapping did. */

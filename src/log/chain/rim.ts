@@ -51,8 +51,12 @@ const maxBackoffMs = 2000
 
 export const backoffMs = (attempt: number): number => Math.min(maxBackoffMs, firstBackoffMs * 2 ** attempt)
 
-/** Calls until it does not fail with a retryable error. @throws the first terminal error; Stopped on the signal */
-export async function retrying<T>(io: ChainIo, call: () => Promise<T>): Promise<T> {
+/** How waiting is done, and until when. */
+export type Patience = Pick<ChainIo, 'rim' | 'signal'>
+
+/** Calls until it does not fail with a retryable error, waiting longer each time.
+ * @throws the first terminal error; Stopped on the signal */
+export async function retrying<T>(io: Patience, call: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     if (io.signal?.aborted) throw new Stopped()
     try {
