@@ -27,7 +27,7 @@ export interface Memtable {
   add(number: number, journal: Buffer): void
   /** Takes note of ranges that are merged and of journals that are gone. */
   merged(plan: MergePlan): void
-  /** What to merge so that so many bytes are held at most. */
+  /** What to merge now, so that so many bytes wait at most. */
   plan(bytes: number): MergePlan
 }
 
@@ -51,6 +51,9 @@ interface Range {
 
 const JOURNAL = 2 ** 32
 const DELETED = 0xffffffff
+/** Bytes, or twice the newest journal: a transaction holds every page that it writes to, so a smaller limit is reached in
+ * several. */
+const MERGED_AT_ONCE = 1 << 20
 /** A range with more rows is cut in two. */
 const RANGE_ROWS = 2048
 
@@ -58,6 +61,7 @@ export function createMemtable(tables: number): Memtable {
   const journals = new Map<number, Buffer>()
   const ranges = Array.from({ length: tables }, (_, table): Range[] => [emptyRange(table, '')])
   let bytes = 0
+  let newestBytes = 0
 
   const indexOf = (table: number, key: string): number => {
     let low = 0
@@ -107,6 +111,7 @@ export function createMemtable(tables: number): Memtable {
     keys: table => ranges[table].flatMap(range => [...range.rows.keys()]),
     add(number, journal) {
       journals.set(number, journal)
+      newestBytes = journal.length
       for (const entry of entriesOf(journal)) {
         const { table, key, to } = entry
         if (to === undefined) put(number, entry)
@@ -116,7 +121,8 @@ export function createMemtable(tables: number): Memtable {
     plan(limit) {
       const waiting = inAge()
       let merged = 0
-      for (let held = bytes; held > limit && merged < waiting.length; merged++) held -= waiting[merged].bytes
+      const least = Math.max(limit, bytes - Math.max(MERGED_AT_ONCE, 2 * newestBytes))
+      for (let held = bytes; held > least && merged < waiting.length; merged++) held -= waiting[merged].bytes
       const chosen = waiting.slice(0, merged)
       const oldest = waiting[merged]?.oldest ?? Number.POSITIVE_INFINITY
       return {
