@@ -5,6 +5,7 @@ import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
 import { createLearnerStage } from '../../src/learner/step.ts'
+import { asFull, mergeVersion } from '../../src/learner/tensors.ts'
 import { createPolicyLoader } from '../../src/models/load.ts'
 import type { Input, Output } from '../../src/stage.ts'
 import { noVectors, snapshotOf, transitionOf } from './examples.ts'
@@ -58,7 +59,7 @@ describe('weighing by delays', () => {
   test('may be turned on later, and off once nothing waits; before that it is refused', async () => {
     const plain = await start(full, null, [at(0)])
     const on = await start(weighed({ delays: true }), plain.version, [at(1)])
-    const whole = { ...on.version, base_version: null }
+    const whole = asFull(mergeVersion(mergeVersion(undefined, plain.version), on.version))
     assert.equal(waiting(whole), 1)
     await assert.rejects(start(full, whole, [at(2)]), error => isCode(error, 'MODEL_INCOMPATIBLE'))
     const drained = await start(weighed({ delays: true, maxWaiting: 0 }), whole, [at(2)])

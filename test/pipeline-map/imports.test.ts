@@ -93,10 +93,17 @@ const services = /^(@?kafkajs|pino|fastify|prom-client|testcontainers)\b/
 const impure =
   /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|process\.env|setTimeout\(|setInterval\(|fetch\()/
 
+/** Files whose chance or I/O shows in no result, each with its reason. */
+const unseen: Readonly<Record<string, string>> = {
+  'src/state/packed/table.ts': 'chance is the seed of a hash: where in memory an entry is',
+  'src/log/wire/schemas.ts': 'reads the schemas that ship with the code: constants',
+}
+
 describe('a step is pure, with everything that it pulls in', () => {
   for (const { step } of pipeline)
     test(step, () => {
       for (const file of reachable(step)) {
+        if (file.path in unseen) continue
         for (const { module } of runtime(file.imports))
           assert.ok(!inputOutput.test(module) && !services.test(module), `${file.path} imports ${module}`)
         assert.doesNotMatch(withoutComments(file.text), impure, file.path)
