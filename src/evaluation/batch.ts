@@ -50,7 +50,6 @@ export function batchJoin(
   config: Config,
   gone: Gone = () => false,
 ): BatchJoin {
-  const met: Gone = (one, other) => !gone(one, other) && !gone(other, one)
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const byId = new Map(decisions.map(decision => [decision.decision_id, decision]))
   const fates = new Map<string, OutcomeFate>()
@@ -60,19 +59,26 @@ export function batchJoin(
 
   for (const event of events.filter(each => each.decision_id !== null)) {
     const named = byId.get(event.decision_id!)
-    const decision = named && met(named, event) ? named : undefined
+    const decision = named && !gone(named, event) && !gone(event, named) ? named : undefined
     const policy = decision && policies.get(decision.policy)!
     const fate = namedFate(decision, event, policy, config.limits.futureSkewMs)
     fates.set(event.event_id, fate)
     if (fate === 'joined' || fate === 'correction') give(decision!, event)
   }
 
-  const seen = decisions.filter(each => isShown(each, outcomes.get(each.decision_id)!, policies.get(each.policy)!))
+  const seen = decisions.filter(each => isShown(each, outcomes.get(each.decision_id)!, policies))
   const showing = Map.groupBy(
     seen.filter(each => !each.shed).flatMap(each => each.slots.map(slot => ({ decision: each, item: slot.item_id }))),
     each => `${each.decision.user_id}\0${each.item}`,
   )
   const visible = new Set(seen)
+  /** A deferred decision comes with its activation. */
+  const dropped: Gone = (one, other) => {
+    if (gone(one, other)) return true
+    if (!('decision_time_ms' in other) || !other.deferred) return false
+    return activations(other, outcomes.get(other.decision_id)!, policies).every(each => gone(one, each))
+  }
+  const met: Gone = (one, other) => !dropped(one, other) && !dropped(other, one)
   const takes = (type: string) => config.policies.flatMap(policy => policy.rewards[type]?.cancels ?? [])
   const standing: Standing[] = []
   for (const decision of decisions.filter(each => each.reason !== 'expired' && !each.shed))
@@ -80,12 +86,8 @@ export function batchJoin(
       if (place >= 0) standing.push({ event, item: decision.slots[place].item_id, of: [decision] })
   for (const event of events.filter(each => each.decision_id === null && takes(each.type).length === 0)) {
     const candidates = showing.get(`${event.user_id}\0${event.item_id}`)?.map(each => each.decision) ?? []
-    const sharers = lastingSharersOf(
-      event,
-      candidates.filter(each => met(each, event)),
-      policies,
-      gone,
-    )
+    const near = candidates.filter(each => isNear(each, event, policies.get(each.policy)!) && met(each, event))
+    const sharers = lastingSharersOf(event, near, policies, dropped)
     fates.set(event.event_id, sharers.length > 0 ? 'joined' : 'organic')
     for (const each of sharers) give(each, event, sharers.length)
     if (event.item_id !== null) standing.push({ event, item: event.item_id, of: sharers })
@@ -129,12 +131,9 @@ export function batchJoin(
       ...(leaves.get(`${decision.user_id}\0${decision.session_id}`) ?? []),
       ...(namedLeaves.get(chainOf(decision)) ?? []),
     ]
-    const way = wayOn(
-      decision,
-      chain,
-      left.filter(each => met(decision, each)),
-      policy,
-    )
+    const knownTo = (each: BehaviorEvent) =>
+      met(decision, each) && (each.decision_id === null || !gone(decision, byId.get(each.decision_id)!))
+    const way = wayOn(decision, chain, left.filter(knownTo), policy)
     const all = outcomes.get(decision.decision_id)!.sort((a, b) => order(a.time_ms, b.time_ms, a.event_id, b.event_id))
     const slots = decision.slots.map((_, i) => i)
     for (const slot of slots.length > 1 ? [-1, ...slots] : slots) {
@@ -163,6 +162,11 @@ const order = (timeA: number, timeB: number, idA: string, idB: string): number =
 
 const byTimeAndId = (a: Recommendation, b: Recommendation): number =>
   order(a.request_time_ms, b.request_time_ms, a.decision_id, b.decision_id)
+
+const isNear = (decision: Recommendation, event: BehaviorEvent, policy: PolicyConfig): boolean => {
+  const age = event.time_ms - decision.request_time_ms
+  return age >= -policy.backwardWindowMs && age <= policy.attributionWindowMs
+}
 
 /** The decisions that share an outcome in the end. One decision is past correction first, and what it has by then stays
  * where it is: who comes after that takes nothing over. What has left it by then never comes back to it. */
@@ -258,10 +262,22 @@ function placeOf(decision: Recommendation, event: BehaviorEvent): number {
 }
 
 /** Somebody can have seen it. */
-function isShown(decision: Recommendation, outcomes: readonly Outcome[], policy: PolicyConfig): boolean {
+function isShown(
+  decision: Recommendation,
+  outcomes: readonly Outcome[],
+  policies: ReadonlyMap<string, PolicyConfig>,
+): boolean {
   if (decision.reason === 'expired' || decision.slots.length === 0) return false
-  const until = decision.request_time_ms + policy.attributionWindowMs
-  return !decision.deferred || outcomes.some(each => each.type === 'activate' && each.time_ms <= until)
+  return !decision.deferred || activations(decision, outcomes, policies).length > 0
+}
+
+function activations(
+  decision: Recommendation,
+  outcomes: readonly Outcome[],
+  policies: ReadonlyMap<string, PolicyConfig>,
+): readonly Outcome[] {
+  const until = decision.request_time_ms + policies.get(decision.policy)!.attributionWindowMs
+  return outcomes.filter(each => each.type === 'activate' && each.time_ms <= until)
 }
 
 const chainOf = (decision: Recommendation): string => `${decision.policy}\0${decision.user_id}\0${decision.session_id}`
