@@ -4,8 +4,8 @@
  * runs parts, `--seeds N` sets the runs of each; `--quick`: fewer seeds and decisions, no bars that need the full length.
  */
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { FeedloopError } from '../src/errors.ts'
+import { realData } from '../test/real-data.ts'
 import { benchDelay } from './learning/delay.ts'
 import { benchDrift } from './learning/drift.ts'
 import { benchFiles } from './learning/files.ts'
@@ -14,8 +14,6 @@ import type { Part, PartOptions } from './learning/judge.ts'
 import { benchPosition } from './learning/position.ts'
 import { benchWorlds } from './learning/worlds.ts'
 import type { BenchOptions, BenchResult } from './main.ts'
-
-const data = process.env.FEEDLOOP_DATA ?? fileURLToPath(new URL('../../shared/data', import.meta.url))
 
 const parts: Readonly<Record<string, (options: PartOptions) => Part>> = {
   e2: benchFiles,
@@ -29,7 +27,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Part>> = {
 
 /** @throws FeedloopError DATA_MISSING, USAGE */
 export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
-  if (!existsSync(data)) throw new FeedloopError('DATA_MISSING', `no data at ${data}: set FEEDLOOP_DATA`)
+  if (!existsSync(realData)) throw new FeedloopError('DATA_MISSING', `no data at ${realData}: set FEEDLOOP_DATA`)
   const names = typeof args.only === 'string' ? args.only.split(',') : Object.keys(parts)
   const unknown = names.filter(name => !Object.hasOwn(parts, name))
   if (unknown.length > 0)
@@ -37,7 +35,7 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
   const seeds = args.seeds === undefined ? undefined : Number(args.seeds)
   if (seeds !== undefined && !(Number.isInteger(seeds) && seeds > 0))
     throw new FeedloopError('USAGE', '--seeds is a positive number')
-  const made = names.map(name => parts[name]({ data, seeds, quick: args.quick === true, say }))
+  const made = names.map(name => parts[name]({ data: realData, seeds, quick: args.quick === true, say }))
   const results = Object.fromEntries(names.map((name, i) => [name, made[i].results]))
   return { results, bars: made.flatMap(({ bars }) => bars) }
 }

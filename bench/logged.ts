@@ -6,16 +6,15 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { ConfigInput } from '../src/config.ts'
 import { FeedloopError } from '../src/errors.ts'
+import { realData } from '../test/real-data.ts'
 import { type Algorithm, passOver } from './logged/progressive.ts'
 import { type LoggedDecision, readLogged } from './logged/read.ts'
 import { excess, snips, type Value } from './logged/snips.ts'
 import type { Bar, BenchOptions, BenchResult } from './main.ts'
 import { runScript, vowpalWabbit } from './vw/vw.ts'
 
-const data = process.env.FEEDLOOP_DATA ?? fileURLToPath(new URL('../../shared/data', import.meta.url))
 const learners: readonly Algorithm[] = ['linear-gaussian', 'bagged-linear', 'two-tower']
 
 /** What ours is: the learner's best action; that under the floor of Vowpal Wabbit's --cb_explore; the default explorer's. */
@@ -72,7 +71,8 @@ interface Scored {
 
 /** @throws FeedloopError DATA_MISSING */
 export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
-  if (!existsSync(join(data, 'vw'))) throw new FeedloopError('DATA_MISSING', `no data at ${data}: set FEEDLOOP_DATA`)
+  if (!existsSync(join(realData, 'vw')))
+    throw new FeedloopError('DATA_MISSING', `no data at ${realData}: set FEEDLOOP_DATA`)
   const wanted = typeof args.only === 'string' ? args.only.split(',') : learners
   const peer = vowpalWabbit()
   if (!peer) say('Python has no vowpalwabbit: nothing is compared (pip install vowpalwabbit, FEEDLOOP_PYTHON)')
@@ -92,7 +92,7 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
 }
 
 async function benchFile(each: LoggedFile, names: readonly Algorithm[], peer: boolean, say: BenchOptions['say']) {
-  const file = join(data, 'vw', each.file)
+  const file = join(realData, 'vw', each.file)
   const logged = readLogged(file, each.actions)
   const result: object[] = []
   const theirs = new Map<string, Scored[]>()
@@ -150,7 +150,7 @@ function scoreTheirs(name: string, logged: readonly LoggedDecision[], file: stri
 
 /** The policy that the evaluation file names, by SNIPS; beside it Vowpal Wabbit's doubly robust estimate. */
 function evaluate(peer: boolean) {
-  const file = join(data, 'vw', 'rcv1_cb_eval')
+  const file = join(realData, 'vw', 'rcv1_cb_eval')
   const logged = readLogged(file, 2)
   const { cost, standardError } = snips(
     logged,

@@ -8,8 +8,9 @@ import { createJester, type JesterData, readJester } from '../../src/environment
 import { isCode } from '../../src/errors.ts'
 import { configFor } from '../../src/evaluation/bakeoff/bakeoff.ts'
 import { play } from '../../src/evaluation/bakeoff/play.ts'
+import { realData } from '../real-data.ts'
 
-const real = join(process.env.FEEDLOOP_DATA ?? join(import.meta.dirname, '../../../shared/data'), 'jester')
+const real = join(realData, 'jester')
 
 /** 30 jokes; joke j gets j/10 from everyone, and ±1 from two kinds of people. */
 const made: JesterData = {

@@ -13,6 +13,7 @@ import { isCode } from '../../src/errors.ts'
 import { configFor } from '../../src/evaluation/bakeoff/bakeoff.ts'
 import { play } from '../../src/evaluation/bakeoff/play.ts'
 import { createRandom } from '../../src/state/random.ts'
+import { realData } from '../real-data.ts'
 
 const root = join(import.meta.dirname, '../..')
 const demoWorld = readWorld(join(root, 'examples/worlds/p10-flips5-seed60.json'))
@@ -68,7 +69,7 @@ const published: Record<string, { random: number; popularity?: number; oracle: n
   'p20-flips10-seed58': { random: 0.01, oracle: 0.018 },
 }
 test('the published rates of the other worlds', t => {
-  const folder = join(process.env.FEEDLOOP_DATA ?? join(root, '../shared/data'), 'recogym')
+  const folder = join(realData, 'recogym')
   for (const [name, rates] of Object.entries(published)) {
     const file = join(folder, `${name}.json`)
     if (!existsSync(file)) {

@@ -13,6 +13,7 @@ import { readJester } from '../../src/environments/jester.ts'
 import { isCode } from '../../src/errors.ts'
 import type { Encoder } from '../../src/features/encoder.ts'
 import { createOnnxEncoder } from '../../src/features/onnx.ts'
+import { realData } from '../real-data.ts'
 
 const folder = process.env.FEEDLOOP_MINILM
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + x * b[i], 0)
@@ -211,7 +212,7 @@ if (folder && existsSync(folder)) {
     await encoder.close!()
   })
 
-  const jester = join(process.env.FEEDLOOP_DATA ?? join(import.meta.dirname, '../../../shared/data'), 'jester')
+  const jester = join(realData, 'jester')
   test('real texts encode', async t => {
     if (!existsSync(jester)) t.diagnostic(`no jokes in ${jester}: made-up texts instead`)
     const made = Array.from({ length: 100 }, (_, i) => ({ text: `a joke about ${i} cats and ${100 - i} dogs` }))

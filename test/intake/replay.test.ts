@@ -12,11 +12,11 @@ import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import type { TopicName } from '../../src/pipeline.ts'
+import { realData } from '../real-data.ts'
 
 const wire = await createWire({ prefix: 'p.' })
 const { limits } = parseConfig({})
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const dataFolder = process.env.FEEDLOOP_DATA ?? join(root, '../shared/data')
 const example = (name: string) => join(root, 'examples/replay', name)
 
 const mapping = `
@@ -282,7 +282,7 @@ describe('the examples on the real data', () => {
   for (const [name, file, topic, count, check] of cases)
     test(name, async t => {
       assert.ok(loadReplayMapping(example(name)).length > 0)
-      const data = join(dataFolder, file)
+      const data = join(realData, file)
       if (!existsSync(data))
         return t.diagnostic(`${data} is absent: only the mapping was checked (FEEDLOOP_DATA names the folder)`)
       const log = await openBus()

@@ -16,10 +16,10 @@ import { createLearnerStage } from '../../src/learner/step.ts'
 import { transitionsOf } from '../../src/learner/warm-start.ts'
 import { readWarmStart } from '../../src/learner/warm-start-file.ts'
 import { did, type Live, openLive, publishItems, request } from '../operate/live.ts'
+import { realData } from '../real-data.ts'
 import { noVectors } from './examples.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const dataFolder = process.env.FEEDLOOP_DATA ?? join(root, '../shared/data')
 
 const mapping = `
 outputs:
@@ -143,7 +143,7 @@ function catalogue(dimensions: number) {
 }
 
 describe('the Open Bandit log', () => {
-  const data = join(dataFolder, 'obd-men/random/men.csv')
+  const data = join(realData, 'obd-men/random/men.csv')
   const warmStart = { data, mapping: join(root, 'examples/replay/obd-men.yaml'), propensity: 'logged_propensity' }
   const policies: readonly PolicyInput[] = [
     { warmStart },
