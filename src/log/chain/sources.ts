@@ -29,6 +29,8 @@ export interface Source {
   /** All that was read was judged, and the position moves to its end: a chained source with an anchor. */
   readonly decided: boolean
   readonly skipped: number
+  /** The last batch that was read, accepted or not. */
+  readonly last: Head | null
 }
 
 export interface SourceOptions {
@@ -85,6 +87,7 @@ export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }
     },
     decided: false,
     skipped: 0,
+    last: null,
   }
 }
 
@@ -122,6 +125,9 @@ export async function chainedSource(io: ChainIo, at: Partition, { from, maxBytes
     },
     get skipped() {
       return feed.reader.skipped
+    },
+    get last() {
+      return feed.reader.last
     },
   }
 }
