@@ -121,6 +121,7 @@ const brokenRules: Record<string, SimulationOptions> = {
   'quiet steps are not recorded': { tamper: tampering(({ quiet: _, ...header }) => header) },
   'unreadable records are not recorded': { tamper: tampering(({ unseen: _, ...header }) => header) },
   'positions lack the upstream head': {
+    plan: regrown,
     tamper: tampering(header => ({ ...header, inputs: header.inputs.map(({ head: _, ...position }) => position) })),
   },
 }

@@ -5,7 +5,7 @@ import type { ChainRules } from '../rules.ts'
 import type { Loss, Topics } from './history.ts'
 import type { SimulatedPartition, StoredBatch } from './log.ts'
 import type { Known, Members } from './members.ts'
-import { unaware } from './members.ts'
+import { running, unaware } from './members.ts'
 import type { AcceptedInLog } from './oracle.ts'
 import { headIn } from './oracle.ts'
 import { refusable } from './stages.ts'
@@ -28,7 +28,7 @@ export function believedWrongly({ believed, all }: Members, chains: Chains): str
   return null
 }
 
-/** Whoever took a batch as accepted that was lost has stopped. One of which a late copy came to the same place is not lost. */
+/** Whoever took a batch as accepted that was lost has stopped, and whoever goes on from a step that names it. One of which a late copy came to the same place is not lost. */
 export function unnoticed(
   members: Members,
   losses: readonly Loss[],
@@ -45,6 +45,11 @@ export function unnoticed(
     const stray = strayIn(partitions.get(topic)!, batches)
     const found = unaware(members, isLost, { decided, writes: stray ? topic : null })
     if (found !== undefined) return `${found.process.name} goes on after ${topic} from ${to} on was lost`
+    const names = members.believed.find(
+      one => one.inputs.some(isLost) && chains.get(one.topic)!.some(batch => isBatch(one, batch)),
+    )
+    const heir = stray || names === undefined ? undefined : running(members, names.topic)
+    if (heir !== undefined) return `${heir.process.name} goes on from ${names!.offset}, which names a lost batch`
   }
   return null
 }

@@ -34,6 +34,11 @@ export interface Known {
   readonly id: string
 }
 
+/** A step that its writer believed accepted, and the batches that its positions name. */
+export interface Believed extends Known {
+  readonly inputs: readonly Known[]
+}
+
 export interface Member {
   readonly process: Process
   /** The topic that its task writes; null for a follower. */
@@ -55,8 +60,7 @@ export interface MembersOptions {
 
 export interface Members {
   readonly all: readonly Member[]
-  /** Steps that a writer believed accepted. */
-  readonly believed: readonly Known[]
+  readonly believed: readonly Believed[]
   run(slot: Slot): void
   follow(topic: string): void
   /** Nothing reaches any process for at least `ms`. */
@@ -66,14 +70,15 @@ export interface Members {
 const silent = { warn() {}, info() {}, error() {}, debug() {} } as unknown as Logger
 const noMeter = { add() {}, set() {}, observe() {} } as unknown as Meter
 const goesOn = (member: Member): boolean => member.process.alive && !member.ended
-/** After these a process is not started again: people are asked. */
+/** After these a process is started once more, and then people are asked. */
 const isForPeople = (error: unknown): boolean =>
   isCode(error, 'CHAIN_IDENTITY_LOST') || isCode(error, 'PARTITION_COUNT_CHANGED')
 
 export function createMembers({ sea, rules, step, log, died }: MembersOptions): Members {
   const { world } = sea
   const all: Member[] = []
-  const believed: Known[] = []
+  const believed: Believed[] = []
+  const askedFor = new Set<string>()
   const calm = (): boolean => world.nowMs > troubledMs
 
   const enrol = (name: string, writes: string | null): Member => {
@@ -113,15 +118,17 @@ export function createMembers({ sea, rules, step, log, died }: MembersOptions): 
       rules,
       step,
       accepted({ baseOffset, header }) {
-        const own = { topic: slot.output.topic, offset: baseOffset, id: header.id }
+        const inputs = header.inputs.flatMap(({ topic, head }) => (head ? [{ topic, ...head }] : []))
+        const own = { topic: slot.output.topic, offset: baseOffset, id: header.id, inputs }
         believed.push(own)
-        member.known.push(own)
-        for (const { topic, head } of header.inputs) if (head) member.known.push({ topic, ...head })
+        member.known.push(own, ...inputs)
       },
     })
     task.done.catch((error: unknown) => {
       end(member, error)
-      if (!isForPeople(error)) again()
+      if (isForPeople(error) && askedFor.has(slot.name)) return
+      if (isForPeople(error)) askedFor.add(slot.name)
+      again()
     })
     disturb(process, again)
   }
@@ -189,6 +196,6 @@ export function unaware(
   )
 }
 
-/** A task that goes on. */
-export const running = (members: Members): Member | undefined =>
-  members.all.find(member => member.writes !== null && goesOn(member))
+/** A task that goes on; one that writes to `topic`. */
+export const running = (members: Members, topic?: string): Member | undefined =>
+  members.all.find(member => member.writes !== null && (topic ?? member.writes) === member.writes && goesOn(member))

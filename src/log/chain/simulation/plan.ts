@@ -19,8 +19,6 @@ export interface Plan {
 
 /** From now on nothing goes wrong any more. */
 export const troubledMs = 500
-/** By now every process is awake and has read what there is. */
-export const awakeMs = 2500
 /** By now every living task has looked whether its log is still the one it was, and how many partitions there are. */
 export const noticedMs = 7500
 

@@ -23,7 +23,7 @@ import { createMembers, running } from './members.ts'
 import type { AcceptedInLog } from './oracle.ts'
 import { judgeAnswers, judgeClosed, viewChain } from './oracle.ts'
 import type { Plan } from './plan.ts'
-import { awakeMs, drawPlan, noticedMs, troubledMs } from './plan.ts'
+import { drawPlan, noticedMs, troubledMs } from './plan.ts'
 import { closing, summing } from './stages.ts'
 import { createWorld } from './world.ts'
 
@@ -146,8 +146,7 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
   }
   function ended(): boolean {
     if (fault !== null) return true
-    if (losses.length > 0 || partitionCount > 1)
-      return world.nowMs >= noticedMs || (world.nowMs >= awakeMs && running(members) === undefined)
+    if (losses.length > 0 || partitionCount > 1) return world.nowMs >= noticedMs
     return world.nowMs >= troubledMs + 150 && complete()
   }
   function judge(): string | null {
