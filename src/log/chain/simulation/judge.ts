@@ -38,7 +38,9 @@ export function unnoticed(
   for (const { topic, from, to, batches } of losses) {
     const now = chains.get(topic)!
     const isLost = (known: Known): boolean =>
-      known.topic === topic && batches.some(batch => isBatch(known, batch)) && !now.some(batch => isBatch(known, batch))
+      known.topic === topic &&
+      batches.some(batch => isBatch(known, batch)) &&
+      !partitions.get(topic)!.batches.some(batch => isBatch(known, batch))
     const grownPast = now.some(({ base, header: { prev } }) => base >= from && prev !== null && prev.offset >= to)
     const { latest } = partitions.get(topic)!
     const decided = ({ offset }: Known): boolean => grownPast || latest <= offset
