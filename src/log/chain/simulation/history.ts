@@ -38,8 +38,8 @@ export function feedInputs(world: World, partitions: Topics): Written {
   return written
 }
 
-/** Removes what every accepted step has behind it, keeping a first step with outputs and one that names it. */
-export function removeFront(world: World, partitions: Topics, answers: ChainView, closed: ChainView): void {
+/** Removes what every accepted step has behind it, of `chains` in the order of the stages, keeping a first step with outputs and one that names it. */
+export function removeFront(world: World, partitions: Topics, chains: readonly ChainView[]): void {
   const next = (header: StepHeader, topic: string): number =>
     header.inputs.find(position => position.topic === topic)!.next
   const pick = (chain: readonly AcceptedInLog[], below: number): AcceptedInLog | undefined => {
@@ -54,14 +54,17 @@ export function removeFront(world: World, partitions: Topics, answers: ChainView
     world.trace(`${topic} begins at ${at.earliest}`)
   }
   world.after(100 + 500 * world.random(), () => {
-    const last = pick(closed.accepted(), Number.POSITIVE_INFINITY)
-    if (last === undefined) return
-    const first = pick(answers.accepted(), next(last.header, 'recommendations'))
+    const [answers, closed, pairs] = chains.map(chain => chain.accepted())
+    const pair = pick(pairs!, Number.POSITIVE_INFINITY)
+    const last = pair && pick(closed!, next(pair.header, 'transitions'))
+    const first =
+      last && pick(answers!, Math.min(next(last.header, 'recommendations'), next(pair.header, 'recommendations')))
     if (first === undefined) return
-    cut('transitions', last.base)
+    cut('releases', pair!.base)
+    cut('transitions', last!.base)
     cut('recommendations', first.base)
     cut('requests', next(first.header, 'requests'))
-    cut('events', Math.min(next(first.header, 'events'), next(last.header, 'events')))
+    cut('events', Math.min(next(first.header, 'events'), next(last!.header, 'events')))
   })
 }
 

@@ -1,5 +1,5 @@
 /**
- * One seed: two stages in a row with rivals each, on a log in trouble, with processes that crash and freeze, a front
+ * One seed: three stages in a row with rivals each, on a log in trouble, with processes that crash and freeze, a front
  * that is removed, and sometimes a log that is rolled back or another partition count. The oracle judges the history.
  *
  * `fault` is null when all is as it must be: every input covered once and in order, every output equal to the
@@ -21,10 +21,10 @@ import { createPartition, noTrouble } from './log.ts'
 import type { AnyStage, Slot } from './members.ts'
 import { createMembers, running } from './members.ts'
 import type { AcceptedInLog } from './oracle.ts'
-import { judgeAnswers, judgeClosed, viewChain } from './oracle.ts'
+import { judgeAnswers, judgeClosed, judgePairs, viewChain } from './oracle.ts'
 import type { Plan } from './plan.ts'
 import { drawPlan, noticedMs, troubledMs } from './plan.ts'
-import { closing, summing } from './stages.ts'
+import { closing, pairing, summing } from './stages.ts'
 import { createWorld } from './world.ts'
 
 export interface SimulationOptions {
@@ -52,14 +52,15 @@ export interface SimulationResult {
 }
 
 const maxEvents = 20_000
-const topicsUsed = ['requests', 'events', 'recommendations', 'transitions', 'dead-letters'] as const
+const topicsUsed = ['requests', 'events', 'recommendations', 'transitions', 'releases', 'dead-letters'] as const
 const step = { intervalMs: 4, maxRecords: 8, maxBytes: 4096, progressMs: 40, idleMs: 60, maxBatchBytes: 9000 }
-const chained = ['recommendations', 'transitions'] as const
+const chained = ['recommendations', 'transitions', 'releases'] as const
 
 const in0 = (topic: TopicName): TaskInput => ({ topic, partition: 0 })
 const stages: Readonly<Record<(typeof chained)[number], Omit<Slot, 'name'>>> = {
   recommendations: { stage: summing, inputs: [in0('events'), in0('requests')], output: in0('recommendations') },
   transitions: { stage: closing, inputs: [in0('recommendations'), in0('events')], output: in0('transitions') },
+  releases: { stage: pairing, inputs: [in0('recommendations'), in0('transitions')], output: in0('releases') },
 }
 
 export async function simulateChain(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
@@ -103,7 +104,7 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     members.follow(topic)
   }
   const written = feedInputs(world, partitions)
-  if (plan.truncates) removeFront(world, partitions, views.get('recommendations')!, views.get('transitions')!)
+  if (plan.truncates) removeFront(world, partitions, [...views.values()])
   if (plan.rollsBack)
     rollBack(world, partitions, { topics: chained, late: plan.late }, loss => {
       losses.push(loss)
@@ -141,7 +142,8 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
       covers(accepted('recommendations'), 'events', written.events) &&
       covers(accepted('recommendations'), 'requests', written.requests) &&
       covers(accepted('transitions'), 'events', written.events) &&
-      outputsIn(accepted('transitions')) >= written.answerable
+      outputsIn(accepted('transitions')) >= written.answerable &&
+      outputsIn(accepted('releases')) >= written.answerable
     )
   }
   function ended(): boolean {
@@ -154,7 +156,8 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
     const unaware = unnoticed(members, losses, partitions, chains)
     if (unaware !== null || identityLost) return unaware
     const [a, c] = [accepted('recommendations'), accepted('transitions')]
-    const wrong = judgeAnswers(a, partitions).fault ?? judgeClosed(c, a, partitions).fault
+    const wrong =
+      judgeAnswers(a, partitions).fault ?? judgeClosed(c, a, partitions).fault ?? judgePairs(accepted('releases'), a, c)
     if (wrong !== null) return wrong
     if (partitionCount > 1) {
       const still = running(members)
