@@ -62,7 +62,7 @@ const strayIn = ({ batches }: SimulatedPartition, lost: readonly StoredBatch[]):
   batches.some(({ header }) => header?.prev && lost.some(batch => isBatch({ topic: '', ...header.prev! }, batch)))
 
 /** Every record that could not be read or was refused is in the dead letters. */
-export function lettersMissing(partitions: Topics): string | null {
+export function lettersMissing(partitions: Topics, prefix = ''): string | null {
   const buried = new Set(
     partitions.get('dead-letters')!.batches.flatMap(batch => batch.records.map(record => parseDeadLetter(record)?.id)),
   )
@@ -70,7 +70,8 @@ export function lettersMissing(partitions: Topics): string | null {
     for (const { records } of partitions.get(topic)!.batches) {
       const record = records[0]!
       const refused = record.value![0] === 63 || refusable(JSON.parse(record.value!.toString()))
-      if (refused && !buried.has(`${topic}/0/${record.offset}`)) return `${topic}@${record.offset} is in no dead letter`
+      if (refused && !buried.has(`${prefix}${topic}/0/${record.offset}`))
+        return `${topic}@${record.offset} is in no dead letter`
     }
   }
   return null

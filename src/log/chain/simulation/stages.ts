@@ -177,7 +177,11 @@ export interface Pair {
 }
 
 /** What one half does: it waits, or makes a pair with the one that waited. */
-function pairUp(before: Halves, input: Input, tick: Tick): { readonly after: Halves; readonly pair: Pair | null } {
+function pairUp(
+  before: Halves,
+  input: Input,
+  tick: Tick,
+): { readonly after: Halves; readonly pair: Omit<Pair, 'after'> | null } {
   const half = input.value as Answer & Closed
   const answerFirst = input.topic === 'transitions'
   const [answer, closed] = answerFirst
@@ -191,7 +195,7 @@ function pairUp(before: Halves, input: Input, tick: Tick): { readonly after: Hal
       pairs: before.pairs + 1,
     }
     const { timeMs: tickMs } = tick
-    return { after, pair: { id, sum, events: closed.events, before: before.pairs, answerFirst, tickMs, after } }
+    return { after, pair: { id, sum, events: closed.events, before: before.pairs, answerFirst, tickMs } }
   }
   const after = answerFirst
     ? { ...before, closed: [...before.closed, { id: half.id, events: half.events }] }
@@ -203,13 +207,14 @@ export const pairing: Stage<Cell<Halves>, Draw> = {
   name: 'pairing',
   open: () => cell<Halves>({ answers: [], closed: [], pairs: 0 }),
   step(state, inputs, tick): StepResult {
-    const outputs: Output<Pair>[] = []
+    const pairs: Omit<Pair, 'after'>[] = []
     for (const input of inputs) {
       const { after, pair } = pairUp(state.value, input, tick)
       state.value = after
-      if (pair !== null) outputs.push({ key: null, value: pair })
+      if (pair !== null) pairs.push(pair)
     }
-    return { ...nothing, outputs }
+    // Halves that wait may have come after the last pair of the step.
+    return { ...nothing, outputs: pairs.map(pair => ({ key: null, value: { ...pair, after: state.value } })) }
   },
   fold(state, inputs, outputs, tick) {
     const last = outputs.at(-1)?.value as Pair | undefined
