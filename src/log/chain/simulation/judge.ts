@@ -61,6 +61,18 @@ export function unnoticed(
 const strayIn = ({ batches }: SimulatedPartition, lost: readonly StoredBatch[]): boolean =>
   batches.some(({ header }) => header?.prev && lost.some(batch => isBatch({ topic: '', ...header.prev! }, batch)))
 
+/** A reader that had read a loser's batch, which was lost, while what took its place ended at the very same offset: a late
+ * rival that names the reader's head is then accepted by it alone. The next batch of the chain shows it. */
+export const misled = ({ believed }: Members, losses: readonly Loss[], partitions: Topics, chains: Chains): boolean =>
+  losses.some(({ topic, from, to }) =>
+    partitions.get(topic)!.batches.some(({ base, header }) => {
+      const late = base >= from && header?.prev && header.prev.offset < to
+      const isIt = (known: Known): boolean => known.topic === topic && isBatch(known, { base, header })
+      const names = late && believed.some(({ inputs }) => inputs.some(isIt))
+      return names && !chains.get(topic)!.some(batch => batch.base === base)
+    }),
+  )
+
 /** Every record that could not be read or was refused is in the dead letters. */
 export function lettersMissing(partitions: Topics, prefix = ''): string | null {
   const buried = new Set(

@@ -15,7 +15,7 @@ import type { TaskInput, TaskOptions } from '../task.ts'
 import type { Loss } from './history.ts'
 import { feedInputs, removeFront, rollBack } from './history.ts'
 import type { Chains } from './judge.ts'
-import { believedWrongly, lettersMissing, readsDiffer, unnoticed } from './judge.ts'
+import { believedWrongly, lettersMissing, misled, readsDiffer, unnoticed } from './judge.ts'
 import type { SimulatedPartition } from './log.ts'
 import { createPartition, noTrouble } from './log.ts'
 import type { AnyStage, Slot } from './members.ts'
@@ -154,7 +154,7 @@ export async function simulateChain(seed: number, options: SimulationOptions = {
   function judge(): string | null {
     const chains: Chains = new Map(chained.map(topic => [topic, accepted(topic)]))
     const unaware = unnoticed(members, losses, partitions, chains)
-    if (unaware !== null || identityLost) return unaware
+    if (unaware !== null || identityLost || misled(members, losses, partitions, chains)) return unaware
     const [a, c] = [accepted('recommendations'), accepted('transitions')]
     const wrong =
       judgeAnswers(a, partitions).fault ?? judgeClosed(c, a, partitions).fault ?? judgePairs(accepted('releases'), a, c)
