@@ -56,8 +56,11 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
     last = head = batch.head
     newEpoch = undefined
   }
-  /** A log that still has its last batch has all before it. */
-  const verify = (): Promise<void> => verifyHead(io, at, { head: last, next: end })
+  /** What was read last may have come after what was lost, and after the head may stand a batch that is lost. */
+  const verify = async (): Promise<void> => {
+    if (head !== null) await verifyHead(io, at, { head, next: end })
+    if (last !== null && !(head !== null && sameHead(last, head))) await verifyHead(io, at, { head: last, next: end })
+  }
   /** The question is as old as its asking: a process may be held up while the answer is on its way. */
   const breakSilence = async (): Promise<void> => {
     while (last !== null && io.rim.now() - soundMs > io.rules.silentMs) {
