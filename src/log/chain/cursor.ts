@@ -21,6 +21,8 @@ export interface Cursor {
   readonly input: TaskInput
   /** After what was taken. */
   readonly position: InputPosition
+  /** As far as was read, with the last batch there, accepted or not. Null for a plain input. */
+  readonly seen: ChainPosition | null
   /** Untaken progress is buffered. */
   readonly ready: boolean
   /** Rim time of the last arrival; of opening when nothing came yet. */
@@ -143,6 +145,9 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     get position(): InputPosition {
       const { next, head } = position()
       return head === null ? { ...input, next } : { ...input, next, head }
+    },
+    get seen() {
+      return source.last && { next: source.offset, head: source.last }
     },
     get ready() {
       return taken < entries.length

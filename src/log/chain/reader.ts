@@ -116,8 +116,8 @@ export function createReader(start: ReaderStart, rules = chainRules): ChainReade
   const seek = (batch: Batch): Batch[] => {
     pending.push(batch)
     if (awaited !== null) return batch.head.offset < awaited.offset ? [] : settle(awaited)
-    const { prev } = batch.header
-    return prev !== null && prev.offset >= firstOffset ? settle(prev) : []
+    const known = rules.witnessed(batch, firstOffset)
+    return known === null ? [] : settle(known)
   }
   return {
     feed(records) {

@@ -115,7 +115,7 @@ async function recoverFrom<S extends StageState, V>(
   let last: StepHeader | null = null
   let resume: StepHeader | null = null
   if (point !== null) {
-    checkShape(options, point.header, partitions)
+    checkShape(context, point.header, partitions)
     cursors = await openAll(context, point.header.inputs)
     resume = last = point.header
     clock.advance(point.header.tick)
@@ -125,7 +125,7 @@ async function recoverFrom<S extends StageState, V>(
   const firstOffset = own.offset
   const bringForward = async (batch: Batch): Promise<void> => {
     const { header } = batch
-    checkShape(options, header, partitions)
+    checkShape(context, header, partitions)
     if (foldsInputs) {
       cursors ??= await openRetained(context, begun(header))
       if (cursors !== null) await foldBatch(context, { state, cursors, clock, unsettled: forgets }, batch)
@@ -163,7 +163,7 @@ async function recoverFrom<S extends StageState, V>(
   const header: StepHeader | null = foldsInputs ? last : resume
   cursors ??= await openAll(context, header?.inputs ?? [])
   const head = io.rules.writersHead(own.reader.head, own.reader.last)
-  const writer = createWriter(io, at, { head, end: own.offset, partitions })
+  const writer = createWriter(io, at, { head, last: own.reader.last, end: own.offset, partitions })
   return { state, cursors, writer, clock, header, close: ending.close }
 }
 
@@ -247,11 +247,14 @@ const openAll = <S extends StageState, V>(
     ),
   )
 
-type Shape = Pick<AnchorOptions, 'inputs' | 'output'>
-
-function checkShape({ inputs, output }: Shape, header: StepHeader, partitions: number): void {
+function checkShape<S extends StageState, V>(
+  { io, options: { inputs, output } }: TaskContext<S, V>,
+  header: StepHeader,
+  partitions: number,
+): void {
   const grew = partitions > header.partitions && addsPolicies(output.topic)
-  if (header.partitions !== partitions && !grew) throw partitionsChanged(output.topic, header.partitions, partitions)
+  if (!io.rules.keepsPartitions(header.partitions, partitions) && !grew)
+    throw partitionsChanged(output.topic, header.partitions, partitions)
   for (const name of new Set(header.inputs.map(position => position.topic))) {
     const was = header.inputs.filter(position => position.topic === name).length
     const is = inputs.filter(input => input.topic === name).length

@@ -16,8 +16,17 @@ export interface ChainRules {
   contradicts(header: StepHeader, base: number, recent: readonly Head[]): boolean
   /** Identity: is the batch found where `known` stood that batch? */
   isHead(found: Head, known: Head): boolean
+  /** Start anywhere, from `offset`: the batch that this one, the first read, proves accepted; null: none. */
+  witnessed(batch: { readonly header: StepHeader; readonly head: Head }, offset: number): Head | null
   /** Identity: does a log that ends at `end` still hold everything below `known`? */
   reaches(end: number, known: number): boolean
+  /** Shape: may a chain that was written with `was` partitions go on in a topic that has `is`? */
+  keepsPartitions(was: number, is: number): boolean
+  /** Identity: a task asks the log for its ends, its partition count and the known heads this often. */
+  readonly watchMs: number
+  /** Identity: a writer that sent nothing for so long looks whether its head still stands before it writes: a log that was
+   * rolled back and grew to the same end again would take its batch, and it would believe itself. */
+  readonly silentMs: number
   /** Writer's rule: nobody wrote between the end that the writer knew and its own batch. */
   adjacent(base: number, knownEnd: number): boolean
   /** The head that a writer goes on from, of the last accepted batch and the last batch in the log. */
@@ -42,7 +51,11 @@ export const chainRules: ChainRules = {
     return prev.offset >= oldest.offset && !recent.some(head => sameHead(head, prev))
   },
   isHead: sameHead,
+  witnessed: ({ header: { prev } }, offset) => (prev !== null && prev.offset >= offset ? prev : null),
   reaches: (end, known) => end >= known,
+  keepsPartitions: (was, is) => was === is,
+  watchMs: 5000,
+  silentMs: 1000,
   adjacent: (base, knownEnd) => base === knownEnd,
   writersHead: accepted => accepted,
   mayBeStored: isRetryable,

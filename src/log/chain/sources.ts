@@ -30,6 +30,8 @@ export interface Source {
   /** All that was read was judged, and the position moves to its end: a chained source with an anchor. */
   readonly decided: boolean
   readonly skipped: number
+  /** The last batch that was read, accepted or not. */
+  readonly last: Head | null
 }
 
 export interface SourceOptions {
@@ -84,6 +86,7 @@ export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }
     },
     decided: false,
     skipped: 0,
+    last: null,
   }
 }
 
@@ -121,6 +124,9 @@ export async function chainedSource(io: ChainIo, at: Partition, { from, maxBytes
     },
     get skipped() {
       return feed.reader.skipped
+    },
+    get last() {
+      return feed.reader.last
     },
   }
 }

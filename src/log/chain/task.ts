@@ -89,8 +89,6 @@ export interface Task {
   stop(): Promise<void>
 }
 
-/** A log is asked for its ends, its partition count and the own head this often. */
-const watchMs = 5000
 const pollMs = 50
 const drainMs = 10_000
 
@@ -193,13 +191,14 @@ function createWatch<S extends StageState, V>(
   { cursors, writer }: Session<S>,
 ): () => void {
   let failure: unknown
-  let nextMs = io.rim.now() + watchMs
+  let nextMs = io.rim.now() + io.rules.watchMs
   const look = async (): Promise<void> => {
     await writer.check()
-    for (const { input, position } of cursors) {
-      if (position.head)
-        await verifyHead(io, { topic: topicName(options.prefix, input.topic), partition: input.partition }, position)
-    }
+    // What was read last may have come after what was lost, and what was taken may be followed by a batch that is lost.
+    for (const { input, position, seen } of cursors)
+      for (const known of [position, seen])
+        if (known?.head)
+          await verifyHead(io, { topic: topicName(options.prefix, input.topic), partition: input.partition }, known)
     for (const { input, position } of cursors) {
       const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
       const labels = { stage: options.stage.name, topic: input.topic, partition: String(input.partition) }
@@ -216,7 +215,7 @@ function createWatch<S extends StageState, V>(
         notify()
       })
       .finally(() => {
-        nextMs = io.rim.now() + watchMs
+        nextMs = io.rim.now() + io.rules.watchMs
       })
   }
 }

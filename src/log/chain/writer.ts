@@ -35,6 +35,8 @@ export interface Writer {
 
 export interface WriterStart {
   readonly head: Head | null
+  /** The last batch before `end`, accepted or not; `head` when absent. */
+  readonly last?: Head | null
   readonly end: number
   readonly partitions: number
   /** Epoch to begin with the first append; else that of `head`. */
@@ -43,13 +45,29 @@ export interface WriterStart {
 
 export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Writer {
   let { head, end } = start
+  let last = start.last ?? head
   let newEpoch = start.newEpoch
   let skipped = 0
+  /** When the log was last known to hold what it held. */
+  let soundMs = Number.NEGATIVE_INFINITY
   const place = `${at.topic}/${at.partition}`
 
   const move = (batch: Batch): void => {
-    head = batch.head
+    last = head = batch.head
     newEpoch = undefined
+  }
+  /** What was read last may have come after what was lost, and after the head may stand a batch that is lost. */
+  const verify = async (): Promise<void> => {
+    if (head !== null) await verifyHead(io, at, { head, next: end })
+    if (last !== null && !(head !== null && sameHead(last, head))) await verifyHead(io, at, { head: last, next: end })
+  }
+  /** The question is as old as its asking: a process may be held up while the answer is on its way. */
+  const breakSilence = async (): Promise<void> => {
+    while (last !== null && io.rim.now() - soundMs > io.rules.silentMs) {
+      const askedMs = io.rim.now()
+      await verify()
+      soundMs = askedMs
+    }
   }
   /** Reads from the known end to the log's, by the reader's rule. */
   const catchUp = async (): Promise<Batch[]> => {
@@ -69,6 +87,7 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
     } while (!feed.atEnd)
     for (const batch of accepted) move(batch)
     end = Math.max(end, feed.offset)
+    last = feed.reader.last ?? last
     skipped += feed.reader.skipped
     return accepted
   }
@@ -97,6 +116,8 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
       const records = withHeader(own.header, outputs)
       for (let attempt = 0; ; attempt++) {
         let settled: readonly Batch[]
+        await breakSilence()
+        soundMs = io.rim.now()
         try {
           settled = await settle(await io.log.append(at.topic, at.partition, records), own)
         } catch (error) {
@@ -110,8 +131,9 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
     },
     async check() {
       const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
-      if (partitions !== start.partitions) throw partitionsChanged(at.topic, start.partitions, partitions)
-      if (head !== null) await verifyHead(io, at, { head, next: end })
+      if (!io.rules.keepsPartitions(start.partitions, partitions))
+        throw partitionsChanged(at.topic, start.partitions, partitions)
+      if (last !== null) await verify()
     },
   }
 }

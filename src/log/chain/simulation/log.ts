@@ -22,7 +22,8 @@ export interface SimulatedPartition {
   earliest: number
   latest: number
   append(records: readonly NewRecord[], nowMs: number): number
-  rollBackTo(offset: number): void
+  /** Returns what is lost. */
+  rollBackTo(offset: number): readonly StoredBatch[]
   /** Called at every change of the end. */
   readonly watchers: Set<() => void>
 }
@@ -57,9 +58,11 @@ export function createPartition(topic: string, partition = 0): SimulatedPartitio
       return base
     },
     rollBackTo(offset) {
-      while (this.batches.length > 0 && this.batches.at(-1)!.base >= offset) this.batches.pop()
+      const kept = this.batches.findIndex(batch => batch.base >= offset)
+      const lost = kept < 0 ? [] : this.batches.splice(kept)
       this.latest = offset
       this.earliest = Math.min(this.earliest, offset)
+      return lost
     },
   }
 }

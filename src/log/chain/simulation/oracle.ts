@@ -5,7 +5,7 @@
 import type { LogRecord } from '../../log.ts'
 import type { Head, StepHeader } from '../header.ts'
 import type { SimulatedPartition, StoredBatch } from './log.ts'
-import type { Answer, Closed, Joins, Open, Sum } from './stages.ts'
+import type { Answer, Closed, Joins, Open, Pair, Sum } from './stages.ts'
 import { openForMs } from './stages.ts'
 
 export interface AcceptedInLog extends StoredBatch {
@@ -46,8 +46,8 @@ export function viewChain(partition: SimulatedPartition): ChainView {
 export type Partitions = ReadonlyMap<string, SimulatedPartition>
 
 interface Ranged {
-  readonly events: readonly LogRecord[]
-  readonly others: readonly LogRecord[]
+  /** By topic. */
+  readonly taken: Inputs
   readonly tick: StepHeader['tick']
 }
 
@@ -71,29 +71,27 @@ const readable = (records: readonly LogRecord[]): Value[] =>
     .map(record => parsed<Value>(record))
     .filter(value => !value.refuse)
 
-/** Goes through a chain, checking that its ranges cover each input without a gap or an overlap. */
+type Inputs = Readonly<Record<string, readonly LogRecord[]>>
+
+/** Goes through a chain, checking that its ranges go through each of its inputs without a gap or an overlap. */
 function* walk(
   chain: readonly AcceptedInLog[],
-  other: readonly LogRecord[],
-  events: readonly LogRecord[],
-  otherTopic: string,
+  inputs: Inputs,
 ): Generator<{ batch: AcceptedInLog; steps: Ranged[] } | { fault: string }> {
-  const next = { other: 0, events: 0 }
-  const cut = (records: readonly LogRecord[], from: number, to: number): readonly LogRecord[] =>
-    records.filter(record => record.offset >= from && record.offset < to)
+  const reached = Object.fromEntries(Object.keys(inputs).map(topic => [topic, 0]))
   for (const batch of chain) {
-    const at = (topic: string): number => batch.header.inputs.findIndex(position => position.topic === topic)
-    const [o, e] = [at(otherTopic), at('events')]
-    const ends = [
-      ...(batch.header.quiet ?? []).map(quiet => ({ o: quiet.next[o]!, e: quiet.next[e]!, tick: quiet.tick })),
-      { o: batch.header.inputs[o]!.next, e: batch.header.inputs[e]!.next, tick: batch.header.tick },
-    ]
+    const { header } = batch
+    const ends = [...(header.quiet ?? []), { next: header.inputs.map(({ next }) => next), tick: header.tick }]
     const steps: Ranged[] = []
-    for (const end of ends) {
-      if (end.o < next.other || end.e < next.events) yield { fault: `${batch.base} goes back` }
-      steps.push({ others: cut(other, next.other, end.o), events: cut(events, next.events, end.e), tick: end.tick })
-      next.other = end.o
-      next.events = end.e
+    for (const { next, tick } of ends) {
+      const taken: Record<string, readonly LogRecord[]> = {}
+      for (const [i, { topic }] of header.inputs.entries()) {
+        const [from, to] = [reached[topic]!, next[i]!]
+        if (to < from) yield { fault: `${batch.base} goes back` }
+        taken[topic] = inputs[topic]!.filter(({ offset }) => offset >= from && offset < to)
+        reached[topic] = to
+      }
+      steps.push({ taken, tick })
     }
     yield { batch, steps }
   }
@@ -103,12 +101,12 @@ function* walk(
 export function judgeAnswers(chain: readonly AcceptedInLog[], partitions: Partitions): Judged {
   const all = (topic: string): LogRecord[] => partitions.get(topic)!.batches.flatMap(batch => batch.records)
   let state: Sum = { sum: 0, lastMs: 0, answered: 0 }
-  for (const one of walk(chain, all('requests'), all('events'), 'requests')) {
+  for (const one of walk(chain, { requests: all('requests'), events: all('events') })) {
     if ('fault' in one) return { fault: one.fault, answers: state.answered, closed: 0 }
     const outputs = outputsOf<Answer>(one.batch)
-    for (const { others, events, tick } of one.steps) {
-      for (const { n } of readable(events)) state = { ...state, sum: state.sum + n }
-      for (const { id } of readable(others)) {
+    for (const { taken, tick } of one.steps) {
+      for (const { n } of readable(taken.events!)) state = { ...state, sum: state.sum + n }
+      for (const { id } of readable(taken.requests!)) {
         const output = outputs.shift()
         const right = output?.id === id && output.sum === state.sum && output.sinceMs === tick.timeMs - state.lastMs
         if (!right)
@@ -136,19 +134,19 @@ export function judgeClosed(
   upstream: readonly AcceptedInLog[],
   partitions: Partitions,
 ): Judged {
-  const recommendations = upstream.flatMap(batch => (batch.header.outputs === 0 ? [] : batch.records))
+  const recommendations = recordsOf(upstream)
   const events = partitions.get('events')!.batches.flatMap(batch => batch.records)
   let state: Joins = { open: [], events: 0 }
   let closed = 0
   const fault = (text: string): Judged => ({ fault: `transitions@${text}`, answers: 0, closed })
-  for (const one of walk(chain, recommendations, events, 'recommendations')) {
+  for (const one of walk(chain, { recommendations, events })) {
     if ('fault' in one) return fault(one.fault)
     const outputs = outputsOf<Closed>(one.batch)
     for (const step of one.steps) {
-      const opened: Open[] = step.others
-        .map(record => parsed<Answer>(record))
+      const opened: Open[] = step.taken
+        .recommendations!.map(record => parsed<Answer>(record))
         .map(({ id, sum }) => ({ id, sum, closesMs: step.tick.timeMs + openForMs }))
-      for (const { n } of readable(step.events)) state = { ...state, events: state.events + n }
+      for (const { n } of readable(step.taken.events!)) state = { ...state, events: state.events + n }
       state = { ...state, open: [...state.open, ...opened] }
       for (const due of state.open.filter(({ closesMs }) => closesMs <= step.tick.timeMs)) {
         const output = outputs.shift()
@@ -169,6 +167,39 @@ export function judgeClosed(
   }
   return { fault: null, answers: 0, closed }
 }
+
+/** The sequential run of `pairing` over what its chain claims and the two accepted chains: those that it reads, in order. */
+export function judgePairs(
+  chain: readonly AcceptedInLog[],
+  answers: readonly AcceptedInLog[],
+  closed: readonly AcceptedInLog[],
+): string | null {
+  const waiting = { recommendations: new Map<number, Answer>(), transitions: new Map<number, Closed>() }
+  let pairs = 0
+  for (const one of walk(chain, { recommendations: recordsOf(answers), transitions: recordsOf(closed) })) {
+    if ('fault' in one) return `releases@${one.fault}`
+    const outputs = outputsOf<Pair>(one.batch)
+    for (const { taken, tick } of one.steps)
+      for (const topic of ['recommendations', 'transitions'] as const)
+        for (const record of taken[topic]!) {
+          const half = parsed<Answer & Closed>(record)
+          waiting[topic].set(half.id, half)
+          const [answer, close] = [waiting.recommendations.get(half.id), waiting.transitions.get(half.id)]
+          if (answer === undefined || close === undefined) continue
+          const { after: _, ...output } = outputs.shift() ?? ({} as Partial<Pair>)
+          const { id, sum } = answer
+          const answerFirst = topic === 'transitions'
+          const due = { id, sum, events: close.events, before: pairs++, answerFirst, tickMs: tick.timeMs }
+          if (JSON.stringify(output) !== JSON.stringify(due))
+            return `releases@${one.batch.base}: ${JSON.stringify(output)} where ${JSON.stringify(due)} is due`
+        }
+    if (outputs.length > 0) return `releases@${one.batch.base}: ${outputs.length} too many`
+  }
+  return null
+}
+
+const recordsOf = (chain: readonly AcceptedInLog[]): LogRecord[] =>
+  chain.flatMap(batch => (batch.header.outputs === 0 ? [] : batch.records))
 
 const outputsOf = <T>(batch: AcceptedInLog): T[] =>
   batch.header.outputs === 0 ? [] : batch.records.map(record => parsed<T>(record))

@@ -1,9 +1,11 @@
 /**
- * Two stages made to break a chain that cheats. What they emit depends on all that came before, on what chance lent the
+ * Three stages made to break a chain that cheats. What they emit depends on all that came before, on what chance lent the
  * step (as a model does) and on the tick, so that a lost, repeated, reordered or recomputed step shows in the outputs.
  *
  * `summing` (events, requests -> recommendations) answers each request with the sum so far.
  * `closing` (recommendations, events -> transitions) holds each answer open for a while and closes it by the tick.
+ * `pairing` (recommendations, transitions -> releases) reads two chains, one made from the other: whichever half of a
+ *   request comes first waits for the other.
  */
 import { FeedloopError } from '../../../errors.ts'
 import type { Input, Output, Stage, StageState, StepResult, Tick } from '../../../stage.ts'
@@ -153,6 +155,71 @@ export const closing: Stage<Cell<Joins>, Draw> = {
     for (const input of inputs) state.value = take(state.value, input, tick)
     const closed = new Set(outputs.map(({ value }) => (value as Closed).id))
     state.value = { ...state.value, open: state.value.open.filter(one => !closed.has(one.id)) }
+  },
+}
+
+export interface Halves {
+  readonly answers: readonly Pick<Answer, 'id' | 'sum'>[]
+  readonly closed: readonly Pick<Closed, 'id' | 'events'>[]
+  readonly pairs: number
+}
+
+export interface Pair {
+  readonly id: number
+  readonly sum: number
+  readonly events: number
+  /** Pairs before this one. */
+  readonly before: number
+  /** The answer came first. */
+  readonly answerFirst: boolean
+  readonly tickMs: number
+  readonly after: Halves
+}
+
+/** What one half does: it waits, or makes a pair with the one that waited. */
+function pairUp(
+  before: Halves,
+  input: Input,
+  tick: Tick,
+): { readonly after: Halves; readonly pair: Omit<Pair, 'after'> | null } {
+  const half = input.value as Answer & Closed
+  const answerFirst = input.topic === 'transitions'
+  const [answer, closed] = answerFirst
+    ? [before.answers.find(({ id }) => id === half.id), half]
+    : [half, before.closed.find(({ id }) => id === half.id)]
+  if (answer !== undefined && closed !== undefined) {
+    const { id, sum } = answer
+    const after = {
+      answers: before.answers.filter(one => one.id !== id),
+      closed: before.closed.filter(one => one.id !== id),
+      pairs: before.pairs + 1,
+    }
+    const { timeMs: tickMs } = tick
+    return { after, pair: { id, sum, events: closed.events, before: before.pairs, answerFirst, tickMs } }
+  }
+  const after = answerFirst
+    ? { ...before, closed: [...before.closed, { id: half.id, events: half.events }] }
+    : { ...before, answers: [...before.answers, { id: half.id, sum: half.sum }] }
+  return { after, pair: null }
+}
+
+export const pairing: Stage<Cell<Halves>, Draw> = {
+  name: 'pairing',
+  open: () => cell<Halves>({ answers: [], closed: [], pairs: 0 }),
+  step(state, inputs, tick): StepResult {
+    const pairs: Omit<Pair, 'after'>[] = []
+    for (const input of inputs) {
+      const { after, pair } = pairUp(state.value, input, tick)
+      state.value = after
+      if (pair !== null) pairs.push(pair)
+    }
+    // Halves that wait may have come after the last pair of the step.
+    return { ...nothing, outputs: pairs.map(pair => ({ key: null, value: { ...pair, after: state.value } })) }
+  },
+  fold(state, inputs, outputs, tick) {
+    const last = outputs.at(-1)?.value as Pair | undefined
+    if (inputs.length === 0 && last !== undefined) state.value = last.after
+    else for (const input of inputs) state.value = pairUp(state.value, input, tick).after
   },
 }
 
