@@ -71,10 +71,12 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
   }
   /** Reads from the known end to the log's, by the reader's rule. */
   const catchUp = async (): Promise<Batch[]> => {
+    const beganMs = io.rim.now()
     // A first batch of an epoch follows nothing: only a newer epoch's beginning counts, which is ours or a rival's.
     const from = newEpoch === undefined ? head : { offset: -1, id: '', epoch: newEpoch - 1 }
     const feed = await openFeed(io, at, { next: end, head: from })
     const accepted: Batch[] = []
+    soundMs = beganMs
     do {
       for (const batch of await feed.poll()) {
         if (sameHead(batch.head, from)) continue
@@ -85,6 +87,8 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
         else throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place}: another batch stands at ${batch.head.offset}`)
       }
     } while (!feed.atEnd)
+    // Held up meanwhile, what it verified first may be gone.
+    await breakSilence()
     for (const batch of accepted) move(batch)
     end = Math.max(end, feed.offset)
     last = feed.reader.last ?? last
