@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import type { Bus } from '../../../src/log/open.ts'
 import { findBus } from '../../../src/log/open.ts'
 import { logger, rivalsAgree } from './tasks.ts'
+import { troubledAgree } from './troubled.ts'
 
 let bus: Bus
 before(async () => {
@@ -15,4 +16,10 @@ after(async () => {
 
 test('rivals on one partition of a real Kafka agree', async () => {
   await rivalsAgree(bus.log, `c${randomBytes(5).toString('hex')}.`)
+})
+
+test('twelve seeds of the simulation on a real Kafka: troubled appends, rivals that are killed', async () => {
+  const seeds = [...Array(12).keys()]
+  for (const group of [seeds.slice(0, 6), seeds.slice(6)])
+    await Promise.all(group.map(seed => troubledAgree(bus.log, `s${seed}${randomBytes(5).toString('hex')}.`, seed)))
 })
