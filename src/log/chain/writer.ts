@@ -87,12 +87,12 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
         else throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place}: another batch stands at ${batch.head.offset}`)
       }
     } while (!feed.atEnd)
-    // Held up meanwhile, what it verified first may be gone.
-    await breakSilence()
     for (const batch of accepted) move(batch)
     end = Math.max(end, feed.offset)
     last = feed.reader.last ?? last
     skipped += feed.reader.skipped
+    // Held up meanwhile, what it began from and what it read since may be gone.
+    await breakSilence()
     return accepted
   }
   /** What the log says about the batch `id` that was put at `base`; null while it says nothing. */
