@@ -87,11 +87,13 @@ export function createWriter(io: ChainIo, at: Partition, start: WriterStart): Wr
         else throw new FeedloopError('CHAIN_IDENTITY_LOST', `${place}: another batch stands at ${batch.head.offset}`)
       }
     } while (!feed.atEnd)
+    // Held up meanwhile, what it began from may be gone, and a stray that names it was read; so may be what it read since.
+    await breakSilence()
     for (const batch of accepted) move(batch)
     end = Math.max(end, feed.offset)
     last = feed.reader.last ?? last
     skipped += feed.reader.skipped
-    // Held up meanwhile, what it began from and what it read since may be gone.
+    if (soundMs !== beganMs) soundMs = Number.NEGATIVE_INFINITY
     await breakSilence()
     return accepted
   }
