@@ -52,7 +52,7 @@ export async function repartition(context: ServiceContext, options: RepartitionO
   const before = await intakeEnds(move)
   for (const topic of ['items', 'features'] as const) await copyWhole(move, topic)
   const ranges = range(was).map(() => everything)
-  await shareOut(move, { topic: 'users', ranges, userOf: ({ key }) => key?.toString() ?? null })
+  await shareOut(move, { topic: 'users', ranges, userOf: async ({ key }) => key?.toString() ?? null })
   const { chains, ...moved } = await moveAll({
     ...move,
     wire,

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { FeedloopError } from '../../src/errors.ts'
 import { runIntake } from '../../src/intake/service.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import type { Wire } from '../../src/log/wire/wire.ts'
 import { repartition } from '../../src/operate/repartition.ts'
 import { intakeGroup, topicName } from '../../src/pipeline.ts'
-import { openLive } from './live.ts'
+import { did, openLive, publishItems, request } from './live.ts'
 import { checkMoves } from './moves.ts'
 
 test(
@@ -56,4 +58,32 @@ test('intake goes on in a topic of yours where it was', { timeout: 60_000 }, asy
     (await log.committed(intakeGroup(to, 'shop'), 'shop')).map(({ partition, offset }) => [partition, offset]),
     [[0, 3]],
   )
+})
+
+test('records whose schema is not known yet are moved like the others', { timeout: 60_000 }, async t => {
+  const loop = await openLive(t)
+  await loop.start()
+  await publishItems(loop, ['a', 'b'])
+  const users = Array.from({ length: 20 }, (_, i) => `u${i}`)
+  for (const user of users) await loop.append('requests', user, request(user))
+  for (const user of users) await loop.append('events', user, did(user, 'view'))
+  await loop.settled()
+  const { wire, config, log } = loop.context
+  const learned = new Set<string>()
+  const ignorant: Wire = {
+    ...wire,
+    decode(topic, bytes) {
+      if (!learned.has(bytes.toString('hex'))) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', 'schema id 7')
+      return wire.decode(topic, bytes)
+    },
+    learn: async bytes => learned.add(bytes.toString('hex')).size > 0,
+  }
+  const to = `${config.topics.prefix}next.`
+  const moved = await repartition({ ...loop.context, wire: ignorant }, { partitions: 3, to, timeoutMs: 10_000 })
+  const ends = async (topic: 'events', prefix: string, partitions: number) => {
+    const all = Array.from({ length: partitions }, (_, partition) => log.ends(topicName(prefix, topic), partition))
+    return (await Promise.all(all)).reduce((sum, { latest }) => sum + latest, 0)
+  }
+  assert.equal(moved.decisions, users.length)
+  assert.equal(await ends('events', to, 3), await ends('events', config.topics.prefix, 2))
 })

@@ -84,11 +84,12 @@ function faultOf(error: unknown): FeedloopError {
   throw error
 }
 
-/** A record's value, for readers that bury nothing: what does not decode is logged and null, since its writer already
- * answers for it, and one bad record must not blind every instance. @throws what is not the record's fault */
+/** A record's value, for readers that bury nothing; a schema that is not known is asked for once. What does not decode is
+ * null and logged where there is a logger: its writer already answers for it, and one bad record must not blind every
+ * instance. @throws what is not the record's fault */
 export async function decodeOrPass<T>(
   io: ChainIo,
-  { wire, logger }: { readonly wire: Wire; readonly logger: Pick<Logger, 'error'> },
+  { wire, logger }: { readonly wire: Wire; readonly logger?: Pick<Logger, 'error'> },
   topic: TopicName,
   record: LogRecord,
 ): Promise<T | null> {
@@ -98,8 +99,9 @@ export async function decodeOrPass<T>(
     return decode()
   } catch (first) {
     return again(io, wire, record, decode, first).catch(error => {
+      const fault = faultOf(error)
       const at = { topic: record.topic, partition: record.partition, offset: record.offset }
-      logger.error({ ...at, error: String(faultOf(error)) }, 'record passed over')
+      logger?.error({ ...at, error: String(fault) }, 'record passed over')
       return null
     })
   }

@@ -36,7 +36,7 @@ async function lastForgets(moving: Moving, partition: number, to: number): Promi
   const last = new Map<string, number>()
   const at = { topic: topicName(moving.from, 'events'), partition }
   for await (const record of recordsIn(moving.io, at, { from: 0, to })) {
-    const event = read<BehaviorEvent>(moving, 'events', record)
+    const event = await read<BehaviorEvent>(moving, 'events', record)
     if (event && isForget(event)) last.set(event.user_id, record.offset)
   }
   return last

@@ -27,13 +27,14 @@ export async function moveEvents(moving: Moving, forgotten: readonly Forgotten[]
   const { letters, was } = moving
   const ranker = range(was).map(p => takenByRanker(moving, p))
   const both = range(was).map(p => takenByBoth(moving, p))
-  const taken = (record: LogRecord): string | null => {
+  const taken = async (record: LogRecord): Promise<string | null> => {
     const code = letters.code('joiner', 'events', record.partition, record.offset)
     if (code !== undefined && code !== 'OUTCOME_ORPHAN') return null
     if (forgotten[record.partition]!.events.has(record.offset)) return null
-    return read<BehaviorEvent>(moving, 'events', record)?.user_id ?? null
+    return (await read<BehaviorEvent>(moving, 'events', record))?.user_id ?? null
   }
-  const untaken = (record: LogRecord) => read<BehaviorEvent>(moving, 'events', record)?.user_id ?? keyOf(record)
+  const untaken = async (record: LogRecord) =>
+    (await read<BehaviorEvent>(moving, 'events', record))?.user_id ?? keyOf(record)
   const topic = 'events' as const
   const bothEnds = await shareOut(moving, { topic, ranges: both.map(to => ({ from: 0, to })), userOf: taken })
   const rankerEnds = await shareOut(moving, {
@@ -53,13 +54,14 @@ export const moveRequests = (moving: Moving): Promise<number[]> =>
       ...everything,
       from: nextIn(moving.sealed.recommendations[p], 'requests', p),
     })),
-    userOf: record => read<Request>(moving, 'requests', record)?.user_id ?? keyOf(record),
+    userOf: async record => (await read<Request>(moving, 'requests', record))?.user_id ?? keyOf(record),
   })
 
 /** Profiles: what the ranker has taken first. Deletions are known by their key. @returns ends of what it has taken */
 export async function moveProfiles(moving: Moving): Promise<number[]> {
   const taken = range(moving.was).map(p => nextIn(moving.sealed.recommendations[p], 'profiles', p))
-  const userOf = (record: LogRecord) => read<UserFeatures>(moving, 'profiles', record)?.user_id ?? keyOf(record)
+  const userOf = async (record: LogRecord) =>
+    (await read<UserFeatures>(moving, 'profiles', record))?.user_id ?? keyOf(record)
   const topic = 'profiles' as const
   const ends = await shareOut(moving, { topic, ranges: taken.map(to => ({ from: 0, to })), userOf })
   await shareOut(moving, { topic, ranges: taken.map(from => ({ ...everything, from })), userOf })

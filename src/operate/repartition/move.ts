@@ -73,7 +73,7 @@ async function moveDecisions(
       const first = isTaken ? await firstWhole(moving, p) : 0
       for await (const record of accepted(moving, 'recommendations', p)) {
         if (record.offset < next !== isTaken || forgotten[p]!.decisions.has(record.offset)) continue
-        const decision = read<Recommendation>(moving, 'recommendations', record)
+        const decision = await read<Recommendation>(moving, 'recommendations', record)
         if (decision === null || moving.letters.code('joiner', 'recommendations', p, record.offset)) continue
         if (record.offset < first) leftOut++
         else {
@@ -136,7 +136,7 @@ async function moveTransitions(
         // all learners read one new order, so they must have come equally far in the old one
         if (record.offset >= next && record.offset < Math.max(...learners))
           throw new FeedloopError('DEADLINE_EXCEEDED', `learners stand at ${learners} of transitions/${p}: drain first`)
-        const transition = read<Transition>(moving, 'transitions', record)
+        const transition = await read<Transition>(moving, 'transitions', record)
         if (transition === null || !decisions.kept[p]!.has(transition.decision_id)) continue
         count++
         await gathered[partitionFor(transition.user_id, moving.becomes)]!.add(bare(record))
@@ -166,7 +166,7 @@ async function moveModels(moving: Moving, transitions: Chains & { learned: numbe
     const start = await lastFull(moving, policy)
     for await (const record of accepted(moving, 'models', policy)) {
       if (record.offset < start) continue
-      const model = read<ModelVersion>(moving, 'models', record)
+      const model = await read<ModelVersion>(moving, 'models', record)
       if (model === null)
         throw new FeedloopError('MODEL_INCOMPATIBLE', `models/${policy}@${record.offset} is unreadable`)
       const value = moving.wire.encode('models', { ...model, contains, transitions: transitions.learned })
@@ -182,7 +182,7 @@ async function moveModels(moving: Moving, transitions: Chains & { learned: numbe
 async function lastFull(moving: Moving, partition: number): Promise<number> {
   let offset = 0
   for await (const record of accepted(moving, 'models', partition))
-    if (read<ModelVersion>(moving, 'models', record)?.base_version === null) offset = record.offset
+    if ((await read<ModelVersion>(moving, 'models', record))?.base_version === null) offset = record.offset
   return offset
 }
 

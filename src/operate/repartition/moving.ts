@@ -1,6 +1,7 @@
 /** What every part of a move goes by: where from and where to, and how far the sealed chains had come. */
 import type { Config } from '../../config.ts'
 import type { DeadLetters } from '../../evaluation/audit/read.ts'
+import { decodeOrPass } from '../../log/chain/codec.ts'
 import type { StepHeader } from '../../log/chain/header.ts'
 import type { LogRecord } from '../../log/log.ts'
 import type { Wire } from '../../log/wire/wire.ts'
@@ -28,10 +29,5 @@ export const nextIn = (header: StepHeader | null | undefined, topic: TopicName, 
   header?.inputs.find(each => each.topic === topic && each.partition === partition)?.next ?? 0
 
 /** A record's value; null when it does not decode. */
-export function read<T>({ wire }: Moving, topic: TopicName, record: LogRecord): T | null {
-  try {
-    return record.value === null ? null : (wire.decode(topic, record.value) as T)
-  } catch {
-    return null
-  }
-}
+export const read = <T>({ io, wire }: Moving, topic: TopicName, record: LogRecord): Promise<T | null> =>
+  decodeOrPass<T>(io, { wire }, topic, record)

@@ -55,7 +55,7 @@ export interface Sharing {
   /** What to copy of each old partition. */
   readonly ranges: readonly Range[]
   /** Whose it is; null: it is left out. */
-  readonly userOf: (record: LogRecord) => string | null
+  readonly userOf: (record: LogRecord) => Promise<string | null>
 }
 
 /** Copies records to the partitions where their users belong now, those of one user in their order.
@@ -68,7 +68,7 @@ export async function shareOut(move: Move, { topic, ranges, userOf }: Sharing): 
   const gathered = range(becomes).map(partition => gather(append(partition)))
   for (const [partition, of] of ranges.entries())
     for await (const record of recordsIn(io, { topic: topicName(from, topic), partition }, of)) {
-      const userId = userOf(record)
+      const userId = await userOf(record)
       if (userId === null) continue
       const { key, value, headers, timestampMs } = record
       await gathered[partitionFor(userId, becomes)]!.add({ key, value, headers, timestampMs })
