@@ -16,7 +16,7 @@ import { startServices, stopServices } from '../../src/operate/run.ts'
 import { settle } from '../../src/operate/settle.ts'
 import { type StageName, type TopicName, topicName } from '../../src/pipeline.ts'
 
-const stages: readonly StageName[] = ['features', 'ranker', 'joiner', 'learner', 'gate']
+const afterFeatures: readonly StageName[] = ['ranker', 'joiner', 'learner', 'gate']
 
 export interface Live {
   readonly context: ServiceContext
@@ -54,8 +54,11 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
       const record = { key: Buffer.from(userId), value: wire.encode(topic, value) }
       await log.append(name, partitionFor(userId, await log.partitionCount(name)), [record])
     },
+    // The ranker starts with the catalogue to its end, so items that were published before can all be recommended.
     async start() {
-      running = await startServices(context, stages)
+      running = await startServices(context, ['features'])
+      await settle(context, ['features'], 30_000)
+      running = [...running, ...(await startServices(context, afterFeatures))]
       for (const service of running) while (service.waitingFor() !== '') await sleep(10)
     },
     stop,
