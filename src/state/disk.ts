@@ -13,25 +13,17 @@
  * A file that is torn, of another version or at which processes keep dying is dropped with a reason, and the state is
  * rebuilt. Two owners of a folder: the later one wins, the earlier one's next transaction finds that it lost.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { open, type RootDatabase } from 'lmdb'
+import { rmSync } from 'node:fs'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
 import { createPool } from './cache.ts'
-import { type Bytes, type DiskTable, diskTable, heard } from './disk-table.ts'
-import { keyEncoder } from './keys.ts'
-import { damageOf } from './lmdb-file.ts'
-import { createJournal, createMemtable, type Memtable } from './memtable.ts'
+import { type DropReason, failed, forgetCrashes, journalKey, openFiles, type StoreOptions } from './disk-files.ts'
+import { type DiskTable, diskTable, heard } from './disk-table.ts'
+import { createJournal } from './memtable.ts'
 import { createParts } from './parts.ts'
 import type { Codec, Table } from './table.ts'
 
-export interface DiskOptions<T extends object> {
-  /** Of one stage and partition. */
-  readonly folder: string
-  /** All that the meaning of the bytes depends on, besides the inputs: what was written under another is dropped. */
-  readonly version: string
-  readonly codecs: { readonly [K in keyof T]: Codec<T[K]> }
+export interface DiskOptions<T extends object> extends StoreOptions<T> {
   /** Encoded bytes of hot values that stay on the heap, for all stores of this process together. */
   readonly cacheBytes: number
   /** Steps are written once they have about so many bytes, … */
@@ -39,11 +31,7 @@ export interface DiskOptions<T extends object> {
   /** … or when so much time has passed, ms. */
   readonly flushMs?: number
   readonly now: () => number
-  /** Told when what was on disk is dropped, and why. */
-  readonly dropped: (reason: DropReason, detail: string) => void
 }
-
-export type DropReason = 'version' | 'torn' | 'crashed' | 'unfinished' | 'not_in_chain' | 'behind_retention'
 
 export type Tables<T extends object> = { readonly [K in keyof T]: Table<T[K]> }
 
@@ -63,13 +51,8 @@ export interface DiskState<T extends object> {
   close(): Promise<void>
 }
 
-/** Raised when the same tables are laid out otherwise. */
-const LAYOUT = 2
 const FLUSH_BYTES = 2 << 20
 const FLUSH_MS = 1000
-/** Deaths between opening and the first write, without one that got there. */
-const CRASHES = 5
-
 /** Open stores of this process that share `cacheBytes`. */
 let openStores = 0
 
@@ -201,130 +184,6 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
     },
   }
 }
-
-interface Files {
-  readonly env: RootDatabase
-  readonly meta: Bytes
-  readonly tables: Readonly<Record<string, Bytes>>
-  /** Fixed parts of the tables that have such. */
-  readonly parts: Readonly<Record<string, Bytes>>
-  readonly journals: Bytes
-  nextJournal: number
-  readonly memtable: Memtable
-  readonly sizes: Readonly<Record<string, number>>
-  /** Version of the `owner` entry while we are it. */
-  readonly owner: number
-  readonly point: ChainPoint | null
-}
-
-async function openFiles<T extends object>(options: DiskOptions<T>, names: readonly string[]): Promise<Files> {
-  const { folder, dropped } = options
-  const drop = (reason: DropReason, detail: string): Promise<Files> => {
-    dropped(reason, detail)
-    rmSync(folder, { recursive: true, force: true })
-    return openFiles(options, names)
-  }
-  const crashes = noteOpening(folder)
-  if (crashes >= CRASHES) return drop('crashed', `${crashes} processes died between opening it and writing to it`)
-  try {
-    const torn = damageOf(dataFile(folder))
-    if (torn !== null) return drop('torn', torn)
-    const env = openEnvironment(folder, 2 * names.length)
-    const files = await take(env, options)
-    const { version, point, sizes } = readMeta(files.meta)
-    const ours = `${LAYOUT} ${options.version}`
-    if (version === null) await files.meta.put('version', Buffer.from(ours))
-    if (version === null || (version === ours && (point !== null || isEmpty(files))))
-      return { ...files, point, sizes, ...readJournals(files, names.length) }
-    await env.close()
-    if (version === ours) return drop('unfinished', 'a rebuild did not come to its end')
-    return drop('version', `written under ${version}, this is ${ours}`)
-  } catch (cause) {
-    if (isDamage(cause)) return drop('torn', String(cause))
-    throw failed(folder, cause)
-  }
-}
-
-const dataFile = (folder: string): string => join(folder, 'data', 'data.mdb')
-
-function openEnvironment(folder: string, tables: number): RootDatabase {
-  return open({
-    path: join(folder, 'data'),
-    noSubdir: false,
-    maxDbs: tables + 2,
-    encoding: 'binary',
-    cache: false,
-    overlappingSync: true,
-    // We batch ourselves; the binding's own batches fail by promises that nobody can hear.
-    eventTurnBatching: false,
-  })
-}
-
-type Opened = Omit<Files, 'point' | 'sizes' | 'memtable' | 'nextJournal'>
-
-async function take<T extends object>(env: RootDatabase, { codecs }: DiskOptions<T>): Promise<Opened> {
-  const meta = env.openDB('meta', { encoding: 'binary', useVersions: true }) as Bytes
-  const opened = (name: string): Bytes => env.openDB(name, { encoding: 'binary', keyEncoder } as never) as Bytes
-  const names = Object.keys(codecs)
-  const withParts = names.filter(name => (codecs[name as keyof T] as Codec<unknown>).fixed)
-  const tables = Object.fromEntries(names.map(name => [name, opened(name)]))
-  const parts = Object.fromEntries(withParts.map(name => [name, opened(`${name}.parts`)]))
-  const owner = (meta.getEntry('owner')?.version ?? 0) + 1
-  await meta.put('owner', Buffer.from(String(process.pid)), owner)
-  return { env, meta, tables, parts, journals: opened('journals'), owner }
-}
-
-const isEmpty = ({ tables, journals }: Opened): boolean =>
-  [...Object.values(tables), journals].every(db => (db.getStats() as { entryCount: number }).entryCount === 0)
-
-function readMeta(meta: Bytes) {
-  const json = (key: string): unknown => JSON.parse(meta.getBinary(key)?.toString() ?? 'null')
-  return {
-    version: meta.getBinary('version')?.toString() ?? null,
-    point: json('point') as ChainPoint | null,
-    sizes: (json('sizes') ?? {}) as Record<string, number>,
-  }
-}
-
-function readJournals({ journals }: Opened, tables: number): Pick<Files, 'memtable' | 'nextJournal'> {
-  const memtable = createMemtable(tables)
-  let nextJournal = 0
-  for (const { key, value } of journals.getRange({ start: journalKey(0) })) {
-    const number = (key as Buffer).readUInt32BE(0)
-    memtable.add(number, Buffer.from(value))
-    nextJournal = number + 1
-  }
-  return { memtable, nextJournal }
-}
-
-function journalKey(number: number): Buffer {
-  const key = Buffer.alloc(4)
-  key.writeUInt32BE(number)
-  return key
-}
-
-/** A process that dies of a damaged file would die of it again: how many began with this one and never wrote to it. */
-function noteOpening(folder: string): number {
-  const marker = join(folder, 'opening')
-  try {
-    mkdirSync(folder, { recursive: true })
-    const before = existsSync(marker) ? Number(readFileSync(marker, 'utf8')) : 0
-    writeFileSync(marker, String(before + 1))
-    return before
-  } catch (cause) {
-    throw failed(folder, cause)
-  }
-}
-const forgetCrashes = (folder: string): void => rmSync(join(folder, 'opening'), { force: true })
-
-/** lmdb's own codes for a file that is not (any more) what it wrote. */
-const isDamage = (cause: unknown): boolean =>
-  /MDB_(CORRUPTED|INVALID|VERSION_MISMATCH|PAGE_NOTFOUND|PANIC)|not an LMDB file|SyntaxError/.test(String(cause))
-
-const failed = (folder: string, cause: unknown): FeedloopError =>
-  cause instanceof FeedloopError
-    ? cause
-    : new FeedloopError('STATE_WRITE_FAILED', `${folder}: ${(cause as Error).message ?? cause}`, { cause })
 
 /** A failed commit names its cause by a promise that fails. */
 async function rethrowCause(error: { commitError?: Promise<unknown> }): Promise<never> {
