@@ -45,7 +45,7 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
   const { decisions, events, forgotten } = withoutForgotten(ledger, known, accepted)
   ledger.decisions.unjudged += strangers.size
   const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
-  const { gone, unsure } = meeting(decisions, events, keepMs)
+  const { gone, unsure } = meeting(decisions, events, keepMs, walk.nowMs)
   const batch = batchJoin(
     decisions.map(each => each.value),
     events.map(each => each.event),
@@ -97,7 +97,7 @@ function withoutForgotten(ledger: Ledger, all: readonly JudgedDecision[], occurr
 }
 
 /** Which records the joiner had dropped when others came: they had retired by its clock. Near the bound it cannot be known; `unsure` collects decisions of which that is so. */
-function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEvent[], keepMs: number) {
+function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEvent[], keepMs: number, nowMs: number) {
   // by id: the batch join hands back events with their place, which are not the same objects
   const nameOf = (each: Recommendation | BehaviorEvent) =>
     'event_id' in each ? `event ${each.event_id}` : `decision ${each.decision_id}`
@@ -107,6 +107,8 @@ function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEv
   const unsure = new Set<string>()
   const timeOf = (each: Recommendation | BehaviorEvent) => ('event_id' in each ? each.time_ms : each.request_time_ms)
   const gone: Gone = (one, other) => {
+    // most have not retired to this day: said first, since it is asked for each pair of a person's records
+    if (nowMs - timeOf(one) < keepMs) return false
     const [a, b] = [moments.get(nameOf(one))!, moments.get(nameOf(other))!]
     const lateMs = b.clockMs - timeOf(one) - keepMs
     if (a.step >= b.step || lateMs < 0) return false

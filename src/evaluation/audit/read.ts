@@ -5,6 +5,7 @@
  * Ends are taken downstream first, so that whatever a step covers stands below the ends of its inputs, and dead letters
  * are read last, so that every refusal of a step is there: that is why an audit may run beside the services.
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Config } from '../../config.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { FeedloopError } from '../../errors.ts'
@@ -69,6 +70,7 @@ export async function* recordsOf(
   const end = Math.min(latest, until ?? latest)
   for (let offset = earliest; offset < end; ) {
     const records = await log.read(name, partition, offset, { waitMs: WAIT_MS })
+    await turn() // reads of the embedded log never leave the microtasks: what redraws a screen would starve
     for (const record of records) if (record.offset < end) yield record
     // a read below the end may come back empty where control records or compaction left nothing
     offset = records.length > 0 ? records.at(-1)!.offset + 1 : end
@@ -87,7 +89,9 @@ export async function* batchesOf(
   const end = until ?? (await source.log.ends(at.topic, partition)).latest
   const feed = await openFeed(io, at, null)
   do {
-    for (const batch of await feed.poll({ waitMs: WAIT_MS })) if (batch.head.offset < end) yield batch
+    const batches = await feed.poll({ waitMs: WAIT_MS })
+    await turn()
+    for (const batch of batches) if (batch.head.offset < end) yield batch
   } while (!feed.atEnd && feed.offset < end)
   skipped(feed.reader.skipped)
 }
