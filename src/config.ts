@@ -266,7 +266,9 @@ export const configSchema = z.strictObject({
       futureSkewMs: ms(5 * minute).describe(
         'An event time further ahead of the clock than this goes to the dead letters.',
       ),
-      requestDedupMs: ms(hour).describe('Decided request ids are remembered this long.'),
+      requestDedupMs: ms(hour).describe(
+        'Decided request ids are remembered this long, in memory; a repeat that comes later is decided anew.',
+      ),
       maxCandidates: z
         .number()
         .int()

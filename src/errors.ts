@@ -40,6 +40,14 @@ export const errorTable = {
   ),
   USAGE: terminal('The command line is off.', 'See `feedloop --help`.'),
   DATA_MISSING: terminal('A data file or folder is absent or not readable.', 'Check the path given with --data.'),
+  SECRET_MISSING: retryable(
+    'The file that holds a password is absent or not readable.',
+    'Mount it, or mend its path in the configuration; a service goes on trying.',
+  ),
+  PORT_UNAVAILABLE: terminal(
+    'The port for /livez, /readyz and /metrics cannot be opened.',
+    'Another process has it: stop that one, or set http.port (0: any free one).',
+  ),
   DEPENDENCY_MISSING: terminal('An optional package that this choice needs is not installed.', 'Install it by name.'),
 
   // log

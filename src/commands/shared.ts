@@ -28,9 +28,20 @@ export function kafkaOf({ kafka }: Config, logger: Logger): () => Promise<Log> {
     )
   return async () => {
     // read each time: it may have been mended since
-    const password = sasl && readFileSync(sasl.passwordFile, 'utf8').trim()
-    const login = sasl && { mechanism: sasl.mechanism, username: sasl.username, password: password! }
+    const login = sasl && {
+      mechanism: sasl.mechanism,
+      username: sasl.username,
+      password: passwordOf(sasl.passwordFile),
+    }
     return openKafkaLog({ brokers, clientId, ssl, sasl: login as KafkaLogOptions['sasl'], logger })
+  }
+}
+
+function passwordOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new FeedloopError('SECRET_MISSING', `kafka.sasl.passwordFile: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -17,7 +17,7 @@ export function addSimulate(program: Command): void {
   program
     .command('simulate')
     .description('play a seeded history of everything that may go wrong; exit 1 and shorten it when something does')
-    .requiredOption('--seed <number>', 'which history; the same seed is the same history', whole)
+    .option('--seed <number>', 'which history; the same seed is the same history', whole, 0)
     .option('--seeds <number>', 'so many, from that seed on', whole, 1)
     .option('--loop', 'the whole loop: people, ranker, joiner, learner and gate (the default)')
     .option('--chain', 'the chain alone, with stages made to break one that cheats')

@@ -3,6 +3,7 @@
  * /readyz (every service has what it needs; else 503 with what is awaited), /metrics (OpenMetrics, one format for the life of the process).
  */
 import Fastify, { type FastifyInstance } from 'fastify'
+import { FeedloopError } from '../errors.ts'
 import type { ServiceContext } from './context.ts'
 
 /** What readiness depends on. */
@@ -12,6 +13,7 @@ export interface Awaited {
   waitingFor(): string
 }
 
+/** @throws FeedloopError PORT_UNAVAILABLE */
 export async function openOperatorDoor(
   { config, meter }: Pick<ServiceContext, 'config' | 'meter'>,
   services: () => readonly Awaited[],
@@ -30,10 +32,13 @@ export async function openOperatorDoor(
   server.get('/metrics', async (_request, reply) =>
     reply.header('content-type', meter.registry.contentType).send(await meter.registry.metrics()),
   )
-  await server.listen({ host: config.http.host, port: config.http.port })
+  const { host, port } = config.http
+  await server.listen({ host, port }).catch(cause => {
+    throw new FeedloopError('PORT_UNAVAILABLE', `http.port: ${cause.message}`, { cause })
+  })
   const address = server.server.address()
   return {
-    port: typeof address === 'object' && address ? address.port : config.http.port,
+    port: typeof address === 'object' && address ? address.port : port,
     close: () => server.close(),
   }
 }

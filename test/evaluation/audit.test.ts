@@ -393,6 +393,15 @@ test("what was joined under other rules is counted, not judged; a weight is the 
   assert.deepEqual(await unjudged(rewards(1, 5)), [0, 0, 0])
 })
 
+test('an event that came before a limit was lowered is counted, not judged', async () => {
+  const config = makeConfig({ rewards: { click: { value: 'value' } } })
+  const large = outcome('click', 'd0', 2, { value: 5000 })
+  const source = await writeWorld(createWorld(config, [decision('d0', 0)], [large]))
+  const lowered = { ...config, limits: { ...config.limits, maxValue: 1000 } }
+  const { differences, outcomes } = await audit({ ...source, config: lowered })
+  assert.deepEqual([differences, outcomes.unjudged, outcomes.quarantined], [[], 1, 0])
+})
+
 test('decisions of a policy that the configuration no longer has are counted, not judged', async () => {
   const world = createWorld(
     makeConfig({}, { name: 'second' }),

@@ -284,7 +284,7 @@ describe('the examples on the real data', () => {
       assert.ok(loadReplayMapping(example(name)).length > 0)
       const data = join(realData, file)
       if (!existsSync(data))
-        return t.diagnostic(`${data} is absent: only the mapping was checked (FEEDLOOP_DATA names the folder)`)
+        return t.skip(`${data} is absent: only the mapping was checked (FEEDLOOP_DATA names the folder)`)
       const log = await openBus()
       const stateFile = join(mkdtempSync(join(tmpdir(), 'feedloop-')), 'state.json')
       const summary = await replay({ ...optionsFor(log, 'x.csv', ''), data, mapping: example(name), stateFile })

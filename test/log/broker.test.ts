@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pino from 'pino'
 import { isCode } from '../../src/errors.ts'
 import { brokerStart, brokerStatus, brokerStop } from '../../src/log/kafka/broker/detached.ts'
-import { startFirst } from '../../src/log/kafka/broker/ways.ts'
+import { namedBrokers, startFirst } from '../../src/log/kafka/broker/ways.ts'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
 import { findBus } from '../../src/log/open.ts'
 
@@ -120,6 +120,8 @@ describe('brokers', () => {
 })
 
 describe('the ways to a broker', () => {
+  test('brokers that are named by nothing are not named', () =>
+    withEnvironment({ KAFKA_BROKERS: ' ' }, async () => assert.equal(namedBrokers(), undefined)))
   const fails = (message: string) => async () => Promise.reject(new Error(message))
   test('Docker before Java, each with the reason', async () => {
     const docker = async () => 'a container'

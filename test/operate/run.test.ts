@@ -20,6 +20,10 @@ const environment = { ...inherited, FEEDLOOP_HTTP_PORT: '0' }
 const badConfig = join(folder, 'bad.yaml')
 writeFileSync(badConfig, 'topics:\n  partitions: -1\nfoo: 1\n')
 
+const taken = createServer()
+await once(taken.listen(0, '127.0.0.1'), 'listening')
+after(() => taken.close())
+
 const cases = [
   { name: 'no brokers', args: [], env: {}, code: 'CONFIG_INVALID', says: /no brokers: set KAFKA_BROKERS/ },
   {
@@ -28,6 +32,13 @@ const cases = [
     env: {},
     code: 'CONFIG_INVALID',
     says: /topics\.partitions: .*; \(top\): .*"foo"/,
+  },
+  {
+    name: 'a port that another has',
+    args: [],
+    env: { KAFKA_BROKERS: '127.0.0.1:1', FEEDLOOP_HTTP_PORT: String((taken.address() as AddressInfo).port) },
+    code: 'PORT_UNAVAILABLE',
+    says: /EADDRINUSE/,
   },
   { name: 'no file', args: ['--config', join(folder, 'none.yaml')], env: {}, code: 'DATA_MISSING', says: /none\.yaml/ },
 ]

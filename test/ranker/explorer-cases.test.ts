@@ -251,3 +251,13 @@ test('thompson: sharpness is a power of the shares; an optimistic draw is never 
   // the first candidate's worth is 1.5 in every draw: only the two draws of the second above that win
   assert.deepEqual(first({ optimistic: true }, Float64Array.of(1.5, 0, 0)), [0.5, 0.5, 0])
 })
+
+test('votes: all of them are a probability of 1, not a hair above, however many there are', () => {
+  const out = new Float64Array(2)
+  const same: Scorer = { mean: Float64Array.of(1, 0), draw: (_random, _alpha, row) => row.set([1, 0]) }
+  for (let draws = 1; draws <= 1024; draws++) {
+    const explorer = createExplorer({ ...settings.thompson, draws, epsilon: 0 })
+    explorer.open(same, createRandom(1)).conditional(Uint8Array.of(1, 1), out)
+    assert.deepEqual([...out], [1, 0], `${draws} draws`)
+  }
+})

@@ -20,8 +20,10 @@ export const votesOf = (
 ): Exploration => ({
   conditional(available, out) {
     out.fill(0)
-    const vote = candidates / rows.length
-    for (let offset = 0; offset < rows.length; offset += candidates) castVote(rows, offset, available, { vote, out })
+    for (let offset = 0; offset < rows.length; offset += candidates) castVote(rows, offset, available, out)
+    // whole votes, divided once: a sum of M times 1/M may come out above 1
+    const members = rows.length / candidates
+    for (let i = 0; i < candidates; i++) out[i] /= members
     if (sharpness !== 1) sharpen(out, sharpness)
     mixUniform(available, out, epsilon)
   },
@@ -36,12 +38,7 @@ function sharpen(out: Float64Array, sharpness: number): void {
   for (let i = 0; i < out.length; i++) out[i] /= sum
 }
 
-function castVote(
-  rows: Float64Array,
-  offset: number,
-  available: Uint8Array,
-  { vote, out }: { readonly vote: number; readonly out: Float64Array },
-): void {
+function castVote(rows: Float64Array, offset: number, available: Uint8Array, out: Float64Array): void {
   let best = Number.NEGATIVE_INFINITY
   let equals = 0
   let first = -1
@@ -52,8 +49,8 @@ function castVote(
     if (equals === 1) first = i
     best = score
   }
-  if (equals <= 1) out[first] += vote
+  if (equals <= 1) out[first]++
   else
     for (let i = first; i < available.length; i++)
-      if (available[i] === 1 && rows[offset + i] === best) out[i] += vote / equals
+      if (available[i] === 1 && rows[offset + i] === best) out[i] += 1 / equals
 }

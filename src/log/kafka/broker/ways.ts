@@ -1,9 +1,9 @@
 /** The ways to a broker, in order: those that KAFKA_BROKERS names, else one of our own by a Docker engine, else by Java with Maven. */
 import { FeedloopError } from '../../../errors.ts'
 
-/** Brokers that are named are used or an error, never replaced. */
+/** Brokers that are named are used or an error, never replaced. An empty name is none. */
 export const namedBrokers = (): readonly string[] | undefined =>
-  process.env.KAFKA_BROKERS?.split(',').map(broker => broker.trim())
+  process.env.KAFKA_BROKERS?.trim() ? process.env.KAFKA_BROKERS.split(',').map(broker => broker.trim()) : undefined
 
 export interface Ways<T> {
   readonly docker: () => Promise<T>
