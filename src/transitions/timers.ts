@@ -41,20 +41,24 @@ export function createTimers(
 
   /** Scheduled and not settled, by bucket. */
   let added = new Map<number, string[]>()
-  const addTo = (bucket: number, ids: readonly string[]): void => {
+  /** True when the bucket was empty. */
+  const addTo = (bucket: number, ids: readonly string[]): boolean => {
     const key = pageKey(bucket)
     const last = pages.get(key)
-    if (!last) buckets.set(name, inserted(index(), bucket))
     const all = last ? [...last.ids, ...ids] : ids
     let full = last?.full ?? 0
     let from = 0
     for (; all.length - from > PAGE; from += PAGE)
       pages.set(`${key}/${full++}`, { ids: all.slice(from, from + PAGE), full: 0 })
     pages.set(key, { ids: all.slice(from), full })
+    return !last
   }
   const settle = (): void => {
     if (added.size === 0) return
-    for (const [bucket, ids] of added) addTo(bucket, ids)
+    const opened: number[] = []
+    for (const [bucket, ids] of added) if (addTo(bucket, ids)) opened.push(bucket)
+    // all at once: tens of thousands of buckets may be there
+    if (opened.length > 0) buckets.set(name, [...index(), ...opened].sort(ascending))
     added = new Map()
   }
 
@@ -120,8 +124,4 @@ export function createTimers(
   }
 }
 
-function inserted(sorted: readonly number[], bucket: number): readonly number[] {
-  let at = sorted.length
-  while (at > 0 && sorted[at - 1] > bucket) at--
-  return [...sorted.slice(0, at), bucket, ...sorted.slice(at)]
-}
+const ascending = (a: number, b: number): number => a - b
