@@ -1,16 +1,25 @@
 /**
  * What time a step is told: the rim's clock, and the watermark, which is the event time up to which all inputs are
- * believed to have been seen. It is the least of the inputs' greatest event times; an input that has been silent for
- * `idleMs` does not hold it back, and when all are silent it follows the clock at that distance. An event time ahead
- * of the clock counts as the clock: one bad producer must not close everybody's windows. Neither ever goes back.
+ * believed to have been seen. It is the least of the inputs' greatest event times. An input is *idle* when nothing came
+ * for `idleMs` and a read that began within `idleMs` found the log's end: one that cannot be read is not silent. An idle
+ * input does not hold the watermark back, and when all are idle it follows the clock at that distance. An event time
+ * ahead of the clock counts as the clock: one bad producer must not close everybody's windows. Neither ever goes back.
  */
 import type { Input, Tick } from '../../stage.ts'
+
+/** When an input was heard, on the rim's clock. */
+export interface Heard {
+  /** Its last record came; infinity while some wait to be taken. */
+  readonly arrivedMs: number
+  /** The last read that found the log's end began. */
+  readonly endedMs: number
+}
 
 export interface Clock {
   /** Takes the event times of what a step takes. `input`: index. */
   see(input: number, records: readonly Input[], nowMs: number): void
-  /** @param lastArrivalMs per input, on the rim's clock */
-  tick(nowMs: number, lastArrivalMs: readonly number[]): Tick
+  /** @param heard per input */
+  tick(nowMs: number, heard: readonly Heard[]): Tick
   /** Goes on from a step that was accepted. */
   advance(tick: Tick): void
 }
@@ -28,9 +37,10 @@ export function createClock(inputs: number, idleMs: number): Clock {
     see(input, records, nowMs) {
       for (const record of records) greatest[input] = Math.max(greatest[input]!, Math.min(eventTimeMs(record), nowMs))
     },
-    tick(nowMs, lastArrivalMs) {
-      const busy = greatest.filter((_, input) => nowMs - lastArrivalMs[input]! < idleMs)
-      const seen = busy.length === 0 ? nowMs - idleMs : Math.min(...busy)
+    tick(nowMs, heard) {
+      const isIdle = ({ arrivedMs, endedMs }: Heard): boolean => nowMs - arrivedMs >= idleMs && nowMs - endedMs < idleMs
+      const holding = greatest.filter((_, input) => !isIdle(heard[input]!))
+      const seen = holding.length === 0 ? nowMs - idleMs : Math.min(...holding)
       return { timeMs: Math.max(last.timeMs, nowMs), watermarkMs: Math.max(last.watermarkMs, seen) }
     },
     advance(tick) {
