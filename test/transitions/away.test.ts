@@ -122,3 +122,17 @@ test('events unreadable for longer than both windows: what happened in time is j
   const first = all.find(({ decision_id }) => decision_id === 'd1')
   assert.deepEqual([first?.kind, first?.cumulative], ['initial', { click: 1 }])
 })
+test('a clock that jumps ten days ahead retires nothing: an outcome of now is joined', async t => {
+  const { state, decide, act, written } = await openWorld(t, {})
+  await decide('d1')
+  await written(({ decision_id }) => decision_id === 'd1')
+  await until(() => state.emptyReads > 0)
+  state.aheadMs = 10 * DAY_MS
+  // Nothing comes, and the task has looked at the clock and at its inputs for longer than it takes to call them idle.
+  const before = state.emptyReads
+  const jumpedMs = Date.now()
+  await until(() => state.emptyReads > before + 4 && Date.now() > jumpedMs + 3 * IDLE_MS)
+  await act(timely('e1', 'd1'))
+  const all = await written(({ kind }) => kind !== 'initial')
+  assert.deepEqual([all.at(-1)!.kind, all.at(-1)!.delta], ['reward', { click: 1 }])
+})

@@ -106,7 +106,7 @@ async function recoverFrom<S extends StageState, V>(
   const { stage, output } = options
   const at = { topic: topicName(options.prefix, output.topic), partition: output.partition }
   const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
-  const clock = createClock(options.inputs.length, options.step.idleMs)
+  const clock = createClock(options.inputs.length, options.step)
   const state = await stage.open(output.partition)
   ending.add(state)
   const foldsInputs = stage.recovery !== 'positions-in-output'

@@ -94,19 +94,48 @@ const cases: readonly Case[] = [
 
 for (const { name, seen = [[], []], nowMs = 10_000, heard: both, watermarkMs } of cases)
   test(name, () => {
-    const clock = createClock(2, IDLE_MS)
+    const clock = createClock(2, { idleMs: IDLE_MS })
     for (const [input, times] of seen.entries()) clock.see(input, times.map(record), nowMs)
     assert.deepEqual(clock.tick(nowMs, both), { timeMs: nowMs, watermarkMs })
   })
 
+const DAY_MS = 86_400_000
+/** So many ticks, a second apart, with the input idle: where the watermark ends. */
+const silent = (clock: ReturnType<typeof createClock>, fromMs: number, ticks: number): number => {
+  let watermarkMs = 0
+  for (let nowMs = fromMs; ticks > 0; ticks--, nowMs += 1000)
+    watermarkMs = clock.tick(nowMs, [heard(0, nowMs)]).watermarkMs
+  return watermarkMs
+}
+
+test('a process that starts after ten days takes them for silence', () => {
+  const clock = createClock(1, { idleMs: IDLE_MS })
+  clock.advance({ timeMs: 10_000, watermarkMs: 9000 })
+  assert.equal(silent(clock, 10 * DAY_MS, 1), 10 * DAY_MS - IDLE_MS)
+})
+
+test('of a gap between two ticks of one process no more than idleMs is silence, and then it goes on', () => {
+  const clock = createClock(1, { idleMs: IDLE_MS })
+  assert.equal(silent(clock, 10_000, 3), 11_000)
+  assert.equal(silent(clock, 10 * DAY_MS, 1), 12_000)
+  assert.equal(silent(clock, 10 * DAY_MS + 1000, 5), 17_000)
+})
+
+test('after a gap what arrives shows that the time did pass', () => {
+  const clock = createClock(1, { idleMs: IDLE_MS })
+  silent(clock, 10_000, 3)
+  clock.see(0, [record(10 * DAY_MS)], 10 * DAY_MS + 500)
+  assert.equal(silent(clock, 10 * DAY_MS + 1000, 4), 10 * DAY_MS + 2000)
+})
+
 test('a record without a time of its own has its timestamp', () => {
-  const clock = createClock(1, IDLE_MS)
+  const clock = createClock(1, { idleMs: IDLE_MS })
   clock.see(0, [{ ...record(0), value: null }], 10_000)
   assert.equal(clock.tick(10_000, [heard(9900)]).watermarkMs, 7)
 })
 
 test('neither goes back: not under an older clock, an input that is busy again, or after another task’s step', () => {
-  const clock = createClock(1, IDLE_MS)
+  const clock = createClock(1, { idleMs: IDLE_MS })
   const idle = [heard(1000, 9900)]
   clock.advance(clock.tick(10_000, idle))
   assert.deepEqual(clock.tick(9000, idle), { timeMs: 10_000, watermarkMs: 9000 })
