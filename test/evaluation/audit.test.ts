@@ -110,6 +110,7 @@ const damages: readonly [name: string, what: string, id: string, damage: (world:
   ['a reward in the wrong component', 'reward_differs', 'd0/0', w => alter(w, 'd0/0', { delta: { like: 1 } })],
   ['a cumulative that is not the sum', 'cumulative_differs', 'd1/1', w => alterLast(w, 'd1/1', { cumulative: {} })],
   ['another next decision', 'next_differs', 'd0/0', w => alterLast(w, 'd0/0', { next_decision_id: 'd4' })],
+  ['another discount', 'discount_differs', 'd0/0', w => alterLast(w, 'd0/0', { discount: 0.5 })],
   ['an end that is none', 'end_differs', 'd0/0', w => alterLast(w, 'd0/0', { terminated: true })],
   [
     'a refusal without a dead letter',
