@@ -6,8 +6,9 @@
  * time ahead of the clock counts as the clock: one bad producer must not close everybody's windows. Neither ever goes back.
  *
  * Watched time is the clock's, but for what a process did not watch: between two ticks it gains no more than `idleMs` (or
- * two intervals between steps, or a second), be it that the process was stopped, waited for an append, or that the clock was set. What arrives
- * later shows that the time did pass, and brings it up. A process that starts takes the clock's word.
+ * two intervals between steps, or a second), be it that the process was stopped, that it waited for an append, or that
+ * the clock was set. What arrives later shows that the time did pass, and brings it up. A process that starts takes the
+ * clock's word.
  */
 import type { Input, Tick } from '../../stage.ts'
 
