@@ -318,6 +318,26 @@ for (const [name, world, fates] of stepped)
     for (const [fate, count] of Object.entries(fates)) assert.equal(report.outcomes[fate as 'joined'], count, fate)
   })
 
+for (const [seconds, found] of [
+  [105, []],
+  [400, ['outcome_refused']],
+] as const)
+  test(`a flaw that was seen ${seconds - 100} s after its decision was past correction: ${found.length === 0 ? 'the joiner may still have had it' : 'it had not'}`, async () => {
+    const flawed = outcome('click', 'd0', 50, { slate_hash: 'another' })
+    const world = createStepped(makeConfig(short), [
+      [0, decision('d0', 0)],
+      [seconds, decision('d1', seconds)],
+      [seconds + 1, flawed],
+      [1000],
+    ])
+    world.refusals = [{ input: { ...input(flawed), offset: 0 }, code: 'SLATE_HASH_MISMATCH', detail: '' }]
+    const report = await audit(await writeWorld(world))
+    assert.deepEqual(
+      report.differences.map(({ what }) => what),
+      found,
+    )
+  })
+
 const cut: readonly [
   name: string,
   world: World,
