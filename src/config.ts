@@ -258,7 +258,14 @@ export const configSchema = z.strictObject({
       progressMs: ms(5 * second).describe(
         'While inputs progress without output, a batch that only carries progress at least this often.',
       ),
-      idleMs: ms(5 * second).describe('An input without a record for this long does not hold the watermark back.'),
+      idleMs: z
+        .number()
+        .int()
+        .min(100)
+        .default(5 * second)
+        .describe(
+          'An input that was read to its end and had no record for this long does not hold the watermark back.',
+        ),
     })
     .prefault({}),
   limits: z

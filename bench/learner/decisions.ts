@@ -4,6 +4,7 @@
  */
 import type { Transition } from '../../schemas/records.ts'
 import { createRandom, type Random } from '../../src/state/random.ts'
+import { firstRevision } from '../../src/transitions/transition.ts'
 
 export const ACTIONS = 20
 /** So many that their blocks fit into a checkpoint of the largest d measured: none is evicted. */
@@ -67,9 +68,8 @@ export function toTransition({ shared, items, taken, click }: Decision, index: n
   const timeMs = 1_700_000_000_000 + index * MS_A_DECISION
   const reward: Record<string, number> = click ? { click: 1 } : {}
   return {
+    ...firstRevision,
     transition_id: `d${index}/0`,
-    revision: 0,
-    kind: 'initial',
     decision_id: `d${index}`,
     slot: 0,
     slots: 1,
@@ -96,15 +96,8 @@ export function toTransition({ shared, items, taken, click }: Decision, index: n
     propensity_kind: 'exact',
     mode: 'online',
     chosen_by: 'policy',
-    examined: 'unknown',
     delta: reward,
     cumulative: reward,
-    discount: 0,
-    next_decision_id: null,
-    next_state: null,
-    next_candidates: null,
-    terminated: false,
-    truncated: false,
     model_version: '000000000001',
     weight: 1,
     decision_time_ms: timeMs,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
 import type { Logger } from 'pino'
 import { FeedloopError, isRetryable } from '../errors.ts'
+import { steadyNow } from '../log/chain/steady.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
 import { boundNewSpace, countBuffersWithHeap } from '../operate/collector.ts'
@@ -46,7 +47,7 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
   else countBuffersWithHeap()
   const logger = createLogger(config.log.level)
   const connect = kafkaOf(config, logger)
-  const base = { config, logger, meter: createMeter({ processMetrics: true }), now: Date.now }
+  const base = { config, logger, meter: createMeter({ processMetrics: true }), now: steadyNow }
   const life: Life = { awaited: [], running: [] }
   const door = await openOperatorDoor(base, () => life.awaited)
   logger.info({ stages, port: door.port, brokers: config.kafka.brokers }, 'starting')

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { type Config, type ConfigUse, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
+import { steadyNow } from '../log/chain/steady.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
 import type { Log } from '../log/log.ts'
 import { createWire } from '../log/wire/create.ts'
@@ -54,7 +55,7 @@ export async function openContext(config: Config): Promise<ServiceContext & { cl
   const log = await kafkaOf(config, logger)()
   const wire = await wireOf(config)
   const meter = createMeter({ processMetrics: true })
-  return { config, log, wire, meter, logger, now: Date.now, close: () => log.close() }
+  return { config, log, wire, meter, logger, now: steadyNow, close: () => log.close() }
 }
 
 /** Runs `work` on an open bus and closes it. */

@@ -22,10 +22,11 @@ export function addSimulate(program: Command): void {
     .option('--loop', 'the whole loop: people, ranker, joiner, learner and gate (the default)')
     .option('--chain', 'the chain alone, with stages made to break one that cheats')
     .option('--trace', 'tell the history even when nothing is wrong')
-    .action((options: Options) => (options.chain ? chain(options) : loop(options)))
+    .action((options: Options) => (options.chain ? chain(options) : playLoop(options)))
 }
 
-const tell = (line: string): void => void process.stdout.write(`${line}\n`)
+type Tell = (line: string) => void
+const say: Tell = line => void process.stdout.write(`${line}\n`)
 const wrong = (seed: number, fault: string): FeedloopError =>
   new FeedloopError('SIMULATION_FAULT', `seed ${seed}: ${fault}`)
 
@@ -33,24 +34,30 @@ async function chain({ seed, seeds, trace }: Options): Promise<void> {
   for (let one = seed; one < seed + seeds; one++) {
     const lines: string[] = []
     const { fault, ...result } = await simulateChain(one, { trace: line => lines.push(line) })
-    if (trace || fault !== null) for (const line of lines) tell(line)
+    if (trace || fault !== null) for (const line of lines) say(line)
     if (fault !== null) throw wrong(one, fault)
-    tell(JSON.stringify(result))
+    say(JSON.stringify(result))
   }
 }
 
-async function loop({ seed, seeds, trace }: Options): Promise<void> {
-  const options: LoopOptions = { wire: await createWire({ prefix: '' }) }
+/** Plays the loop. @param broken for tests: what is broken on purpose
+ * @throws FeedloopError SIMULATION_FAULT after telling the shortest history that shows it */
+export async function playLoop(
+  { seed, seeds, trace }: Options,
+  tell: Tell = say,
+  broken: Omit<LoopOptions, 'wire'> = {},
+): Promise<void> {
+  const options: LoopOptions = { ...broken, wire: await createWire({ prefix: '' }) }
   for (let one = seed; one < seed + seeds; one++) {
     const plan = planOf(one)
     const { fault, plan: _, ...result } = await runPlan(plan, trace ? { ...options, trace: tell } : options)
-    if (fault !== null) throw await shortened(plan, fault, options)
+    if (fault !== null) throw await shortened(plan, fault, options, tell)
     tell(JSON.stringify({ seed: one, ...result }))
   }
 }
 
 /** Tells the shortest history that still fails. */
-async function shortened(plan: Plan, fault: string, options: LoopOptions): Promise<FeedloopError> {
+async function shortened(plan: Plan, fault: string, options: LoopOptions, tell: Tell): Promise<FeedloopError> {
   const short = await shrink(plan, async smaller => (await runPlan(smaller, options)).fault !== null)
   tell(`seed ${plan.seed}: ${fault}`)
   tell(`${plan.acts.length} acts, of which these, with trouble ${short.trouble.toFixed(3)}, are enough:`)

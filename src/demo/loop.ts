@@ -11,6 +11,7 @@ import type { Environment } from '../environments/environment.ts'
 import { publishWorld } from '../environments/publish.ts'
 import { FeedloopError } from '../errors.ts'
 import { audit } from '../evaluation/audit.ts'
+import { steadyNow } from '../log/chain/steady.ts'
 import { findBus } from '../log/open.ts'
 import { applyTopics, topicSpecs } from '../log/topics.ts'
 import { createWire } from '../log/wire/create.ts'
@@ -58,7 +59,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopReport> {
   const bus = await findBus({ kind: options.bus, logger })
   const { prefix } = config.topics
   const wire = await createWire({ registryUrl: config.registry.url, prefix })
-  const context: ServiceContext = { config, log: bus.log, wire, meter: createMeter(), logger, now: Date.now }
+  const context: ServiceContext = { config, log: bus.log, wire, meter: createMeter(), logger, now: steadyNow }
   let running: readonly Running[] = []
   try {
     await applyTopics(bus.log, topicSpecs({ ...config.topics, policies: config.policies.length }))

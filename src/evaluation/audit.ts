@@ -120,6 +120,7 @@ const booked = (transition: Transition): Booked => ({
   delta: transition.delta,
   cumulative: transition.cumulative,
   next_decision_id: transition.next_decision_id,
+  discount: transition.discount,
   terminated: transition.terminated,
   truncated: transition.truncated,
 })

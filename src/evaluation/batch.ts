@@ -1,14 +1,14 @@
 /**
  * The batch join: what the joiner must come to, computed from whole sets of decisions and outcomes, written to be read
  * and not to be fast. It is the reference of the joiner's property tests and the rule by which `feedloop audit` judges
- * the log; so it shares no logic with src/transitions but the meaning of a slot number and of each reducer's name.
+ * the log; so it shares no logic with src/transitions but the meaning of a slot number.
  *
  * It says what holds once every window is over. It knows no clock: who has records later than correctionWindowMs behind
  * the others says by `gone` which of them the joiner had dropped when others came.
  */
 import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
-import { reducers } from '../transitions/reward.ts'
+import { rewardsOf } from './batch-rewards.ts'
 
 export type OutcomeFate = 'joined' | 'correction' | 'orphan' | 'quarantined' | 'organic'
 export type DecisionFate = 'open' | 'inactive' | 'expired' | 'shed'
@@ -304,25 +304,3 @@ function wayOn(
   const ended = left.some(each => each.type === 'leave' && each.time_ms >= decision.request_time_ms)
   return { nextId: null, discount: null, end: ended ? 'terminated' : 'truncated' }
 }
-
-function rewardsOf(outcomes: readonly Outcome[], policy: PolicyConfig): Record<string, number> {
-  const rewards: Record<string, number> = { ...policy.defaultReward }
-  for (const [type, component] of Object.entries(policy.rewards)) {
-    if (component.cancels) continue
-    const left = outcomes.filter(each => each.type === type)
-    for (const taker of outcomes.filter(each => policy.rewards[each.type]?.cancels === type)) {
-      const earlier = left.filter(each => each.time_ms <= taker.time_ms)
-      const taken = earlier.filter(each => each.value === taker.value).at(-1) ?? earlier.at(-1)
-      if (taken) left.splice(left.indexOf(taken), 1)
-    }
-    const parts = left.map(each => 1 / each.parts)
-    const values = left.map(each => (component.value === 'value' ? (each.value ?? 1) : component.value) / each.parts)
-    const reduced = () =>
-      component.aggregate === 'count' ? reducers.sum(parts) : reducers[component.aggregate](values)
-    if (values.length > 0) rewards[type] = saturated(reduced())
-  }
-  return rewards
-}
-
-/** Beyond the largest double is the largest double. */
-const saturated = (value: number): number => Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value || 0))

@@ -3,11 +3,13 @@
  * log, a network and machines that do all that they may, and people who ask and act. One seed is one exact history.
  * After the trouble everything must come to its end; then judge.ts says what is wrong, if anything is.
  */
+import type { Recommendation } from '../../schemas/records.ts'
 import { type Config, parseConfig } from '../config.ts'
 import type { ChainRules } from '../log/chain/rules.ts'
 import { createPartition, noTrouble, type Sea, type SimulatedPartition } from '../log/chain/simulation/log.ts'
 import { type ChainView, viewChain } from '../log/chain/simulation/oracle.ts'
 import { createWorld } from '../log/chain/simulation/world.ts'
+import { parseDeadLetter } from '../log/deadletters.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { type TopicName, topics } from '../pipeline.ts'
 import { judge } from './judge.ts'
@@ -36,6 +38,10 @@ export interface LoopResult {
   readonly models: number
   /** Batches that readers skip. */
   readonly skipped: number
+  /** Outcomes past correction. */
+  readonly orphans: number
+  /** Requests that were decided again, when their ids were forgotten. */
+  readonly again: number
 }
 
 /** After the last record windows of 80 ms, gaps of 150 ms and idle inputs must have passed. */
@@ -102,7 +108,7 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
   const events = await world.run(done, MAX_EVENTS)
   if (fault === null && !finished) fault = `not finished after ${events} events: ${whereOf(views, find, people)}`
   fault ??= await judgeSafely({ config, wire, find, partitionCount, believed })
-  return { plan, fault, virtualMs: world.nowMs, events, ...countsOf(views, all) }
+  return { plan, fault, virtualMs: world.nowMs, events, ...countsOf(views, all), again: decidedAgain(views, wire) }
 }
 
 const judgeSafely = (run: Parameters<typeof judge>[0]): Promise<string | null> =>
@@ -111,7 +117,7 @@ const judgeSafely = (run: Parameters<typeof judge>[0]): Promise<string | null> =
 function configOf(plan: Plan): Config {
   return parseConfig({
     topics: { prefix: '', partitions: PARTITIONS },
-    limits: { requestDedupMs: 1_000_000, futureSkewMs: 10_000 },
+    limits: { requestDedupMs: plan.requestDedupMs, futureSkewMs: 10_000 },
     state: { historyLength: 4, blocks: ['history', 'context'], contextDimensions: 2 },
     features: { dimensions: 2 },
     policies: [plan.policy],
@@ -195,5 +201,22 @@ function countsOf(views: Views, all: ReadonlyMap<string, SimulatedPartition>) {
     transitions: outputs(views.transitions),
     models: outputs([views.models]),
     skipped: stored - chains.reduce((sum, view) => sum + view.accepted().length, 0),
+    orphans: orphansOf(all.get('dead-letters/0')!),
   }
+}
+
+/** A step that lost its race may have buried one before. */
+const orphansOf = ({ batches }: SimulatedPartition): number =>
+  new Set(
+    batches
+      .flatMap(({ records }) => records.map(parseDeadLetter))
+      .flatMap(letter => (letter?.code === 'OUTCOME_ORPHAN' ? [letter.id] : [])),
+  ).size
+
+function decidedAgain({ recommendations }: Views, wire: Wire): number {
+  const decisions = recommendations
+    .flatMap(view => view.accepted())
+    .flatMap(({ header, records }) => (header.outputs === 0 ? [] : records))
+  const ids = decisions.map(({ value }) => (wire.decode('recommendations', value!) as Recommendation).decision_id)
+  return ids.length - new Set(ids).size
 }

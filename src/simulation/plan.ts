@@ -105,6 +105,7 @@ export interface Plan {
   /** Probability of each way in which an append goes wrong, while there is trouble. */
   readonly trouble: number
   readonly policy: NonNullable<ConfigInput['policies']>[number]
+  readonly requestDedupMs: number
   readonly acts: readonly Act[]
 }
 
@@ -121,8 +122,21 @@ export function planOf(seed: number): Plan {
   for (let i = dice.below(5); i > 0; i--) acts.push(alone(dice, `o${i}`))
   for (let i = dice.below(3); i > 0; i--) acts.push(noise(dice, `n${i}`))
   for (let i = dice.below(12); i > 0; i--) acts.push(fault(dice))
-  return { seed, trouble, policy: policyOf(dice), acts: acts.sort((a, b) => a.atMs - b.atMs) }
+  const policy = { ...policyOf(dice), ...windowsOf(dice) }
+  acts.sort((a, b) => a.atMs - b.atMs)
+  // A request that is decided anew must meet the decision from before: one of the two windows ends, not both.
+  const requestDedupMs = policy.correctionWindowMs === NEVER_MS ? dice.among([NEVER_MS, NEVER_MS, 40]) : NEVER_MS
+  return {
+    seed,
+    trouble,
+    policy,
+    requestDedupMs,
+    acts: acts.filter(act => requestDedupMs === NEVER_MS || !forgets(act)),
+  }
 }
+
+/** What is forgotten and decided anew the same is one decision for who reads the log. */
+const forgets = (act: Act): boolean => act.act === 'do' && act.type === FORGET
 
 interface Dice {
   readonly random: Random
@@ -148,10 +162,14 @@ function policyOf(dice: Dice): Plan['policy'] {
     attribution: dice.among(['last-touch', 'first-touch', 'even-split'] as const),
     attributionWindowMs: 80,
     backwardWindowMs: dice.among([0, 30]),
-    correctionWindowMs: 1_000_000,
     sessionGapMs: 150,
   }
 }
+
+/** Longer than any run. */
+const NEVER_MS = 1_000_000
+
+const windowsOf = (dice: Dice) => ({ correctionWindowMs: dice.among([NEVER_MS, NEVER_MS, 160]) })
 
 function exchange(dice: Dice, id: string): Act[] {
   const user = dice.among(users)

@@ -54,6 +54,23 @@ export type Revised = Pick<
   | 'emitted_time_ms'
 >
 
+/** The first of a decision of which nothing came, in a bandit; whose outcomes are all known at once has no other. */
+export const firstRevision = {
+  revision: 0,
+  kind: 'initial',
+  examined: 'unknown',
+  delta: {},
+  cumulative: {},
+  discount: 0,
+  next_decision_id: null,
+  next_state: null,
+  next_candidates: null,
+  terminated: false,
+  truncated: false,
+  reward_time_ms: null,
+  emitted_time_ms: 0,
+} as const satisfies Revised
+
 /** One revision, field by field: an object of this size that is spread into another costs as much as all else about it. */
 export function transitionOf(decision: Decision, slot: number, revised: Revised): Written {
   const chosen = slot === SLATE ? decision.slots : [decision.slots[slot]]

@@ -22,9 +22,10 @@ export interface BrokerNode {
   readonly line: Line
   /** Resolves when it answers. @throws FeedloopError BUS_UNAVAILABLE */
   start(): Promise<void>
-  /** kill -9. Its data stay. */
-  kill(): Promise<void>
-  pause(): void
+  /** kill -9. Its data stay. False when it did not run. */
+  kill(): Promise<boolean>
+  /** SIGSTOP. False when it did not run. */
+  pause(): boolean
   resume(): void
 }
 
@@ -117,8 +118,9 @@ function propertiesOf({ id, client, inner, controller, folder, line }: Place, vo
 function createNode({ id, client, line }: Place, files: BrokerFiles, file: string, logger: Logger) {
   let child: ChildProcess | undefined
   let tail = ''
+  const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
   const gone = async (): Promise<void> => {
-    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    if (isRunning()) await once(child!, 'exit')
   }
   return {
     id,
@@ -137,11 +139,12 @@ function createNode({ id, client, line }: Place, files: BrokerFiles, file: strin
       const ended = once(child, 'close').then(([code, signal]) => `broker ${id} ended with ${signal ?? code}: ${tail}`)
       await untilReady([`127.0.0.1:${client}`], ended, logger)
     },
-    async kill(): Promise<void> {
+    async kill(): Promise<boolean> {
       child?.kill('SIGKILL')
       await gone()
+      return child?.signalCode === 'SIGKILL'
     },
-    pause: () => void child?.kill('SIGSTOP'),
+    pause: () => isRunning() && child!.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     async end(): Promise<void> {
       child?.kill('SIGCONT')

@@ -22,10 +22,11 @@ export interface Ended {
 export interface Fleet {
   readonly services: readonly Service[]
   readonly ended: readonly Ended[]
-  /** kill -9, and a new one. */
-  kill(service: Service): Promise<void>
-  /** SIGSTOP for a while: long enough, and its group goes on without it, and it wakes as a zombie. */
-  pause(service: Service, ms: number): Promise<void>
+  /** kill -9, and a new one. False when it had ended by itself. */
+  kill(service: Service): Promise<boolean>
+  /** SIGSTOP for a while: long enough, and its group goes on without it, and it wakes as a zombie. False
+   * when there was none to wake. */
+  pause(service: Service, ms: number): Promise<boolean>
   ready(timeoutMs: number): Promise<void>
   stop(): Promise<void>
 }
@@ -69,12 +70,16 @@ export function startFleet(
       service.child = start(service.stage, service.index)
       void supervise(service)
       await endChild(old, 'SIGKILL')
+      return old.process.signalCode === 'SIGKILL'
     },
     async pause(service, ms) {
+      const { process } = service.child
       service.paused = true
-      service.child.process.kill('SIGSTOP')
+      const stopped = process.kill('SIGSTOP')
       await sleep(ms)
+      const sleeps = process.exitCode === null && process.signalCode === null
       wake(service)
+      return stopped && sleeps
     },
     async ready(timeoutMs) {
       const deadline = Date.now() + timeoutMs

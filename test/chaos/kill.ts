@@ -104,8 +104,11 @@ async function killAtRandom(
     const stage = STAGES[Math.floor(random.uniform() * STAGES.length)]
     const afterMs = 500 + Math.floor(random.uniform() * 5500)
     await sleep(afterMs)
-    await endChild(children.get(stage)!, 'SIGKILL')
+    const child = children.get(stage)!
+    await endChild(child, 'SIGKILL')
     start(stage)
+    // One that had ended by itself was not killed.
+    if (child.process.signalCode !== 'SIGKILL') continue
     done.push({ stage, afterMs })
     say(`kill ${done.length}/${kills}: ${stage}`)
   }

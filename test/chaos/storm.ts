@@ -23,7 +23,7 @@ import { createLogger, type ServiceContext } from '../../src/operate/context.ts'
 import { settle } from '../../src/operate/settle.ts'
 import { type StageName, topics } from '../../src/pipeline.ts'
 import { startCluster } from './cluster.ts'
-import { type Fault, type FaultKind, runFaults } from './faults.ts'
+import { type Fault, type FaultKind, faultKinds, runFaults } from './faults.ts'
 import { type Ended, startFleet } from './fleet.ts'
 
 export interface StormOptions {
@@ -42,7 +42,8 @@ export interface StormReport {
   /** Of them, in the ten seconds after the last fault. */
   readonly decisionsAfter: number
   readonly unanswered: number
-  readonly faults: Readonly<Partial<Record<FaultKind, number>>>
+  /** Those that did what they say. */
+  readonly faults: Readonly<Record<FaultKind, number>>
   /** Services that ended by themselves: a supervisor started them anew. */
   readonly ended: readonly Ended[]
   /** Stretches of more than a second without any decision, and the longest with its beginning on the faults' clock. */
@@ -138,14 +139,13 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
 }
 
 /** What a run must come to. */
-export const isSound = ({ audit, logged, learned, decisionsAfter }: StormReport): boolean =>
-  audit.balanced && logged === learned && decisionsAfter > 0
+export const isSound = ({ audit, logged, learned, decisionsAfter, faults }: StormReport): boolean =>
+  audit.balanced && logged === learned && decisionsAfter > 0 && faultKinds.every(kind => faults[kind] > 0)
 
-function countKinds(faults: readonly Fault[]): Partial<Record<FaultKind, number>> {
-  const counts: Partial<Record<FaultKind, number>> = {}
-  for (const { kind } of faults) counts[kind] = (counts[kind] ?? 0) + 1
-  return counts
-}
+const countKinds = (faults: readonly Fault[]): StormReport['faults'] =>
+  Object.fromEntries(
+    faultKinds.map(kind => [kind, faults.filter(each => each.kind === kind && each.happened).length]),
+  ) as StormReport['faults']
 
 async function countSkipped(source: Parameters<typeof readChain>[0]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}

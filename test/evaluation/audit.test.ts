@@ -110,6 +110,7 @@ const damages: readonly [name: string, what: string, id: string, damage: (world:
   ['a reward in the wrong component', 'reward_differs', 'd0/0', w => alter(w, 'd0/0', { delta: { like: 1 } })],
   ['a cumulative that is not the sum', 'cumulative_differs', 'd1/1', w => alterLast(w, 'd1/1', { cumulative: {} })],
   ['another next decision', 'next_differs', 'd0/0', w => alterLast(w, 'd0/0', { next_decision_id: 'd4' })],
+  ['another discount', 'discount_differs', 'd0/0', w => alterLast(w, 'd0/0', { discount: 0.5 })],
   ['an end that is none', 'end_differs', 'd0/0', w => alterLast(w, 'd0/0', { terminated: true })],
   [
     'a refusal without a dead letter',
@@ -315,6 +316,26 @@ for (const [name, world, fates] of stepped)
     const report = await audit(await writeWorld(world))
     assert.deepEqual(report.differences, [])
     for (const [fate, count] of Object.entries(fates)) assert.equal(report.outcomes[fate as 'joined'], count, fate)
+  })
+
+for (const [seconds, found] of [
+  [105, []],
+  [400, ['outcome_refused']],
+] as const)
+  test(`a flaw that was seen ${seconds - 100} s after its decision was past correction: ${found.length === 0 ? 'the joiner may still have had it' : 'it had not'}`, async () => {
+    const flawed = outcome('click', 'd0', 50, { slate_hash: 'another' })
+    const world = createStepped(makeConfig(short), [
+      [0, decision('d0', 0)],
+      [seconds, decision('d1', seconds)],
+      [seconds + 1, flawed],
+      [1000],
+    ])
+    world.refusals = [{ input: { ...input(flawed), offset: 0 }, code: 'SLATE_HASH_MISMATCH', detail: '' }]
+    const report = await audit(await writeWorld(world))
+    assert.deepEqual(
+      report.differences.map(({ what }) => what),
+      found,
+    )
   })
 
 const cut: readonly [

@@ -4,7 +4,7 @@ import type { Config } from '../../src/config.ts'
 import { encodeHeader, type Head, type InputPosition, STEP_HEADER } from '../../src/log/chain/header.ts'
 import { deadLetter } from '../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
-import type { NewRecord } from '../../src/log/log.ts'
+import type { Log, NewRecord } from '../../src/log/log.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import type { Wire } from '../../src/log/wire/wire.ts'
 import { type TopicName, topicName, topics } from '../../src/pipeline.ts'
@@ -129,11 +129,12 @@ export function createStepped(
   }
 }
 
-/** Writes the world to a log. */
-export async function writeWorld(world: World) {
+/** Writes the world to a log of its own. */
+export const writeWorld = (world: World) => writeWorldTo(openEmbeddedLog(), world)
+
+export async function writeWorldTo<L extends Log>(log: L, world: World) {
   const { config } = world
   const { prefix } = config.topics
-  const log = openEmbeddedLog()
   const wire = await createWire({ prefix })
   await log.createTopics(
     Object.keys(topics).map(name => ({

@@ -4,6 +4,7 @@ import { createFeatureStore } from '../../src/features/store.ts'
 import type { Checkpoint, Example, Learner } from '../../src/learner/learner.ts'
 import type { FeatureOptions } from '../../src/learner/linear/features.ts'
 import type { LearnerView } from '../../src/learner/step.ts'
+import { firstRevision } from '../../src/transitions/transition.ts'
 
 /** States without numbers: the feature map is the identity. */
 export const plainFeatures = (stateDimensions: number): { features: FeatureOptions; warmUpDecisions: number } => ({
@@ -24,9 +25,8 @@ export const snapshotOf = (context: Record<string, number> = {}) => ({
 
 export function transitionOf(changes: Partial<Transition> = {}): Transition {
   const transition: Transition = {
+    ...firstRevision,
     transition_id: 'd/0',
-    revision: 0,
-    kind: 'initial',
     decision_id: 'd',
     slot: 0,
     slots: 1,
@@ -47,19 +47,9 @@ export function transitionOf(changes: Partial<Transition> = {}): Transition {
     propensity_kind: 'exact',
     mode: 'online',
     chosen_by: 'policy',
-    examined: 'unknown',
-    delta: {},
-    cumulative: {},
-    discount: 0,
-    next_decision_id: null,
-    next_state: null,
-    next_candidates: null,
-    terminated: false,
-    truncated: false,
     model_version: '',
     weight: 1,
     decision_time_ms: 1000,
-    reward_time_ms: null,
     emitted_time_ms: 1000,
   }
   return { ...transition, ...changes }

@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface Line {
   readonly port: number
+  /** What it has done so far: connections cut, bytes of answers swallowed. */
+  readonly harm: { readonly cut: number; readonly swallowed: number }
   /** `open`: passes everything. `closed`: cuts all connections, refuses new ones. `deaf`: requests pass, answers do not. */
   set(state: 'open' | 'closed' | 'deaf'): Promise<void>
   close(): Promise<void>
@@ -11,6 +13,7 @@ export interface Line {
 /** @param target the broker's port, asked at each connection: it may not be known yet */
 export async function startLine(target: () => number): Promise<Line> {
   let deaf = false
+  const harm = { cut: 0, swallowed: 0 }
   const sockets = new Set<Socket>()
   const hold = (socket: Socket) => {
     sockets.add(socket)
@@ -23,7 +26,8 @@ export async function startLine(target: () => number): Promise<Line> {
     hold(broker)
     client.pipe(broker)
     broker.on('data', chunk => {
-      if (!deaf) client.write(chunk)
+      if (deaf) harm.swallowed += chunk.length
+      else client.write(chunk)
     })
     broker.on('close', () => client.destroy())
     client.on('close', () => broker.destroy())
@@ -33,12 +37,14 @@ export async function startLine(target: () => number): Promise<Line> {
     new Promise<void>(resolve => {
       if (!server.listening) return resolve()
       server.close(() => resolve())
+      harm.cut += sockets.size / 2
       for (const socket of sockets) socket.destroy()
     })
   await listen(0)
   const { port } = server.address() as { port: number }
   return {
     port,
+    harm,
     async set(state) {
       deaf = state === 'deaf'
       if (state === 'closed') await cut()

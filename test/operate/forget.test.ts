@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { audit } from '../../src/evaluation/audit.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { forgetUser } from '../../src/operate/forget.ts'
+import { localState } from '../../src/operate/local-state.ts'
 import { type TopicName, topicName } from '../../src/pipeline.ts'
+import { joinerCodecs, joinerVersion } from '../../src/transitions/codec.ts'
 import { did, type Live, openLive, profile, publishItems, request } from './live.ts'
 
 /** The newest record of a key. */
@@ -13,10 +18,57 @@ async function newest({ context: { log, config } }: Live, topic: TopicName, key:
   return records.findLast(record => record.key?.toString() === key)
 }
 
+async function temporary(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'feedloop-forget-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Every row of the joiner's tables on disk, keys and values. */
+async function rowsOnDisk({ context }: Live): Promise<string> {
+  const version = joinerVersion(context.config)
+  const open = localState(context, { stage: 'joiner', version, codecs: joinerCodecs })!
+  let rows = ''
+  for (let partition = 0; partition < context.config.topics.partitions; partition++) {
+    const { tables, close } = await open(partition)
+    for (const table of Object.values(tables)) rows += JSON.stringify([...table.range('', LAST_KEY)])
+    await close()
+  }
+  return rows
+}
+const LAST_KEY = '\u{10ffff}'
+
 test('a user is forgotten while the services run, and again by a rebuild; the audit balances', {
   timeout: 90_000,
 }, async t => {
-  const loop = await openLive(t)
+  await forgetsAnna(await openLive(t))
+})
+
+test('from local state too: no row on disk names the user after it', { timeout: 90_000 }, async t => {
+  const loop = await openLive(t, { state: { folder: await temporary(t) } })
+  await forgetsAnna(loop, {
+    async asked() {
+      await loop.stop()
+      assert.match(await rowsOnDisk(loop), /anna/)
+      await loop.start()
+    },
+    async forgotten() {
+      await loop.stop()
+      const rows = await rowsOnDisk(loop)
+      assert.doesNotMatch(rows, /anna/)
+      assert.match(rows, /bert/)
+      await loop.start()
+    },
+  })
+  assert.doesNotMatch(await loop.context.meter.registry.metrics(), /^feedloop_state_dropped_total\{/m)
+})
+
+interface Moments {
+  readonly asked?: () => Promise<void>
+  readonly forgotten?: () => Promise<void>
+}
+
+async function forgetsAnna(loop: Live, { asked: whenAsked, forgotten }: Moments = {}): Promise<void> {
   await publishItems(loop, ['a', 'b'])
   await loop.start()
   for (const user of ['anna', 'bert']) {
@@ -33,6 +85,8 @@ test('a user is forgotten while the services run, and again by a rebuild; the au
     assert.deepEqual([state.history.length, state.profile !== null], [1, true])
     await loop.append('events', user_id, did(user_id, 'click', { decision_id, item_id: 'a' }))
   }
+  await loop.settled()
+  await whenAsked?.()
 
   const { partition, events } = await forgetUser(loop.context, 'anna', 60_000)
   assert.equal(partition, partitionFor('anna', 2))
@@ -41,6 +95,7 @@ test('a user is forgotten while the services run, and again by a rebuild; the au
     assert.equal((await newest(loop, topic, 'anna'))?.value, null, topic)
     assert.notEqual((await newest(loop, topic, 'bert'))?.value, null, topic)
   }
+  await forgotten?.()
   const latest = async () => {
     const known = new Set((await loop.decisions()).map(each => each.decision_id))
     for (const user of ['anna', 'bert']) await loop.append('requests', user, request(user, asked))
@@ -67,7 +122,7 @@ test('a user is forgotten while the services run, and again by a rebuild; the au
   ])
   const report = await audit({ ...loop.context, prefix: loop.context.config.topics.prefix })
   assert.deepEqual(report.differences, [])
-})
+}
 
 test('without services it says who is awaited, and may be called again', { timeout: 60_000 }, async t => {
   const loop = await openLive(t)

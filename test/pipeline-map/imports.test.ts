@@ -53,6 +53,12 @@ describe('imports', () => {
       }
     assert.deepEqual([...used].sort(), Object.keys(allowed).sort())
   })
+  test('the batch join, which judges the joiner, is made of nothing that the joiner is made of', () => {
+    const own = files.filter(file => /^src\/evaluation\/batch[^/]*$/.test(file.path))
+    assert.ok(own.length > 0)
+    for (const { path, imports } of own)
+      for (const { module } of runtime(imports)) assert.notEqual(folderOf(module), 'transitions', path)
+  })
   test('only src/log/kafka/ knows Kafka', () => {
     for (const { path, imports } of files)
       for (const { module } of imports)

@@ -1,6 +1,7 @@
 /** A minute of everything at once on three brokers (test/chaos/storm.ts); `npm run test:chaos -- --minutes 5` for more. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { faultKinds } from '../chaos/faults.ts'
 import { stormRun } from '../chaos/storm.ts'
 
 test('three brokers, two of each sharing stage, a minute of faults: nothing is lost, doubled or left unlearned', {
@@ -9,6 +10,7 @@ test('three brokers, two of each sharing stage, a minute of faults: nothing is l
   const report = await stormRun({ minutes: 1, seed: 4, sessions: 12, say: line => t.diagnostic(line) })
   const { audit, ...run } = report
   t.diagnostic(JSON.stringify(run))
+  for (const kind of faultKinds) assert.ok(report.faults[kind] > 0, `${kind} never happened`)
   assert.deepEqual(audit.differences, [])
   assert.equal(audit.balanced, true)
   assert.equal(audit.requests.pending, 0)

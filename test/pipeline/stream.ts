@@ -19,7 +19,7 @@ import { topicName } from '../../src/pipeline.ts'
 import { sumsDiffer } from '../../src/simulation/fit.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom, type Random } from '../../src/state/random.ts'
-import { transitionOf } from '../../src/transitions/transition.ts'
+import { firstRevision, transitionOf } from '../../src/transitions/transition.ts'
 import { publish } from '../learner/examples.ts'
 import { did, type Live, openLive, publishItems, request } from '../operate/live.ts'
 
@@ -153,24 +153,10 @@ function batchFit(
   const inOrder = [...decisions].sort((a, b) => a.request_time_ms - b.request_time_ms)
   for (const decision of inOrder) {
     const reward: Record<string, number> = outcomes.has(decision.decision_id) ? { right: 1 } : {}
-    const said = { ...closed, delta: reward, cumulative: reward }
+    const said = { ...firstRevision, delta: reward, cumulative: reward }
     const example = examples.encode(transitionOf(decision, 0, said) as Transition, () => undefined)
     assert.ok(typeof example !== 'string')
     learner.learn([example])
   }
   return publish(learner, 'batch', true)
 }
-
-const closed = {
-  revision: 0,
-  kind: 'initial',
-  examined: 'unknown',
-  discount: 0,
-  next_decision_id: null,
-  next_state: null,
-  next_candidates: null,
-  terminated: false,
-  truncated: false,
-  reward_time_ms: null,
-  emitted_time_ms: 0,
-} as const

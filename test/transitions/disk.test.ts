@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -104,6 +104,39 @@ test('a state of another log is dropped', async () => {
   assert.match(await world.dropped(), /not_in_chain"} 1$/)
   await world.log.close()
 })
+
+/** Puts the chain's topic back to what it was when `kept` was copied. The log must be closed. */
+async function rollBack(kept: string): Promise<void> {
+  const topics = await readdir(kept)
+  const chain = topics.filter(name => name.includes('transitions'))
+  assert.ok(chain.length > 0, topics.join())
+  for (const name of chain) {
+    await rm(join(folder, 'log', 'topics', name), { recursive: true })
+    await cp(join(kept, name), join(folder, 'log', 'topics', name), { recursive: true })
+  }
+}
+
+for (const grown of [false, true])
+  test(`a state ahead of a chain that was rolled back${grown ? ' and grew again' : ''} is not trusted`, async () => {
+    const world = await openWorld(folder)
+    await work(world, 10)
+    await world.log.close()
+    await cp(join(folder, 'log', 'topics'), join(folder, 'kept'), { recursive: true })
+    const later = await openWorld(folder)
+    await work(later, 10)
+    await later.log.close()
+    await rollBack(join(folder, 'kept'))
+    const back = await openWorld(folder)
+    if (grown) {
+      await rename(join(folder, 'state'), join(folder, 'ahead'))
+      await work(back, 10)
+      await rm(join(folder, 'state'), { recursive: true })
+      await rename(join(folder, 'ahead'), join(folder, 'state'))
+    }
+    await recoversAlike(back)
+    assert.match(await back.dropped(), /not_in_chain"} 1$/)
+    await back.log.close()
+  })
 
 /** As the joiner's wire gives it. */
 const narrowed = (value: Recommendation) =>

@@ -1,4 +1,5 @@
-/** The joiner's table of cases, and what a line of it cannot say. The numbers in names are those of "joins that others get wrong". */
+/** The joiner's table of cases, and what a line of it cannot say. The numbers in names are those of "joins that others get
+ * wrong"; 4, about offsets, is in commit.test.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Transition } from '../../schemas/records.ts'

@@ -52,7 +52,7 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
     config,
     gone,
   )
-  auditOutcomes(ledger, events, facts, { ...walk, batch, keepMs, strangers })
+  auditOutcomes(ledger, events, facts, { ...walk, batch, keepMs, strangers, unsure })
 
   const byId = new Map(decisions.map(each => [each.value.decision_id, each]))
   const judgement = (id: string): Judgement => {

@@ -78,22 +78,27 @@ export interface Judged {
   readonly goneUntilMs: number
   /** Decisions that are not judged. */
   readonly strangers: ReadonlySet<string>
+  /** Decisions of which it cannot be known whether the joiner still had them when something came. */
+  readonly unsure: ReadonlySet<string>
 }
 
-/** An outcome of another user's decision, which is in another bucket, or forgotten since: here it looks like an orphan. */
-const fateOf = (fate: OutcomeFate, code: string | undefined): OutcomeFate =>
-  fate === 'orphan' && code === 'OUTCOME_WRONG_USER' ? 'quarantined' : fate
+/** An outcome of another user's decision, which is in another bucket, or forgotten since, looks like an orphan here; so does
+ * one of a decision near its end, that the joiner still had: both saw what was wrong with it. */
+const fateOf = (fate: OutcomeFate, code: string | undefined, nearEnd: boolean): OutcomeFate => {
+  if (fate !== 'orphan' || !code || ofTheMoment.has(code)) return fate
+  return nearEnd || code === 'OUTCOME_WRONG_USER' ? 'quarantined' : fate
+}
 
 /** Gives each accepted event its fate by the batch join, and compares refusals. */
 export function auditOutcomes(
   ledger: Ledger,
   accepted: readonly JudgedEvent[],
   facts: EventFacts,
-  { batch, nowMs, keepMs, goneUntilMs, strangers }: Judged,
+  { batch, nowMs, keepMs, goneUntilMs, strangers, unsure }: Judged,
 ): void {
   for (const { event, offset, moment } of accepted) {
     const code = codeOf(facts, offset)
-    const fate = fateOf(batch.outcomes.get(event.event_id)!, code)
+    const fate = fateOf(batch.outcomes.get(event.event_id)!, code, unsure.has(event.decision_id ?? ''))
     const unrefused = fate === 'orphan' && !code
     const waits = unrefused && event.time_ms + keepMs + SLACK_MS > nowMs
     const mayBeOfGone = unrefused && !waits && event.time_ms - keepMs <= goneUntilMs

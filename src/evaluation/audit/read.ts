@@ -8,8 +8,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Config } from '../../config.ts'
 import type { ErrorCode } from '../../errors.ts'
-import { FeedloopError } from '../../errors.ts'
 import type { Batch } from '../../log/chain/batches.ts'
+import { decodeOrPass } from '../../log/chain/codec.ts'
 import { openFeed } from '../../log/chain/feed.ts'
 import type { StepHeader } from '../../log/chain/header.ts'
 import { realRim } from '../../log/chain/rim.ts'
@@ -39,19 +39,11 @@ export interface ChainRead {
 }
 
 const WAIT_MS = 50
+const rim = realRim()
 
 /** A record's value; null when it does not decode. */
-export async function decoded<T>({ wire }: AuditSource, topic: TopicName, { value }: LogRecord): Promise<T | null> {
-  if (value === null) return null
-  for (let asked = false; ; asked = true) {
-    try {
-      return wire.decode(topic, value) as T
-    } catch (error) {
-      const unknown = error instanceof FeedloopError && error.code === 'WIRE_SCHEMA_UNKNOWN'
-      if (!unknown || asked || !(await wire.learn(value))) return null
-    }
-  }
-}
+export const decoded = <T>({ log, wire }: AuditSource, topic: TopicName, record: LogRecord): Promise<T | null> =>
+  decodeOrPass<T>({ log, rim, rules: chainRules }, { wire }, topic, record)
 
 export interface Part {
   readonly topic: TopicName
@@ -84,7 +76,7 @@ export async function* batchesOf(
   { topic, partition, until }: Part,
   skipped: (batches: number) => void = () => {},
 ): AsyncGenerator<Batch> {
-  const io = { log: source.log, rim: realRim(), rules: chainRules }
+  const io = { log: source.log, rim, rules: chainRules }
   const at = { topic: topicName(source.prefix, topic), partition }
   const end = until ?? (await source.log.ends(at.topic, partition)).latest
   const feed = await openFeed(io, at, null)

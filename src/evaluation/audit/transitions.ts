@@ -12,6 +12,8 @@ export interface Account {
   readonly sums: Record<string, number>
   cumulative: Readonly<Record<string, number>>
   nextId: string | null
+  /** γ^Δt to it; null: there is none. */
+  discount: number | null
   end: 'terminated' | 'truncated' | null
 }
 
@@ -27,6 +29,7 @@ export type Booked = Pick<
   | 'delta'
   | 'cumulative'
   | 'next_decision_id'
+  | 'discount'
   | 'terminated'
   | 'truncated'
 >
@@ -41,6 +44,7 @@ export function book(accounts: Accounts, transition: Booked): void {
     sums: {},
     cumulative: {},
     nextId: null,
+    discount: null,
     end: null,
   }
   accounts.set(id, account)
@@ -50,6 +54,7 @@ export function book(accounts: Accounts, transition: Booked): void {
     account.sums[component] = (account.sums[component] ?? 0) + change
   account.cumulative = transition.cumulative
   account.nextId = transition.next_decision_id
+  account.discount = transition.discount
   account.end = transition.terminated ? 'terminated' : transition.truncated ? 'truncated' : null
 }
 
@@ -94,6 +99,8 @@ function compare(ledger: Ledger, id: string, expected: ExpectedTransition, accou
     differ(ledger, 'reward_differs', id, { expected: expected.rewards, found: account.sums })
   if (expected.nextId !== account.nextId)
     differ(ledger, 'next_differs', id, { expected: expected.nextId, found: account.nextId })
+  if (expected.discount !== account.discount)
+    differ(ledger, 'discount_differs', id, { expected: expected.discount, found: account.discount })
   // an episode may be truncated later, when its gap has passed
   const notYet = expected.end === 'truncated' && account.end === null
   if (expected.end !== account.end && !notYet)

@@ -17,7 +17,7 @@ import type { Policy } from '../../models/policy.ts'
 import { createDecide, type RankerView } from '../../ranker/decide.ts'
 import { createStateEncoder } from '../../state/encode.ts'
 import { newUser } from '../../state/user.ts'
-import { type Revised, transitionOf } from '../../transitions/transition.ts'
+import { firstRevision, transitionOf } from '../../transitions/transition.ts'
 
 export interface RunOptions {
   readonly environment: Environment
@@ -110,24 +110,8 @@ export function run(options: RunOptions): Run {
 }
 
 function exampleOf(recommendation: Recommendation, slot: number, state: Float64Array): Example {
-  const transition = transitionOf(recommendation, slot, first) as Transition
+  const transition = transitionOf(recommendation, slot, firstRevision) as Transition
   return { transition, state, candidates: [], action: -1, nextState: null, deltaReward: 0, reward: 0 }
-}
-
-const first: Revised = {
-  revision: 0,
-  kind: 'initial',
-  examined: 'unknown',
-  delta: {},
-  cumulative: {},
-  discount: 0,
-  next_decision_id: null,
-  next_state: null,
-  next_candidates: null,
-  terminated: false,
-  truncated: false,
-  reward_time_ms: null,
-  emitted_time_ms: 0,
 }
 
 function revisionOf({ timeMs, act, slot, shown }: Outcome): Example {

@@ -17,7 +17,7 @@ import { createStateEncoder } from '../../state/encode.ts'
 import { applyDecision, applyEvent, newUser, type UserState } from '../../state/user.ts'
 import type { Outcome } from '../../transitions/join.ts'
 import { rewardOf } from '../../transitions/reward.ts'
-import { transitionOf } from '../../transitions/transition.ts'
+import { firstRevision, transitionOf } from '../../transitions/transition.ts'
 import { createLive } from './live-learner.ts'
 
 export interface PlayOptions {
@@ -114,21 +114,6 @@ function createAgent(config: Config, environment: Environment, frozen: Policy | 
     },
   }
 }
-
-/** All outcomes at once: one revision that is also the last. */
-const firstRevision = {
-  revision: 0,
-  kind: 'initial',
-  examined: 'unknown',
-  discount: 0,
-  next_decision_id: null,
-  next_state: null,
-  next_candidates: null,
-  terminated: false,
-  truncated: false,
-  reward_time_ms: null,
-  emitted_time_ms: 0,
-} as const
 
 const requestOf = ({ userId, sessionId }: Session, observation: Observation, policy: string, timeMs: number) => ({
   request_id: `${userId}/${timeMs}`,

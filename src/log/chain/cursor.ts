@@ -16,6 +16,7 @@ import { retrying, Stopped } from './rim.ts'
 import type { Entry } from './sources.ts'
 import { chainedSource, plainSource } from './sources.ts'
 import type { TaskInput } from './task.ts'
+import type { Heard } from './watermark.ts'
 
 export interface Cursor {
   readonly input: TaskInput
@@ -25,8 +26,8 @@ export interface Cursor {
   readonly seen: ChainPosition | null
   /** Untaken progress is buffered. */
   readonly ready: boolean
-  /** Rim time of the last arrival; of opening when nothing came yet. */
-  readonly lastArrivalMs: number
+  /** Its last arrival (opening, when nothing came yet), and when it was last known to be read to its end. */
+  readonly heard: Heard
   /** Batches skipped by the reader's rule so far. */
   readonly skipped: number
   take(maxRecords: number, maxBytes: number): LogRecord[]
@@ -50,6 +51,8 @@ export interface CursorOptions {
   readonly from: ChainPosition | null
   /** Bytes of one read; some four times that is kept ahead. */
   readonly maxBytes: number
+  /** An empty read may take this long, ms. */
+  readonly waitMs: number
   /** Called when something arrived or went wrong. */
   readonly notify: () => void
 }
@@ -65,13 +68,14 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
   let entries: Entry[] = []
   let taken = 0
   let aheadBytes = 0
-  let lastArrivalMs = io.rim.now()
+  let arrivedMs = io.rim.now()
+  let endedMs = Number.NEGATIVE_INFINITY
   let failure: unknown
   let arrival = Promise.withResolvers<void>()
   let room = Promise.withResolvers<void>()
 
   const push = (arrived: readonly Entry[]): void => {
-    if (arrived.length > 0) lastArrivalMs = io.rim.now()
+    if (arrived.length > 0) arrivedMs = io.rim.now()
     for (const entry of arrived) {
       entries.push(entry)
       aheadBytes += entry.bytes
@@ -88,7 +92,10 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
         room = Promise.withResolvers()
         await room.promise
       }
+      // The answer may lie there for long before a process that was stopped looks at it.
+      const askedMs = io.rim.now()
       push(await source.fetch())
+      if (source.atEnd) endedMs = askedMs
       wake()
     }
   }
@@ -152,8 +159,8 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     get ready() {
       return taken < entries.length
     },
-    get lastArrivalMs() {
-      return lastArrivalMs
+    get heard() {
+      return { arrivedMs: taken < entries.length ? Number.POSITIVE_INFINITY : arrivedMs, endedMs }
     },
     get skipped() {
       return source.skipped

@@ -30,6 +30,10 @@ import { createClock } from './watermark.ts'
 import { createWriter, partitionsChanged } from './writer.ts'
 
 const readBytes = 4 << 20
+const maxEmptyReadMs = 250
+
+/** Short enough that a silent input is known to be silent at any time (watermark.ts), with as much again for the way. */
+const emptyReadMs = (idleMs: number): number => Math.min(maxEmptyReadMs, Math.max(1, idleMs / 4))
 
 /** @throws FeedloopError CHAIN_IDENTITY_LOST, CHAIN_NO_ANCHOR, PARTITION_COUNT_CHANGED, OFFSET_OUT_OF_RANGE and what the log throws for good */
 export async function recover<S extends StageState, V>(context: TaskContext<S, V>): Promise<Session<S>> {
@@ -102,7 +106,7 @@ async function recoverFrom<S extends StageState, V>(
   const { stage, output } = options
   const at = { topic: topicName(options.prefix, output.topic), partition: output.partition }
   const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
-  const clock = createClock(options.inputs.length, options.step.idleMs)
+  const clock = createClock(options.inputs.length, options.step)
   const state = await stage.open(output.partition)
   ending.add(state)
   const foldsInputs = stage.recovery !== 'positions-in-output'
@@ -242,6 +246,7 @@ const openAll = <S extends StageState, V>(
         input,
         from: positionOf(positions, input) ?? null,
         maxBytes: options.step.maxBytes,
+        waitMs: emptyReadMs(options.step.idleMs),
         notify,
       }),
     ),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { isRetryable } from '../../errors.ts'
 import type { Log } from '../log.ts'
 import type { ChainRules } from './rules.ts'
+import { steadyNow } from './steady.ts'
 
 export interface Rim {
   /** Milliseconds since the epoch. */
@@ -27,7 +28,7 @@ export interface Partition {
   readonly partition: number
 }
 
-export const realRim = (now: () => number = Date.now): Rim => ({
+export const realRim = (now: () => number = steadyNow): Rim => ({
   now,
   sleep: (ms, signal) =>
     new Promise(resolve => {

@@ -37,14 +37,16 @@ export interface Source {
 export interface SourceOptions {
   readonly from: ChainPosition | null
   readonly maxBytes: number
+  /** An empty read may take this long, ms. */
+  readonly waitMs: number
 }
 
-const waitMs = 250
 /** How long a chained input that begins inside the log may stay undecidable with records waiting. */
 const anchorWaitMs = 300_000
 
 /** @throws FeedloopError OFFSET_OUT_OF_RANGE, CHAIN_IDENTITY_LOST */
-export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }: SourceOptions): Promise<Source> {
+export async function plainSource(io: ChainIo, at: Partition, options: SourceOptions): Promise<Source> {
+  const { from, maxBytes, waitMs } = options
   const place = `${at.topic}/${at.partition}`
   const ends = await retrying(io, () => io.log.ends(at.topic, at.partition))
   const start = { next: from?.next ?? ends.earliest, head: null }
@@ -91,7 +93,8 @@ export async function plainSource(io: ChainIo, at: Partition, { from, maxBytes }
 }
 
 /** @throws FeedloopError OFFSET_OUT_OF_RANGE, CHAIN_IDENTITY_LOST, CHAIN_NO_ANCHOR, CHAIN_HEADER_INVALID */
-export async function chainedSource(io: ChainIo, at: Partition, { from, maxBytes }: SourceOptions): Promise<Source> {
+export async function chainedSource(io: ChainIo, at: Partition, options: SourceOptions): Promise<Source> {
+  const { from, maxBytes, waitMs } = options
   const feed = await openFeed(io, at, from)
   const start = { next: from?.next ?? feed.offset, head: from?.head ?? null }
   let undecidedSinceMs: number | null = null

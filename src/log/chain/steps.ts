@@ -83,7 +83,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   const tickNow = (): Tick => {
     const now = clock.tick(
       io.rim.now(),
-      cursors.map(cursor => (cursor.ready ? Number.POSITIVE_INFINITY : cursor.lastArrivalMs)),
+      cursors.map(cursor => cursor.heard),
     )
     if (squeeze.time === 1) return now
     const { timeMs, watermarkMs } = quiet.at(-1)?.tick ?? session.header?.tick ?? now

@@ -59,6 +59,7 @@ test('records with large headers are read ahead by their whole size', async t =>
     input: { topic: 'events', partition: 0 },
     from: null,
     maxBytes: 1 << 20,
+    waitMs: 250,
     notify: () => arrived.resolve(),
   })
   await arrived.promise
