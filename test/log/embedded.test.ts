@@ -52,6 +52,17 @@ describe('the embedded log on disk', () => {
     await log.close()
   })
 
+  test('a folder is the same log after a restart, another folder is another, and so is memory', async () => {
+    const [folder, other] = [newFolder(), newFolder()]
+    const first = openEmbeddedLog({ folder })
+    await first.close()
+    const again = openEmbeddedLog({ folder })
+    assert.equal(again.identity, first.identity)
+    const others = [openEmbeddedLog({ folder: other }), openEmbeddedLog(), openEmbeddedLog()]
+    assert.equal(new Set([again, ...others].map(log => log.identity)).size, 4)
+    for (const log of [again, ...others]) await log.close()
+  })
+
   test('a tail torn at any byte is cut off, whole batches stay, and appends go on', async () => {
     const folder = newFolder()
     const whole = await opened({ folder })
