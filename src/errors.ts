@@ -117,7 +117,7 @@ export const errorTable = {
   // records
   RECORD_INVALID: record('A record breaks a rule of its type; the message names the field.', 'Mend the producer.'),
   RECORD_UNREADABLE: record(
-    'The value is not valid JSON, Avro or CloudEvents as the mapping says.',
+    'The value is not valid JSON, Avro or CloudEvents as the mapping says; or a batch of the log is damaged, or compressed in an unknown way.',
     'Mend the producer or mapping.',
   ),
   FIELD_MISSING: record('The mapping needs a field that the record lacks.', 'Mend the producer or mapping.'),

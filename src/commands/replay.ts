@@ -69,8 +69,8 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
 export const exitCodeOf = ({ finished, records, refused }: ReplaySummary): 0 | 1 =>
   finished && (records > 0 || refused === 0) ? 0 : 1
 
-function describe({ rows, records, refused, resumedAt, refusals, finished }: ReplaySummary): string {
-  const resumed = resumedAt > 0 ? ` (${resumedAt} of them before)` : ''
-  const lines = [`${rows} rows${resumed}, ${records} records, ${refused} refused${finished ? '' : '; not finished'}`]
+function describe({ rows, records, refused, resumedAt, sentBefore, refusals, finished }: ReplaySummary): string {
+  const resumed = resumedAt > 0 ? `: ${records - sentBefore} sent, ${sentBefore} already sent` : ''
+  const lines = [`${rows} rows, ${records} records, ${refused} refused${resumed}${finished ? '' : '; not finished'}`]
   return `${[...lines, ...refusals.map(refusal => `  ${refusal}`)].join('\n')}\n`
 }

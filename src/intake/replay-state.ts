@@ -1,7 +1,8 @@
-/** How far a replay has come: a small file, replaced whole, that is valid for one data file, mapping and bus prefix. */
+/** How far a replay has come: a small file, replaced whole, that is valid for one content, mapping, log and prefix. */
 import { createHash } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createReadStream, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 export interface ReplayState {
   readonly fingerprint: string
@@ -15,13 +16,16 @@ export interface ReplaySubject {
   readonly data: string
   readonly mapping: string
   readonly prefix: string
+  readonly log: { readonly identity: string }
 }
 
-/** Another mapping, prefix or file size is another replay. */
-export const replayFingerprint = ({ data, mapping, prefix }: ReplaySubject, sizeBytes: number): string =>
-  createHash('sha256')
-    .update(JSON.stringify([basename(data), sizeBytes, readFileSync(mapping, 'utf8'), prefix]))
-    .digest('hex')
+/** Another mapping, prefix, log, or content of the file is another replay. Reads the file once. */
+export async function replayFingerprint({ data, mapping, prefix, log }: ReplaySubject): Promise<string> {
+  const content = createHash('sha256')
+  await pipeline(createReadStream(data), content)
+  const parts = [basename(data), content.digest('hex'), readFileSync(mapping, 'utf8'), prefix, log.identity]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
 
 /** The state in `file`, or the start where there is none or it belongs to another replay. */
 export function readState(file: string, fingerprint: string): ReplayState {

@@ -1,8 +1,8 @@
 /**
  * Replay: a log that someone kept in a file (CSV or JSON lines) goes through a mapping into the bus. A row may become
  * several records: a logged decision is a request and, where it was clicked, an event. Ids come from the rows, so that a
- * row that is sent twice (after a kill) is one row. Progress is kept beside the bus, in a state file that belongs to one data
- * file and one mapping; another run goes on behind the last row that is known to be stored.
+ * row that is sent twice (after a kill) is one row. Progress is kept beside the bus, in a state file that belongs to one content,
+ * mapping and log; another run goes on behind the last row that is known to be stored.
  */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -57,6 +57,8 @@ export interface ReplayProgress {
 export interface ReplaySummary extends ReplayProgress {
   /** Rows that an earlier run had done. */
   readonly resumedAt: number
+  /** Records that it had sent of them. */
+  readonly sentBefore: number
   /** The first refusals, for people. */
   readonly refusals: readonly string[]
   /** False when the signal ended it before the file did. */
@@ -157,7 +159,7 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   if (speed !== undefined && !(speed > 0)) throw new FeedloopError('USAGE', `a speed of ${speed} is not above 0`)
   const mappings = loadReplayMapping(options.mapping)
   const file = openRows(options.data)
-  const state = readState(stateFileOf(options), replayFingerprint(options, file.sizeBytes))
+  const state = readState(stateFileOf(options), await replayFingerprint(options))
   const progress: Progress = { state, waiting: [], next: state.rows, refusals: [] }
   options.progress?.({ ...state, part: 0 })
   await carryRows(progress, options, mappings, file).catch(error => {
@@ -166,7 +168,8 @@ export async function replay(options: ReplayOptions): Promise<ReplaySummary> {
   const finished = !options.signal.aborted
   const { rows, records, refused } = progress.state
   const part = finished ? 1 : partOf(file)
-  return { rows, records, refused, part, finished, resumedAt: state.rows, refusals: progress.refusals }
+  const before = { resumedAt: state.rows, sentBefore: state.records }
+  return { rows, records, refused, part, finished, ...before, refusals: progress.refusals }
 }
 
 async function carryRows(

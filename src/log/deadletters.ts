@@ -1,7 +1,8 @@
 /**
  * Dead letters: records that were refused, as they came (key, value, headers, time), with why. The headers are those of
  * Kafka Connect (`__connect.errors.*`), so that its tools read them, and an id made of the origin, by which readers
- * and the audit deduplicate: a step that was redone appends its dead letters again. A dead letter has the log's time of
+ * and the audit deduplicate: a step that was redone appends its dead letters again. Headers of the record that have the
+ * same names are set aside. A dead letter has the log's time of
  * its burial, for an old record's own time would let retention take it at once; the origin's time is in a header.
  * What is too large even for this topic (it came from somebody else's) is left out, the value first, and its size is
  * kept: the origin still says where it stands.
@@ -17,6 +18,8 @@ const errors = '__connect.errors.'
 const ORIGIN_TIME = `${errors}timestamp`
 /** Header: bytes of what was left out. */
 const LEFT_OUT = 'fl-dead-letter-left-out'
+/** Before the name of a header of the record's own that would pass for one of the letter: a source may be another's dead letters. */
+const ASIDE = 'fl-origin.'
 /** Characters of a message, which may quote what it refuses. */
 const MOST_DETAIL = 10_000
 const mostBytes = 0.9 * topics['dead-letters'].maxBatchBytes
@@ -32,7 +35,7 @@ export interface DeadLetter {
   readonly message: string
   readonly key: Buffer | null
   readonly value: Buffer | null
-  /** As they came, without those that name the error. */
+  /** As they came. */
   readonly headers: Headers
   /** Of the origin. */
   readonly timestampMs: number
@@ -64,11 +67,29 @@ export function deadLetter({ origin, stage, code, detail }: Refused): NewRecord 
     Object.entries(named).map(([name, text]) => [name, Buffer.from(text)]),
   )
   const room = mostBytes - recordBytesAtMost({ key: null, value: null, headers: why })
-  const kept = lessAndLess(origin).find(part => recordBytesAtMost(part) <= room)!
-  const leftOut = recordBytesAtMost(origin) - recordBytesAtMost(kept)
+  const own = { ...origin, headers: setAside(origin.headers) }
+  const kept = lessAndLess(own).find(part => recordBytesAtMost(part) <= room)!
+  const leftOut = recordBytesAtMost(own) - recordBytesAtMost(kept)
   if (leftOut > 0) why[LEFT_OUT] = Buffer.from(String(leftOut))
   return { ...kept, headers: { ...kept.headers, ...why } }
 }
+
+const ofLetter = (name: string): boolean => name === DEAD_LETTER_ID || name === LEFT_OUT || name.startsWith(errors)
+
+const setAside = (headers: Headers): Headers =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      ofLetter(name) || name.startsWith(ASIDE) ? ASIDE + name : name,
+      value,
+    ]),
+  )
+
+const broughtBack = (headers: Headers): Headers =>
+  Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !ofLetter(name))
+      .map(([name, value]) => [name.startsWith(ASIDE) ? name.slice(ASIDE.length) : name, value]),
+  )
 
 const lessAndLess = ({ key, value, headers }: LogRecord) => [
   { key, value, headers },
@@ -82,7 +103,6 @@ export function parseDeadLetter(record: LogRecord): DeadLetter | null {
   const text = (name: string): string => record.headers[name]?.toString() ?? ''
   const id = text(DEAD_LETTER_ID)
   if (id === '') return null
-  const own = (name: string): boolean => name === DEAD_LETTER_ID || name === LEFT_OUT || name.startsWith(errors)
   return {
     id,
     topic: text(`${errors}topic`),
@@ -93,7 +113,7 @@ export function parseDeadLetter(record: LogRecord): DeadLetter | null {
     message: text(`${errors}exception.message`),
     key: record.key,
     value: record.value,
-    headers: Object.fromEntries(Object.entries(record.headers).filter(([name]) => !own(name))),
+    headers: broughtBack(record.headers),
     timestampMs: Number(text(ORIGIN_TIME)),
     leftOutBytes: record.headers[LEFT_OUT] === undefined ? null : Number(text(LEFT_OUT)),
   }

@@ -100,5 +100,7 @@ export interface Log {
   createTopics(specs: readonly TopicSpec[]): Promise<void>
   /** Where the log is, for people: `embedded`, `kafka 127.0.0.1:9092`. */
   readonly place: string
+  /** Which log it is: a new broker at the same address, or a folder made anew, has another. */
+  readonly identity: string
   close(): Promise<void>
 }

@@ -31,6 +31,7 @@ export function stillLog(
     describeTopics: never,
     createTopics: never,
     place: 'simulated, over',
+    identity: 'still',
     close: async () => {},
   }
 }

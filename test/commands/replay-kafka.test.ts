@@ -49,6 +49,8 @@ before(async () => {
 test('all went in: 0', async () => {
   const { code, stdout } = await replay('good.csv')
   assert.deepEqual([code, stdout], [0, '2 rows, 2 records, 0 refused\n'])
+  const again = await replay('good.csv')
+  assert.deepEqual([again.code, again.stdout], [0, '2 rows, 2 records, 0 refused: 0 sent, 2 already sent\n'])
 })
 
 test('every row refused: 1, and why', async () => {

@@ -32,13 +32,22 @@ test('no brokers: one line, and exit 1', () => {
 })
 
 describe('exit', () => {
-  const summary = { rows: 5, records: 5, refused: 0, part: 1, resumedAt: 0, refusals: [], finished: true }
+  const summary = {
+    rows: 5,
+    records: 5,
+    refused: 0,
+    part: 1,
+    resumedAt: 0,
+    sentBefore: 0,
+    refusals: [],
+    finished: true,
+  }
   for (const [name, more, code] of [
     ['all rows went in', {}, 0],
     ['some were refused', { records: 3, refused: 2 }, 0],
     ['every row was refused', { records: 0, refused: 5 }, 1],
     ['nothing was of interest', { records: 0 }, 0],
-    ['an earlier run had done it', { resumedAt: 5 }, 0],
+    ['an earlier run had done it', { resumedAt: 5, sentBefore: 5 }, 0],
     ['it was interrupted', { finished: false, part: 0.5 }, 1],
   ] as const)
     test(`${code}: ${name}`, () => assert.equal(exitCodeOf({ ...summary, ...more }), code))

@@ -103,6 +103,7 @@ describe('a file', () => {
         part: 1,
         finished: true,
         resumedAt: 0,
+        sentBefore: 0,
         refusals: [],
       })
       assert.deepEqual(
@@ -181,7 +182,7 @@ describe('another run', () => {
     const ids = (await readAll<Request>(log, 'requests')).map(each => each.request_id)
     assert.equal(new Set(ids).size, 1200)
     const third = await replay({ ...options, log })
-    assert.deepEqual([third.resumedAt, third.records], [1200, 1500])
+    assert.deepEqual([third.resumedAt, third.records, third.sentBefore], [1200, 1500, 1500])
     assert.equal((await readAll<Request>(log, 'requests')).length, ids.length)
   })
 
@@ -191,6 +192,16 @@ describe('another run', () => {
     await replay(options)
     writeFileSync(options.mapping, mapping.replace('constant: default', 'constant: other'))
     assert.equal((await replay(options)).resumedAt, 0)
+  })
+
+  test('with a content of the same size, or on another log, starts anew', async () => {
+    const options = optionsFor(await openBus(), 'rows.csv', csv)
+    await replay(options)
+    writeFileSync(options.data, csv.replaceAll('u-1', 'u-9'))
+    assert.equal((await replay(options)).resumedAt, 0)
+    const log = await openBus()
+    assert.equal((await replay({ ...options, log })).resumedAt, 0)
+    assert.equal((await readAll<Request>(log, 'requests')).length, 1200)
   })
 
   test('after a signal has the rest to do', async () => {

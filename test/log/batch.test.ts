@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
+import { compressSync } from 'snappy'
 import { isCode } from '../../src/errors.ts'
 import { decodeBatches, encodeBatch } from '../../src/log/kafka/batch.ts'
 import { crc32c } from '../../src/log/kafka/crc32c.ts'
@@ -25,6 +26,7 @@ function stored(
   batch.writeInt32BE(batch.length - 12, 8)
   batch.writeInt16BE(change.attributes ?? 0, 21)
   if (change.producerId !== undefined) batch.writeBigInt64BE(change.producerId, 43)
+  batch.writeUInt32BE(crc32c(batch, 21), 17)
   return batch
 }
 
@@ -104,12 +106,71 @@ describe('record batches', () => {
     assert.ok(tiny.bytesNeeded! > 0)
   })
 
-  test('gzip and zstd are read; a codec that is not there is named', async () => {
+  test('gzip and zstd are read; a codec that there is not is named', async () => {
     const body = encodeBatch([record('a'), record('b')], 5).subarray(61)
     const two = [record('a'), record('b')]
     assert.deepEqual(await values(stored(4, two, { attributes: 1, body: gzipSync(body) }), 4), ['4:a', '5:b'])
     assert.deepEqual(await values(stored(4, two, { attributes: 4, body: zstdCompressSync(body) }), 4), ['4:a', '5:b'])
-    await assert.rejects(values(stored(4, two, { attributes: 3 }), 4), error => isCode(error, 'RECORD_UNREADABLE'))
+    await assert.rejects(values(stored(4, two, { attributes: 5 }), 4), error => isCode(error, 'RECORD_UNREADABLE'))
+  })
+
+  /** Three records, written by kafka-clients 4.3.1: `MemoryRecords.builder(…, MAGIC_VALUE_V2, Compression.snappy() | lz4(), …, 7)`
+   * and `append(1000 + i, 'k' + i, 'feedloop '.repeat(20) + i, [header h: byte i])`. */
+  const fromJava = {
+    snappy: Buffer.from(
+      '00000000000000070000009affffffff0289d33fd600020000000200000000000003e800000000000003eaffffffffffffffffffffffff' +
+        'ffff0000000382534e4150505900000000010000000100000055cc04488403000000046b30ea02666565646c6f6f7020fe0900fe0900aa' +
+        '0900343002026802008403000202046b31fec400fec400d6c400003101c420018403000404046b32fec400fec400d6c400143202026802' +
+        '02',
+      'hex',
+    ),
+    lz4: Buffer.from(
+      '000000000000000700000082ffffffff02073d3c7100030000000200000000000003e800000000000003eaffffffffffffffffffffffff' +
+        'ffff0000000304224d1860408242000000ff048403000000046b30ea02666565646c6f6f7020090098ef3002026802008403000202046b' +
+        '31c400a31031c4009f018403000404046b32c400a36032020268020200000000',
+      'hex',
+    ),
+  }
+  for (const [codec, batch] of Object.entries(fromJava)) {
+    test(`${codec} of the Java client is read, every record with its offset, key, headers and time`, async () => {
+      const { records, nextOffset } = await decodeBatches(batch, where)
+      const expected = [0, 1, 2].map(i => ({
+        topic: 't',
+        partition: 3,
+        offset: 7 + i,
+        key: Buffer.from(`k${i}`),
+        value: Buffer.from('feedloop '.repeat(20) + i),
+        headers: { h: Buffer.from([i]) },
+        timestampMs: 1000 + i,
+      }))
+      assert.deepEqual({ records, nextOffset }, { records: expected, nextOffset: 10 })
+      assert.equal((await decodeBatches(Buffer.concat([batch, batch]), where)).records.length, 6)
+    })
+
+    test(`${codec}: a damaged batch is named, whatever its decompressor makes of it`, async () => {
+      for (let at = 61; at < batch.length; at++) {
+        const damaged = Buffer.from(batch)
+        damaged[at] ^= 0x10
+        await assert.rejects(decodeBatches(damaged, where), error => isCode(error, 'RECORD_UNREADABLE'))
+      }
+    })
+  }
+
+  test('snappy without a frame, as librdkafka writes it, and in several blocks', async () => {
+    const two = [record('a'), record('b')]
+    const body = encodeBatch(two, 5).subarray(61)
+    const framed = fromJava.snappy.subarray(61, 61 + 16)
+    const block = (bytes: Buffer) => {
+      const packed = compressSync(bytes)
+      const length = Buffer.alloc(4)
+      length.writeInt32BE(packed.length)
+      return Buffer.concat([length, packed])
+    }
+    const blocks = Buffer.concat([framed, block(body.subarray(0, 9)), block(body.subarray(9))])
+    for (const packed of [compressSync(body), blocks])
+      assert.deepEqual(await values(stored(4, two, { attributes: 2, body: packed }), 4), ['4:a', '5:b'])
+    const torn = stored(4, two, { attributes: 2, body: blocks.subarray(0, -1) })
+    await assert.rejects(values(torn, 4), error => isCode(error, 'RECORD_UNREADABLE'))
   })
 
   test('control batches and aborted transactions are passed over, but counted as read', async () => {

@@ -45,6 +45,37 @@ test('what is buried comes back as it was', () => {
   assert.deepEqual(redriven(letter), { key: origin.key, value: origin.value, headers: origin.headers, timestampMs: 7 })
 })
 
+test('a dead letter of somebody else keeps its own errors, in the letter and when it is put back', async () => {
+  const log = openEmbeddedLog()
+  const prefix = 'p.'
+  await applyTopics(log, topicSpecs({ prefix, partitions: 1, policies: 1, replicationFactor: 1 }))
+  const text = (headers: Readonly<Record<string, Buffer>>) =>
+    Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.toString()]))
+  const own = {
+    '__connect.errors.topic': 'theirs',
+    '__connect.errors.exception.message': 'their reason',
+    '__connect.errors.only.theirs': 'x',
+    'fl-dead-letter': 'theirs/0/1',
+    'fl-dead-letter-left-out': '9',
+    'fl-origin.fl-dead-letter': 'of a letter that was buried before',
+    trace: 't',
+  }
+  const headers = Object.fromEntries(Object.entries(own).map(([name, value]) => [name, Buffer.from(value)]))
+  const from = { ...origin, partition: 0, headers }
+  await log.append('p.dead-letters', 0, [
+    deadLetter({ origin: from, stage: 'intake', code: 'FIELD_MISSING', detail: 'why' }),
+  ])
+  const letter = parseDeadLetter((await log.read('p.dead-letters', 0, 0))[0]!)!
+  assert.deepEqual(
+    [letter.id, letter.topic, letter.message, letter.leftOutBytes],
+    ['p.events/0/42', 'p.events', 'why', null],
+  )
+  assert.deepEqual(text(letter.headers), own)
+  await createRedrive({ log, prefix })(letter)
+  const [back] = await log.read('p.events', 0, 0)
+  assert.deepEqual(text(back!.headers), { ...own, 'fl-redriven': 'p.events/0/42' })
+})
+
 test('a dead letter takes the time of its burial from the log, or retention would take one of an old record at once', () => {
   assert.equal(deadLetter({ origin, stage: 'joiner', code: 'RECORD_INVALID', detail: '' }).timestampMs, undefined)
 })

@@ -52,6 +52,17 @@ describe('the embedded log on disk', () => {
     await log.close()
   })
 
+  test('a folder is the same log after a restart, another folder is another, and so is memory', async () => {
+    const [folder, other] = [newFolder(), newFolder()]
+    const first = openEmbeddedLog({ folder })
+    await first.close()
+    const again = openEmbeddedLog({ folder })
+    assert.equal(again.identity, first.identity)
+    const others = [openEmbeddedLog({ folder: other }), openEmbeddedLog(), openEmbeddedLog()]
+    assert.equal(new Set([again, ...others].map(log => log.identity)).size, 4)
+    for (const log of [again, ...others]) await log.close()
+  })
+
   test('a tail torn at any byte is cut off, whole batches stay, and appends go on', async () => {
     const folder = newFolder()
     const whole = await opened({ folder })
@@ -82,6 +93,36 @@ describe('the embedded log on disk', () => {
     truncateSync(first, 10)
     const reopened = () => openEmbeddedLog({ folder })
     assert.throws(reopened, error => isCode(error, 'LOG_CORRUPT'))
+  })
+
+  test('one flipped bit before the last batch is an error, and nothing is cut off; in the last it is a torn tail', async () => {
+    const folder = newFolder()
+    const whole = await opened({ folder })
+    await whole.append('t', 0, records('a', 'b'))
+    const file = join(folder, 'topics/t/0', readdirSync(join(folder, 'topics/t/0'))[0])
+    const firstBytes = readFileSync(file).length
+    await whole.append('t', 0, records('c'))
+    await whole.close()
+    const bytes = readFileSync(file)
+    const lengthOfLast = { from: firstBytes * 8, to: (firstBytes + 4) * 8 }
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      if (bit >= lengthOfLast.from && bit < lengthOfLast.to) continue
+      const damaged = Buffer.from(bytes)
+      damaged[bit >> 3] ^= 0x80 >> (bit & 7)
+      writeFileSync(file, damaged)
+      if (bit < lengthOfLast.from) {
+        assert.throws(
+          () => openEmbeddedLog({ folder }),
+          error => isCode(error, 'LOG_CORRUPT'),
+          `bit ${bit}`,
+        )
+        assert.deepEqual(readFileSync(file), damaged)
+      } else {
+        const log = openEmbeddedLog({ folder })
+        assert.deepEqual(await values(log), ['0:a', '1:b'], `bit ${bit}`)
+        await log.close()
+      }
+    }
   })
 
   test('a folder that another live process holds is refused', async () => {

@@ -33,4 +33,11 @@ describe('Kafka itself', () => {
     assert.ok(differences.includes(`${prefix}events: retention.ms is 604800000, should be at least 36000000000`))
     await log.close()
   })
+
+  test('says which cluster it is, whoever asks', async () => {
+    const log = await openKafkaLog({ brokers: bus.brokers!, clientId: 'other', logger })
+    assert.match(log.identity, /^[\w-]{22}$/)
+    assert.equal(log.identity, bus.log.identity)
+    await log.close()
+  })
 })

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FeedloopError } from '../../src/errors.ts'
 import { runIntake } from '../../src/intake/service.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import type { Wire } from '../../src/log/wire/wire.ts'
+import { gather } from '../../src/operate/repartition/chains.ts'
 import { repartition } from '../../src/operate/repartition.ts'
 import { intakeGroup, topicName } from '../../src/pipeline.ts'
 import { did, openLive, publishItems, request } from './live.ts'
@@ -28,6 +30,18 @@ test('into topics that are not empty it does not go', { timeout: 60_000 }, async
   await assert.rejects(repartition(loop.context, options), { code: 'TOPIC_MISCONFIGURED' })
   await assert.rejects(repartition(loop.context, { ...options, partitions: 4 }), { code: 'TOPIC_MISCONFIGURED' })
   assert.equal(await log.partitionCount(topicName(to, 'events')), 3)
+})
+
+test('records are gathered into batches that fit, whatever part of them is large', async () => {
+  const log = openEmbeddedLog()
+  await applyTopics(log, topicSpecs({ prefix: 'a.', partitions: 1, policies: 1, replicationFactor: 1 }))
+  const large = Buffer.alloc(600_000)
+  const gathered = gather(async records => void (await log.append('a.events', 0, records)))
+  for (let i = 0; i < 5; i++)
+    await gathered.add({ key: Buffer.from('u'), value: Buffer.from('x'), headers: { trace: large } })
+  for (let i = 0; i < 5; i++) await gathered.add({ key: Buffer.from('u'), value: large })
+  await gathered.flush()
+  assert.equal((await log.ends('a.events', 0)).latest, 10)
 })
 
 test('intake goes on in a topic of yours where it was', { timeout: 60_000 }, async t => {

@@ -4,6 +4,7 @@
  * not at all: faults are put around it by those who test for them. It holds all records in memory and neither expires
  * nor compacts by itself.
  */
+import { randomUUID } from 'node:crypto'
 import { FeedloopError } from '../../errors.ts'
 import type { Committed, Log, LogRecord, NewRecord, TopicSpec } from '../log.ts'
 import { createGroups } from './groups.ts'
@@ -91,6 +92,7 @@ export function openEmbeddedLog(options: EmbeddedOptions = {}): EmbeddedLog {
 
   return {
     place: options.folder ? `embedded ${options.folder}` : 'embedded',
+    identity: storage?.identity ?? randomUUID(),
     async append(topic, partition, records) {
       const target = partitionOf(topic, partition)
       const baseOffset = target.ends.latest

@@ -44,7 +44,7 @@ export interface Segments {
 }
 
 /** Opens (or makes) the partition's folder and cuts off a torn tail.
- * @throws FeedloopError LOG_CORRUPT when a frame is damaged that others follow in a later segment */
+ * @throws FeedloopError LOG_CORRUPT when a frame is damaged that others follow, in its segment or a later one */
 export function openSegments(folder: string, segmentBytes = SEGMENT_BYTES): Segments {
   mkdirSync(folder, { recursive: true })
   const { segments, batches } = loadSegments(folder)
@@ -117,8 +117,8 @@ function loadSegments(folder: string): { segments: Segment[]; batches: Batch[] }
       segment.bytes += frame.length
       batches.push(frame.batch)
     }
-    if (segment.bytes < bytes.length && i < files.length - 1)
-      throw new FeedloopError('LOG_CORRUPT', `${file}: damaged at byte ${segment.bytes}, and later segments follow`)
+    if (segment.bytes < bytes.length && (i < files.length - 1 || !isTorn(bytes, segment.bytes)))
+      throw new FeedloopError('LOG_CORRUPT', `${file}: damaged at byte ${segment.bytes}, and more follows`)
     if (segment.bytes < bytes.length) cutFile(file, segment.bytes)
     segments.push(segment)
   }
@@ -138,8 +138,23 @@ function decodeFrame(bytes: Buffer, position: number): { batch: Batch; length: n
   if (position + FRAME_HEAD > bytes.length) return undefined
   const length = bytes.readUInt32BE(position)
   const body = bytes.subarray(position + FRAME_HEAD, position + FRAME_HEAD + length)
-  if (body.length < length || crc32(body) !== bytes.readUInt32BE(position + 4)) return undefined
+  if (length === 0 || body.length < length || crc32(body) !== bytes.readUInt32BE(position + 4)) return undefined
   return { batch: deserialize(body) as Batch, length: FRAME_HEAD + length }
+}
+
+/** What V8's serializer begins every value with. */
+const VALUE_HEAD = serialize(null).subarray(0, 2)
+
+/** Whether the undecodable rest from `position` on is one frame that was not written to its end: a process that dies leaves
+ * nothing behind it. Where the length itself is damaged, a whole frame further on tells. */
+function isTorn(bytes: Buffer, position: number): boolean {
+  if (position + FRAME_HEAD > bytes.length) return true
+  if (position + FRAME_HEAD + bytes.readUInt32BE(position) < bytes.length) return false
+  for (let at = position + FRAME_HEAD + 1; ; at++) {
+    at = bytes.indexOf(VALUE_HEAD, at)
+    if (at < 0) return true
+    if (decodeFrame(bytes, at - FRAME_HEAD)) return false
+  }
 }
 
 function writeAll(fd: number, bytes: Buffer): void {

@@ -1,7 +1,9 @@
 /**
  * The folder of an embedded log: `topics/<topic>/topic.json`, its partitions' segments, and `commits.jsonl`, one line a
- * commit (the last line for a position counts, a torn last line does not). One process at a time: `lock` holds its pid.
+ * commit (the last line for a position counts, a torn last line does not). One process at a time: `lock` holds its pid;
+ * `identity` is given once.
  */
+import { randomUUID } from 'node:crypto'
 import {
   appendFileSync,
   existsSync,
@@ -23,6 +25,7 @@ export interface GroupCommit {
 }
 
 export interface Storage {
+  readonly identity: string
   topics(): readonly TopicSpec[]
   saveTopic(spec: TopicSpec): void
   partition(topic: string, partition: number): Segments
@@ -39,6 +42,7 @@ export function openStorage(folder: string, segmentBytes?: number): Storage {
   const commits = compactCommits(commitsFile)
   const partitions = new Map<string, Segments>()
   return {
+    identity: identityOf(join(folder, 'identity')),
     topics: () =>
       readdirSync(topicsFolder)
         .map(topic => join(topicsFolder, topic, 'topic.json'))
@@ -74,6 +78,11 @@ function compactCommits(file: string): GroupCommit[] {
   const commits = [...last.values()]
   replaceFile(file, commits.map(commit => `${JSON.stringify(commit)}\n`).join(''))
   return commits
+}
+
+function identityOf(file: string): string {
+  if (!existsSync(file)) replaceFile(file, randomUUID())
+  return readFileSync(file, 'utf8')
 }
 
 function lock(folder: string): () => void {

@@ -9,8 +9,8 @@
 import { FeedloopError } from '../../errors.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import { batchBytesAtMost, BATCH_HEAD_BYTES as HEAD_BYTES } from '../size.ts'
+import { decompress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
-import { decompress } from './kafkajs.ts'
 
 const LENGTH_AT = 8
 const CRC_AT = 17
@@ -111,7 +111,8 @@ interface Aborted {
 }
 
 /** Records from `offset` on of all whole batches in `bytes`, without control records and aborted transactions.
- * @throws FeedloopError RECORD_UNREADABLE for a codec that is not installed or a message set from before Kafka 0.11 */
+ * @throws FeedloopError RECORD_UNREADABLE for an unknown codec, a damaged compressed batch or a message set from before
+ * Kafka 0.11 */
 export async function decodeBatches(
   bytes: Buffer,
   where: { readonly topic: string; readonly partition: number; readonly offset: number },
@@ -147,6 +148,8 @@ const batchHead = (batch: Buffer) => ({
   producerId: batch.readBigInt64BE(43),
   count: batch.readInt32BE(57),
   body: batch.subarray(HEAD_BYTES),
+  /** What Kafka's checksum covers. */
+  isWhole: () => crc32c(batch, ATTRIBUTES_AT) === batch.readUInt32BE(CRC_AT),
 })
 
 /** True for batches that a reader must not see: control batches, and those of transactions that were aborted. */
@@ -169,6 +172,9 @@ async function decodeRecords(
   into: LogRecord[],
 ): Promise<void> {
   const codec = head.attributes & CODEC_MASK
+  // lz4 and snappy make something of damaged bytes too.
+  if (codec !== 0 && !head.isWhole())
+    throw new FeedloopError('RECORD_UNREADABLE', `${topic}/${partition}: the batch at ${head.baseOffset} is damaged`)
   const reader = new Reader(codec === 0 ? head.body : await decompress(codec, head.body, topic))
   for (let i = 0; i < head.count; i++) {
     const end = reader.varint() + reader.at

@@ -56,12 +56,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const read = createRead(router, closed)
   const end = (topic: string, partition: number, which: number) => listOffset(router, topic, partition, which)
 
-  await persist(() => router.controller(), closed, firstContactMs).catch(async error => {
+  const identity = await persist(() => router.clusterId(), closed, firstContactMs).catch(async error => {
     await router.close()
     throw error
   })
   return {
     place: `kafka ${brokers.join(',')}`,
+    identity,
     append: (topic, partition, records) =>
       records.length > 0 ? appendBatch(topic, partition, records) : patiently(() => end(topic, partition, LATEST)),
     read: (topic, partition, offset, options = {}) => read(topic, partition, offset, options),

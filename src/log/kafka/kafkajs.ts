@@ -4,9 +4,7 @@
  * outcome of a partition and its consumer reads only through a group. kafkajs is pinned: its insides have no promise.
  */
 import { createRequire } from 'node:module'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Logger } from 'pino'
-import { FeedloopError } from '../../errors.ts'
 import { loadRepairedKafkaJs } from './repairs.ts'
 
 export const kafkajs = loadRepairedKafkaJs()
@@ -63,28 +61,6 @@ export const produceResponse = inner('protocol/requests/produce/v7/response') as
   decode: (bytes: Buffer) => Promise<unknown>
 }
 export const fetchRequest = inner('protocol/requests/fetch/v11/request') as (args: object) => WireRequest
-
-interface Codec {
-  compress(encoder: { buffer: Buffer }): Promise<Buffer>
-  decompress(bytes: Buffer): Promise<Buffer>
-}
-const codecs = kafkajs.CompressionCodecs as unknown as Record<number, () => Codec>
-codecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: async encoder => zstdCompressSync(encoder.buffer),
-  decompress: async bytes => zstdDecompressSync(bytes),
-})
-
-/** Bytes of a compressed batch's records: gzip and zstd; snappy and lz4 when a codec is put into kafkajs's table.
- * @throws FeedloopError RECORD_UNREADABLE */
-export async function decompress(codec: number, bytes: Buffer, topic: string): Promise<Buffer> {
-  try {
-    return await codecs[codec]().decompress(bytes)
-  } catch (cause) {
-    throw new FeedloopError('RECORD_UNREADABLE', `${topic}: compression codec ${codec}: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-}
 
 /** kafkajs's log lines as pino's. All at debug and below: what fails for good is thrown. */
 export function logCreator(logger: Logger) {

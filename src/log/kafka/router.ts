@@ -22,11 +22,14 @@ export interface Router {
   lookUp(topics: readonly string[]): Promise<Map<string, readonly PartitionInfo[]>>
   controller(): Promise<Node>
   coordinator(group: string): Promise<Node>
+  /** Which cluster answers: of the last metadata. @throws FeedloopError LOG_UNAVAILABLE */
+  clusterId(): Promise<string>
   forget(topic: string): void
   close(): Promise<void>
 }
 
 interface Metadata {
+  readonly clusterId: string | null
   readonly brokers: readonly (Address & { readonly nodeId: number })[]
   readonly controllerId: number
   readonly topicMetadata: readonly {
@@ -46,6 +49,7 @@ export function createRouter(settings: ConnectionSettings, bootstrap: readonly A
   const seeds = new Map(bootstrap.map(address => [`${address.host}:${address.port}`, createNode(settings, address)]))
   const topics = new Map<string, Promise<readonly PartitionInfo[]>>()
   let controllerId = -1
+  let clusterId: string | null = null
 
   const anyNode = async (): Promise<Node> => {
     const connected = [...nodes.values(), ...seeds.values()].find(node => node.isConnected())
@@ -60,8 +64,9 @@ export function createRouter(settings: ConnectionSettings, bootstrap: readonly A
       }
     throw new FeedloopError('LOG_UNAVAILABLE', `no broker answers: ${failures.join('; ')}`)
   }
-  const noteBrokers = ({ brokers, controllerId: controller }: Metadata) => {
+  const noteBrokers = ({ brokers, controllerId: controller, clusterId: cluster }: Metadata) => {
     controllerId = controller
+    clusterId = cluster
     for (const { nodeId, host, port } of brokers) {
       const known = nodes.get(nodeId)
       if (known?.host === host && known.port === port) continue
@@ -126,6 +131,10 @@ export function createRouter(settings: ConnectionSettings, bootstrap: readonly A
     async controller() {
       if (controllerId < 0) await metadata(['__consumer_offsets'])
       return nodes.get(controllerId) ?? anyNode()
+    },
+    async clusterId() {
+      if (clusterId === null) await metadata(['__consumer_offsets'])
+      return clusterId ?? [...seeds.keys()].join(',')
     },
     async coordinator(group) {
       const args = { groupId: group, coordinatorType: 0 }

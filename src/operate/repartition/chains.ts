@@ -4,6 +4,7 @@ import { type Head, type InputPosition, STEP_HEADER, type StepHeader } from '../
 import type { ChainIo, Partition } from '../../log/chain/rim.ts'
 import { createWriter } from '../../log/chain/writer.ts'
 import type { LogRecord, NewRecord } from '../../log/log.ts'
+import { recordBytesAtMost } from '../../log/size.ts'
 
 /** An accepted batch of the new chain, as its readers' positions name it. */
 export interface Place {
@@ -66,7 +67,7 @@ export function gather(append: (records: readonly NewRecord[]) => Promise<void>)
   return {
     flush,
     async add(record: NewRecord): Promise<void> {
-      const own = (record.key?.length ?? 0) + (record.value?.length ?? 0) + 64
+      const own = recordBytesAtMost(record)
       if (records.length > 0 && (records.length >= RECORDS || bytes + own > BYTES)) await flush()
       records.push(record)
       bytes += own

@@ -203,6 +203,7 @@ export function openSimulatedLog(sea: Sea, process: Process): Log {
     describeTopics: never,
     createTopics: never,
     place: 'simulated',
+    identity: 'simulated',
     close: async () => {},
   }
 }

@@ -3,6 +3,7 @@
  * The broker must know its advertised port before it starts, so a free port is chosen here and mapped as it is.
  * testcontainers' reaper removes the container when this process dies, unless it is to outlive it.
  */
+import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { FeedloopError } from '../../../errors.ts'
 import { freePorts, type RunningBroker } from './local.ts'
@@ -81,6 +82,8 @@ function nullWhenAbsent(error: unknown): null {
 }
 
 const environment = (advertised: string): Record<string, string> => ({
+  // The image's own is the same for every broker.
+  CLUSTER_ID: randomBytes(16).toString('base64url').replace(/^-/, '_'),
   KAFKA_NODE_ID: '1',
   KAFKA_PROCESS_ROLES: 'broker,controller',
   KAFKA_LISTENERS: `PLAINTEXT://:${INSIDE_PORT},CONTROLLER://:9093`,
