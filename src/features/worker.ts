@@ -12,8 +12,9 @@ import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import type { ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
+import { type Change, type Deletion, inRuns } from './changes.ts'
 import type { Encoder } from './encoder.ts'
-import { createEncoding, type State } from './encoding.ts'
+import { createEncoding } from './encoding.ts'
 import type { Kind, Published } from './step.ts'
 
 export interface WorkerOptions<In, Out> {
@@ -57,19 +58,20 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     refused: (origin, error) => refuse(origin, error.code, error.message),
     down: error => logger.warn({ topic, partition, error: String(error) }, 'the encoder is down'),
   })
-  const statesOf = async (records: readonly LogRecord[]): Promise<State<LogRecord>[]> => {
+  const changesOf = async (records: readonly LogRecord[]): Promise<Change<LogRecord>[]> => {
     const from = { topic: kind.input, partition, partitions: inputPartitions }
     const { inputs, undecodable } = await decode(io, context.wire, from, records)
     for (const { record, error } of undecodable) await refuse(record, error.code, error.message)
     const origins = new Map(records.map(record => [record.offset, record]))
-    const states: State<LogRecord>[] = []
-    for (const { value, offset } of inputs) {
+    const changes: Change<LogRecord>[] = []
+    for (const { key, value, offset, timestampMs } of inputs) {
       const origin = origins.get(offset)!
       const fault = value === null ? null : options.validate(value as In)
       if (fault) await refuse(origin, fault.code, fault.detail)
-      else if (value !== null) states.push({ content: kind.content(value as In), origin })
+      else if (value === null) changes.push({ id: key ?? '', timeMs: timestampMs })
+      else changes.push({ content: kind.content(value as In), origin })
     }
-    return states
+    return changes
   }
   const publish = async (published: readonly Published[]): Promise<void> => {
     const records = published.map(each => ({
@@ -94,14 +96,12 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
       }
   }
   /** Deleted at the source: an item stays known, but is not recommended again; a profile is deleted here too. */
-  const forget = async (deletions: readonly LogRecord[]): Promise<void> => {
-    for (const { key, timestampMs } of deletions) {
-      const id = key?.toString() ?? ''
+  const forget = async (deletions: readonly Deletion[]): Promise<void> => {
+    for (const { id, timeMs } of deletions) {
       const gone = known.get(id)
       encoding.forget(id)
       if (gone === undefined || !gone.available) continue
-      if (kind.what === 'item')
-        await publish([{ ...gone, available: false, timeMs: Math.max(gone.timeMs, timestampMs) }])
+      if (kind.what === 'item') await publish([{ ...gone, available: false, timeMs: Math.max(gone.timeMs, timeMs) }])
       else {
         await append([{ key: gone.id, value: null }])
         known.delete(gone.id)
@@ -123,17 +123,13 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     const readOptions = { waitMs: WAIT_MS, maxBytes: READ_BYTES, signal: io.signal }
     const records = await retrying(io, () => log.read(topic, partition, offset, readOptions))
     if (io.signal?.aborted) return
-    await publish(await encoding.handle(await statesOf(records), context.now()))
-    await forget(deletionsOf(records))
+    for (const { states, deletions } of inRuns(await changesOf(records))) {
+      await publish(await encoding.handle(states, context.now()))
+      await forget(deletions)
+    }
     if (records.length > 0) offset = records[records.length - 1].offset + 1
     await commit().catch(error => logger.debug({ topic, error: String(error) }, 'commit failed'))
   }
-}
-
-/** Deletions that no later record of the same batch of reads takes back. */
-function deletionsOf(records: readonly LogRecord[]): LogRecord[] {
-  const last = new Map(records.map(record => [record.key?.toString(), record]))
-  return [...last.values()].filter(record => record.value === null)
 }
 
 /** Where to go on: after what this very encoder has done; another encoder does everything anew.

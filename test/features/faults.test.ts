@@ -1,0 +1,50 @@
+/** What the features stage does with faults of its inputs and of the log. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ItemFeatures, UserFeatures } from '../../schemas/records.ts'
+import { createFeatureStore } from '../../src/features/store.ts'
+import { all, bus, item, put, start, until } from './bus.ts'
+
+const profile = (id: string, text: string, timeMs: number) => ({ user_id: id, text, attributes: {}, time_ms: timeMs })
+
+test('only an accepted later state takes a deletion of the same read back', async () => {
+  const at = await bus()
+  const first = await start(at)
+  const ids = ['broken', 'refused', 'back', 'kept']
+  for (const id of ids) await put(at, 'users', id, profile(id, 'secret', 10))
+  await until(
+    () => all(at, 'profiles'),
+    found => found.length === ids.length,
+  )
+  await first.running.stop()
+
+  for (const id of ids.slice(0, 3)) await put(at, 'users', id, null)
+  await put(at, 'users', 'broken', Buffer.from('no avro'))
+  await put(at, 'users', 'refused', profile('refused', 'soon', Date.now() + 86_400_000))
+  await put(at, 'users', 'back', profile('back', 'secret', 10))
+  const second = await start(at)
+  const found = await until(
+    () => all<UserFeatures>(at, 'profiles'),
+    seen => seen.length >= ids.length + 4,
+  )
+  await second.running.stop()
+  const last = new Map(found.map(({ key, value }) => [key, value !== null]))
+  assert.deepEqual(Object.fromEntries(last), { broken: false, refused: false, back: true, kept: true })
+})
+
+test('an item that was deleted and put again in one read is there again', async () => {
+  const at = await bus()
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  await put(at, 'items', 'a', null)
+  await put(at, 'items', 'a', item('a', 'one', Date.now() + 1000))
+  await put(at, 'items', 'b', item('b', 'two', 10))
+  const { running } = await start(at)
+  const found = await until(
+    () => all<ItemFeatures>(at, 'features'),
+    seen => seen.some(({ key }) => key.startsWith('b@')),
+  )
+  await running.stop()
+  const store = createFeatureStore()
+  for (const { value } of found) store.put(value!)
+  assert.deepEqual(store.availableItems(), ['a', 'b'])
+})
