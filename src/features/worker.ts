@@ -10,8 +10,9 @@ import { bury, decode } from '../log/chain/codec.ts'
 import { type ChainIo, retrying } from '../log/chain/rim.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
+import { inBatches } from '../log/size.ts'
 import type { ServiceContext } from '../operate/context.ts'
-import { topicName } from '../pipeline.ts'
+import { topicName, topics } from '../pipeline.ts'
 import { type Change, type Deletion, inRuns } from './changes.ts'
 import type { Encoder } from './encoder.ts'
 import { createEncoding } from './encoding.ts'
@@ -34,7 +35,6 @@ export interface WorkerOptions<In, Out> {
 const WAIT_MS = 500
 const RETRY_MS = 2000
 const READ_BYTES = 256 * 1024
-const APPEND_RECORDS = 200
 
 /** Runs until the signal of `io` aborts. @throws FeedloopError on what is terminal */
 export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promise<void> {
@@ -43,6 +43,8 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   const prefix = config.topics.prefix
   const topic = topicName(prefix, kind.input)
   const output = topicName(prefix, kind.output)
+  // Well below the bound: an append in doubt is repeated whole.
+  const batchBytes = topics[kind.output].maxBatchBytes / 2
   const inputPartitions = await log.partitionCount(topic)
   const outputPartitions = await log.partitionCount(output)
 
@@ -87,13 +89,10 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   }
   const append = async (records: readonly { key: string; value: Buffer | null }[]): Promise<void> => {
     const byPartition = Map.groupBy(records, ({ key }) => partitionFor(key, outputPartitions))
-    for (const [to, own] of byPartition)
-      for (let i = 0; i < own.length; i += APPEND_RECORDS) {
-        const batch: NewRecord[] = own
-          .slice(i, i + APPEND_RECORDS)
-          .map(({ key, value }) => ({ key: Buffer.from(key), value }))
-        await retrying(io, () => log.append(output, to, batch))
-      }
+    for (const [to, own] of byPartition) {
+      const made: NewRecord[] = own.map(({ key, value }) => ({ key: Buffer.from(key), value }))
+      for (const batch of inBatches(made, batchBytes)) await retrying(io, () => log.append(output, to, batch))
+    }
   }
   /** Deleted at the source: an item stays known, but is not recommended again; a profile is deleted here too. */
   const forget = async (deletions: readonly Deletion[]): Promise<void> => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ItemFeatures, UserFeatures } from '../../schemas/records.ts'
 import { createFeatureStore } from '../../src/features/store.ts'
-import { all, bus, item, put, start, until } from './bus.ts'
+import { all, bus, item, prefix, put, start, until } from './bus.ts'
 
 const profile = (id: string, text: string, timeMs: number) => ({ user_id: id, text, attributes: {}, time_ms: timeMs })
 
@@ -47,4 +47,16 @@ test('an item that was deleted and put again in one read is there again', async 
   const store = createFeatureStore()
   for (const { value } of found) store.put(value!)
   assert.deepEqual(store.availableItems(), ['a', 'b'])
+})
+
+test('vectors of any size are cut into batches that the topic takes', async () => {
+  const at = await bus()
+  const ids = Array.from({ length: 150 }, (_, i) => `p${i}`)
+  for (const id of ids) await put(at, 'items', id, item(id, 'x', 10))
+  const { running } = await start(at, { dimensions: 4096 })
+  const made = until(
+    async () => (await at.log.ends(`${prefix}features`, 0)).latest,
+    end => end === ids.length,
+  )
+  await Promise.race([made, running.done])
 })
