@@ -76,7 +76,8 @@ async function readPublished<In, Out>(
   const { log, config } = context
   const known = new Map<string, Published>()
   const topic = topicName(config.topics.prefix, kind.output)
-  const all = Array.from({ length: await log.partitionCount(topic) }, (_, partition) => partition)
+  const partitions = await retrying(io, () => log.partitionCount(topic))
+  const all = Array.from({ length: partitions }, (_, partition) => partition)
   for (const partition of kind.what === 'item' ? all : [inputPartition]) {
     const { earliest, latest } = await retrying(io, () => log.ends(topic, partition))
     for (let offset = earliest; offset < latest; ) {

@@ -45,8 +45,8 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   const output = topicName(prefix, kind.output)
   // Well below the bound: an append in doubt is repeated whole.
   const batchBytes = topics[kind.output].maxBatchBytes / 2
-  const inputPartitions = await log.partitionCount(topic)
-  const outputPartitions = await log.partitionCount(output)
+  const inputPartitions = await retrying(io, () => log.partitionCount(topic))
+  const outputPartitions = await retrying(io, () => log.partitionCount(output))
 
   const refuse = async (origin: LogRecord, code: ErrorCode, detail: string): Promise<void> => {
     await bury(io, prefix, [{ origin, stage: 'features', code, detail }])

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ItemFeatures, UserFeatures } from '../../schemas/records.ts'
+import { FeedloopError } from '../../src/errors.ts'
 import { createFeatureStore } from '../../src/features/store.ts'
+import type { Log } from '../../src/log/log.ts'
 import { all, bus, item, prefix, put, start, until } from './bus.ts'
 
 const profile = (id: string, text: string, timeMs: number) => ({ user_id: id, text, attributes: {}, time_ms: timeMs })
@@ -59,4 +61,24 @@ test('vectors of any size are cut into batches that the topic takes', async () =
     end => end === ids.length,
   )
   await Promise.race([made, running.done])
+})
+
+test('a log that is away when partitions are assigned is waited for', async () => {
+  const at = await bus()
+  let refusals = 0
+  const away: Log = {
+    ...at.log,
+    async partitionCount(topic) {
+      if (refusals++ % 2 === 0) throw new FeedloopError('LOG_UNAVAILABLE', 'away')
+      return at.log.partitionCount(topic)
+    },
+  }
+  await put(at, 'items', 'a', item('a', 'one', 10))
+  const { running } = await start({ ...at, log: away })
+  const made = until(
+    () => all(at, 'features'),
+    found => found.length === 1,
+  )
+  await Promise.race([made, running.done])
+  assert.ok(refusals > 0)
 })
