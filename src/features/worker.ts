@@ -4,7 +4,7 @@
  * which is known and costs nothing. States that wait for the encoder hold the committed position back, so that a restart
  * finds them again.
  */
-import { type ErrorCode, FeedloopError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Fault } from '../events/validate.ts'
 import { bury, decode } from '../log/chain/codec.ts'
 import { type ChainIo, retrying } from '../log/chain/rim.ts'
@@ -131,10 +131,10 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   }
 }
 
-/** Where to go on: after what this very encoder has done; another encoder does everything anew.
+/** Where to go on: after what this very encoder has done; another encoder, and a topic that ends before it, start anew.
  * @throws FeedloopError what the log throws */
 async function startOffset<In, Out>(
-  { io, group, partition, encoder }: WorkerOptions<In, Out>,
+  { context, io, group, partition, encoder }: WorkerOptions<In, Out>,
   topic: string,
 ): Promise<number> {
   const { earliest, latest } = await retrying(io, () => io.log.ends(topic, partition))
@@ -142,5 +142,10 @@ async function startOffset<In, Out>(
   const own = positions.find(each => each.partition === partition)
   if (own === undefined || own.metadata !== encoder.version || own.offset < earliest) return earliest
   if (own.offset <= latest) return own.offset
-  throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${topic}/${partition} ends at ${latest}, was read to ${own.offset}`)
+  // what stands in it already makes the same versions again, so this costs time and nothing else
+  context.logger.warn(
+    { topic, partition, latest, position: own.offset },
+    'the topic was made anew or lost its end; it is read from its start',
+  )
+  return earliest
 }

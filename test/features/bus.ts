@@ -38,10 +38,14 @@ afterEach(async () => {
   for (const running of started.splice(0)) await running.stop()
 })
 
-export const start = async ({ log, wire }: { log: Log; wire: Wire }, features: ConfigInput['features'] = {}) => {
+export const start = async (
+  { log, wire }: { log: Log; wire: Wire },
+  features: ConfigInput['features'] = {},
+  say: (line: string) => void = () => {},
+) => {
   const meter = createMeter()
   const config = parseConfig({ topics: { prefix, partitions: USERS }, features: { dimensions: 8, ...features } })
-  const context = { config, log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
+  const context = { config, log, wire, meter, logger: pino({ level: 'warn' }, { write: say }), now: Date.now }
   const running = await runFeatures(context)
   started.push(running)
   const counted = async (what: string, result: string) => {

@@ -82,3 +82,24 @@ test('a log that is away when partitions are assigned is waited for', async () =
   await Promise.race([made, running.done])
   assert.ok(refusals > 0)
 })
+
+test('a topic that was made anew is read from its first record', async () => {
+  const old = await bus()
+  const first = await start(old)
+  for (const id of ['a', 'b']) await put(old, 'items', id, item(id, 'one', 10))
+  const committed = () => old.log.committed(`${prefix}features-items`, `${prefix}items`)
+  const [position] = await until(committed, positions => positions[0]?.offset === 2)
+  await first.running.stop()
+
+  const anew = await bus()
+  const log: Log = { ...anew.log, committed: async (_, topic) => (topic === position.topic ? [position] : []) }
+  await put(anew, 'items', 'a', item('a', 'two', 20))
+  const lines: string[] = []
+  const { running } = await start({ ...anew, log }, {}, line => lines.push(line))
+  const made = until(
+    () => all(anew, 'features'),
+    found => found.length === 1,
+  )
+  await Promise.race([made, running.done])
+  assert.match(lines.join(), /was made anew/)
+})
