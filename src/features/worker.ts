@@ -16,7 +16,9 @@ import { topicName, topics } from '../pipeline.ts'
 import { type Change, type Deletion, inRuns } from './changes.ts'
 import type { Encoder } from './encoder.ts'
 import { createEncoding } from './encoding.ts'
+import type { PublishedReader } from './published.ts'
 import type { Kind, Published } from './step.ts'
+import { versionKeptMs } from './versions.ts'
 
 export interface WorkerOptions<In, Out> {
   readonly context: ServiceContext
@@ -27,18 +29,21 @@ export interface WorkerOptions<In, Out> {
   readonly encoder: Encoder
   readonly fallback?: Encoder
   readonly validate: (record: In) => Fault | null
-  /** The newest published of each id; kept current here. */
-  readonly known: Map<string, Published>
+  /** Caught up; what is known is kept current here. */
+  readonly published: PublishedReader
   readonly commit: Membership['commit']
 }
 
 const WAIT_MS = 500
 const RETRY_MS = 2000
+/** From one look for old versions to the next. */
+const TIDY_MS = 600_000
 const READ_BYTES = 256 * 1024
 
 /** Runs until the signal of `io` aborts. @throws FeedloopError on what is terminal */
 export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promise<void> {
-  const { context, io, kind, partition, encoder, known } = options
+  const { context, io, kind, partition, encoder } = options
+  const { known, versions } = options.published
   const { log, config, meter, logger } = context
   const prefix = config.topics.prefix
   const topic = topicName(prefix, kind.input)
@@ -54,6 +59,7 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   }
   const encoding = createEncoding<LogRecord>({
     ...options,
+    known,
     retryMs: RETRY_MS,
     count: (result, value) => value > 0 && meter.add('feedloop_encoded_total', { what: kind.what, result }, value),
     encoderSeconds: seconds => meter.observe('feedloop_encoder_seconds', {}, seconds),
@@ -111,12 +117,34 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   countItems()
   let offset = await startOffset(options, topic)
   let committed = -1
-  const commit = async (): Promise<void> => {
+  /** @returns false when the group did not take it, as from one that is no member any more */
+  const commit = async ({ anew } = { anew: false }): Promise<boolean> => {
     let position = offset
     for (const { origin } of encoding.waiting.values()) position = Math.min(position, origin.offset)
-    if (position === committed) return
-    await options.commit([{ topic, partition, offset: position, metadata: encoder.version }])
-    committed = position
+    if (position === committed && !anew) return true
+    try {
+      await options.commit([{ topic, partition, offset: position, metadata: encoder.version }])
+      committed = position
+      return true
+    } catch (error) {
+      logger.debug({ topic, error: String(error) }, 'commit failed')
+      return false
+    }
+  }
+  let tidyAtMs = 0
+  /** Deletes versions that no decision which can still be learned names; what somebody else deleted too early is back. */
+  const tidy = async (): Promise<void> => {
+    if (kind.what !== 'item' || context.now() < tidyAtMs) return
+    tidyAtMs = context.now() + TIDY_MS
+    await publish(await options.published.catchUp())
+    const expired = versions
+      .supersededBefore(context.now() - versionKeptMs(config))
+      .filter(({ id }) => partitionFor(id, inputPartitions) === partition)
+    if (expired.length === 0) return
+    // Who is no member any more leaves it to the owner: it may be about to publish one of them again.
+    if (!(await commit({ anew: true }))) return
+    await append(expired.map(({ key }) => ({ key, value: null })))
+    logger.info({ topic: output, versions: expired.length }, 'old versions deleted')
   }
   while (!io.signal?.aborted) {
     const readOptions = { waitMs: WAIT_MS, maxBytes: READ_BYTES, signal: io.signal }
@@ -127,7 +155,8 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
       await forget(deletions)
     }
     if (records.length > 0) offset = records[records.length - 1].offset + 1
-    await commit().catch(error => logger.debug({ topic, error: String(error) }, 'commit failed'))
+    await commit()
+    await tidy()
   }
 }
 

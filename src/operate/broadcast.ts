@@ -34,12 +34,18 @@ interface Source {
   poll(waitMs: number): Promise<readonly LogRecord[]>
 }
 
-/** @param from first offset by partition; the first record of those that it does not name */
+export interface FollowOptions {
+  /** First offset by partition; the first record of those that it does not name. */
+  readonly from?: readonly number[]
+  /** Told of the key of each deletion. */
+  readonly drop?: (key: string) => void
+}
+
 export function follow<T>(
   context: ServiceContext,
   topic: TopicName,
   take: (value: T) => void,
-  from: readonly number[] = [],
+  { from = [], drop }: FollowOptions = {},
 ): Follower {
   const { log, config, logger } = context
   const name = topicName(config.topics.prefix, topic)
@@ -62,6 +68,7 @@ export function follow<T>(
       look()
     })
   const take1 = async (record: LogRecord): Promise<void> => {
+    if (record.value === null && record.key !== null) return drop?.(record.key.toString())
     const value = await decodeOrPass<T>(io, context, topic, record)
     if (value === null) return
     try {

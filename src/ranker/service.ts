@@ -7,9 +7,9 @@ import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.
 import { createFeatureStore } from '../features/store.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import { createServing } from '../models/serving.ts'
-import { type Offsets, servingStart } from '../models/start.ts'
+import { servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
-import { type Follower, follow } from '../operate/broadcast.ts'
+import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import type { TopicName } from '../pipeline.ts'
@@ -26,9 +26,9 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const abort = new AbortController()
   const followers: Follower[] = []
   const failed = Promise.withResolvers<never>()
-  const take = async <T>(topic: TopicName, put: (value: T) => void, from?: Offsets): Promise<void> => {
+  const take = async <T>(topic: TopicName, put: (value: T) => void, options?: FollowOptions): Promise<void> => {
     if (abort.signal.aborted) throw new Stopped()
-    const follower = follow(context, topic, put, from)
+    const follower = follow(context, topic, put, options)
     followers.push(follower)
     follower.failed.catch(failed.reject)
     await follower.caughtUp
@@ -36,10 +36,10 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const readAll = async (): Promise<void> => {
     const start = await servingStart({ ...context, signal: abort.signal })
     // releases first: a version that none names is forgotten after a while
-    await take<Release>('releases', watched.putRelease, start.releases)
+    await take<Release>('releases', watched.putRelease, { from: start.releases })
     await Promise.all([
-      take<ItemFeatures>('features', putFeatures),
-      take<ModelVersion>('models', watched.putModel, start.models),
+      take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
+      take<ModelVersion>('models', watched.putModel, { from: start.models }),
     ])
     catalogueReady = true
   }

@@ -41,11 +41,11 @@ afterEach(async () => {
 export const start = async (
   { log, wire }: { log: Log; wire: Wire },
   features: ConfigInput['features'] = {},
-  say: (line: string) => void = () => {},
+  { say = () => {}, now = Date.now }: { say?: (line: string) => void; now?: () => number } = {},
 ) => {
   const meter = createMeter()
   const config = parseConfig({ topics: { prefix, partitions: USERS }, features: { dimensions: 8, ...features } })
-  const context = { config, log, wire, meter, logger: pino({ level: 'warn' }, { write: say }), now: Date.now }
+  const context = { config, log, wire, meter, logger: pino({ level: 'warn' }, { write: say }), now }
   const running = await runFeatures(context)
   started.push(running)
   const counted = async (what: string, result: string) => {

@@ -95,7 +95,7 @@ test('a topic that was made anew is read from its first record', async () => {
   const log: Log = { ...anew.log, committed: async (_, topic) => (topic === position.topic ? [position] : []) }
   await put(anew, 'items', 'a', item('a', 'two', 20))
   const lines: string[] = []
-  const { running } = await start({ ...anew, log }, {}, line => lines.push(line))
+  const { running } = await start({ ...anew, log }, {}, { say: line => lines.push(line) })
   const made = until(
     () => all(anew, 'features'),
     found => found.length === 1,
