@@ -62,7 +62,7 @@ export const topics = {
     chained: false,
     retentionHours: 0,
     maxBatchBytes: 2 * MiB,
-    holds: 'item vectors, each version kept',
+    holds: 'item vectors, each version as long as a decision that names it can be learned',
   },
   profiles: {
     ...perUser,

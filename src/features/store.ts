@@ -1,7 +1,8 @@
 /**
  * What a process knows of the catalogue: every version of every item's vector that the `features` topic still holds,
  * and which is current. Fed by the broadcast reader; read by the ranker (current) and the learner (as logged).
- * Vectors are never changed or dropped here: a decision names its versions, and may be learned from much later.
+ * Vectors are never changed here, and dropped only when the topic says so: a decision names its versions, and may be
+ * learned from much later.
  */
 import type { ItemFeatures } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
@@ -25,12 +26,16 @@ export interface FeatureStore {
   /** Feed records in log order: of two with the same time the later one becomes current.
    * @throws FeedloopError RECORD_INVALID when the vector's bytes are not whole finite float32 numbers */
   put(features: ItemFeatures): void
+  /** The key was deleted from the topic: an old version's vector goes, a current one when another has taken over. */
+  drop(featureKey: string): void
 }
 
 interface Entry {
   current: CatalogueItem
   /** Versions besides the current one. */
   others?: Map<number, Float32Array>
+  /** Current, and deleted already: by a log that compaction has reordered. */
+  dropped?: number
 }
 
 export function createFeatureStore(): FeatureStore {
@@ -58,16 +63,25 @@ export function createFeatureStore(): FeatureStore {
       else replace(entry, item)
       available = undefined
     },
+    drop(featureKey) {
+      const at = featureKey.lastIndexOf('@')
+      const entry = entries.get(featureKey.slice(0, Math.max(0, at)))
+      const version = Number(featureKey.slice(at + 1))
+      if (entry?.current.featureVersion === version) entry.dropped = version
+      else entry?.others?.delete(version)
+    },
   }
 }
 
 function replace(entry: Entry, item: CatalogueItem): void {
   const older = item.timeMs < entry.current.timeMs ? item : entry.current
   if (older !== item) entry.current = item
+  if (item.featureVersion === entry.dropped) entry.dropped = undefined
   if (older.featureVersion === entry.current.featureVersion) return
   entry.others ??= new Map()
-  entry.others.set(older.featureVersion, older.vector)
   entry.others.delete(entry.current.featureVersion)
+  if (older.featureVersion !== entry.dropped) entry.others.set(older.featureVersion, older.vector)
+  else entry.dropped = undefined
 }
 
 /** A version's vector never changes, so the one already held is kept: readers may compare or cache by identity. */

@@ -4,17 +4,21 @@
  * which is known and costs nothing. States that wait for the encoder hold the committed position back, so that a restart
  * finds them again.
  */
-import { type ErrorCode, FeedloopError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Fault } from '../events/validate.ts'
 import { bury, decode } from '../log/chain/codec.ts'
 import { type ChainIo, retrying } from '../log/chain/rim.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
+import { inBatches } from '../log/size.ts'
 import type { ServiceContext } from '../operate/context.ts'
-import { topicName } from '../pipeline.ts'
+import { topicName, topics } from '../pipeline.ts'
+import { type Change, type Deletion, inRuns } from './changes.ts'
 import type { Encoder } from './encoder.ts'
-import { createEncoding, type State } from './encoding.ts'
+import { createEncoding } from './encoding.ts'
+import type { PublishedReader } from './published.ts'
 import type { Kind, Published } from './step.ts'
+import { versionKeptMs } from './versions.ts'
 
 export interface WorkerOptions<In, Out> {
   readonly context: ServiceContext
@@ -25,25 +29,29 @@ export interface WorkerOptions<In, Out> {
   readonly encoder: Encoder
   readonly fallback?: Encoder
   readonly validate: (record: In) => Fault | null
-  /** The newest published of each id; kept current here. */
-  readonly known: Map<string, Published>
+  /** Caught up; what is known is kept current here. */
+  readonly published: PublishedReader
   readonly commit: Membership['commit']
 }
 
 const WAIT_MS = 500
 const RETRY_MS = 2000
+/** From one look for old versions to the next. */
+const TIDY_MS = 600_000
 const READ_BYTES = 256 * 1024
-const APPEND_RECORDS = 200
 
 /** Runs until the signal of `io` aborts. @throws FeedloopError on what is terminal */
 export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promise<void> {
-  const { context, io, kind, partition, encoder, known } = options
+  const { context, io, kind, partition, encoder } = options
+  const { known, versions } = options.published
   const { log, config, meter, logger } = context
   const prefix = config.topics.prefix
   const topic = topicName(prefix, kind.input)
   const output = topicName(prefix, kind.output)
-  const inputPartitions = await log.partitionCount(topic)
-  const outputPartitions = await log.partitionCount(output)
+  // Well below the bound: an append in doubt is repeated whole.
+  const batchBytes = topics[kind.output].maxBatchBytes / 2
+  const inputPartitions = await retrying(io, () => log.partitionCount(topic))
+  const outputPartitions = await retrying(io, () => log.partitionCount(output))
 
   const refuse = async (origin: LogRecord, code: ErrorCode, detail: string): Promise<void> => {
     await bury(io, prefix, [{ origin, stage: 'features', code, detail }])
@@ -51,25 +59,27 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   }
   const encoding = createEncoding<LogRecord>({
     ...options,
+    known,
     retryMs: RETRY_MS,
     count: (result, value) => value > 0 && meter.add('feedloop_encoded_total', { what: kind.what, result }, value),
     encoderSeconds: seconds => meter.observe('feedloop_encoder_seconds', {}, seconds),
     refused: (origin, error) => refuse(origin, error.code, error.message),
     down: error => logger.warn({ topic, partition, error: String(error) }, 'the encoder is down'),
   })
-  const statesOf = async (records: readonly LogRecord[]): Promise<State<LogRecord>[]> => {
+  const changesOf = async (records: readonly LogRecord[]): Promise<Change<LogRecord>[]> => {
     const from = { topic: kind.input, partition, partitions: inputPartitions }
     const { inputs, undecodable } = await decode(io, context.wire, from, records)
     for (const { record, error } of undecodable) await refuse(record, error.code, error.message)
     const origins = new Map(records.map(record => [record.offset, record]))
-    const states: State<LogRecord>[] = []
-    for (const { value, offset } of inputs) {
+    const changes: Change<LogRecord>[] = []
+    for (const { key, value, offset, timestampMs } of inputs) {
       const origin = origins.get(offset)!
       const fault = value === null ? null : options.validate(value as In)
       if (fault) await refuse(origin, fault.code, fault.detail)
-      else if (value !== null) states.push({ content: kind.content(value as In), origin })
+      else if (value === null) changes.push({ id: key ?? '', timeMs: timestampMs })
+      else changes.push({ content: kind.content(value as In), origin })
     }
-    return states
+    return changes
   }
   const publish = async (published: readonly Published[]): Promise<void> => {
     const records = published.map(each => ({
@@ -85,23 +95,18 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   }
   const append = async (records: readonly { key: string; value: Buffer | null }[]): Promise<void> => {
     const byPartition = Map.groupBy(records, ({ key }) => partitionFor(key, outputPartitions))
-    for (const [to, own] of byPartition)
-      for (let i = 0; i < own.length; i += APPEND_RECORDS) {
-        const batch: NewRecord[] = own
-          .slice(i, i + APPEND_RECORDS)
-          .map(({ key, value }) => ({ key: Buffer.from(key), value }))
-        await retrying(io, () => log.append(output, to, batch))
-      }
+    for (const [to, own] of byPartition) {
+      const made: NewRecord[] = own.map(({ key, value }) => ({ key: Buffer.from(key), value }))
+      for (const batch of inBatches(made, batchBytes)) await retrying(io, () => log.append(output, to, batch))
+    }
   }
   /** Deleted at the source: an item stays known, but is not recommended again; a profile is deleted here too. */
-  const forget = async (deletions: readonly LogRecord[]): Promise<void> => {
-    for (const { key, timestampMs } of deletions) {
-      const id = key?.toString() ?? ''
+  const forget = async (deletions: readonly Deletion[]): Promise<void> => {
+    for (const { id, timeMs } of deletions) {
       const gone = known.get(id)
       encoding.forget(id)
       if (gone === undefined || !gone.available) continue
-      if (kind.what === 'item')
-        await publish([{ ...gone, available: false, timeMs: Math.max(gone.timeMs, timestampMs) }])
+      if (kind.what === 'item') await publish([{ ...gone, available: false, timeMs: Math.max(gone.timeMs, timeMs) }])
       else {
         await append([{ key: gone.id, value: null }])
         known.delete(gone.id)
@@ -112,34 +117,53 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
   countItems()
   let offset = await startOffset(options, topic)
   let committed = -1
-  const commit = async (): Promise<void> => {
+  /** @returns false when the group did not take it, as from one that is no member any more */
+  const commit = async ({ anew } = { anew: false }): Promise<boolean> => {
     let position = offset
     for (const { origin } of encoding.waiting.values()) position = Math.min(position, origin.offset)
-    if (position === committed) return
-    await options.commit([{ topic, partition, offset: position, metadata: encoder.version }])
-    committed = position
+    if (position === committed && !anew) return true
+    try {
+      await options.commit([{ topic, partition, offset: position, metadata: encoder.version }])
+      committed = position
+      return true
+    } catch (error) {
+      logger.debug({ topic, error: String(error) }, 'commit failed')
+      return false
+    }
+  }
+  let tidyAtMs = 0
+  /** Deletes versions that no decision which can still be learned names; what somebody else deleted too early is back. */
+  const tidy = async (): Promise<void> => {
+    if (kind.what !== 'item' || context.now() < tidyAtMs) return
+    tidyAtMs = context.now() + TIDY_MS
+    await publish(await options.published.catchUp())
+    const expired = versions
+      .supersededBefore(context.now() - versionKeptMs(config))
+      .filter(({ id }) => partitionFor(id, inputPartitions) === partition)
+    if (expired.length === 0) return
+    // Who is no member any more leaves it to the owner: it may be about to publish one of them again.
+    if (!(await commit({ anew: true }))) return
+    await append(expired.map(({ key }) => ({ key, value: null })))
+    logger.info({ topic: output, versions: expired.length }, 'old versions deleted')
   }
   while (!io.signal?.aborted) {
     const readOptions = { waitMs: WAIT_MS, maxBytes: READ_BYTES, signal: io.signal }
     const records = await retrying(io, () => log.read(topic, partition, offset, readOptions))
     if (io.signal?.aborted) return
-    await publish(await encoding.handle(await statesOf(records), context.now()))
-    await forget(deletionsOf(records))
+    for (const { states, deletions } of inRuns(await changesOf(records))) {
+      await publish(await encoding.handle(states, context.now()))
+      await forget(deletions)
+    }
     if (records.length > 0) offset = records[records.length - 1].offset + 1
-    await commit().catch(error => logger.debug({ topic, error: String(error) }, 'commit failed'))
+    await commit()
+    await tidy()
   }
 }
 
-/** Deletions that no later record of the same batch of reads takes back. */
-function deletionsOf(records: readonly LogRecord[]): LogRecord[] {
-  const last = new Map(records.map(record => [record.key?.toString(), record]))
-  return [...last.values()].filter(record => record.value === null)
-}
-
-/** Where to go on: after what this very encoder has done; another encoder does everything anew.
+/** Where to go on: after what this very encoder has done; another encoder, and a topic that ends before it, start anew.
  * @throws FeedloopError what the log throws */
 async function startOffset<In, Out>(
-  { io, group, partition, encoder }: WorkerOptions<In, Out>,
+  { context, io, group, partition, encoder }: WorkerOptions<In, Out>,
   topic: string,
 ): Promise<number> {
   const { earliest, latest } = await retrying(io, () => io.log.ends(topic, partition))
@@ -147,5 +171,10 @@ async function startOffset<In, Out>(
   const own = positions.find(each => each.partition === partition)
   if (own === undefined || own.metadata !== encoder.version || own.offset < earliest) return earliest
   if (own.offset <= latest) return own.offset
-  throw new FeedloopError('OFFSET_OUT_OF_RANGE', `${topic}/${partition} ends at ${latest}, was read to ${own.offset}`)
+  // what stands in it already makes the same versions again, so this costs time and nothing else
+  context.logger.warn(
+    { topic, partition, latest, position: own.offset },
+    'the topic was made anew or lost its end; it is read from its start',
+  )
+  return earliest
 }

@@ -19,7 +19,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
   const partitions = await log.partitionCount(topicName(config.topics.prefix, 'transitions'))
   const logs = await Promise.all(config.policies.map(policy => readWarmStart(config, policy, context.now())))
   const features = createFeatureStore()
-  const follower = follow<ItemFeatures>(context, 'features', value => features.put(value))
+  const follower = follow<ItemFeatures>(context, 'features', features.put, { drop: features.drop })
   const wire = learnersWire(context.wire, config.policies)
   return runChainStage(
     { ...context, wire },

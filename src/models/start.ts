@@ -24,6 +24,8 @@ export interface Bus {
   readonly wire: Wire
   readonly logger: Pick<Logger, 'error'>
   readonly now: () => number
+  /** Ends the search. */
+  readonly signal?: AbortSignal
 }
 
 /** First offset to read by partition. */
@@ -47,7 +49,7 @@ export interface Standing {
 const TAIL = 64
 const GROWTH = 8
 
-/** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good */
+/** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good; Stopped on the signal */
 export async function servingStart(bus: Bus): Promise<ServingStart> {
   const names = bus.config.policies.map(policy => policy.name)
   const releases = await tailOf<Release>(bus, 'releases', 0, tail =>
@@ -102,7 +104,7 @@ async function tailOf<T>(
   partition: number,
   enough: (values: readonly T[]) => boolean,
 ): Promise<Tail<T>> {
-  const io: ChainIo = { log: bus.log, rim: realRim(bus.now), rules: chainRules }
+  const io: ChainIo = { log: bus.log, rim: realRim(bus.now), rules: chainRules, signal: bus.signal }
   const name = topicName(bus.config.topics.prefix, topic)
   for (let records = TAIL; ; records *= GROWTH) {
     const { earliest, latest } = await retrying(io, () => bus.log.ends(name, partition))

@@ -28,7 +28,7 @@ export interface AssignedOptions {
 
 export interface Assigned extends Pick<Running, 'waitingFor' | 'done' | 'stop'> {
   commit(positions: readonly Committed[]): Promise<void>
-  /** Stops the workers; the membership stays. */
+  /** Stops the workers, for good; the membership stays. */
   stopWorkers(): Promise<void>
 }
 
@@ -40,6 +40,8 @@ export async function runAssigned(log: Log, options: AssignedOptions): Promise<A
   const end = Promise.withResolvers<void>()
   // Who started this may be waiting for another service still.
   end.promise.catch(() => {})
+  const stopping = Promise.withResolvers<void>()
+  let stopped = false
   let everAssigned = false
 
   const begin = (partition: number): void => {
@@ -59,15 +61,21 @@ export async function runAssigned(log: Log, options: AssignedOptions): Promise<A
     await worker?.stop().catch(() => {})
   }
   const assigned = async (partitions: readonly number[]): Promise<void> => {
-    await options.prepare
+    // Leaving waits for this, and what is prepared may be away.
+    await Promise.race([stopping.promise, options.prepare])
     await Promise.all([...workers.keys()].filter(partition => !partitions.includes(partition)).map(drop))
+    if (stopped) return
     for (const partition of partitions) if (!workers.has(partition)) begin(partition)
     everAssigned = true
     options.assigned?.(partitions)
   }
   const joined = log.join(group, topics, { assigned, failed: end.reject })
   const commit: Membership['commit'] = async positions => (await joined).commit(positions)
-  const stopWorkers = async (): Promise<void> => void (await Promise.all([...workers.keys()].map(drop)))
+  const stopWorkers = async (): Promise<void> => {
+    stopped = true
+    stopping.resolve()
+    await Promise.all([...workers.keys()].map(drop))
+  }
   const membership = await joined
   return {
     commit,

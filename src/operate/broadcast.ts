@@ -7,16 +7,16 @@ import { isCode, isRetryable } from '../errors.ts'
 import type { Batch } from '../log/chain/batches.ts'
 import { decodeOrPass } from '../log/chain/codec.ts'
 import { openFeed } from '../log/chain/feed.ts'
-import { type ChainIo, type Partition, realRim, retrying } from '../log/chain/rim.ts'
+import { type ChainIo, type Partition, realRim, retrying, Stopped } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
 import type { LogRecord } from '../log/log.ts'
 import { type TopicName, topicName, topics } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
 
 export interface Follower {
-  /** Resolves once everything that was in the topic when `follow` was called has been taken. */
+  /** Resolves once everything that was in the topic when `follow` was called has been taken; rejects with Stopped. */
   readonly caughtUp: Promise<void>
-  /** Resolves once everything that is in the topic now has been taken. */
+  /** Resolves once everything that is in the topic now has been taken. @throws Stopped after `stop` */
   catchUp(): Promise<void>
   /** Rejects when the topic can't be followed any more; a chain's fault is waited out, since `chain adopt` may mend it. */
   readonly failed: Promise<never>
@@ -34,12 +34,18 @@ interface Source {
   poll(waitMs: number): Promise<readonly LogRecord[]>
 }
 
-/** @param from first offset by partition; the first record of those that it does not name */
+export interface FollowOptions {
+  /** First offset by partition; the first record of those that it does not name. */
+  readonly from?: readonly number[]
+  /** Told of the key of each deletion. */
+  readonly drop?: (key: string) => void
+}
+
 export function follow<T>(
   context: ServiceContext,
   topic: TopicName,
   take: (value: T) => void,
-  from: readonly number[] = [],
+  { from = [], drop }: FollowOptions = {},
 ): Follower {
   const { log, config, logger } = context
   const name = topicName(config.topics.prefix, topic)
@@ -49,18 +55,20 @@ export function follow<T>(
   /** By partition: everything before it has been taken. */
   const taken: number[] = []
   const waiters = new Set<() => void>()
-  /** Looks again after every read. */
+  /** Looks again after every read. @throws Stopped: who waits must not go on with what is not there */
   const waitUntil = (condition: () => boolean): Promise<void> =>
-    new Promise(resolve => {
+    new Promise((resolve, reject) => {
       const look = (): void => {
         if (!condition() && !abort.signal.aborted) return
         waiters.delete(look)
-        resolve()
+        if (condition()) resolve()
+        else reject(new Stopped())
       }
       waiters.add(look)
       look()
     })
   const take1 = async (record: LogRecord): Promise<void> => {
+    if (record.value === null && record.key !== null) return drop?.(record.key.toString())
     const value = await decodeOrPass<T>(io, context, topic, record)
     if (value === null) return
     try {
@@ -99,7 +107,10 @@ export function follow<T>(
       await waitUntil(() => taken[partition] >= latest)
     }
   }
-  const caughtUp = Promise.race([catchUp(), pumping.then(() => {})])
+  const stopped = pumping.then(() => {
+    throw new Stopped()
+  })
+  const caughtUp = Promise.race([catchUp(), stopped])
   const failed = pumping
     .catch(error => {
       if (!abort.signal.aborted) throw error

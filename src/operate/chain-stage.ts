@@ -32,6 +32,7 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly waitingFor?: () => string
   /** Awaited once before the first task starts. */
   readonly prepare?: Promise<void>
+  /** Lets go of what the stage needs besides its tasks; who waits for it then throws Stopped. */
   readonly release?: () => Promise<void>
   /** What the stage can't go on without: a rejection ends the service. */
   readonly alongside?: readonly Promise<never>[]
@@ -116,10 +117,10 @@ export async function runChainStage<S extends StageState, V>(
     waitingFor: () => options.waitingFor?.() || assigned.waitingFor(),
     async stop() {
       clearInterval(timer)
-      await assigned.stopWorkers()
+      // Together: a task may be waiting for what is away, and gives that up when it is released.
+      await Promise.all([assigned.stopWorkers(), options.release?.()])
       await commit()
       await assigned.stop()
-      await options.release?.()
     },
   }
 }

@@ -5,12 +5,14 @@
  */
 import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
 import { createFeatureStore } from '../features/store.ts'
+import { Stopped } from '../log/chain/rim.ts'
 import { createServing } from '../models/serving.ts'
 import { servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
-import { follow } from '../operate/broadcast.ts'
+import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import type { TopicName } from '../pipeline.ts'
 import { observeDecisions } from './metrics.ts'
 import { createRanker } from './step.ts'
 
@@ -21,20 +23,32 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const serving = createServing(config)
   const policies = config.policies.map(policy => policy.name)
   const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady })
-  const start = await servingStart(context)
-  // releases first: a version that none names is forgotten after a while
-  const releases = follow<Release>(context, 'releases', watched.putRelease, start.releases)
-  await releases.caughtUp
-  const followers = [
-    releases,
-    follow<ItemFeatures>(context, 'features', value => {
-      features.put(value)
-      meter.set('feedloop_catalogue_items', {}, features.size)
-    }),
-    follow<ModelVersion>(context, 'models', watched.putModel, start.models),
-  ]
-  const caughtUp = Promise.all(followers.map(each => each.caughtUp)).then(() => {})
-  caughtUp.then(() => (catalogueReady = true)).catch(() => {})
+  const abort = new AbortController()
+  const followers: Follower[] = []
+  const failed = Promise.withResolvers<never>()
+  const take = async <T>(topic: TopicName, put: (value: T) => void, options?: FollowOptions): Promise<void> => {
+    if (abort.signal.aborted) throw new Stopped()
+    const follower = follow(context, topic, put, options)
+    followers.push(follower)
+    follower.failed.catch(failed.reject)
+    await follower.caughtUp
+  }
+  const readAll = async (): Promise<void> => {
+    const start = await servingStart({ ...context, signal: abort.signal })
+    // releases first: a version that none names is forgotten after a while
+    await take<Release>('releases', watched.putRelease, { from: start.releases })
+    await Promise.all([
+      take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
+      take<ModelVersion>('models', watched.putModel, { from: start.models }),
+    ])
+    catalogueReady = true
+  }
+  const putFeatures = (value: ItemFeatures): void => {
+    features.put(value)
+    meter.set('feedloop_catalogue_items', {}, features.size)
+  }
+  const prepare = readAll()
+  prepare.catch(error => abort.signal.aborted || failed.reject(error))
   return runChainStage(context, {
     name: 'ranker',
     stage: () => createRanker(config),
@@ -46,9 +60,12 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     ],
     view: () => ({ features, serving: serving.serving, catalogueReady }),
     observe: ({ outputs }) => observeDecisions(meter, outputs),
-    prepare: caughtUp,
-    alongside: followers.map(each => each.failed),
+    prepare,
+    alongside: [failed.promise],
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),
-    release: async () => void (await Promise.all(followers.map(each => each.stop()))),
+    async release() {
+      abort.abort()
+      await Promise.all(followers.map(each => each.stop()))
+    },
   })
 }

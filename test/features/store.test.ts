@@ -69,3 +69,32 @@ test('refuses bytes that are no finite float32 numbers', () => {
     error => isCode(error, 'RECORD_INVALID'),
   )
 })
+
+test('a version that was deleted is dropped; the current one when another takes over', () => {
+  const store = createFeatureStore()
+  const held = () => [1, 2, 3].map(version => store.vector('a@b', version)?.[0])
+  for (const version of [1, 2, 3]) store.put(record('a@b', version, version))
+  store.drop('a@b@1')
+  assert.deepEqual(held(), [undefined, 2, 3])
+  store.drop('a@b@3')
+  store.put(record('a@b', 2, 2))
+  assert.equal(store.current('a@b')?.featureVersion, 3)
+  store.put(record('a@b', 2, 4))
+  assert.deepEqual(held(), [undefined, 2, undefined])
+})
+
+test('a current version that was deleted and came back is kept when another takes over', () => {
+  const store = createFeatureStore()
+  store.put(record('a', 1, 1))
+  store.drop('a@1')
+  store.put(record('a', 1, 2))
+  store.put(record('a', 2, 3))
+  assert.equal(store.vector('a', 1)?.[0], 1)
+})
+
+test('what was never there can be dropped', () => {
+  const store = createFeatureStore()
+  store.put(record('a', 1, 1))
+  for (const key of ['a@2', 'b@1', 'a', '']) store.drop(key)
+  assert.equal(store.vector('a', 1)?.[0], 1)
+})

@@ -70,9 +70,9 @@ async function scoresFrom(
       read++
       put(value)
     }
-  const releases = follow<Release>(context, 'releases', take(serving.putRelease), offsets?.releases)
+  const releases = follow<Release>(context, 'releases', take(serving.putRelease), { from: offsets?.releases })
   await releases.caughtUp
-  const models = follow<ModelVersion>(context, 'models', take(serving.putModel), offsets?.models)
+  const models = follow<ModelVersion>(context, 'models', take(serving.putModel), { from: offsets?.models })
   await models.caughtUp
   const followers = [models, releases]
   await Promise.all(followers.map(each => each.stop()))

@@ -109,3 +109,15 @@ test('a registry that refuses the caller ends it: what it keeps back may be a re
   start()
   await assert.rejects(follower!.failed, { code: 'REGISTRY_REFUSED' })
 })
+
+test('a deletion is told by its key, in order with what is taken', async () => {
+  await append(older('a'))
+  await context.log.append('b.features', 0, [{ key: Buffer.from('a@1'), value: null }])
+  await append(older('b'))
+  const seen: string[] = []
+  follower = follow<ItemFeatures>(context, 'features', ({ item_id }) => seen.push(item_id), {
+    drop: key => seen.push(`no ${key}`),
+  })
+  await follower.caughtUp
+  assert.deepEqual(seen, ['a', 'no a@1', 'b'])
+})
