@@ -105,7 +105,7 @@ async function served(
   config: Parameters<typeof createLearner>[0],
 ): Promise<Served> {
   if (algorithm !== 'two-tower') {
-    const { learner, live } = createLive(policy, encoder, componentWeights(policy.rewards))
+    const { learner, live } = createLive(config, encoder, componentWeights(policy.rewards))
     return { learner, live: () => live }
   }
   const learner = await createLearner(config, policy, encoder)
