@@ -44,14 +44,17 @@ export const neuralPolicy = (version: string, features: Features, head: Policy):
   scorer(state, candidates) {
     const { z, predict } = see(features, state)
     const predicted = candidates.vectors.map(predict)
+    const { spread } = features
+    let deviation: Float64Array | undefined
     const scorer = head.scorer(z, candidates)
     return {
       mean: scorer.mean.map((mean, k) => mean + predicted[k]),
       get deviation() {
-        return scorer.deviation
+        deviation ??= scorer.deviation!.map(each => spread * each)
+        return deviation
       },
       draw(random, alpha, out) {
-        scorer.draw!(random, alpha, out)
+        scorer.draw!(random, spread * alpha, out)
         for (let k = 0; k < out.length; k++) out[k] += predicted[k]
       },
     }

@@ -15,6 +15,9 @@ export interface Features {
   readonly towers: Towers
   /** Scalar reward that is 1 to the towers: their outputs are of that size whatever the rewards are. */
   readonly unit: number
+  /** How much larger errors are on decisions that the towers were not trained on than on those that they were. The head's
+   * noise is that of the latter, so its deviations are taken this many times. */
+  readonly spread: number
 }
 
 export interface Seen {
@@ -24,7 +27,7 @@ export interface Seen {
   predict(vector: Float32Array): number
 }
 
-export function see({ map, towers, unit }: Features, state: Float64Array): Seen {
+export function see({ map, towers, unit }: Pick<Features, 'map' | 'towers' | 'unit'>, state: Float64Array): Seen {
   const { embedding, value } = towers.user(map.apply(state))
   const z = new Float64Array(embedding.length + 1).fill(1)
   for (let i = 0; i < embedding.length; i++) z[i + 1] = embedding[i] / Math.sqrt(embedding.length)
@@ -34,8 +37,8 @@ export function see({ map, towers, unit }: Features, state: Float64Array): Seen 
 /** Of a version. @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
 export function decodeFeatures(model: ModelVersion): { shape: Shape; features: Features } {
   const { shape, weights } = decodeWeights(model)
-  const { unit } = model.parameters
-  if (!(unit > 0 && Number.isFinite(unit)))
+  const { unit, spread } = model.parameters
+  if (!(unit > 0 && spread >= 1 && Number.isFinite(unit) && Number.isFinite(spread)))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
-  return { shape, features: { map: decodeFeatureMap(model), towers: createTowers(weights), unit } }
+  return { shape, features: { map: decodeFeatureMap(model), towers: createTowers(weights), unit, spread } }
 }

@@ -4,6 +4,8 @@
  * stand still and the head's sums grow with each decision. A round moves the features, so the sums, which are of other
  * features now, are made anew from the rows kept. A round is due when an eighth more decisions have come: the work a
  * decision stays the same, and features are moved most while they know least.
+ * Towers learn their decisions partly by heart, so what they leave over there is less than the noise. Decisions that came since
+ * the last round tell by how much, and all deviations are taken so many times: without it the choice locks in early.
  * Class `replace`: rows hold cumulative rewards, and what a revision changes is what it says less what the row said.
  * Propensities play no part: regression on what was shown is the direct method. Continuations are not looked at.
  */
@@ -79,7 +81,7 @@ export function neuralLinearLearner(options: NeuralLinearOptions, tensorflow: Te
     network: createNetwork(tensorflow, options),
     training,
     rows: createRows(options.bufferSize),
-    features: featuresOf(training, createFeatureMap(mapOptions(options), unknownScale(mapOptions(options))), 1),
+    features: featuresOf(training, createFeatureMap(mapOptions(options), unknownScale(mapOptions(options))), 1, 1),
     head: createHead(options.embedding, options.head),
     arrived: 0,
     components: new Map(),
@@ -108,10 +110,11 @@ const mapOptions = ({ stateDimensions, numbers }: NeuralLinearOptions): FeatureO
   seed: 0,
 })
 
-const featuresOf = ({ weights }: Training, map: FeatureMap, unit: number): Features => ({
+const featuresOf = ({ weights }: Training, map: FeatureMap, unit: number, spread: number): Features => ({
   map,
   towers: createTowers(weights),
   unit,
+  spread,
 })
 
 function learn(state: State, batch: readonly Example[]): LearnStats {
@@ -202,15 +205,25 @@ function moveFeatures(state: State): Record<string, number> {
     ),
   )
   const scalar = ({ rewards }: Row): number => scalarOf(rewards, options.weightOf)
-  const unit = rootMeanSquare(all.map(scalar))
+  const spread = spreadOf(all, state.arrived, row => see(state.features, row.state).predict(row.vector) - scalar(row))
+  // 1 while nothing but 0 has come
+  const unit = rootMeanSquare(all.map(scalar)) || 1
   const target = { map, rewardOf: (row: Row) => scalar(row) / unit }
   const stats = trainRound(state.network, training, rows, target, options)
   for (const itemId of state.head.blocks.keys()) state.replaced.add(itemId)
-  state.features = featuresOf(training, map, unit)
+  state.features = featuresOf(training, map, unit, spread)
   state.head = createHead(options.embedding, options.head)
   state.head.learn(all.map(row => told(row, see(state.features, row.state))))
   state.arrived = 0
-  return stats
+  return { ...stats, spread }
+}
+
+/** Errors of the towers on the rows that came since they were trained, relative to those that they were trained on: what an
+ * overfit leaves out of the noise. 1 where there are none of either. */
+function spreadOf(rows: readonly Row[], arrived: number, errorOf: (row: Row) => number): number {
+  const trained = rootMeanSquare(rows.slice(0, -arrived).map(errorOf))
+  const fresh = rootMeanSquare(rows.slice(-arrived).map(errorOf))
+  return trained > 0 ? Math.max(1, fresh / trained) : 1
 }
 
 const scalarOf = (rewards: Rewards, weightOf: ComponentWeights): number =>
@@ -218,9 +231,9 @@ const scalarOf = (rewards: Rewards, weightOf: ComponentWeights): number =>
     .sort()
     .reduce((sum, component) => sum + weightOf(component) * rewards[component], 0)
 
-/** 1 while nothing but 0 has come. */
+/** 0 for none. */
 const rootMeanSquare = (values: readonly number[]): number =>
-  Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / values.length) || 1
+  Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / Math.max(1, values.length))
 
 function snapshot(state: State, version: string, full: boolean): Checkpoint {
   const { options, training, features, components } = state
@@ -243,6 +256,7 @@ function snapshot(state: State, version: string, full: boolean): Checkpoint {
       ...trained.parameters,
       ...mapParameters(mapOptions(options)),
       unit: features.unit,
+      spread: features.spread,
       arrived: state.arrived,
       ...Object.fromEntries([...components].map(([component, index]) => [`component/${component}`, index])),
       ...head.parameters,

@@ -206,6 +206,26 @@ describe('the posterior', () => {
     const { mean } = loadPolicy(publish(learner, '2', true), twice).scorer(corners[0], candidates)
     assert.ok(Math.abs(mean[0] - 2) < 0.25 && Math.abs(mean[1]) < 0.25, mean.join())
   })
+  test('is as much wider as the towers err more where they were not trained', () => {
+    const random = createRandom(9)
+    // nothing to be learned, and few enough decisions to learn them by heart
+    const noise = Array.from({ length: 70 }, (_, i) => {
+      const click = random.uniform() < 0.5 ? 1 : 0
+      const state = Float64Array.of(1, random.normal(), random.normal())
+      return exampleOf(state, { transition_id: `n${i}`, cumulative: { click } }, { candidates: items })
+    })
+    const overfit = newLearner({ hidden: 64, learningRate: 0.03, stepsPerRound: 300 })
+    teach(overfit, noise, 35)
+    const model = publish(overfit, '1', true)
+    const { spread } = model.parameters
+    assert.ok(spread > 1.5, String(spread))
+    const deviation = (changed: number) =>
+      loadPolicy({ ...model, parameters: { ...model.parameters, spread: changed } }, config).scorer(
+        corners[0],
+        candidates,
+      ).deviation![0]
+    assert.ok(Math.abs(deviation(spread) - spread * deviation(1)) < 1e-12)
+  })
   test('in the same process is that of a published version', () => {
     const live = liveNeural(learner, weightOf).scorer(corners[2], candidates)
     const published = policy.scorer(corners[2], candidates)
