@@ -4,68 +4,25 @@
  * stand still and the head's sums grow with each decision. A round moves the features, so the sums, which are of other
  * features now, are made anew from the rows kept. A round is due when an eighth more decisions have come: the work a
  * decision stays the same, and features are moved most while they know least.
- * Towers learn their decisions partly by heart, so what they leave over there is less than the noise. Decisions that came since
- * the last round tell by how much, and all deviations are taken so many times: without it the choice locks in early.
  * Class `replace`: rows hold cumulative rewards, and what a revision changes is what it says less what the row said.
  * Propensities play no part: regression on what was shown is the direct method. Continuations are not looked at.
  */
-import type { ModelVersion } from '../../../schemas/records.ts'
-import type { ComponentWeights } from '../../models/linear.ts'
-import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
-import { blockName } from '../linear/block.ts'
-import { encodeFeatureMap } from '../linear/feature-tensors.ts'
-import {
-  createFeatureMap,
-  type FeatureMap,
-  type FeatureOptions,
-  type NumberRange,
-  standardisationOf,
-  unknownScale,
-} from '../linear/features.ts'
-import { componentsOf, type LinearLearner } from '../linear/learner.ts'
-import { nest, nested } from '../nested.ts'
+import type { Example, Learner, LearnStats } from '../learner.ts'
+import type { LinearLearner } from '../linear/learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
-import { isFiniteArray, removedTensor } from '../tensors.ts'
-import { createNetwork, type Network } from '../two-tower/network.ts'
-import type { Shape } from '../two-tower/parameters.ts'
-import { createTowers } from '../two-tower/towers.ts'
-import { decodeTraining, encodeTraining, startTraining, type Training } from '../two-tower/training.ts'
-import { decodeFeatures, type Features, see } from './features.ts'
-import { createHead, HEAD, type HeadOptions, retold, told } from './head.ts'
-import { createRows, decodeRow, encodeRow, isRow, type Rewards, type Row, type Rows, rowName } from './rows.ts'
-import { type TrainOptions, trainRound } from './train.ts'
-
-export interface NeuralLinearOptions extends Shape, TrainOptions {
-  /** Where the numbers stand in the encoded state. */
-  readonly numbers: NumberRange
-  /** Rows kept. */
-  readonly bufferSize: number
-  /** Of the reward's components, range applied. */
-  readonly weightOf: ComponentWeights
-  readonly head: HeadOptions
-}
+import { isFiniteArray } from '../tensors.ts'
+import { restore, snapshot } from './checkpoint.ts'
+import { type Features, see } from './features.ts'
+import { retold, told } from './head.ts'
+import { moveFeatures } from './round.ts'
+import { type Row, rowName } from './rows.ts'
+import { type NeuralLinearOptions, type State, startState } from './state.ts'
 
 /** The learner with its parts open to those who serve from them in the same process (src/models/live.ts). */
 export interface NeuralLinearLearner extends Learner {
   /** Other objects after each round. */
   readonly head: () => LinearLearner
   readonly features: () => Features
-}
-
-interface State {
-  readonly options: NeuralLinearOptions
-  readonly network: Network
-  training: Training
-  rows: Rows
-  features: Features
-  head: LinearLearner
-  /** Decisions since the last round. */
-  arrived: number
-  readonly components: Map<string, number>
-  /** Since the last snapshot: rows that changed, undefined: gone; and items of heads that were replaced. */
-  readonly changed: Map<string, Row | undefined>
-  readonly replaced: Set<string>
-  version: string | null
 }
 
 /** Decisions before the first round, and part of the rows that makes another due. */
@@ -75,20 +32,7 @@ const ROUND_PART = 1 / 8
 const LARGEST = 1e15
 
 export function neuralLinearLearner(options: NeuralLinearOptions, tensorflow: TensorFlow): NeuralLinearLearner {
-  const training = startTraining(options, options.seed)
-  const state: State = {
-    options,
-    network: createNetwork(tensorflow, options),
-    training,
-    rows: createRows(options.bufferSize),
-    features: featuresOf(training, createFeatureMap(mapOptions(options), unknownScale(mapOptions(options))), 1, 1),
-    head: createHead(options.embedding, options.head),
-    arrived: 0,
-    components: new Map(),
-    changed: new Map(),
-    replaced: new Set(),
-    version: null,
-  }
+  const state = startState(options, tensorflow)
   return {
     algorithm: 'neural-linear',
     revisions: 'replace',
@@ -100,22 +44,6 @@ export function neuralLinearLearner(options: NeuralLinearOptions, tensorflow: Te
     restore: model => restore(state, model),
   }
 }
-
-/** Numbers are standardised; curves are the towers' business. */
-const mapOptions = ({ stateDimensions, numbers }: NeuralLinearOptions): FeatureOptions => ({
-  stateDimensions,
-  numbers,
-  fourier: 0,
-  bandwidth: 1,
-  seed: 0,
-})
-
-const featuresOf = ({ weights }: Training, map: FeatureMap, unit: number, spread: number): Features => ({
-  map,
-  towers: createTowers(weights),
-  unit,
-  spread,
-})
 
 function learn(state: State, batch: readonly Example[]): LearnStats {
   const refused: Record<string, number> = {}
@@ -191,116 +119,4 @@ function addRow(state: State, { transition, state: encoded, candidates, action }
   state.changed.set(rowName(row), row)
   state.arrived++
   said.push(told(row, see(state.features, encoded)))
-}
-
-/** One round: towers trained, head made anew. @returns statistics of the training */
-function moveFeatures(state: State): Record<string, number> {
-  const { options, training, rows } = state
-  const all = [...rows]
-  const map = createFeatureMap(
-    mapOptions(options),
-    standardisationOf(
-      all.map(row => row.state),
-      options.numbers,
-    ),
-  )
-  const scalar = ({ rewards }: Row): number => scalarOf(rewards, options.weightOf)
-  const spread = spreadOf(all, state.arrived, row => see(state.features, row.state).predict(row.vector) - scalar(row))
-  // 1 while nothing but 0 has come
-  const unit = rootMeanSquare(all.map(scalar)) || 1
-  const target = { map, rewardOf: (row: Row) => scalar(row) / unit }
-  const stats = trainRound(state.network, training, rows, target, options)
-  for (const itemId of state.head.blocks.keys()) state.replaced.add(itemId)
-  state.features = featuresOf(training, map, unit, spread)
-  state.head = createHead(options.embedding, options.head)
-  state.head.learn(all.map(row => told(row, see(state.features, row.state))))
-  state.arrived = 0
-  return { ...stats, spread }
-}
-
-/** Errors of the towers on the rows that came since they were trained, relative to those that they were trained on: what an
- * overfit leaves out of the noise. 1 where there are none of either. */
-function spreadOf(rows: readonly Row[], arrived: number, errorOf: (row: Row) => number): number {
-  const trained = rootMeanSquare(rows.slice(0, -arrived).map(errorOf))
-  const fresh = rootMeanSquare(rows.slice(-arrived).map(errorOf))
-  return trained > 0 ? Math.max(1, fresh / trained) : 1
-}
-
-const scalarOf = (rewards: Rewards, weightOf: ComponentWeights): number =>
-  Object.keys(rewards)
-    .sort()
-    .reduce((sum, component) => sum + weightOf(component) * rewards[component], 0)
-
-/** 0 for none. */
-const rootMeanSquare = (values: readonly number[]): number =>
-  Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / Math.max(1, values.length))
-
-function snapshot(state: State, version: string, full: boolean): Checkpoint {
-  const { options, training, features, components } = state
-  const baseVersion = full ? null : state.version
-  const moved = state.replaced.size > 0
-  const head = nest(HEAD, state.head.snapshot(version, baseVersion === null || moved))
-  const names = [...components.keys()]
-  const rows =
-    baseVersion === null
-      ? Array.from(state.rows, row => encodeRow(row, names))
-      : Array.from(state.changed, ([name, row]) => (row ? encodeRow(row, names) : removedTensor(name)))
-  const gone = baseVersion === null ? [] : [...state.replaced].filter(itemId => !state.head.blocks.has(itemId))
-  const trained = encodeTraining(training, options)
-  state.changed.clear()
-  state.replaced.clear()
-  state.version = version
-  return {
-    baseVersion,
-    parameters: {
-      ...trained.parameters,
-      ...mapParameters(mapOptions(options)),
-      unit: features.unit,
-      spread: features.spread,
-      arrived: state.arrived,
-      ...Object.fromEntries([...components].map(([component, index]) => [`component/${component}`, index])),
-      ...head.parameters,
-    },
-    tensors: [
-      ...trained.tensors,
-      ...encodeFeatureMap(features.map),
-      ...head.tensors,
-      ...gone.map(itemId => removedTensor(HEAD + blockName(itemId))),
-      ...rows,
-    ],
-  }
-}
-
-const mapParameters = ({
-  stateDimensions,
-  numbers,
-  fourier,
-  bandwidth,
-  seed,
-}: FeatureOptions): Record<string, number> => ({
-  dimensions: stateDimensions,
-  numbers_from: numbers.from,
-  numbers_count: numbers.count,
-  fourier,
-  fourier_bandwidth: bandwidth,
-  fourier_seed: seed,
-})
-
-function restore(state: State, model: ModelVersion): void {
-  const { options, components } = state
-  state.training = decodeTraining(model, options)
-  state.features = decodeFeatures(model).features
-  state.head = createHead(options.embedding, options.head)
-  state.head.restore(nested(HEAD, model, 'linear-gaussian'))
-  components.clear()
-  for (const [component, index] of componentsOf(model.parameters)) components.set(component, index)
-  const names = [...components.keys()]
-  state.rows = createRows(
-    options.bufferSize,
-    model.tensors.filter(isRow).map(tensor => decodeRow(tensor, names)),
-  )
-  state.arrived = model.parameters.arrived
-  state.changed.clear()
-  state.replaced.clear()
-  state.version = model.version
 }
