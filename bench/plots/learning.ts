@@ -78,7 +78,7 @@ function world({ environment, learner, shareOfGap, beside }: World): Chart {
   return {
     name: environment.replaceAll(/[^\w-]+/g, '-'),
     title: environment,
-    caption: `${seedsOf(shareOfGap[horizons[0]])}; ${ERRORS}`,
+    caption: `last tenth up to each number; ${seedsOf(shareOfGap[horizons[0]])}; ${ERRORS}`,
     kind: 'lines',
     x: { label: 'decisions', places: horizons },
     y: 'share of the gap random → oracle',
