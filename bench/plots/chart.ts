@@ -31,12 +31,17 @@ const WIDTH = 720
 const HEIGHT = 400
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#555555']
 
+/** The same chart is the same text, whatever was drawn before. */
 export function svgOf(chart: Chart): string {
   const drawn = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT })
   drawn.setOption(optionOf(chart))
   const svg = drawn.renderToSVGString()
   drawn.dispose()
+  // styles are of hovering only; ids begin with the number of the chart in this process
   return svg
+    .replace(/<style.*?<\/style>\n?/s, '')
+    .replaceAll(/ class="[^"]*"/g, '')
+    .replaceAll(/\bzr\d+-/g, 'zr-')
 }
 
 function optionOf({ title, caption, kind, x, y, series }: Chart): echarts.EChartsCoreOption {
