@@ -15,7 +15,7 @@ import { excess, snips, type Value } from './logged/snips.ts'
 import type { Bar, BenchOptions, BenchResult } from './main.ts'
 import { runScript, vowpalWabbit } from './vw/vw.ts'
 
-const learners: readonly Algorithm[] = ['linear-gaussian', 'bagged-linear', 'two-tower']
+const learners: readonly Algorithm[] = ['linear-gaussian', 'bagged-linear', 'neural-linear', 'two-tower']
 
 /** What ours is: the learner's best action; that under the floor of Vowpal Wabbit's --cb_explore; the default explorer's. */
 type Way = 'greedy' | 'floor' | 'exploring'

@@ -138,6 +138,34 @@ const twoTower = z.strictObject({
   seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
 })
 
+const neuralLinear = z.strictObject({
+  hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
+  embedding: z
+    .number()
+    .int()
+    .positive()
+    .default(16)
+    .describe('Dimensions in which state and item meet; an item has a posterior over one more.'),
+  learningRate: z.number().positive().default(0.003).describe('Step size of Adam.'),
+  batchSize: z.number().int().positive().default(128).describe('Decisions in one gradient step.'),
+  bufferSize: z
+    .number()
+    .int()
+    .positive()
+    .default(10_000)
+    .describe(
+      'Newest decisions from which features and posterior are learned. They are in every full checkpoint, half of which they may fill: fewer are kept where vectors are long.',
+    ),
+  stepsPerRound: z
+    .number()
+    .int()
+    .positive()
+    .default(64)
+    .describe('Gradient steps each time an eighth more decisions have come.'),
+  maxGradientNorm: z.number().positive().default(1).describe('Gradients are scaled down to this global norm.'),
+  seed: z.number().int().default(1).describe('Seed of the initial weights and of the draws.'),
+})
+
 const warmStart = z.strictObject({
   data: z.string().min(1).describe('File of logged decisions and what came of them: .csv, .tsv or JSON lines.'),
   mapping: z
@@ -158,10 +186,10 @@ const warmStart = z.strictObject({
 const policy = z.strictObject({
   name: z.string().min(1).default('default').describe('Name of the policy, unique.'),
   algorithm: z
-    .enum(['linear-gaussian', 'bagged-linear', 'two-tower'])
+    .enum(['linear-gaussian', 'bagged-linear', 'neural-linear', 'two-tower'])
     .default('linear-gaussian')
     .describe(
-      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `two-tower`: softmax policy with a value head.',
+      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head.',
     ),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
   explorer: explorerSchema
@@ -170,6 +198,7 @@ const policy = z.strictObject({
   linearGaussian: linearGaussian.prefault({}),
   baggedLinear: baggedLinear.prefault({}),
   twoTower: twoTower.prefault({}),
+  neuralLinear: neuralLinear.prefault({}),
   weighing: weighing.prefault({}),
   warmStart: warmStart
     .optional()
@@ -539,6 +568,7 @@ function crossChecks(config: Config): string[] {
 export const offered: Readonly<Record<PolicyConfig['algorithm'], readonly Need[]>> = {
   'linear-gaussian': ['scores', 'rewards', 'posterior'],
   'bagged-linear': ['scores', 'rewards', 'posterior', 'members'],
+  'neural-linear': ['scores', 'rewards', 'posterior'],
   'two-tower': ['scores'],
 }
 const needText: Readonly<Record<Need, string>> = {

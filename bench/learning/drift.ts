@@ -53,7 +53,8 @@ export function benchDrift({ quick, seeds, say }: PartOptions): Part {
     surelyAtMost('drift: share of the gap lost to forgetting where nothing changes', lost, 0.02),
   ]
   const decisions = { first: first * WINDOW, again: again * WINDOW }
-  return { results: { environment: 'drifting abrupt', course, decisions, lost }, bars }
+  const described = { environment: 'drifting abrupt', window: WINDOW, halfLifeDecisions: HALF_LIFE_DECISIONS }
+  return { results: { ...described, course, decisions, lost }, bars }
 }
 
 /** Windows until the mark is reached. */

@@ -10,6 +10,7 @@ import { hashedVector } from '../../src/features/hashed.ts'
 import { createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import { createExampleEncoder } from '../../src/learner/examples.ts'
+import { loadTensorFlow } from '../../src/learner/tensorflow.ts'
 import { type Catalogue, type LoggedRow, transitionsOf } from '../../src/learner/warm-start.ts'
 import { componentWeights, createPolicyLoader } from '../../src/models/load.ts'
 import type { Policy } from '../../src/models/policy.ts'
@@ -105,7 +106,8 @@ async function served(
   config: Parameters<typeof createLearner>[0],
 ): Promise<Served> {
   if (algorithm !== 'two-tower') {
-    const { learner, live } = createLive(policy, encoder, componentWeights(policy.rewards))
+    const tensorflow = algorithm === 'neural-linear' ? await loadTensorFlow() : undefined
+    const { learner, live } = createLive(config, encoder, componentWeights(policy.rewards), tensorflow)
     return { learner, live: () => live }
   }
   const learner = await createLearner(config, policy, encoder)

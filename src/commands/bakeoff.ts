@@ -12,7 +12,9 @@ import {
   type EnvironmentResult,
   entrantsOf,
   type FileResult,
+  needsTensorFlow,
 } from '../evaluation/bakeoff/bakeoff.ts'
+import { loadTensorFlow } from '../learner/tensorflow.ts'
 import { explorerNames } from '../ranker/explorers/schema.ts'
 import { atLeast, printJson } from './shared.ts'
 
@@ -49,7 +51,7 @@ export function addBakeoff(program: Command): void {
     .action(bakeoff)
 }
 
-function bakeoff(files: readonly string[], flags: Flags): void {
+async function bakeoff(files: readonly string[], flags: Flags): Promise<void> {
   if (files.length === 0 && !flags.environment)
     throw new FeedloopError('USAGE', 'name files (.arff, .csv), or an environment with --environment')
   const runs = flags.environment ? flags.seeds : flags.shuffles
@@ -58,8 +60,10 @@ function bakeoff(files: readonly string[], flags: Flags): void {
     learners: flags.learners === undefined ? undefined : namesOf(flags.learners, allLearners, 'learner'),
   }
   const worlds = flags.environment ? 1 : files.length
-  const shown = showProgress(worlds * entrantsOf(chosen).length * runs, flags.json === true)
-  const options = { ...chosen, ...shown, seeds: runs, overrides: flags.set }
+  const entrants = entrantsOf(chosen)
+  const tensorflow = needsTensorFlow(entrants) ? await loadTensorFlow() : undefined
+  const shown = showProgress(worlds * entrants.length * runs, flags.json === true)
+  const options = { ...chosen, ...shown, tensorflow, seeds: runs, overrides: flags.set }
   const results = flags.environment
     ? bakeEnvironment(openEnvironment(flags.environment, flags), flags.decisions, options)
     : files.flatMap(file => bakeFile(createClassification(readRows(file)), options))

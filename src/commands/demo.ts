@@ -15,7 +15,7 @@ interface DemoOptions {
   readonly environment: string
   readonly world?: string
   readonly data?: string
-  readonly algorithm: 'linear-gaussian' | 'two-tower'
+  readonly algorithm: 'linear-gaussian' | 'neural-linear' | 'two-tower'
   readonly seed: number
   readonly partitions: number
   readonly sessions: number
@@ -37,7 +37,7 @@ export function addDemo(program: Command): void {
     .option('--data <folder>', 'data of the environment (jester: ratings.csv, jokes.csv)')
     .addOption(
       new Option('--algorithm <name>', 'the learner')
-        .choices(['linear-gaussian', 'two-tower'])
+        .choices(['linear-gaussian', 'neural-linear', 'two-tower'])
         .default('linear-gaussian'),
     )
     .option('--seed <n>', 'of the simulated people', atLeast(0), 1)

@@ -7,6 +7,9 @@ import type { StateEncoder } from '../state/encode.ts'
 import { type BaggedLearner, createBaggedLearner } from './ensemble/learner.ts'
 import type { Learner } from './learner.ts'
 import { createLinearLearner, type LinearLearner, type LinearOptions } from './linear/learner.ts'
+import { type NeuralLinearLearner, neuralLinearLearner } from './neural-linear/learner.ts'
+import { rowBytes } from './neural-linear/rows.ts'
+import { loadTensorFlow, type TensorFlow } from './tensorflow.ts'
 import { isRow as isWaiting } from './waiting.ts'
 import { weighing } from './weighing.ts'
 
@@ -17,6 +20,7 @@ const CHECKPOINT_PART = 0.9
 export async function createLearner(config: Config, policy: PolicyConfig, encoder: StateEncoder): Promise<Learner> {
   if (policy.algorithm === 'linear-gaussian') return weighed(createLinear(policy, encoder), policy)
   if (policy.algorithm === 'bagged-linear') return createBagged(policy, encoder)
+  if (policy.algorithm === 'neural-linear') return createNeuralLinear(config, policy, encoder, await loadTensorFlow())
   const { createTwoTowerLearner } = await import('./two-tower/learner.ts')
   return createTwoTowerLearner({
     ...policy.twoTower,
@@ -66,6 +70,32 @@ export const createLinear = (policy: PolicyConfig, encoder: StateEncoder, publis
 /** @param published false: there are no checkpoints, whose bound caps the items of all members together */
 export const createBagged = (policy: PolicyConfig, encoder: StateEncoder, published = true): BaggedLearner =>
   createBaggedLearner(linearOptions(policy, encoder, published), policy.baggedLinear.members)
+
+/** @param published false: there are no checkpoints, whose bound caps rows and items */
+export function createNeuralLinear(
+  config: Config,
+  policy: PolicyConfig,
+  encoder: StateEncoder,
+  tensorflow: TensorFlow,
+  published = true,
+): NeuralLinearLearner {
+  const { bufferSize, ...options } = policy.neuralLinear
+  const { priorPrecision, maxItems, halfLifeMs, maxCheckpointBytes } = linearOptions(policy, encoder, published)
+  const sizes = { stateDimensions: encoder.dimensions, itemDimensions: config.features.dimensions }
+  const components = Object.keys(policy.rewards).length + 1
+  // rows and items share the checkpoint; the towers take little of it
+  const half = maxCheckpointBytes / 2
+  const fits = Math.floor(half / rowBytes(sizes.stateDimensions, sizes.itemDimensions, components))
+  const made = {
+    ...options,
+    ...sizes,
+    bufferSize: Math.min(bufferSize, fits),
+    numbers: encoder.numbers,
+    weightOf: componentWeights(policy.rewards, policy.rewardRange),
+    head: { priorPrecision, maxItems, halfLifeMs, maxCheckpointBytes: half },
+  }
+  return neuralLinearLearner(made, tensorflow)
+}
 
 function linearOptions(policy: PolicyConfig, encoder: StateEncoder, published: boolean): LinearOptions {
   const { fourier, estimatePrior, ...options } = policy.linearGaussian

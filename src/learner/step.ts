@@ -106,15 +106,26 @@ export function createLearnerStage(
 /** Hash of all settings whose change makes a checkpoint unusable. Weights of rewards, the prior, learning rates, alpha
  * and the like are not among them: they may change from one start to the next. */
 function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
-  const { hidden, embedding } = policy.twoTower
   const { halfLifeMs, fourier } = policy.linearGaussian
   const map = config.state.blocks.includes('numbers') ? [fourier] : []
-  const members = policy.algorithm === 'bagged-linear' ? [policy.baggedLinear.members] : []
-  const shape = policy.algorithm === 'two-tower' ? [hidden, embedding] : [halfLifeMs, ...map, ...members]
+  const towers = ({ hidden, embedding }: PolicyConfig['twoTower' | 'neuralLinear']) => [hidden, embedding]
+  const shapes: Record<PolicyConfig['algorithm'], () => unknown[]> = {
+    'linear-gaussian': () => [halfLifeMs, ...map],
+    'bagged-linear': () => [halfLifeMs, ...map, policy.baggedLinear.members],
+    'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
+    'two-tower': () => towers(policy.twoTower),
+  }
   // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
   const ranged = policy.rewardRange ? [policy.algorithm === 'two-tower' ? policy.rewardRange : 'range'] : []
   const features = [config.features.encoder, config.features.dimensions]
-  const settings = JSON.stringify([policy.name, policy.algorithm, shape, encoderVersion, features, ...ranged])
+  const settings = JSON.stringify([
+    policy.name,
+    policy.algorithm,
+    shapes[policy.algorithm](),
+    encoderVersion,
+    features,
+    ...ranged,
+  ])
   return createHash('sha256').update(settings).digest('hex').slice(0, 16)
 }
 

@@ -6,10 +6,11 @@
  * positions: position.ts). Time comes from the records alone: the newest decision or reward. The class stays exact: once
  * all is mature the sums are those of the batch, to rounding.
  */
-import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import type { ModelVersion } from '../../schemas/records.ts'
 import { bucketOf, createDelays, type Delays } from './delay.ts'
 import type { Checkpoint, Example, Learner, LearnStats } from './learner.ts'
 import { createPositions, type Positions } from './position.ts'
+import { revisionOf } from './revision.ts'
 import { LEAST } from './reward-range.ts'
 import { isFiniteArray, removedTensor } from './tensors.ts'
 import { createWaiting, decodeRow, encodeRow, isRow, type Row, rowName, type Waiting } from './waiting.ts'
@@ -203,50 +204,13 @@ function countPart({ options }: State, row: Row, maturity: number, counted: Exam
   row.counted = maturity
 }
 
-const noState = { profile_version: 0, profile: null, history: [], counts: {}, context: {} }
-
 /** The revision that says: so much more of this decision counts. */
-function partOf(row: Row, weight: number, earned: Readonly<Record<string, number>>): Example {
-  const transition: Transition = {
-    ...nothingElse,
-    transition_id: row.id,
-    decision_id: row.id,
-    action: [row.itemId],
-    delta: earned,
-    cumulative: earned,
-    weight,
-    decision_time_ms: row.timeMs,
-    emitted_time_ms: row.timeMs,
-  }
-  return { transition, state: row.state, candidates: [], action: -1, nextState: null, deltaReward: 0, reward: 0 }
-}
-
-const nothingElse = {
-  revision: 0,
-  kind: 'initial',
-  slot: 0,
-  slots: 1,
-  policy: '',
-  user_id: '',
-  session_id: '',
-  session_step: 0,
-  state: noState,
-  candidates: [],
-  propensity: 1,
-  first_draw_propensity: 1,
-  propensity_kind: 'unknown',
-  mode: 'online',
-  chosen_by: 'policy',
-  examined: 'unknown',
-  discount: 0,
-  next_decision_id: null,
-  next_state: null,
-  next_candidates: null,
-  terminated: false,
-  truncated: false,
-  model_version: '',
-  reward_time_ms: null,
-} as const
+const partOf = (
+  { id, itemId, timeMs, state }: Row,
+  weight: number,
+  earned: Readonly<Record<string, number>>,
+): Example =>
+  revisionOf({ transitionId: id, itemId, kind: 'initial', timeMs, weight, delta: earned, cumulative: earned }, state)
 
 function snapshot(state: State, version: string, full: boolean): Checkpoint {
   const checkpoint = state.inner.snapshot(version, full)

@@ -13,9 +13,11 @@ type Unread = (typeof unread)[number]
 
 export type LearnedTransition = Omit<Transition, Unread> & Partial<Pick<Transition, Unread>>
 
+const seesCandidates: readonly PolicyConfig['algorithm'][] = ['two-tower', 'neural-linear']
+
 /** The wire as the learners of these policies use it. */
 export function learnersWire(wire: Wire, policies: readonly Pick<PolicyConfig, 'algorithm'>[]): Wire {
-  if (policies.some(({ algorithm }) => algorithm === 'two-tower')) return wire
+  if (policies.some(({ algorithm }) => seesCandidates.includes(algorithm))) return wire
   const { schema } = currentSchemas().find(({ name }) => name === topics.transitions.schema)!
   const fields = (schema as { fields: readonly { name: string }[] }).fields.map(({ name }) => name)
   const wanted = fields.filter(name => !(unread as readonly string[]).includes(name))

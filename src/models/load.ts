@@ -9,9 +9,11 @@ import { FeedloopError } from '../errors.ts'
 import { splitMembers } from '../learner/ensemble/parts.ts'
 import { componentsOf } from '../learner/linear/learner.ts'
 import { decodeMoments, type Moments, sumOfSquares } from '../learner/linear/moments.ts'
+import { rewardWeights } from '../learner/neural-linear/head.ts'
 import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/reward-range.ts'
 import { loadBagged } from './ensemble.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
+import { headOf, loadNeuralLinear } from './neural-linear.ts'
 import type { Learned, Policy, PolicyLoader } from './policy.ts'
 import { loadTwoTower } from './two-tower.ts'
 
@@ -29,13 +31,17 @@ type Load = (model: ModelVersion, base: Policy | undefined, weightOf: ComponentW
 const load: Readonly<Record<PolicyConfig['algorithm'], Load>> = {
   'linear-gaussian': loadLinear,
   'bagged-linear': loadBagged,
+  'neural-linear': loadNeuralLinear,
   'two-tower': loadTwoTower,
 }
 
-/** The version whose parameters tell of its sums; none: scores are logits. */
-const sumsOf: Readonly<Record<PolicyConfig['algorithm'], (model: ModelVersion) => ModelVersion | undefined>> = {
-  'linear-gaussian': model => model,
-  'bagged-linear': model => splitMembers(model)[0],
+type Tell = (model: ModelVersion, weightOf: ComponentWeights) => Learned | undefined
+
+/** What a version's sums tell; nothing: scores are logits. */
+const learned: Readonly<Record<PolicyConfig['algorithm'], Tell>> = {
+  'linear-gaussian': learnedBy,
+  'bagged-linear': (model, weightOf) => learnedBy(splitMembers(model)[0], weightOf),
+  'neural-linear': (model, weightOf) => learnedBy(headOf(model), rewardWeights(weightOf)),
   'two-tower': () => undefined,
 }
 
@@ -58,8 +64,8 @@ export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
       const policy = load[config.algorithm](model, base, weightOf)
       kept.set(model.version, policy)
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
-      const sums = sumsOf[config.algorithm](model)
-      return sums ? { ...policy, learned: learnedBy(sums, weightOf) } : policy
+      const told = learned[config.algorithm](model, weightOf)
+      return told ? { ...policy, learned: told } : policy
     },
   }
 }

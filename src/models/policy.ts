@@ -22,7 +22,7 @@ export interface Learned {
 
 /** A policy applied to one decision: K candidates. */
 export interface Scorer {
-  /** Expected reward of each candidate (linear-gaussian), or its logit (two-tower). Length K. */
+  /** Expected reward of each candidate, or its logit (two-tower). Length K. */
   readonly mean: Float64Array
   /** Posterior standard deviation of each mean; absent when the model has no posterior. Length K. */
   readonly deviation?: Float64Array

@@ -93,7 +93,7 @@ test('every learner learns from a log, and is asked before it learns', async () 
     return { context: { [sign ? 'plus' : 'minus']: 1 }, actions: ['1', '2'], taken, cost, probability: 0.5 }
   })
   const data = { state: { blocks: ['context' as const], contextDimensions: 8 }, features: { dimensions: 2 } }
-  for (const algorithm of ['linear-gaussian', 'bagged-linear', 'two-tower'] as const) {
+  for (const algorithm of ['linear-gaussian', 'bagged-linear', 'neural-linear', 'two-tower'] as const) {
     const { greedy, exploring } = await passOver(logged, algorithm, data)
     const coverage = snips(logged.slice(0, 50), exploring.slice(0, 50)).coverage
     assert.ok(Math.abs(coverage - 1) < 0.3, `${algorithm} knows what was taken: ${coverage}`)

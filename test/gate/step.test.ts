@@ -4,6 +4,8 @@ import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createGate, type GateState } from '../../src/gate/step.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
+import { neuralLinearLearner } from '../../src/learner/neural-linear/learner.ts'
+import { loadTensorFlow } from '../../src/learner/tensorflow.ts'
 import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
 import { type Standing, wholeVersion } from '../../src/models/start.ts'
 import { topics } from '../../src/pipeline.ts'
@@ -206,6 +208,40 @@ describe('the gate', () => {
       [2, 'promoted', '2'],
     ])
     assert.ok((releases[1].evidence.kl_mean as number) > 0)
+  })
+
+  test('neural-linear versions pass over rounds of training; one whose towers are broken does not', async () => {
+    const policies = [{ algorithm: 'neural-linear' as const }]
+    const configured = parseConfig({ features: { dimensions: 2 }, policies })
+    const learner = neuralLinearLearner(
+      {
+        ...configured.policies[0].neuralLinear,
+        stateDimensions: d,
+        itemDimensions: 2,
+        numbers: { from: 1, count: 0 },
+        weightOf: () => 1,
+        head: { priorPrecision: 0.3, maxItems: 9, halfLifeMs: 0, maxCheckpointBytes: 1 << 20 },
+      },
+      await loadTensorFlow(),
+    )
+    const vectors = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+    const made = Array.from({ length: 6 }, (_, n) => {
+      const examples = Array.from({ length: 40 }, (_, i) => {
+        const click = { click: i % 2 }
+        const shown = { transition_id: `${n}/${i}`, action: [i % 2 ? 'a' : 'b'], delta: click, cumulative: click }
+        return exampleOf(i % 3 ? ones : bias, shown, { candidates: vectors })
+      })
+      learner.learn(examples)
+      return { ...publish(learner, String(n + 1), n === 0), parent: n === 0 ? null : String(n) }
+    })
+    assert.ok(made[5].parameters.adam_steps > made[0].parameters.adam_steps, 'features moved')
+    const neural = createGate(configured)
+    const state = neural.open(0) as GateState
+    const broken = { ...made[5], version: '7', parent: '6', base_version: '6', tensors: made[5].tensors.slice(1) }
+    assert.deepEqual(
+      brief(judge(state, [...made, broken], neural)).map(([, reason, version]) => [reason, version]),
+      [...made.map(({ version }) => ['promoted', version]), ['refused:MODEL_INCOMPATIBLE', '6']],
+    )
   })
 
   test('versions of policies that are not configured are left alone', () =>

@@ -180,7 +180,8 @@ describe('logs of others', () => {
     })
   })
   test('the regression of rewards on what was chosen needs none: the direct method learns from all', async () => {
-    assert.deepEqual(await counted({}, [{ propensity_kind: 'exact' }, ...log]), { learned: 4 })
+    for (const algorithm of ['linear-gaussian', 'neural-linear'] as const)
+      assert.deepEqual(await counted({ algorithm }, [{ propensity_kind: 'exact' }, ...log]), { learned: 4 })
   })
 })
 
@@ -189,6 +190,7 @@ describe('what does not go together is refused with the configuration', () => {
     'weighing of a gradient learner': {
       policies: [{ algorithm: 'two-tower', explorer: { name: 'softmax' }, weighing: { delays: true } }],
     },
+    'weighing of learned features': { policies: [{ algorithm: 'neural-linear', weighing: { positions: true } }] },
     'weighing under a feature map that is still sought': {
       state: { blocks: ['numbers'], numbers: ['x'] },
       policies: [{ weighing: { positions: true } }],

@@ -254,6 +254,7 @@ const twoTower: PolicyInput = { algorithm: 'two-tower', explorer: { name: 'softm
 const learners: Readonly<Record<string, PolicyInput>> = {
   'linear-gaussian': {},
   'bagged-linear': { algorithm: 'bagged-linear', explorer: { name: 'bagging' } },
+  'neural-linear': { algorithm: 'neural-linear' },
   'two-tower': twoTower,
 }
 

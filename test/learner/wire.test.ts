@@ -9,7 +9,6 @@ import { noVectors, snapshotOf, transitionOf } from './examples.ts'
 
 const whole = await createWire({ prefix: 'p.' })
 const linear = { algorithm: 'linear-gaussian' as const }
-const twoTower = { algorithm: 'two-tower' as const }
 const state = snapshotOf({ hour: 3 })
 const closed = { state, delta: { click: 1 }, cumulative: { click: 1 }, next_state: state, next_candidates: [] }
 const bytes = whole.encode('transitions', transitionOf(closed))
@@ -18,7 +17,8 @@ test('candidates and what came next are left out where no learner looks at them'
   const { candidates, next_state, next_candidates, ...rest } = whole.decode('transitions', bytes) as Transition
   assert.ok(candidates.length > 0 && next_state && next_candidates)
   assert.deepEqual({ ...(learnersWire(whole, [linear]).decode('transitions', bytes) as object) }, rest)
-  assert.equal(learnersWire(whole, [linear, twoTower]), whole)
+  for (const algorithm of ['two-tower', 'neural-linear'] as const)
+    assert.equal(learnersWire(whole, [linear, { algorithm }]), whole)
 })
 
 test('the same is learned from the rest', async () => {

@@ -7,6 +7,7 @@ test('the whole loop on the embedded log learns, and its accounts balance', { ti
   checkLearning(report)
 })
 
-test('the whole loop with the two-tower learner balances', { timeout: 120_000 }, async () => {
-  checkAccounts(await shortLoop('embedded', 'two-tower'))
-})
+for (const algorithm of ['neural-linear', 'two-tower'] as const)
+  test(`the whole loop with the ${algorithm} learner balances`, { timeout: 120_000 }, async () => {
+    checkAccounts(await shortLoop('embedded', algorithm))
+  })

@@ -7,7 +7,7 @@ import { openEnvironment } from '../../src/environments/open.ts'
 
 export async function shortLoop(
   bus: 'kafka' | 'embedded',
-  algorithm: 'linear-gaussian' | 'two-tower' = 'linear-gaussian',
+  algorithm: 'linear-gaussian' | 'neural-linear' | 'two-tower' = 'linear-gaussian',
 ) {
   const explorer = { name: algorithm === 'two-tower' ? ('softmax' as const) : ('thompson' as const) }
   return runLoop({

@@ -8,6 +8,7 @@
 import { type Config, type ConfigInput, offered, type PolicyConfig, parseConfig } from '../../config.ts'
 import { merge } from '../../demo/merge.ts'
 import { type Environment, shareOfGap } from '../../environments/environment.ts'
+import type { TensorFlow } from '../../learner/tensorflow.ts'
 import { type ExplorerName, explorerNeeds, parametersOf } from '../../ranker/explorers/schema.ts'
 import { type Play, play } from './play.ts'
 
@@ -47,6 +48,8 @@ export interface BakeoffOptions {
   readonly learners?: readonly PolicyConfig['algorithm'][]
   /** Laid over the environment's preset, e.g. another prior. */
   readonly overrides?: ConfigInput
+  /** For learners that need it (`needsTensorFlow`). */
+  readonly tensorflow?: TensorFlow
   /** Called with each result as soon as it is there. */
   readonly onResult?: (result: FileResult | EnvironmentResult) => void
   /** Called after each run of an entrant with the number of its runs so far. */
@@ -54,8 +57,11 @@ export interface BakeoffOptions {
   readonly say?: (line: string) => void
 }
 
-/** Learners that play without a bus. The two towers learn by batches of a buffer and are left to the live loop. */
-export const allLearners: readonly PolicyConfig['algorithm'][] = ['linear-gaussian', 'bagged-linear']
+/** Learners that play without a bus. The two-tower policy learns by batches of a buffer and is left to the live loop. */
+export const allLearners: readonly PolicyConfig['algorithm'][] = ['linear-gaussian', 'bagged-linear', 'neural-linear']
+
+export const needsTensorFlow = (entrants: readonly Entrant[]): boolean =>
+  entrants.some(({ learner }) => learner === 'neural-linear')
 
 /** The default learner's come first, in the order of the explorers. */
 export function entrantsOf({ learners, explorers }: Pick<BakeoffOptions, 'learners' | 'explorers'>): Entrant[] {
@@ -126,10 +132,10 @@ export function bakeEnvironment(
 }
 
 function playAll(environment: Environment, entrant: Entrant, decisions: number, options: BakeoffOptions): Play[] {
-  const { seeds, overrides, progress, say } = options
+  const { seeds, overrides, tensorflow, progress, say } = options
   const config = configFor(environment, entrant.explorer, overrides, entrant.learner)
   return Array.from({ length: seeds }, (_, i) => {
-    const played = play({ environment, config, decisions, seed: i + 1 })
+    const played = play({ environment, config, decisions, seed: i + 1, tensorflow })
     say?.(`  ${entrant.learner} ${entrant.explorer} seed ${i + 1}: mean reward ${mean(played.rewards).toFixed(4)}`)
     progress?.(entrant, i + 1)
     return played

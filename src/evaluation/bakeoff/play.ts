@@ -10,6 +10,7 @@ import type { Act, Environment, Observation, Session } from '../../environments/
 import { hashedVector } from '../../features/hashed.ts'
 import { createFeatureStore, type FeatureStore } from '../../features/store.ts'
 import { createExampleEncoder } from '../../learner/examples.ts'
+import type { TensorFlow } from '../../learner/tensorflow.ts'
 import { componentWeights } from '../../models/load.ts'
 import type { Policy } from '../../models/policy.ts'
 import { createDecide, type RankerView } from '../../ranker/decide.ts'
@@ -28,6 +29,8 @@ export interface PlayOptions {
   readonly seed: number
   /** Serves as it is, and nothing is learned; absent: a new learner. */
   readonly frozen?: Policy
+  /** For a learner that needs it. */
+  readonly tensorflow?: TensorFlow
 }
 
 export interface Play {
@@ -41,9 +44,9 @@ export interface Play {
 /** Time between two decisions, ms of event time. */
 const STEP_MS = 1000
 
-export function play({ environment, config, decisions, seed, frozen }: PlayOptions): Play {
+export function play({ environment, config, decisions, seed, frozen, tensorflow }: PlayOptions): Play {
   const begun = process.cpuUsage()
-  const agent = createAgent(config, environment, frozen)
+  const agent = createAgent(config, environment, frozen, tensorflow)
   const rewards = new Float64Array(decisions)
   let made = 0
   for (let index = 0; made < decisions && index < (environment.sessions ?? Number.POSITIVE_INFINITY); index++) {
@@ -62,11 +65,11 @@ export function play({ environment, config, decisions, seed, frozen }: PlayOptio
   return { rewards: rewards.subarray(0, made), cpuMs: (used.user + used.system) / 1000, policy: agent.policy }
 }
 
-function createAgent(config: Config, environment: Environment, frozen: Policy | undefined) {
+function createAgent(config: Config, environment: Environment, frozen?: Policy, tensorflow?: TensorFlow) {
   const [policy] = config.policies
   const encoder = createStateEncoder(config)
   const weightOf = componentWeights(policy.rewards)
-  const { learner, live } = createLive(policy, encoder, weightOf)
+  const { learner, live } = createLive(config, encoder, weightOf, tensorflow)
   const served = frozen ?? live
   const serving = { policy: served, releaseVersion: 'live', mode: 'online' } as const
   const features = catalogueOf(environment, config.features.dimensions)

@@ -42,6 +42,17 @@ export function scaleMoments(moments: Moments, factor: number): void {
   for (const i of moments.second.keys()) moments.second[i] *= factor
 }
 
+/** Adds those of other decisions. @param indices here of the other's components @param factor of the other's weights */
+export function mergeMoments(into: Moments, other: Moments, indices: readonly number[], factor: number): void {
+  into.weight += factor * other.weight
+  for (const [i, own] of indices.entries())
+    for (const [j, beside] of indices.slice(0, i + 1).entries()) {
+      const place = at(own, beside)
+      while (into.second.length <= place) into.second.push(0)
+      into.second[place] += factor * (other.second[at(i, j)] ?? 0)
+    }
+}
+
 /** Σ w r² of the scalar reward r = Σ weight_c r_c. @param weights by component index */
 export function sumOfSquares({ second }: Moments, weights: readonly number[]): number {
   let sum = 0

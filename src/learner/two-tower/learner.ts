@@ -10,24 +10,17 @@
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import { stateValue, WEIGHTS } from '../../models/two-tower.ts'
 import { createRandom, seedOf } from '../../state/random.ts'
 import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
-import { encodeTensor, isFiniteArray } from '../tensors.ts'
-import { type AdamState, adamStep } from './adam.ts'
+import { isFiniteArray } from '../tensors.ts'
+import { adamStep } from './adam.ts'
 import { type Buffer, createBuffer, type Entry } from './buffer.ts'
 import { createNetwork, type Network, type NetworkBatch } from './network.ts'
 import { type Goal, type ObjectiveResult, objective } from './objective.ts'
-import {
-  decodeParameters,
-  initialParameters,
-  type Parameters,
-  parameterNames,
-  parameterShapes,
-  type Shape,
-  zeroParameters,
-} from './parameters.ts'
+import type { Parameters, Shape } from './parameters.ts'
+import { stateValue } from './towers.ts'
+import { decodeTraining, encodeTraining, startTraining, type Training } from './training.ts'
 
 export interface TwoTowerOptions extends Shape {
   readonly learningRate: number
@@ -51,20 +44,13 @@ interface State {
   readonly network: Network
   /** What is drawn from to learn each goal. */
   readonly buffers: Readonly<Record<Goal, Buffer>>
-  weights: Parameters
-  adam: AdamState
-  /** Gradient steps taken, refused ones included: seeds the draws of the next. */
-  draws: number
-  /** Updates refused because they were not finite. */
-  refusedUpdates: number
+  training: Training
   /** Running mean of squared advantages; 0: none seen yet. */
   advantageSquare: number
 }
 
 /** Weight of the newest batch in the running mean of squared advantages. */
 const SCALE_RATE = 0.02
-const FIRST = 'adam/first/'
-const SECOND = 'adam/second/'
 
 /** @throws FeedloopError BACKEND_UNAVAILABLE */
 export const createTwoTowerLearner = async (options: TwoTowerOptions): Promise<Learner> =>
@@ -78,10 +64,7 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
       reward: createBuffer(options.bufferSize, options.bootstraps),
       imitation: createBuffer(options.bufferSize, options.bootstraps),
     },
-    weights: initialParameters(options, options.seed),
-    adam: { first: zeroParameters(options), second: zeroParameters(options), steps: 0 },
-    draws: 0,
-    refusedUpdates: 0,
+    training: startTraining(options, options.seed),
     advantageSquare: 0,
   }
   return {
@@ -110,7 +93,8 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
     for (let i = 0; i < steps; i++) Object.assign(stats, trainStep(state, goal))
   }
   const buffer = state.buffers.reward.size + state.buffers.imitation.size
-  const counters = { buffer, updates: state.adam.steps, refused_updates: state.refusedUpdates }
+  const { adam, refusedUpdates } = state.training
+  const counters = { buffer, updates: adam.steps, refused_updates: refusedUpdates }
   return { learned: learned.reward + learned.imitation, refused, stats: { ...stats, ...counters } }
 }
 
@@ -136,21 +120,21 @@ function refusal(options: TwoTowerOptions, example: Example, goal: Goal): string
 
 /** One update from a draw of the goal's buffer. @returns its statistics; none when nothing can be learned yet */
 function trainStep(state: State, goal: Goal): Record<string, number> {
-  const { options } = state
+  const { options, training } = state
   const buffer = state.buffers[goal]
-  const random = createRandom(seedOf(`${options.seed}/draw/${++state.draws}`))
+  const random = createRandom(seedOf(`${options.seed}/draw/${++training.draws}`))
   const entries = buffer.sample(random, Math.min(options.batchSize, buffer.size))
   if (entries.length === 0) return {}
-  const items = entries.map(entry => batchItem(state.weights, entry))
+  const items = entries.map(entry => batchItem(training.weights, entry))
   let result: ObjectiveResult | undefined
   const advantageScale = state.advantageSquare > 0 ? Math.sqrt(state.advantageSquare) : 1
-  const gradients = state.network.gradients(state.weights, networkBatch(entries, options), (logits, values) => {
+  const gradients = state.network.gradients(training.weights, networkBatch(entries, options), (logits, values) => {
     result = objective(items, logits, values, { ...options, goal, advantageScale })
     return result
   })
-  const norm = adamStep(state.weights, gradients, state.adam, options)
+  const norm = adamStep(training.weights, gradients, training.adam, options)
   if (norm === null || !result) {
-    state.refusedUpdates++
+    training.refusedUpdates++
     return {}
   }
   if (goal === 'imitation') return { imitation_loss: result.policyLoss, gradient_norm: norm }
@@ -183,38 +167,15 @@ function networkBatch(entries: readonly Entry[], { stateDimensions, itemDimensio
   return { states, items, size, candidates }
 }
 
-function snapshot(state: State): Checkpoint {
-  const { options, adam } = state
-  const shapes = parameterShapes(options)
-  const groups: [string, Parameters][] = [
-    [WEIGHTS, state.weights],
-    [FIRST, adam.first],
-    [SECOND, adam.second],
-  ]
-  const tensors = groups.flatMap(([group, values]) =>
-    parameterNames.map(name => encodeTensor(group + name, values[name].slice(), shapes[name])),
-  )
-  const parameters = {
-    state_dimensions: options.stateDimensions,
-    item_dimensions: options.itemDimensions,
-    hidden: options.hidden,
-    embedding: options.embedding,
-    adam_steps: adam.steps,
-    draws: state.draws,
-    refused_updates: state.refusedUpdates,
-    advantage_square: state.advantageSquare,
-  }
-  return { baseVersion: null, parameters, tensors }
+function snapshot({ options, training, advantageSquare }: State): Checkpoint {
+  const { parameters, tensors } = encodeTraining(training, options)
+  return { baseVersion: null, parameters: { ...parameters, advantage_square: advantageSquare }, tensors }
 }
 
 function restore(state: State, model: ModelVersion): void {
-  const { adam_steps, draws, refused_updates, advantage_square } = model.parameters
-  if (![adam_steps, draws, refused_updates].every(Number.isSafeInteger) || !(advantage_square >= 0))
+  const { advantage_square } = model.parameters
+  if (!(advantage_square >= 0))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: counters are missing`)
-  const read = (group: string) => decodeParameters(model, group, state.options)
-  state.weights = read(WEIGHTS)
-  state.adam = { first: read(FIRST), second: read(SECOND), steps: adam_steps }
-  state.draws = draws
-  state.refusedUpdates = refused_updates
+  state.training = decodeTraining(model, state.options)
   state.advantageSquare = advantage_square
 }

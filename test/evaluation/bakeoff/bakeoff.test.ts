@@ -103,6 +103,11 @@ test('the command prints one JSON object, results on the way beside it', () => {
     assert.equal(world.status, 0, world.stderr)
     const [only] = (JSON.parse(world.stdout) as { results: EnvironmentResult[] }).results
     assert.ok(Number.isFinite(only.shareOfGap['50'].mean))
+    const learned = run(file, '--shuffles', '1', '--explorers', 'linucb', '--learners', 'neural-linear', '--json')
+    assert.equal(learned.status, 0, learned.stderr)
+    const [neural] = (JSON.parse(learned.stdout) as { results: FileResult[] }).results
+    assert.deepEqual([neural.learner, neural.explorer], ['neural-linear', 'linucb'])
+    assert.ok(neural.loss.mean < 0.5, String(neural.loss.mean))
     assert.match(run(file, '--explorers', 'best').stderr, /no explorer best: thompson/)
   } finally {
     rmSync(folder, { recursive: true })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { createClassification } from '../../../src/environments/classification.ts'
 import { bakeFile, configFor, spreadOf } from '../../../src/evaluation/bakeoff/bakeoff.ts'
 import { play } from '../../../src/evaluation/bakeoff/play.ts'
+import { loadTensorFlow } from '../../../src/learner/tensorflow.ts'
 import { createRandom } from '../../../src/state/random.ts'
 
 /** Two rings around each other: no line parts them. Columns in very unlike units. */
@@ -24,6 +25,17 @@ test('the default learns what a linear model cannot, from rewards alone', () => 
   const overrides = { policies: [{ linearGaussian: { fourier: { features: 0 } } }] }
   const [linear] = bakeFile(rings(1200), { seeds: 1, explorers: ['thompson'], overrides })
   assert.ok(linear.loss.mean > 0.3, `linear loss ${linear.loss.mean}`)
+})
+
+test('learned features, too', async () => {
+  const tensorflow = await loadTensorFlow()
+  const [{ loss }] = bakeFile(rings(600), {
+    seeds: 1,
+    explorers: ['thompson'],
+    learners: ['neural-linear'],
+    tensorflow,
+  })
+  assert.ok(loss.mean < 0.1, `loss ${loss.mean}`)
 })
 
 test('the same seed plays the same, and a frozen policy learns nothing', () => {

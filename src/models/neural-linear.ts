@@ -1,0 +1,62 @@
+/**
+ * Serving of neural-linear versions: what the towers expect of a candidate, and the posterior of the head of what they leave
+ * over. Deviations are the head's, and a draw is one of its posterior.
+ */
+import type { ModelVersion } from '../../schemas/records.ts'
+import { nested } from '../learner/nested.ts'
+import { decodeFeatures, type Features, see } from '../learner/neural-linear/features.ts'
+import { HEAD, residualWeights } from '../learner/neural-linear/head.ts'
+import { type ComponentWeights, loadLinear } from './linear.ts'
+import type { Policy } from './policy.ts'
+import { assertLength } from './two-tower.ts'
+
+/** A loaded policy's head, from which the next increment goes on. */
+const heads = new WeakMap<Policy, Policy>()
+
+/** The head's own version. */
+export const headOf = (model: ModelVersion): ModelVersion => nested(HEAD, model, 'linear-gaussian')
+
+/**
+ * @param base the policy of `model.base_version`; not looked at for a full checkpoint
+ * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE
+ */
+export function loadNeuralLinear(model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights): Policy {
+  const { shape, features } = decodeFeatures(model)
+  const head = loadLinear(headOf(model), base && heads.get(base), residualWeights(weightOf))
+  const { scorer } = neuralPolicy(model.version, features, head)
+  const policy: Policy = {
+    version: model.version,
+    algorithm: model.algorithm,
+    scorer(state, candidates) {
+      assertLength(model.version, 'state', state.length, shape.stateDimensions)
+      for (const { length } of candidates.vectors) assertLength(model.version, 'item', length, shape.itemDimensions)
+      return scorer(state, candidates)
+    },
+  }
+  heads.set(policy, head)
+  return policy
+}
+
+/** It knows items by vector as well as by id, so it names none: an id alone would tell half. */
+export const neuralPolicy = (version: string, features: Features, head: Policy): Policy => ({
+  version,
+  algorithm: 'neural-linear',
+  scorer(state, candidates) {
+    const { z, predict } = see(features, state)
+    const predicted = candidates.vectors.map(predict)
+    const { spread } = features
+    let deviation: Float64Array | undefined
+    const scorer = head.scorer(z, candidates)
+    return {
+      mean: scorer.mean.map((mean, k) => mean + predicted[k]),
+      get deviation() {
+        deviation ??= scorer.deviation!.map(each => spread * each)
+        return deviation
+      },
+      draw(random, alpha, out) {
+        scorer.draw!(random, spread * alpha, out)
+        for (let k = 0; k < out.length; k++) out[k] += predicted[k]
+      },
+    }
+  },
+})
