@@ -1,18 +1,19 @@
 /** Wiring of the learner: one task a policy reads the transitions of all partitions and publishes model versions. */
 import type { ItemFeatures } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
 import { createFeatureStore } from '../features/store.ts'
 import { follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
+import { learnBounds } from './bounds.ts'
 import { observeVersions } from './metrics.ts'
 import { createLearnerStage } from './step.ts'
 import { readWarmStart } from './warm-start-file.ts'
 import { learnersWire } from './wire.ts'
 
-/** A step is a whole publishing interval's worth of transitions, and its output does not grow with them. */
-const MAX_RECORDS = 50_000
-const MAX_BYTES = 16 << 20
+/** So that a read is worth its way. */
+const LEAST_READ_BYTES = 64 << 10
 
 export async function runLearner(context: ServiceContext): Promise<Running> {
   const { config, log } = context
@@ -32,11 +33,18 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
       view: () => ({ features, caughtUp: true }),
       // every vector that a transition names was in the log before it: read up to there, then step
       before: follower.catchUp,
-      step: { intervalMs: config.learner.publishMs, maxRecords: MAX_RECORDS, maxBytes: MAX_BYTES },
+      step: policy => stepOf(config, policy, partitions),
       observe: step => observeVersions(context.meter, step, context.now()),
       prepare: follower.caughtUp,
       alongside: [follower.failed],
       release: follower.stop,
     },
   )
+}
+
+/** All partitions together are read ahead as far as one step needs: each for itself would fill the memory. */
+export function stepOf({ learner, policies }: Config, policy: number, partitions: number) {
+  const { maxRecords, maxBytes } = learnBounds(policies[policy]!)
+  const readBytes = Math.max(LEAST_READ_BYTES, Math.floor(maxBytes / partitions))
+  return { intervalMs: learner.publishMs, maxRecords, maxBytes, readBytes }
 }

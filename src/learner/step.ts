@@ -4,8 +4,9 @@
  * versions and never transitions again. Without transitions a full one is published again before the last expires.
  * Weights are changed in place, hence there is nothing to discard: a step that lost its race is undone by opening anew.
  * A step learns all of its inputs or, when a vector is not here yet, nothing.
- * A log to start from (warm-start.ts) is learned by the first step that has none behind it, and every version from there
- * on names it: so it is learned once, whatever crashes and whoever else tries.
+ * A log to start from (warm-start.ts) is learned by the first steps that have none behind them, in pieces (bounds.ts) of
+ * which none but the last publishes, and every version from there on names it: so it is learned once, whatever crashes and
+ * whoever else tries.
  */
 import { createHash } from 'node:crypto'
 import type { Contained, ModelVersion, Transition } from '../../schemas/records.ts'
@@ -14,6 +15,7 @@ import { FeedloopError } from '../errors.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
+import { learnBounds } from './bounds.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner, LearnStats } from './learner.ts'
@@ -35,6 +37,8 @@ export interface LearnerState extends StageState {
   /** Folded versions that the learner has not been restored to yet. */
   folded: Merged | undefined
   version: number
+  /** A log to start from that is being learned, and what was learned since the last version. */
+  starting: { readonly transitions: Iterator<Transition>; stats: LearnStats } | undefined
   /** Digest of the log that was learned first; empty: none. */
   warmStart: string
   transitions: number
@@ -58,6 +62,7 @@ export function createLearnerStage(
   const encoder = createStateEncoder(config)
   const configHash = hashOf(config, policy, encoder.version)
   const keptMs = retentionMs(config, 'models')
+  const { maxRecords } = learnBounds(policy)
   /** The newest full checkpoint, without which no version loads, must be in the log for ever. */
   const expires = (state: LearnerState, tick: Tick): boolean =>
     state.fullMs > 0 && tick.timeMs - state.fullMs >= keptMs / 2
@@ -74,7 +79,15 @@ export function createLearnerStage(
         weightOf: component => policy.rewards[component]?.weight ?? 1,
         range: policy.rewardRange,
       })
-      const fresh = { fullMs: 0, folded: undefined, version: 0, warmStart: '', transitions: 0, newestRewardMs: 0 }
+      const fresh = {
+        fullMs: 0,
+        folded: undefined,
+        starting: undefined,
+        version: 0,
+        warmStart: '',
+        transitions: 0,
+        newestRewardMs: 0,
+      }
       return { learner, examples, ...fresh, contains: new Map(), commit() {} }
     },
     step(state, inputs, tick, view) {
@@ -83,11 +96,14 @@ export function createLearnerStage(
         return { outputs: [], refusals: [], counts: [] }
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
       const { examples, missing } = encodeAll(state, own, view)
-      const first = starts(state)
-        ? learnLog(state, log!, transitionsOf(log!, config, policy, view.features), view)
-        : none
+      if (starts(state)) state.starting ??= startOf(transitionsOf(log!, config, policy, view.features))
+      const first = state.starting ? learnPiece(state, state.starting, log!, maxRecords, view) : none
       const stats = withRefused(plus(first, state.learner.learn(examples)), { feature_missing: missing })
       cover(state, inputs, examples)
+      if (state.starting) {
+        state.starting.stats = stats
+        return { outputs: [], refusals: [], counts: [] }
+      }
       const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
       const output = publish(state, { full, policy, configHash, tick, examples, stats })
       return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
@@ -170,38 +186,51 @@ function assertSameLog({ policy, version, warm_start: learned }: ModelVersion, {
 /** Transitions of a log that are learned together. */
 const LOG_BATCH = 1000
 
-/** Items are seen by their vectors or by their ids: without its vector an item is nothing to who needs them. */
-function learnLog(
+const startOf = ({ transitions, refused }: LoggedTransitions) => ({
+  transitions: transitions[Symbol.iterator](),
+  stats: withRefused(none, refused),
+})
+
+/** Learns up to `maxRecords` more transitions of the log; with the last of them the state names it, and is not starting any more.
+ * Items are seen by their vectors or by their ids: without its vector an item is nothing to who needs them.
+ * @returns what was learned since the last version */
+function learnPiece(
   state: LearnerState,
+  { transitions, stats: before }: NonNullable<LearnerState['starting']>,
   { digest }: WarmStart,
-  { transitions, refused }: LoggedTransitions,
+  maxRecords: number,
   view: LearnerView,
 ): LearnStats {
-  let stats = withRefused(none, refused)
-  for (const batch of batches(transitions, LOG_BATCH)) {
+  let stats = before
+  for (let left = maxRecords; left > 0; left -= LOG_BATCH) {
+    const batch = taken(transitions, Math.min(left, LOG_BATCH))
     const usable = state.learner.usesCandidates ? batch.filter(hasVector) : batch
     const { examples, missing } = encodeAll(state, usable, view)
     stats = withRefused(plus(stats, state.learner.learn(examples)), {
       feature_missing: missing,
       item_unknown: batch.length - usable.length,
     })
+    if (batch.length === Math.min(left, LOG_BATCH)) continue
+    state.warmStart = digest
+    state.starting = undefined
+    break
   }
-  state.warmStart = digest
   return stats
+}
+
+/** The next `count`, or what is left. */
+function taken<T>(values: Iterator<T>, count: number): T[] {
+  const some: T[] = []
+  while (some.length < count) {
+    const { done, value } = values.next()
+    if (done) break
+    some.push(value)
+  }
+  return some
 }
 
 const hasVector = ({ action, candidates }: Transition): boolean =>
   candidates.some(({ item_id, feature_version }) => item_id === action[0] && feature_version > 0)
-
-function* batches<T>(values: Iterable<T>, size: number): Iterable<T[]> {
-  let batch: T[] = []
-  for (const value of values) {
-    if (batch.push(value) < size) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
-}
 
 function encodeAll(
   state: LearnerState,

@@ -4,7 +4,7 @@
  * because the chain accepts only one of the two (src/log/chain).
  */
 import { committedOf } from '../log/chain/progress.ts'
-import { type AcceptedStep, startTask, type TaskInput } from '../log/chain/task.ts'
+import { type AcceptedStep, startTask, type TaskInput, type TaskOptions } from '../log/chain/task.ts'
 import type { Committed } from '../log/log.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { Output, Stage, StageState } from '../stage.ts'
@@ -20,8 +20,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly view: () => V
   /** Awaited before each step. */
   readonly before?: () => Promise<void>
-  /** Bounds of a step that differ from the configured ones. */
-  readonly step?: Partial<ServiceContext['config']['step']>
+  /** Bounds of a partition's step that differ from the configured ones. */
+  readonly step?: (partition: number) => Partial<TaskOptions<S, V>['step']>
   /** Told of each accepted step of a partition, for metrics. */
   readonly observe?: (step: AcceptedStep<S>, partition: number) => void
   /** Outputs that `observe` wants to see; all when absent. */
@@ -62,7 +62,7 @@ export async function runChainStage<S extends StageState, V>(
       partitions: config.topics.partitions,
       view: options.view,
       before: options.before,
-      step: { ...config.step, ...options.step },
+      step: { ...config.step, ...options.step?.(partition) },
       group,
       observed: options.observed,
       accepted: step => {

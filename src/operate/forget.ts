@@ -14,6 +14,7 @@ import type { NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { groupName, type StageName, type TopicName, topicName } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
+import { acceptedEnd } from './settle.ts'
 
 const LOOK_EVERY_MS = 200
 const BACKOFF_MS = 200
@@ -37,12 +38,21 @@ export async function forgetUser(context: Context, userId: string, timeoutMs: nu
   const until = (stage: StageName, topic: TopicName, next: number) =>
     passed(context, { stage, topic, partition, next, deadlineMs })
   await until('ranker', 'events', first + 1)
-  const { latest } = await context.log.ends(topicName(context.config.topics.prefix, 'recommendations'), partition)
-  await until('joiner', 'recommendations', latest)
+  await until('joiner', 'recommendations', await decidedEnd(context, partition))
   const { offset: second } = await appendForget(context, userId)
   await until('joiner', 'events', second + 1)
   await until('ranker', 'events', second + 1)
   return { partition, events: [first, second] }
+}
+
+/** Behind the last decision that there is: what lost a race after it, no joiner ever passes. */
+async function decidedEnd({ log, config }: Context, partition: number): Promise<number> {
+  const { prefix } = config.topics
+  const topic = topicName(prefix, 'recommendations')
+  const { latest } = await log.ends(topic, partition)
+  const positions = await log.committed(groupName(prefix, 'joiner', 'recommendations'), topic)
+  const from = positions.find(each => each.partition === partition)
+  return acceptedEnd(log, { topic, partition }, latest, from)
 }
 
 const appendForget = (context: Context, userId: string) =>

@@ -15,6 +15,7 @@ import { createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
 import { createLearnerStage } from '../../src/learner/step.ts'
 import { transitionsOf } from '../../src/learner/warm-start.ts'
 import { readWarmStart } from '../../src/learner/warm-start-file.ts'
+import type { Output } from '../../src/stage.ts'
 import { did, type Live, openLive, publishItems, request } from '../operate/live.ts'
 import { realData } from '../real-data.ts'
 import { noVectors } from './examples.ts'
@@ -164,7 +165,9 @@ describe('the Open Bandit log', () => {
       assert.deepEqual([earned, refused], [clicks, {}])
       const stage = createLearnerStage(config, config.policies[0], log)
       const tick = { timeMs: 1, watermarkMs: 1 }
-      const { outputs } = stage.step(await stage.open(0), [], tick, { features, caughtUp: true })
+      const state = await stage.open(0)
+      let outputs: readonly Output[] = []
+      while (outputs.length === 0) outputs = stage.step(state, [], tick, { features, caughtUp: true }).outputs
       assert.equal((outputs[0].value as ModelVersion).metrics.learned, 10_000)
     })
 })

@@ -316,6 +316,23 @@ test('a log given to a policy that has learned is learned before what comes next
   assert.deepEqual([warm_start, transitions, metrics.learned], ['one', 2, 41])
 })
 
+test('a log that takes long is learned in pieces, without a version in between, and anew by who fell over one', async () => {
+  const stage = stageOf({ ...twoTower, twoTower: { batchSize: 4 }, warmStart }, log)
+  const fallen = await stage.open(0)
+  assert.deepEqual(stage.step(fallen, [], tick, view), { outputs: [], refusals: [], counts: [] })
+  const state = await stage.open(0)
+  for (const inputs of [[], [online]]) {
+    assert.deepEqual(stage.step(state, inputs, tick, view), { outputs: [], refusals: [], counts: [] })
+    assert.equal(stage.due!(state, tick), true)
+  }
+  const { outputs, counts } = stage.step(state, [], tick, view)
+  const { warm_start, transitions, metrics, contains } = model(outputs)
+  const refused = counts.find(({ labels }) => labels?.result === 'refused')?.value ?? 0
+  assert.deepEqual([warm_start, transitions, Number(metrics.learned) + refused], ['one', 1, 41])
+  assert.deepEqual(contains, [{ topic: 'transitions', partition: 0, next: 1 }])
+  assert.equal(stage.due!(state, tick), false)
+})
+
 test('from a log or from transitions: the same sums', async () => {
   const stage = stageOf({ warmStart }, log)
   const fromLog = model(stage.step(await stage.open(0), [], tick, view).outputs)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { audit } from '../../src/evaluation/audit.ts'
+import { encodeHeader, STEP_HEADER, type StepHeader } from '../../src/log/chain/header.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { forgetUser } from '../../src/operate/forget.ts'
 import { localState } from '../../src/operate/local-state.ts'
@@ -130,4 +131,34 @@ test('without services it says who is awaited, and may be called again', { timeo
   await assert.rejects(forgetUser(loop.context, 'anna', 300), { code: 'DEADLINE_EXCEEDED', message: /ranker/ })
   await loop.start()
   await forgetUser(loop.context, 'anna', 30_000)
+})
+
+test('a batch that lost its race at the end of the decisions is not waited for', { timeout: 60_000 }, async t => {
+  const loop = await openLive(t)
+  await publishItems(loop, ['a'])
+  await loop.start()
+  await loop.append('requests', 'anna', request('anna', { candidates: ['a'] }))
+  await loop.settled()
+  const { log, config } = loop.context
+  const decisions = topicName(config.topics.prefix, 'recommendations')
+  const loses: StepHeader = {
+    version: 1,
+    id: 'ffffffffffffffff',
+    prev: null,
+    epoch: 0,
+    inputs: [],
+    tick: { timeMs: 1, watermarkMs: 1 },
+    count: 1,
+    outputs: 0,
+    partitions: 2,
+  }
+  let lost = 0
+  /** Someone who believes that the partition is empty writes just before its end is looked at. */
+  const ends: typeof log.ends = async (topic, partition) => {
+    if (topic === decisions && lost++ === 0)
+      await log.append(topic, partition, [{ key: null, value: null, headers: { [STEP_HEADER]: encodeHeader(loses) } }])
+    return log.ends(topic, partition)
+  }
+  await forgetUser({ ...loop.context, log: { ...log, ends } }, 'anna', 20_000)
+  assert.ok(lost > 0)
 })

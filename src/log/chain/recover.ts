@@ -245,7 +245,7 @@ const openAll = <S extends StageState, V>(
         prefix: options.prefix,
         input,
         from: positionOf(positions, input) ?? null,
-        maxBytes: options.step.maxBytes,
+        maxBytes: options.step.readBytes ?? options.step.maxBytes,
         waitMs: emptyReadMs(options.step.idleMs),
         notify,
       }),

@@ -44,6 +44,8 @@ interface Decided {
 /** No task is silent for longer than this, so that its progress does not expire with the topic's retention. */
 const keepAliveMs = 6 * 3_600_000
 const maxQuiet = 64
+/** Records that a step's header names as unseen, but for those of its last step: more would be bytes that its batch lacks. */
+const maxUnseen = 1000
 const batchShare = 0.95
 /** What the step's header takes of its batch, but for one that names many records or inputs. */
 const stepHeaderBytes = 4096
@@ -77,6 +79,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     return (
       ((moved || quiet.length > 0) && silentMs >= bounds.progressMs) ||
       quiet.length >= maxQuiet ||
+      unseen.length >= maxUnseen ||
       silentMs >= keepAliveMs
     )
   }
@@ -164,7 +167,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     const refused = refusedRecords({ stage: stage.name, prefix, wire: options.wire }, taken.records, refusals)
     for (const { record, error, input } of taken.undecodable) {
       refused.push({ origin: record, stage: stage.name, code: error.code, detail: error.message })
-      unseen.push([input, record.offset])
+      // Who does not fold inputs again need not know which to leave out.
+      if (keepsOverlay) unseen.push([input, record.offset])
     }
     if (refused.length === 0) return
     await bury(io, prefix, refused)

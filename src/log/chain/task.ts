@@ -61,6 +61,8 @@ export interface TaskOptions<S extends StageState, V> {
     readonly intervalMs: number
     readonly maxRecords: number
     readonly maxBytes: number
+    /** Bytes of one read of an input, of which some four are kept ahead; `maxBytes` when absent. */
+    readonly readBytes?: number
     /** A header-only batch at least this often while inputs progress without output, ms. */
     readonly progressMs: number
     /** An input with no record for this long does not hold the watermark back, ms. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { adoptChain } from '../../../src/log/chain/adopt.ts'
+import { decodeHeader, STEP_HEADER } from '../../../src/log/chain/header.ts'
 import { committedOf } from '../../../src/log/chain/progress.ts'
 import type { Task } from '../../../src/log/chain/task.ts'
 import { parseDeadLetter } from '../../../src/log/deadletters.ts'
@@ -57,6 +58,30 @@ test('a record that does not decode goes to the dead letters as it came, and the
     ['requests/0/0', 'WIRE_DECODE_FAILED', 'adding', '?broken', 'u'],
   )
   await task.stop()
+})
+
+test('however many do not decode, no header names more than some, and a restart goes on behind them', async t => {
+  const log = await fresh()
+  for (let n = 0; n < 2500; n++) await put(log, 'requests', '?broken')
+  await put(log, 'requests', { n: 1 })
+  const step = { intervalMs: 0, maxRecords: 50, maxBytes: 1 << 20, progressMs: 1e9, idleMs: 100 }
+  const task = start(log, '', { step })
+  t.after(() => task.stop())
+  await valuesOf(log, 1)
+  const named = (await log.read('recommendations', 0, 0, { maxBytes: 1e9 }))
+    .flatMap(({ headers: { [STEP_HEADER]: header } }) => (header ? [decodeHeader(header)] : []))
+    .map(({ unseen }) => unseen?.length ?? 0)
+  assert.equal(
+    named.reduce((sum, count) => sum + count, 0),
+    2500,
+  )
+  assert.ok(Math.max(...named) < 1050, `${named}`)
+  await task.stop()
+  const second = start(log, '', { step })
+  t.after(() => second.stop())
+  await put(log, 'requests', { n: 2 })
+  const ids = (await valuesOf(log, 2)).map(({ id }) => id)
+  assert.deepEqual(ids, [1, 2])
 })
 
 test('a step whose outputs exceed a batch is taken in parts', async () => {
