@@ -327,7 +327,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe(
-          "Folder of this process for the joiner's open joins on disk, beyond memory and across restarts; none: on the heap, rebuilt from the topics at every start. The joiner's only: the ranker keeps every user it has seen on its heap, the profiles too, until it is started again; more users are more partitions and instances.",
+          "Folder of this process for the joiner's open joins on disk, beyond memory and across restarts; none: on the heap, rebuilt from the topics at every start. The joiner's only: the ranker keeps every user of whom it has read anything since its start, profiles included, on its heap; more users are more partitions and instances.",
         ),
       cacheBytes: z
         .number()

@@ -1,8 +1,10 @@
 /** What the output topic of a features worker holds: all items, or the people of its partition. */
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
 import { decodeOrPass } from '../log/chain/codec.ts'
 import { type ChainIo, retrying } from '../log/chain/rim.ts'
 import type { LogRecord } from '../log/log.ts'
-import type { ServiceContext } from '../operate/context.ts'
+import type { Wire } from '../log/wire/wire.ts'
 import { topicName } from '../pipeline.ts'
 import type { Kind, Published } from './step.ts'
 import { createVersions, type Versions } from './versions.ts'
@@ -16,15 +18,22 @@ export interface PublishedReader {
   catchUp(): Promise<readonly Published[]>
 }
 
+/** What it is read with. */
+export interface Bus {
+  readonly config: Config
+  readonly wire: Wire
+  readonly logger: Pick<Logger, 'error'>
+}
+
 /** @param inputPartition of the worker */
 export function readPublished<In, Out>(
-  context: ServiceContext,
+  bus: Bus,
   io: ChainIo,
   kind: Kind<In, Out>,
   inputPartition: number,
 ): PublishedReader {
-  const { log, config } = context
-  const topic = topicName(config.topics.prefix, kind.output)
+  const { log } = io
+  const topic = topicName(bus.config.topics.prefix, kind.output)
   const known = new Map<string, Published>()
   const versions = createVersions()
   const offsets = new Map<number, number>()
@@ -32,7 +41,7 @@ export function readPublished<In, Out>(
   const take = async (record: LogRecord, deleted: Map<string, Published>): Promise<void> => {
     const key = record.key?.toString() ?? ''
     if (record.value === null) return forget(key, deleted)
-    const value = await decodeOrPass<Out>(io, context, kind.output, record)
+    const value = await decodeOrPass<Out>(io, bus, kind.output, record)
     // what can't be read is encoded again
     if (value === null) return
     const published = kind.published(value)
