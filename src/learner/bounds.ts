@@ -19,6 +19,7 @@ const gradients = ({ batchSize }: { readonly batchSize: number }): LearnBounds =
 const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) => LearnBounds>> = {
   'linear-gaussian': () => sums,
   'bagged-linear': () => sums,
+  'neural-linear': policy => gradients(policy.neuralLinear),
   'two-tower': policy => gradients(policy.twoTower),
 }
 
