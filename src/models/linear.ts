@@ -8,8 +8,8 @@
 import type { ModelVersion, Tensor } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
 import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts'
+import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
-import { componentsOf } from '../learner/linear/learner.ts'
 import { dot, solveLower } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
