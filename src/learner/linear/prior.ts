@@ -64,7 +64,10 @@ export function improve(
   const chosen = mostSeen(arms, Math.max(4, Math.floor(BUDGET / d ** 3)))
   const sums = collect(chosen, reading, groups)
   const around = hyper.around.map((old, g) =>
-    update(old, sums.trace[g], chosen.length * sizeOf(groups, g), sums.squares[g] / variance, precision),
+    Math.max(
+      precision,
+      update(old, sums.trace[g], chosen.length * sizeOf(groups, g), sums.squares[g] / variance, precision),
+    ),
   )
   const { mean, common } = commonMean(sums, reading.prior, hyper, { groups, variance, precision })
   const next = { around, common }
