@@ -4,6 +4,7 @@ import { FeedloopError } from '../../errors.ts'
 import type { Checkpoint } from '../learner.ts'
 import { removedTensor } from '../tensors.ts'
 import { blockName, decodeBlock, encodeBlock, itemOfBlock } from './block.ts'
+import { decodeChanges, encodeChanges } from './changes.ts'
 import { readScale } from './decay.ts'
 import { decodeFeatureMap, encodeFeatureMap } from './feature-tensors.ts'
 import { featureDimensions } from './features.ts'
@@ -24,6 +25,7 @@ export function snapshot(state: State, version: string, full: boolean): Checkpoi
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
   if (state.options.estimate && (baseVersion === null || state.priorChanged)) tensors.push(encodePriorMean(state.prior))
+  if (state.options.watch) tensors.push(encodeChanges(state.changes))
   state.priorChanged = false
   state.changed.clear()
   state.mapChanged = false
@@ -50,6 +52,7 @@ function parametersOf(state: State): Record<string, number> {
     reference_ms: state.clock.referenceMs,
     newest_ms: state.clock.newestMs,
     read_scale: readScale(state.clock),
+    ...Object.fromEntries(state.clock.changedMs.map((ms, i) => [`${CHANGED}${i}`, ms])),
     evicted_until_ms: state.evictedUntilMs,
     evicted: state.evicted,
   }
@@ -73,6 +76,8 @@ export function restore(state: State, model: ModelVersion): void {
     )
   state.clock.referenceMs = parameters.reference_ms
   state.clock.newestMs = parameters.newest_ms
+  state.clock.changedMs.splice(0, Number.POSITIVE_INFINITY, ...changedOf(parameters))
+  state.changes = decodeChanges(model)
   state.evictedUntilMs = parameters.evicted_until_ms
   state.evicted = parameters.evicted
   state.components.clear()
@@ -113,6 +118,13 @@ function restorePrior(state: State, model: ModelVersion): void {
 }
 
 const PRIOR_WEIGHT = 'prior_weight/'
+const CHANGED = 'changed_ms/'
+
+function changedOf(parameters: ModelVersion['parameters']): number[] {
+  const times: number[] = []
+  for (let i = 0; `${CHANGED}${i}` in parameters; i++) times.push(parameters[`${CHANGED}${i}`])
+  return times
+}
 
 const rowsOf = ({ rows }: WarmUp) => Array.from(rows.values(), encodeRow)
 

@@ -9,6 +9,7 @@
  */
 import type { Example, Learner, LearnStats } from '../learner.ts'
 import { isFiniteArray } from '../tensors.ts'
+import { adapt, expectation } from './adapt.ts'
 import { addDecision, type Block, componentOf } from './block.ts'
 import { blockFor, rescale } from './blocks.ts'
 import { restore, snapshot } from './checkpoint.ts'
@@ -72,7 +73,12 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
       largest = Math.max(largest, square)
     }
   }
-  const stats = { items: state.blocks.size, evicted: state.evicted, state_norm: Math.sqrt(largest) }
+  const stats = {
+    items: state.blocks.size,
+    evicted: state.evicted,
+    state_norm: Math.sqrt(largest),
+    world_changes: state.clock.changedMs.length,
+  }
   return { learned, refused, stats }
 }
 
@@ -102,6 +108,7 @@ function learnOne(state: State, { transition, state: encoded }: Example): string
   const { decision_time_ms: timeMs, weight } = transition
   const rewards: number[] = []
   for (const [component, delta] of Object.entries(transition.delta)) rewards[indexOf(state, component)] = delta
+  const expected = expectation(state, transition, encoded)
   const row = { itemId, timeMs, weight, seen: transition.kind === 'initial', state: encoded, rewards }
   const reason = add(state, row)
   if (reason) return reason
@@ -111,6 +118,7 @@ function learnOne(state: State, { transition, state: encoded }: Example): string
     state.mapChanged = true
     if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)
   }
+  adapt(state, transition, expected)
   if (state.decisions >= state.nextEstimate) estimate(state)
   return undefined
 }

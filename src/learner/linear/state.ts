@@ -1,5 +1,6 @@
 /** What the linear-Gaussian learner holds, and the settings that it was made with. */
 import type { Block } from './block.ts'
+import { type Changes, createChanges } from './changes.ts'
 import type { DecayClock } from './decay.ts'
 import { createFeatureMap, type FeatureMap, type FeatureOptions, unknownScale } from './features.ts'
 import { createMoments, type Moments } from './moments.ts'
@@ -16,6 +17,8 @@ export interface LinearOptions {
   /** The prior is estimated from the items (prior.ts), for the scalar reward of these weights by component; absent: it
    * stays as configured, around 0. */
   readonly estimate?: (component: string) => number
+  /** Weight of a component in the scalar reward whose shortfalls make the learner forget (changes.ts); absent: none do. */
+  readonly watch?: (component: string) => number
   readonly maxItems: number
   /** 0: nothing is forgotten. */
   readonly halfLifeMs: number
@@ -35,6 +38,7 @@ export interface State {
   nextEstimate: number
   priorChanged: boolean
   readonly clock: DecayClock
+  changes: Changes
   readonly blocks: Map<string, Block>
   readonly components: Map<string, number>
   /** Newest decision time of any block ever evicted, ms; -1: none was. */
@@ -65,7 +69,8 @@ export function createState(options: LinearOptions): State {
     priorChanged: true,
     warmUp: createWarmUp(options.features.numbers.count > 0 ? options.warmUpDecisions : 0),
     moments: createMoments(),
-    clock: { halfLifeMs: options.halfLifeMs, referenceMs: 0, newestMs: -1 },
+    clock: { halfLifeMs: options.halfLifeMs, referenceMs: 0, newestMs: -1, changedMs: [] },
+    changes: createChanges(),
     blocks: new Map(),
     components: new Map(),
     evictedUntilMs: -1,
