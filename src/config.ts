@@ -59,7 +59,7 @@ const linearGaussian = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      'When items have long earned less than they used to, what was learned until then counts an eighth: tastes changed, and are explored anew.',
+      'When items have long earned less than they used to, what was learned until then counts a sixty-fourth: tastes changed, and are explored anew.',
     ),
   fourier: z
     .strictObject({

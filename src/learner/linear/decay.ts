@@ -6,7 +6,7 @@
  */
 
 /** What is left of the weight of all decisions when the world has changed. */
-const FORGET = 1 / 8
+const FORGET = 1 / 64
 /** Changes kept. */
 const CHANGES = 64
 /** Half-lives between reference and newest decision beyond which the reference moves. */

@@ -75,7 +75,7 @@ describe('items that earn less than they used to', () => {
     assert.ok(foundAfter(1, { lateBy: 50 })! < 400)
   })
 
-  test('what was decided until then counts an eighth a change, and so do its late rewards in any order', () => {
+  test('what was decided until then counts a sixty-fourth a change, and so do its late rewards in any order', () => {
     const data = decisionsOf(SWAP + 200)
     const rewards = late(data)
     const learners = [rewards, rewards.toReversed()].map(order => {
@@ -93,7 +93,7 @@ describe('items that earn less than they used to', () => {
         const { a, b } = decodeBlock(tensor, 2)
         const expected = data.reduce(
           (sums, { transition: { decision_time_ms: ms, action, delta } }) => {
-            const counts = action[0] === `item${item}` ? 8 ** -times.filter(time => ms <= time).length : 0
+            const counts = action[0] === `item${item}` ? 64 ** -times.filter(time => ms <= time).length : 0
             return [sums[0] + counts, sums[1] + counts * (delta.click + 0.5)]
           },
           [0, 0],
