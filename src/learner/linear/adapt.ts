@@ -17,20 +17,26 @@ export function expectation(state: State, { kind, action }: LearnedTransition, e
   return expectedReward(block, encoded, { prior, scale: readScale(clock), weights })
 }
 
-/** Compares what came with what was expected, and forgets when items have long earned less. */
-export function adapt(state: State, transition: LearnedTransition, expected: number | undefined): void {
+/** Forgets when items have long earned less. Asked between steps: within one, decisions can come before all rewards. */
+export function adapt(state: State): void {
   const { options, changes, clock, moments } = state
-  const { kind, delta, weight, decision_time_ms: decisionMs } = transition
-  if (!options.watch || (kind === 'initial' && expected === undefined)) return
-  let reward = 0
-  for (const component in delta) reward += weight * options.watch(component) * delta[component]
-  const own = kind === 'initial' ? weight : 0
-  const surplus = reward - own * (expected ?? 0)
-  if (!note(changes, { decisionMs, newestMs: clock.newestMs, weight: own, surplus, reward })) return
+  if (!options.watch || changes.buckets.length < 2) return
   const weights = Array.from(state.components.keys(), options.watch)
   const unit = Math.sqrt(sumOfSquares(moments, weights) / moments.weight)
   if (!isChanged(changes, clock.newestMs, unit)) return
   rescale(state, forget(clock))
   changes.buckets.length = 0
   state.nextEstimate = state.decisions + FIRST_ESTIMATE
+}
+
+/** Notes what came beside what was expected. */
+export function compare(state: State, transition: LearnedTransition, expected: number | undefined): void {
+  const { options, changes, clock } = state
+  const { kind, delta, weight, decision_time_ms: decisionMs } = transition
+  if (!options.watch || (kind === 'initial' && expected === undefined)) return
+  let reward = 0
+  for (const component in delta) reward += weight * options.watch(component) * delta[component]
+  const own = kind === 'initial' ? weight : 0
+  const surplus = reward - own * (expected ?? 0)
+  note(changes, { decisionMs, newestMs: clock.newestMs, weight: own, surplus, reward })
 }

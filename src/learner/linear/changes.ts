@@ -79,16 +79,15 @@ export interface Seen {
   readonly reward: number
 }
 
-/** @returns true when a bucket was opened: time to judge */
-export function note(changes: Changes, { decisionMs, newestMs, weight, surplus, reward }: Seen): boolean {
+/** Puts what came into the bucket of its decision's time. */
+export function note(changes: Changes, { decisionMs, newestMs, weight, surplus, reward }: Seen): void {
   const { buckets } = changes
   if (reward !== 0) {
     const follows = Math.max(FOLLOWS, 1 / ++changes.rewards)
     changes.delayMs += follows * (newestMs - decisionMs - changes.delayMs)
   }
   const newest = buckets.at(-1)
-  const opens = weight > 0 && (!newest || (newest.weight >= SIZE && decisionMs > newest.fromMs))
-  if (opens) {
+  if (weight > 0 && (!newest || (newest.weight >= SIZE && decisionMs > newest.fromMs))) {
     buckets.push({ fromMs: decisionMs, weight: 0, surplus: 0 })
     if (buckets.length > KEPT) buckets.shift()
   }
@@ -97,7 +96,6 @@ export function note(changes: Changes, { decisionMs, newestMs, weight, surplus, 
     bucket.weight += weight
     bucket.surplus += surplus
   }
-  return opens
 }
 
 /** @param unit root mean square of the reward */

@@ -9,7 +9,7 @@
  */
 import type { Example, Learner, LearnStats } from '../learner.ts'
 import { isFiniteArray } from '../tensors.ts'
-import { adapt, expectation } from './adapt.ts'
+import { adapt, compare, expectation } from './adapt.ts'
 import { addDecision, type Block, componentOf } from './block.ts'
 import { blockFor, rescale } from './blocks.ts'
 import { restore, snapshot } from './checkpoint.ts'
@@ -64,6 +64,7 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
   const refused: Record<string, number> = {}
   let learned = 0
   let largest = 0
+  adapt(state)
   for (const example of batch) {
     const square = dot(example.state, example.state)
     const reason = refusal(state, example, square) ?? learnOne(state, example)
@@ -119,7 +120,7 @@ function learnOne(state: State, { transition, state: encoded, item }: Example): 
     state.mapChanged = true
     if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)
   }
-  adapt(state, transition, expected)
+  compare(state, transition, expected)
   if (state.decisions >= state.nextEstimate) estimate(state)
   return undefined
 }

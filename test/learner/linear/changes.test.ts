@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Example } from '../../../src/learner/learner.ts'
 import { decodeBlock } from '../../../src/learner/linear/block.ts'
 import { createChanges, isChanged, note } from '../../../src/learner/linear/changes.ts'
-import { createLinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
+import { createLinearLearner, type LinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { exampleOf, plainFeatures, publish } from '../examples.ts'
 
@@ -17,7 +17,7 @@ function foundAfter(shortfall: number, { decisions = 5000, lateBy = 0, expected 
   for (let i = 0; i < decisions; i++) {
     newestMs += i < decisions / 2 ? 10 : 5
     coming.push({ at: newestMs + 10 * lateBy, decisionMs: newestMs, reward: expected - shortfall + random.normal() })
-    const opened = note(changes, {
+    note(changes, {
       decisionMs: newestMs,
       newestMs,
       weight: 1,
@@ -28,7 +28,7 @@ function foundAfter(shortfall: number, { decisions = 5000, lateBy = 0, expected 
       const { decisionMs, reward } = coming.shift()!
       note(changes, { decisionMs, newestMs, weight: 0, surplus: reward, reward })
     }
-    if (opened && isChanged(changes, newestMs, 1)) return i
+    if (isChanged(changes, newestMs, 1)) return i
   }
   return undefined
 }
@@ -56,6 +56,11 @@ const decisionsOf = (count: number): Example[] =>
     })
   })
 
+/** In steps. */
+const learnAll = (learner: LinearLearner, data: readonly Example[], size = 10): void => {
+  for (let i = 0; i < data.length; i += size) learner.learn(data.slice(i, i + size))
+}
+
 /** One more reward of each. */
 const late = (examples: readonly Example[]): Example[] =>
   examples.map(({ state, transition }) =>
@@ -80,7 +85,7 @@ describe('items that earn less than they used to', () => {
     const rewards = late(data)
     const learners = [rewards, rewards.toReversed()].map(order => {
       const learner = createLinearLearner(options)
-      learner.learn(data)
+      learnAll(learner, data)
       learner.learn(order)
       return learner
     })
@@ -108,10 +113,10 @@ describe('items that earn less than they used to', () => {
     const whole = createLinearLearner(options)
     const before = createLinearLearner(options)
     const after = createLinearLearner(options)
-    whole.learn(data)
-    before.learn(data.slice(0, SWAP + 20))
+    learnAll(whole, data)
+    learnAll(before, data.slice(0, SWAP + 20))
     after.restore(publish(before, '1', true))
-    after.learn(data.slice(SWAP + 20))
+    learnAll(after, data.slice(SWAP + 20))
     const expected = publish(whole, '2', true)
     assert.ok('changed_ms/0' in expected.parameters)
     assert.deepEqual(publish(after, '2', true), expected)
