@@ -110,11 +110,12 @@ export function isChanged({ buckets, delayMs }: Changes, newestMs: number, unit:
   return false
 }
 
-export const encodeChanges = ({ buckets, delayMs, rewards }: Changes): Tensor =>
-  encodeTensor(
-    NAME,
-    Float64Array.of(delayMs, rewards, ...buckets.flatMap(({ fromMs, weight, surplus }) => [fromMs, weight, surplus])),
-  )
+/** None while nothing was seen. */
+export function encodeChanges({ buckets, delayMs, rewards }: Changes): Tensor[] {
+  if (buckets.length === 0 && rewards === 0) return []
+  const values = buckets.flatMap(({ fromMs, weight, surplus }) => [fromMs, weight, surplus])
+  return [encodeTensor(NAME, Float64Array.of(delayMs, rewards, ...values))]
+}
 
 /** Nothing seen yet where a version has none. */
 export function decodeChanges({ tensors }: ModelVersion): Changes {

@@ -28,8 +28,8 @@ export function snapshot(state: State, version: string, full: boolean): Checkpoi
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
   if (state.options.estimate && (baseVersion === null || state.priorChanged))
-    tensors.push(...encodePriorMean(state.prior))
-  if (state.options.watch) tensors.push(encodeChanges(state.changes))
+    tensors.push(...encodePriorMean(state.prior, baseVersion === null))
+  if (state.options.watch) tensors.push(...encodeChanges(state.changes))
   state.priorChanged = false
   state.changed.clear()
   state.mapChanged = false

@@ -17,10 +17,11 @@ const COMMON = 'common_precision/'
 export const PRIOR_ESTIMATED = 'prior_estimated'
 
 /** The mean, and what items' vectors add to it. */
-export const encodePriorMean = ({ mean, content }: Prior): Tensor[] => [
-  encodeTensor(MEAN, mean.slice()),
-  content ? encodeTensor(CONTENT, content.slice()) : removedTensor(CONTENT),
-]
+export function encodePriorMean({ mean, content }: Prior, full: boolean): Tensor[] {
+  const own = encodeTensor(MEAN, mean.slice())
+  if (content) return [own, encodeTensor(CONTENT, content.slice())]
+  return full ? [own] : [own, removedTensor(CONTENT)]
+}
 
 export const hyperParameters = ({ around, common }: Hyper): Record<string, number> =>
   Object.fromEntries(
