@@ -55,6 +55,12 @@ const linearGaussian = z.strictObject({
     .default(100_000)
     .describe('Items with a block of their own; the least seen beyond are evicted.'),
   halfLifeMs: ms(0).describe('Statistics halve in this time of decisions; 0: never.'),
+  detectChanges: z
+    .boolean()
+    .default(true)
+    .describe(
+      'When items have long earned less than they used to, what was learned until then counts a sixty-fourth: tastes changed, and are explored anew.',
+    ),
   fourier: z
     .strictObject({
       features: z

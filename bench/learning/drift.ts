@@ -10,8 +10,6 @@ import { type Part, type PartOptions, range, surelyAtMost } from './judge.ts'
 
 const WINDOW = 500
 const paceMs = 1000
-/** What the operator of such a world sets: tastes last for some of these. */
-const HALF_LIFE_DECISIONS = 4000
 
 interface Course {
   readonly decisions: number
@@ -24,8 +22,7 @@ interface Course {
 /** Shares of the gap by window. */
 function sharesOf({ decisions, seed, forgets, swapAt }: Course): number[] {
   const environment = createDrifting({ drift: 'abrupt', sessions: Math.ceil(swapAt / 4) })
-  const halfLifeMs = forgets ? HALF_LIFE_DECISIONS * paceMs : 0
-  const overrides = { policies: [{ linearGaussian: { halfLifeMs } }] }
+  const overrides = { policies: [{ linearGaussian: { detectChanges: forgets } }] }
   const { rewards } = run({ environment, decisions, seed, paceMs, delays: false, positions: false, overrides })
   return Array.from({ length: decisions / WINDOW }, (_, w) =>
     shareOfGap(spreadOf([...rewards.subarray(w * WINDOW, (w + 1) * WINDOW)]).mean, environment.rates()),
@@ -53,7 +50,7 @@ export function benchDrift({ quick, seeds, say }: PartOptions): Part {
     surelyAtMost('drift: share of the gap lost to forgetting where nothing changes', lost, 0.02),
   ]
   const decisions = { first: first * WINDOW, again: again * WINDOW }
-  const described = { environment: 'drifting abrupt', window: WINDOW, halfLifeDecisions: HALF_LIFE_DECISIONS }
+  const described = { environment: 'drifting abrupt', window: WINDOW }
   return { results: { ...described, course, decisions, lost }, bars }
 }
 

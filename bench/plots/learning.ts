@@ -17,7 +17,6 @@ interface Compared {
 interface Drift {
   /** Decisions in one place of the course. */
   readonly window: number
-  readonly halfLifeDecisions: number
   readonly course: readonly number[]
   readonly lost: Spread
 }
@@ -120,10 +119,10 @@ const compared = (name: string, title: string, y: string, { decisions, weighed, 
   series: [spreadSeries('linear-gaussian', [weighed, naive])],
 })
 
-const swap = ({ course, window, halfLifeDecisions, lost }: Drift): Chart => ({
+const swap = ({ course, window, lost }: Drift): Chart => ({
   name: 'drift',
   title: `Tastes are swapped after ${(course.length / 2) * window} decisions`,
-  caption: `half-life of ${halfLifeDecisions} decisions, mean of ${seedsOf(lost)}`,
+  caption: `mean of ${seedsOf(lost)}`,
   kind: 'lines',
   x: { label: 'decisions', places: course.map((_, w) => (w + 1) * window) },
   y: 'share of the gap random → oracle',

@@ -1,7 +1,7 @@
 /**
  * The encoder that needs nothing: hashed id, words and attributes. Every token becomes a dense unit vector of random
  * signs seeded by its hash (feature hashing with +-1, Weinberger et al. 2009, but dense, since dimensions are few), each
- * of the three parts is scaled to length 1, and their sum too.
+ * of the three parts is scaled to length 1, the text to TEXT, and their sum to 1.
  * Ids get better than chance where they can: the ids of one numbered series (`p0`, `p1` …) take successive rows of an
  * orthogonal matrix, so that up to `dimensions` of them are exactly orthogonal and a mean of their vectors can be undone
  * by a linear model. Random signs would leave 10 items in 16 dimensions with a condition number in the tens.
@@ -9,9 +9,13 @@
 import { createRandom, seedOf } from '../state/random.ts'
 import { type Encoder, type EncoderInput, normalise } from './encoder.ts'
 
+/** Length of the text's part beside the id's. All texts share their common words: as long as the ids' part they blur who is
+ * who in a person's history more than they tell of new items (docs/learning.md). */
+const TEXT = 0.3
+
 export function createHashedEncoder(dimensions: number): Encoder {
   return {
-    version: `hashed-1:${dimensions}`,
+    version: `hashed-2:${dimensions}`,
     dimensions,
     encode: async inputs => inputs.map(input => hashedVector(input, dimensions)),
   }
@@ -21,7 +25,7 @@ export function createHashedEncoder(dimensions: number): Encoder {
 export function hashedVector(input: EncoderInput, dimensions: number): Float32Array {
   const sum = new Float32Array(dimensions)
   if (input.id !== '') addScaled(sum, idVector(input.id, dimensions))
-  addScaled(sum, tokensVector(wordWeights(input.text ?? ''), dimensions))
+  addScaled(sum, tokensVector(wordWeights(input.text ?? ''), dimensions), input.id === '' ? 1 : TEXT)
   addScaled(sum, tokensVector(attributeWeights(input.attributes), dimensions))
   return normalise(sum)
 }

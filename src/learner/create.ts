@@ -98,12 +98,14 @@ export function createNeuralLinear(
 }
 
 function linearOptions(policy: PolicyConfig, encoder: StateEncoder, published: boolean): LinearOptions {
-  const { fourier, estimatePrior, ...options } = policy.linearGaussian
+  const { fourier, estimatePrior, detectChanges, ...options } = policy.linearGaussian
   // what the first decisions say of Fourier features is that they are smooth: an estimate would hold on to that
   const estimates = estimatePrior && encoder.numbers.count === 0
+  const weightOf = componentWeights(policy.rewards, policy.rewardRange)
   return {
     ...options,
-    estimate: estimates ? componentWeights(policy.rewards, policy.rewardRange) : undefined,
+    estimate: estimates ? weightOf : undefined,
+    watch: detectChanges ? weightOf : undefined,
     features: {
       stateDimensions: encoder.dimensions,
       numbers: encoder.numbers,

@@ -80,13 +80,13 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
     state.overflowed++
     finish(state, state.waiting.takeOldest()!, counted)
   }
-  const said = state.inner.learn(through)
-  const grown = state.inner.learn(counted)
+  // in one step: who watches whether rewards keep up with decisions must not see the ones without the others
+  const { refused, stats } = state.inner.learn([...counted, ...through])
   const waiting = { waiting: state.waiting.size, waiting_overflowed: state.overflowed }
   return {
-    learned: said.learned + batch.length - through.length,
-    refused: said.refused,
-    stats: { ...said.stats, ...grown.stats, ...waiting },
+    learned: Math.max(0, batch.length - Object.values(refused).reduce((sum, count) => sum + count, 0)),
+    refused,
+    stats: { ...stats, ...waiting },
   }
 }
 

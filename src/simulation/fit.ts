@@ -6,7 +6,7 @@
 import type { ModelVersion } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { decodeBlock, itemOfBlock } from '../learner/linear/block.ts'
-import { componentsOf } from '../learner/linear/learner.ts'
+import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { createLearnerStage } from '../learner/step.ts'
 import { asFull, type Merged, mergeVersion } from '../learner/tensors.ts'
 import type { Input } from '../stage.ts'

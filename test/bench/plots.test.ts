@@ -23,7 +23,7 @@ const results = {
   ],
   e5: { decisions: 7, folds: [{ fold: 0, popularity: 1, policy: 2, ridge: 3 }] },
   delay: { decisions: 5, weighed: spread(1.1), naive: spread(2) },
-  drift: { window: 500, halfLifeDecisions: 4000, course: [0.1, 0.5, 0.2, 0.6], lost: spread(0) },
+  drift: { window: 500, course: [0.1, 0.5, 0.2, 0.6], lost: spread(0) },
 }
 
 /** Names of the elements; throws where a tag is not closed by its own. */

@@ -1,4 +1,5 @@
-/** Tastes that are swapped at once: sums that never forget hold on to what was true, those that halve find the new. */
+/** Tastes that are swapped at once: sums that never forget hold on to what was true, those that halve find the new, and those
+ * that watch whether items earn less than they used to find it at once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createDrifting } from '../../src/environments/drifting.ts'
@@ -11,11 +12,11 @@ const environment = createDrifting({ drift: 'abrupt', sessions: decisions / 2 / 
 const seeds = [1, 2]
 
 /** Share of the gap before the swap, and at the end. */
-function shares(halfLifeDecisions: number) {
+function shares(halfLifeDecisions: number, detectChanges = false) {
   const paceMs = 1000
   const policies = [
     {
-      linearGaussian: { halfLifeMs: halfLifeDecisions * paceMs, priorPrecision: 1 },
+      linearGaussian: { halfLifeMs: halfLifeDecisions * paceMs, detectChanges, priorPrecision: 1 },
       explorer: { alpha: 0.2, draws: 16 },
     },
   ]
@@ -33,9 +34,11 @@ function shares(halfLifeDecisions: number) {
 test('forgetting finds the new tastes and costs little while nothing changes', t => {
   const keeping = shares(0)
   const forgetting = shares(2000)
+  const watching = shares(0, true)
   const say = ({ before, end }: typeof keeping) => `${before.toFixed(3)} before the swap, ${end.toFixed(3)} at the end`
-  t.diagnostic(`keeping ${say(keeping)}; forgetting ${say(forgetting)}`)
+  t.diagnostic(`keeping ${say(keeping)}; forgetting ${say(forgetting)}; watching ${say(watching)}`)
   assert.ok(keeping.before > 0.75 && keeping.end < 0.4, say(keeping))
   assert.ok(forgetting.end > 0.6 && forgetting.end > keeping.end + 0.3, say(forgetting))
+  assert.ok(watching.before > keeping.before - 0.02 && watching.end > keeping.end + 0.6, say(watching))
   assert.ok(forgetting.before > keeping.before - 0.1, say(forgetting))
 })

@@ -221,3 +221,23 @@ describe('a restart', () => {
     assert.ok(atRisk.every(value => value >= 0))
   })
 })
+
+test('a steady world is not found changed, however many decisions a step has and whatever they count', () => {
+  for (const size of [10, 500, 5000])
+    for (const changes of [{ positions: true, windowMs: 0 }, {}]) {
+      const learner = weighing(createLinearLearner({ ...linear, watch: () => 1 }), { ...options, ...changes })
+      const random = createRandom(2)
+      const revisions = Array.from({ length: 10_000 }, (_, i): Example[] => {
+        const common = { transition_id: `d${i}/0`, action: [`item${i % 2}`], slot: i % 5, decision_time_ms: i * 1000 }
+        const decision = exampleOf(Float64Array.of(1, 0, 0), common)
+        // the first place is seen by all, each further one by fewer
+        if (random.uniform() > 0.6 / (1 + (i % 5))) return [decision]
+        const reward = { kind: 'reward' as const, delta: { buy: 1 }, cumulative: { buy: 1 } }
+        const examined = { examined: 'yes' as const, reward_time_ms: common.decision_time_ms + 500 }
+        return [decision, exampleOf(Float64Array.of(1, 0, 0), { ...common, ...reward, ...examined })]
+      })
+      feed(learner, revisions.flat(), size)
+      const { parameters } = publish(learner, '1', true)
+      assert.equal(parameters['changed_ms/0'], undefined, `${size} ${JSON.stringify(changes)}`)
+    }
+})

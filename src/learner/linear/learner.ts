@@ -7,71 +7,26 @@
  * Propensities play no part: regression on (φ, r) of the chosen item is the direct method.
  * Decisions of an evicted item are refused by decision time, all revisions of one alike, so b never outlives its A.
  */
-import type { ModelVersion } from '../../../schemas/records.ts'
-import { FeedloopError } from '../../errors.ts'
-import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
-import { isFiniteArray, removedTensor } from '../tensors.ts'
-import {
-  addDecision,
-  type Block,
-  blockBytes,
-  blockName,
-  componentOf,
-  createBlock,
-  decodeBlock,
-  encodeBlock,
-  itemOfBlock,
-  scaleBlock,
-} from './block.ts'
-import { advance, type DecayClock, readScale, weightAt } from './decay.ts'
-import { decodeFeatureMap, encodeFeatureMap } from './feature-tensors.ts'
-import {
-  createFeatureMap,
-  type FeatureMap,
-  type FeatureOptions,
-  featureDimensions,
-  standardisationOf,
-  unknownScale,
-} from './features.ts'
+import type { Example, Learner, LearnStats } from '../learner.ts'
+import { isFiniteArray } from '../tensors.ts'
+import { adapt, compare, expectation } from './adapt.ts'
+import { addDecision, type Block, componentOf } from './block.ts'
+import { blockFor, rescale } from './blocks.ts'
+import { restore, snapshot } from './checkpoint.ts'
+import { advance, readScale, weightAt } from './decay.ts'
+import { createFeatureMap, type FeatureMap, standardisationOf } from './features.ts'
 import { addScaled, dot } from './matrix.ts'
-import { addMoments, createMoments, decodeMoments, encodeMoments, type Moments, scaleMoments } from './moments.ts'
-import { type Arm, noiseOf, type Prior } from './posterior.ts'
-import { groupsOf, type Hyper, improve, priorOf, startHyper } from './prior.ts'
-import { decodeHyper, decodePrior, encodePriorMean, hyperParameters, PRIOR_ESTIMATED } from './prior-tensors.ts'
-import {
-  createWarmUp,
-  decodeRow,
-  encodeRow,
-  inOrder,
-  isComplete,
-  isRow,
-  keep,
-  type Row,
-  type WarmUp,
-} from './warm-up.ts'
+import { addMoments, type Moments } from './moments.ts'
+import { type Arm, noiseOf, offsetOf, type Prior } from './posterior.ts'
+import { improve } from './prior.ts'
+import { createState, FIRST_ESTIMATE, type LinearOptions, type State } from './state.ts'
+import { inOrder, isComplete, keep, type Row } from './warm-up.ts'
 
-export interface LinearOptions {
-  readonly features: FeatureOptions
-  /** Decisions from which the feature map is found. */
-  readonly warmUpDecisions: number
-  /** λ: of the prior until there is something to estimate it from, and the centre of the hyperprior after. */
-  readonly priorPrecision: number
-  /** The prior is estimated from the items (prior.ts), for the scalar reward of these weights by component; absent: it
-   * stays as configured, around 0. */
-  readonly estimate?: (component: string) => number
-  readonly maxItems: number
-  /** 0: nothing is forgotten. */
-  readonly halfLifeMs: number
-  /** A full checkpoint must fit in this many bytes: caps the blocks beside `maxItems`. */
-  readonly maxCheckpointBytes: number
-}
+export type { LinearOptions }
 
 /** Numbers beyond this are refused: their squares and sums would leave the range of doubles. */
 const LARGEST = 1e100
-/** Least seen blocks go together, this part of all, so that a full table costs little an item. */
-const EVICT_PART = 64
-/** Decisions before the first estimate of the prior, growth from one to the next, and rounds of each. */
-const FIRST_ESTIMATE = 32
+/** Growth from one estimate of the prior to the next, and rounds of each. */
 const ESTIMATE_GROWTH = 1.5
 const ROUNDS = 2
 
@@ -85,55 +40,8 @@ export interface LinearLearner extends Learner {
   readonly prior: () => Prior
 }
 
-interface State {
-  readonly options: LinearOptions
-  map: FeatureMap
-  warmUp: WarmUp
-  moments: Moments
-  hyper: Hyper
-  prior: Prior
-  /** Decisions learned, and at how many the prior is estimated next. */
-  decisions: number
-  nextEstimate: number
-  priorChanged: boolean
-  readonly clock: DecayClock
-  readonly blocks: Map<string, Block>
-  readonly components: Map<string, number>
-  /** Newest decision time of any block ever evicted, ms; -1: none was. */
-  evictedUntilMs: number
-  evicted: number
-  /** Memory of evicted blocks, for the next: a large catalogue makes and evicts blocks all the time. */
-  readonly spare: Float64Array[]
-  /** Items changed or evicted since the last snapshot. */
-  readonly changed: Set<string>
-  /** The feature map, and rows of the warm-up, changed since the last snapshot. */
-  mapChanged: boolean
-  version: string | null
-}
-
 export function createLinearLearner(options: LinearOptions): LinearLearner {
-  const map = createFeatureMap(options.features, unknownScale(options.features))
-  const hyper = startHyper(options.priorPrecision)
-  const state: State = {
-    options,
-    map,
-    hyper,
-    prior: priorOf(groupsOf(options.features, map.dimensions), hyper, new Float64Array(map.dimensions)),
-    decisions: 0,
-    nextEstimate: FIRST_ESTIMATE,
-    priorChanged: true,
-    warmUp: createWarmUp(options.features.numbers.count > 0 ? options.warmUpDecisions : 0),
-    moments: createMoments(),
-    clock: { halfLifeMs: options.halfLifeMs, referenceMs: 0, newestMs: -1 },
-    blocks: new Map(),
-    components: new Map(),
-    evictedUntilMs: -1,
-    evicted: 0,
-    spare: [],
-    changed: new Set(),
-    mapChanged: true,
-    version: null,
-  }
+  const state = createState(options)
   return {
     blocks: state.blocks,
     components: state.components,
@@ -156,6 +64,7 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
   const refused: Record<string, number> = {}
   let learned = 0
   let largest = 0
+  adapt(state)
   for (const example of batch) {
     const square = dot(example.state, example.state)
     const reason = refusal(state, example, square) ?? learnOne(state, example)
@@ -165,7 +74,12 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
       largest = Math.max(largest, square)
     }
   }
-  const stats = { items: state.blocks.size, evicted: state.evicted, state_norm: Math.sqrt(largest) }
+  const stats = {
+    items: state.blocks.size,
+    evicted: state.evicted,
+    state_norm: Math.sqrt(largest),
+    world_changes: state.clock.changedMs.length,
+  }
   return { learned, refused, stats }
 }
 
@@ -190,20 +104,23 @@ function largestOf(rewards: Readonly<Record<string, number>>): number {
 }
 
 /** @returns why not, if not */
-function learnOne(state: State, { transition, state: encoded }: Example): string | undefined {
+function learnOne(state: State, { transition, state: encoded, item }: Example): string | undefined {
   const itemId = transition.action[0]
   const { decision_time_ms: timeMs, weight } = transition
   const rewards: number[] = []
   for (const [component, delta] of Object.entries(transition.delta)) rewards[indexOf(state, component)] = delta
+  const expected = expectation(state, transition, encoded)
   const row = { itemId, timeMs, weight, seen: transition.kind === 'initial', state: encoded, rewards }
   const reason = add(state, row)
   if (reason) return reason
+  noteContent(state, itemId, item)
   addMoments(state.moments, transition, state.components, weight * weightAt(state.clock, timeMs))
   if (row.seen) state.decisions++
   if (!state.warmUp.settled) {
     state.mapChanged = true
     if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)
   }
+  compare(state, transition, expected)
   if (state.decisions >= state.nextEstimate) estimate(state)
   return undefined
 }
@@ -218,9 +135,36 @@ function estimate(state: State): void {
   for (let round = 0; round < ROUNDS; round++) {
     const reading = { map, prior: state.prior, scale: readScale(state.clock), weights }
     const variance = noiseOf(moments, arms, reading) ** 2
-    Object.assign(state, improve(arms, reading, state.hyper, { variance, precision: options.priorPrecision }))
+    const { hyper, prior, offsets } = improve(arms, reading, state.hyper, {
+      variance,
+      precision: options.priorPrecision,
+    })
+    Object.assign(state, { hyper, prior })
+    moveOffsets(state, offsets)
   }
+  // made for the prior before: from here on each decision would carry them along for nothing
+  for (const block of blocks.values()) block.factor = undefined
   state.priorChanged = true
+}
+
+/** Each item's offset by its vector; a new prior makes all posteriors anew anyway. */
+function moveOffsets({ blocks, changed }: State, offsets: ReadonlyMap<string, number>): void {
+  for (const [itemId, offset] of offsets) {
+    const block = blocks.get(itemId)!
+    if (block.offset === offset) continue
+    block.offset = offset
+    changed.add(itemId)
+  }
+}
+
+/** The vector that an item has when it is first learned with one. */
+function noteContent(state: State, itemId: string, vector: Float32Array | undefined): void {
+  const block = state.blocks.get(itemId)
+  if (!state.options.estimate || !block || block.content || !vector?.some(value => value !== 0)) return
+  block.content = Float64Array.from(vector)
+  block.offset = offsetOf(state.prior, vector)
+  block.revision++
+  state.contentLength = Math.max(state.contentLength, vector.length)
 }
 
 /** Adds one revision, or all that is known of a decision, to its item's sums. */
@@ -268,163 +212,3 @@ function indexOf(state: State, component: string): number {
   }
   return index
 }
-
-function blockFor(state: State, itemId: string, timeMs: number): Block | undefined {
-  let block = state.blocks.get(itemId)
-  const sinceMs = block ? block.sinceMs : state.evictedUntilMs
-  if (timeMs <= sinceMs) return undefined
-  if (block) return block
-  if (state.blocks.size >= capacity(state)) evict(state)
-  if (timeMs <= state.evictedUntilMs) return undefined
-  block = createBlock(state.map.dimensions, state.evictedUntilMs, state.spare.pop())
-  state.blocks.set(itemId, block)
-  return block
-}
-
-function capacity({ options, components }: State): number {
-  const fits = Math.floor(
-    options.maxCheckpointBytes / blockBytes(featureDimensions(options.features), Math.max(1, components.size)),
-  )
-  return Math.max(1, Math.min(options.maxItems, fits))
-}
-
-/** Drops the least seen blocks: by count, then the longest unseen, then id, so that every run drops the same. */
-function evict(state: State): void {
-  const order = [...state.blocks].sort(
-    ([idA, a], [idB, b]) => a.seen - b.seen || a.lastMs - b.lastMs || (idA < idB ? -1 : 1),
-  )
-  const drop = state.blocks.size - capacity(state) + Math.max(1, Math.floor(state.blocks.size / EVICT_PART))
-  for (const [itemId, block] of order.slice(0, drop)) {
-    state.blocks.delete(itemId)
-    state.spare.push(block.a)
-    state.changed.add(itemId)
-    state.evictedUntilMs = Math.max(state.evictedUntilMs, block.lastMs)
-    state.evicted++
-  }
-}
-
-function rescale(state: State, factor: number): void {
-  for (const [itemId, block] of state.blocks) {
-    scaleBlock(block, factor)
-    state.changed.add(itemId)
-  }
-  scaleMoments(state.moments, factor)
-}
-
-function snapshot(state: State, version: string, full: boolean): Checkpoint {
-  const seeking = state.mapChanged && state.options.features.numbers.count > 0
-  const baseVersion = full || seeking ? null : state.version
-  const ids = baseVersion === null ? state.blocks.keys() : state.changed
-  const blocks = Array.from(ids, itemId => {
-    const block = state.blocks.get(itemId)
-    return block ? encodeBlock(itemId, block) : removedTensor(blockName(itemId))
-  })
-  // while the map is sought a version is full, so that no increment need tell which rows went
-  const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
-  if (state.options.estimate && (baseVersion === null || state.priorChanged)) tensors.push(encodePriorMean(state.prior))
-  state.priorChanged = false
-  state.changed.clear()
-  state.mapChanged = false
-  state.version = version
-  return { baseVersion, parameters: parametersOf(state), tensors }
-}
-
-function parametersOf(state: State): Record<string, number> {
-  const parameters: Record<string, number> = {
-    dimensions: state.map.dimensions,
-    state_dimensions: state.options.features.stateDimensions,
-    numbers_from: state.options.features.numbers.from,
-    numbers_count: state.options.features.numbers.count,
-    fourier: state.options.features.fourier,
-    fourier_bandwidth: state.options.features.bandwidth,
-    fourier_seed: state.options.features.seed,
-    map_settled: state.warmUp.settled ? 1 : 0,
-    ...encodeMoments(state.moments),
-    ...hyperParameters(state.hyper),
-    [PRIOR_ESTIMATED]: state.options.estimate ? 1 : 0,
-    decisions: state.decisions,
-    next_estimate: state.nextEstimate,
-    half_life_ms: state.options.halfLifeMs,
-    reference_ms: state.clock.referenceMs,
-    newest_ms: state.clock.newestMs,
-    read_scale: readScale(state.clock),
-    evicted_until_ms: state.evictedUntilMs,
-    evicted: state.evicted,
-  }
-  for (const [component, index] of state.components) {
-    parameters[`component/${component}`] = index
-    if (state.options.estimate) parameters[`${PRIOR_WEIGHT}${component}`] = state.options.estimate(component)
-  }
-  return parameters
-}
-
-function restore(state: State, model: ModelVersion): void {
-  const { features, halfLifeMs } = state.options
-  const dimensions = featureDimensions(features)
-  const parameters = model.parameters
-  if (parameters.dimensions !== dimensions || parameters.half_life_ms !== halfLifeMs)
-    throw new FeedloopError(
-      'MODEL_INCOMPATIBLE',
-      `version ${model.version} has ${parameters.dimensions} dimensions and half-life ${parameters.half_life_ms} ms, ` +
-        `configured are ${dimensions} and ${halfLifeMs} ms`,
-    )
-  state.clock.referenceMs = parameters.reference_ms
-  state.clock.newestMs = parameters.newest_ms
-  state.evictedUntilMs = parameters.evicted_until_ms
-  state.evicted = parameters.evicted
-  state.components.clear()
-  for (const [component, index] of componentsOf(parameters)) state.components.set(component, index)
-  state.map = decodeFeatureMap(model)
-  state.moments = decodeMoments(parameters)
-  restorePrior(state, model)
-  state.warmUp = restoredWarmUp(state.options, model)
-  state.blocks.clear()
-  for (const tensor of model.tensors) {
-    const itemId = itemOfBlock(tensor.name)
-    if (itemId !== undefined) state.blocks.set(itemId, decodeBlock(tensor, dimensions))
-  }
-  state.changed.clear()
-  state.mapChanged = false
-  state.version = model.version
-}
-
-/** What was estimated for other weights of the reward, or not at all, is estimated anew with the next decision. */
-function restorePrior(state: State, model: ModelVersion): void {
-  const { parameters } = model
-  const { estimate: weightOf, priorPrecision, features } = state.options
-  state.decisions = parameters.decisions
-  state.nextEstimate = parameters.next_estimate
-  if (weightOf) {
-    state.hyper = decodeHyper(model)
-    state.prior = decodePrior(model, state.map)
-    const same = ([component]: [string, number]) => parameters[`${PRIOR_WEIGHT}${component}`] === weightOf(component)
-    if (!componentsOf(parameters).every(same)) state.nextEstimate = 0
-    // what the version holds need not be said again
-    state.priorChanged = parameters[PRIOR_ESTIMATED] !== 1
-  } else {
-    state.hyper = startHyper(priorPrecision)
-    const { dimensions } = state.map
-    state.prior = priorOf(groupsOf(features, dimensions), state.hyper, new Float64Array(dimensions))
-    state.priorChanged = true
-  }
-}
-
-const PRIOR_WEIGHT = 'prior_weight/'
-
-const rowsOf = ({ rows }: WarmUp) => Array.from(rows.values(), encodeRow)
-
-function restoredWarmUp({ features, warmUpDecisions }: LinearOptions, model: ModelVersion): WarmUp {
-  const warmUp = createWarmUp(features.numbers.count > 0 ? warmUpDecisions : 0)
-  warmUp.settled = model.parameters.map_settled === 1
-  const rows = model.tensors.filter(tensor => isRow(tensor.name)).map(decodeRow)
-  for (const row of rows) warmUp.rows.set(row.transitionId, row)
-  warmUp.seen = rows.filter(row => row.seen).length
-  return warmUp
-}
-
-/** Reward components of a checkpoint with their index in each block's b. */
-export const componentsOf = (parameters: Readonly<Record<string, number>>): [string, number][] =>
-  Object.entries(parameters)
-    .filter(([name]) => name.startsWith('component/'))
-    .map(([name, index]): [string, number] => [name.slice('component/'.length), index])
-    .sort((a, b) => a[1] - b[1])

@@ -8,8 +8,10 @@
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { type Block, componentOf, createBlock, decodeBlock, encodeBlock, itemOfBlock, scaleBlock } from './block.ts'
+import { isChangesTensor } from './changes.ts'
+import { changedOf, componentsOf } from './checkpoint.ts'
+import { itemOfContent } from './content.ts'
 import { type DecayClock, readScale } from './decay.ts'
-import { componentsOf } from './learner.ts'
 import { addScaled } from './matrix.ts'
 import { createMoments, decodeMoments, encodeMoments, mergeMoments } from './moments.ts'
 
@@ -56,7 +58,7 @@ export function mergeLinear(first: ModelVersion, second: ModelVersion, version: 
       evicted_until_ms: Math.max(...parts.map(({ parameters }) => parameters.evicted_until_ms)),
       evicted: total('evicted'),
     },
-    tensors: [...mergedBlocks(parts, factors, indices), ...first.tensors.filter(tensor => !isBlock(tensor))],
+    tensors: [...mergedBlocks(parts, factors, indices), ...contentsOf(parts), ...first.tensors.filter(isSetting)],
     warm_start: first.warm_start || second.warm_start,
     contains: [...first.contains, ...second.contains],
     transitions: first.transitions + second.transitions,
@@ -68,6 +70,9 @@ export function mergeLinear(first: ModelVersion, second: ModelVersion, version: 
 }
 
 const isBlock = ({ name }: Tensor): boolean => itemOfBlock(name) !== undefined
+const isContent = ({ name }: Tensor): boolean => itemOfContent(name) !== undefined
+/** Of the feature map, or of the estimated prior. */
+const isSetting = ({ name }: Tensor): boolean => /^(map|prior)\//.test(name)
 
 const refuse = (message: string): never => {
   throw new FeedloopError('MODEL_INCOMPATIBLE', message)
@@ -78,7 +83,9 @@ function assertMergeable({ version, algorithm, base_version, parameters, tensors
     refuse(`version ${version} is ${algorithm}: only linear-gaussian versions are merged`)
   if (base_version !== null) refuse(`version ${version} is an increment: lay it over ${base_version} first`)
   if (parameters.map_settled !== 1) refuse(`version ${version} still seeks its feature map`)
-  const other = tensors.find(tensor => !isBlock(tensor) && !/^(map|prior)\//.test(tensor.name))
+  // what the watch for changes has seen begins anew
+  const known = [isBlock, isContent, isSetting, isChangesTensor]
+  const other = tensors.find(tensor => !known.some(is => is(tensor)))
   if (other) refuse(`version ${version} holds ${other.name}: decisions that are weighed can't be merged`)
 }
 
@@ -102,6 +109,8 @@ function assertSameSettings(first: ModelVersion, second: ModelVersion): void {
       )
   if (first.config_hash !== second.config_hash)
     refuse(`versions ${first.version} and ${second.version} were learned by another policy or with other settings`)
+  if (changedOf(first.parameters).join() !== changedOf(second.parameters).join())
+    refuse(`versions ${first.version} and ${second.version} have forgotten at different times`)
   const mapOf = ({ tensors }: ModelVersion) => tensors.filter(({ name }) => name.startsWith('map/'))
   for (const tensor of mapOf(first))
     if (!mapOf(second).some(({ name, data }) => name === tensor.name && data.equals(tensor.data)))
@@ -124,6 +133,7 @@ function commonClock(first: ModelVersion, second: ModelVersion): DecayClock {
     halfLifeMs: first.parameters.half_life_ms,
     referenceMs: used.reduce((latest, { parameters }) => Math.max(latest, parameters.reference_ms), 0),
     newestMs: used.reduce((newest, { parameters }) => Math.max(newest, parameters.newest_ms), -1),
+    changedMs: changedOf(first.parameters),
   }
 }
 
@@ -160,6 +170,14 @@ function mergedBlocks(
     for (const [itemId, block] of blocks[p]) add(merged.get(itemId)!, block, own, d)
   })
   return Array.from(merged, ([itemId, block]) => encodeBlock(itemId, block))
+}
+
+/** Each item's vector, where one of them knows it. */
+function contentsOf(parts: readonly ModelVersion[]): Iterable<Tensor> {
+  const contents = new Map<string, Tensor>()
+  for (const { tensors } of parts.toReversed())
+    for (const tensor of tensors.filter(isContent)) contents.set(tensor.name, tensor)
+  return contents.values()
 }
 
 function blocksOf(tensors: readonly Tensor[], d: number, factor: number): Map<string, Block> {

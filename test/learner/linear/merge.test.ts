@@ -5,7 +5,8 @@ import type { ModelVersion } from '../../../schemas/records.ts'
 import { parseConfig } from '../../../src/config.ts'
 import { isCode } from '../../../src/errors.ts'
 import type { Example } from '../../../src/learner/learner.ts'
-import { componentsOf, createLinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
+import { componentsOf } from '../../../src/learner/linear/checkpoint.ts'
+import { createLinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
 import { mergeLinear } from '../../../src/learner/linear/merge.ts'
 import { decodeMoments, sumOfSquares } from '../../../src/learner/linear/moments.ts'
 import { decodeTensor } from '../../../src/learner/tensors.ts'
@@ -144,6 +145,30 @@ describe('two versions of disjoint inputs', () => {
     )
   })
 
+  test("know the items' vectors that either knew", () => {
+    const known = (itemId: string, timeMs: number) => ({
+      ...exampleOf(Float64Array.of(1, 0, 0), {
+        transition_id: `${timeMs}/0`,
+        action: [itemId],
+        decision_time_ms: timeMs,
+      }),
+      item: Float32Array.of(timeMs, 1),
+    })
+    const estimate = () => 1
+    const one = learn({ estimate }, [known('a', 1), known('b', 2)])
+    const merged = mergeLinear(one, learn({ estimate }, [known('b', 3), known('c', 4)]), '2')
+    const learner = createLinearLearner({ ...options, estimate })
+    learner.restore(merged)
+    assert.deepEqual(
+      [...learner.blocks].map(([itemId, { content }]) => [itemId, content?.[0]]),
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 4],
+      ],
+    )
+  })
+
   test('where one evicted an item, late rewards of what went are refused after as before', () => {
     const at = (timeMs: number, itemId: string) =>
       exampleOf(Float64Array.of(1, 0, 0), {
@@ -181,6 +206,10 @@ describe('refused with MODEL_INCOMPATIBLE', () => {
     'a feature map that is still sought': () => [learn(numbers({}), decision(1)), settled(1)],
     'another policy or encoder': () => [good(), { ...good(), config_hash: 'other' }],
     'another algorithm': () => [good(), { ...good(), algorithm: 'bagged-linear' }],
+    'a change that only one found': () => {
+      const { parameters, ...rest } = good()
+      return [good(), { ...rest, parameters: { ...parameters, 'changed_ms/0': 5 } }]
+    },
     'an increment': () => [good(), { ...good(), base_version: '0' }],
     'decisions that wait': () => [
       good(),
