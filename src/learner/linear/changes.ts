@@ -2,8 +2,9 @@
  * Whether items still earn what they used to. For each decision the reward is compared with what the sums before it expect
  * (`expectedReward`); the shortfalls, in units of the rewards' root mean square and less a tolerance, are added up by the
  * cumulative-sum test (Page 1954, "Continuous inspection schemes"). Above the threshold the world has changed: the learner
- * then forgets by a factor at once (decay.ts), so the estimates stay and their certainty goes, which explores again. Wrong
- * only at the price of some exploration; a change that is still there is found again until what is old has no weight left.
+ * then forgets by a factor at once (decay.ts), so the estimates stay and their certainty goes, which explores again. A
+ * change that is still there is found again until what is old has no weight left; a false alarm costs nearly all that was
+ * learned, so the threshold is far out.
  * One-sided: what became better than expected is learned anyway.
  * Late rewards: decisions are kept in buckets by decision time and a bucket is judged once it is older than `MATURE` mean
  * delays, so decisions whose reward is under way are no shortfall. Where more than all buckets are under way nothing is judged.
@@ -34,7 +35,7 @@ export interface Changes {
 const SIZE = 16
 const KEPT = 128
 /** In root mean squares of the reward: what a decision may fall short by, and the sum of what is beyond it. With noise of one of
- * them a false alarm comes once in exp(2 · .25 · 30) / (2 · .25²), some 10⁷ decisions (Siegmund 1985, 2.52). */
+ * them a false alarm comes once in exp(2 · .25 · 30) / (2 · .25²), some 10⁷ decisions (Siegmund 1985, *Sequential Analysis*). */
 const TOLERANCE = 0.25
 const THRESHOLD = 30
 /** Mean delays after which a reward has come: e⁻³ of exponential ones are later. */
