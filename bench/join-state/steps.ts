@@ -123,7 +123,8 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
   }
   const loadedPerSecond = missing > 0 ? Math.round((missing / (performance.now() - loadBegun)) * 1000) : null
 
-  const random = createRandom(7)
+  // of a folder that was measured before, other joins: a click that is there already costs nothing
+  const random = createRandom(7 + next)
   const any = () => Math.floor(random.uniform() * open)
   const batch = (): Taken[] =>
     Array.from({ length: STEP }, (_, i) =>
