@@ -24,8 +24,6 @@ export type StepFate = 'idle' | 'quiet' | 'accepted' | 'lost'
 export interface Stepper {
   /** True when a step would have something to do now. */
   due(): boolean
-  /** The last step left records lie that were there: it took all that one step may. */
-  readonly behind: boolean
   step(): Promise<StepFate>
 }
 
@@ -95,7 +93,6 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     const part = (from: number, to: number): number => from + Math.floor((to - from) * squeeze.time)
     return { timeMs: part(timeMs, now.timeMs), watermarkMs: part(watermarkMs, now.watermarkMs) }
   }
-  let behind = false
   const take = async (): Promise<Taken> => {
     const taken = {
       inputs: [] as Input[],
@@ -104,9 +101,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       counts: [] as number[],
     }
     const now = io.rim.now()
-    const takes = takeFairly(session.cursors, squeeze.records, bounds.maxBytes)
-    behind = cursors.some(cursor => cursor.ready)
-    for (const [index, records] of takes.entries()) {
+    for (const [index, records] of takeFairly(session.cursors, squeeze.records, bounds.maxBytes).entries()) {
       const decoded = await decode(
         io,
         options.wire,
@@ -258,9 +253,6 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     }
   }
   return {
-    get behind() {
-      return behind
-    },
     due: () =>
       cursors.some(cursor => cursor.ready) ||
       squeeze.time < 1 ||

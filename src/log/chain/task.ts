@@ -57,7 +57,7 @@ export interface TaskOptions<S extends StageState, V> {
   readonly before?: () => Promise<void>
   readonly now: () => number
   readonly step: {
-    /** At least this long from the start of one step to the start of the next, ms; who is behind does not rest. */
+    /** At least this long from the start of one step to the start of the next, ms. */
     readonly intervalMs: number
     readonly maxRecords: number
     readonly maxBytes: number
@@ -128,7 +128,7 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
         options.meter.observe('feedloop_step_seconds', { stage: options.stage.name }, (rim.now() - startedMs) / 1000)
       if (fate === 'lost') return
       const restMs = startedMs + options.step.intervalMs - rim.now()
-      if (restMs > 0 && !stopping && !stepper.behind) await rim.sleep(restMs, abort.signal)
+      if (restMs > 0 && !stopping) await rim.sleep(restMs, abort.signal)
     }
   }
   const run = async (): Promise<void> => {

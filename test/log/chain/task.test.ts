@@ -60,17 +60,6 @@ test('a record that does not decode goes to the dead letters as it came, and the
   await task.stop()
 })
 
-test('who is behind does not rest between steps', async t => {
-  const log = await fresh()
-  for (let n = 0; n < 40; n++) await put(log, 'requests', { n })
-  const hour = 3_600_000
-  const task = start(log, '', {
-    step: { intervalMs: hour, maxRecords: 4, maxBytes: 1 << 20, progressMs: 1e9, idleMs: 100 },
-  })
-  t.after(() => task.stop())
-  assert.equal((await valuesOf(log, 40)).length, 40)
-})
-
 test('however many do not decode, no header names more than some, and a restart goes on behind them', async t => {
   const log = await fresh()
   for (let n = 0; n < 2500; n++) await put(log, 'requests', '?broken')
