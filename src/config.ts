@@ -265,7 +265,9 @@ export const configSchema = z.strictObject({
     .default([policy.parse({})]),
   learner: z
     .strictObject({
-      publishMs: ms(second).describe('Time between published versions, ms.'),
+      publishMs: ms(second).describe(
+        'Time between published versions, ms; learners by gradients publish every 250 ms at the latest, while there is something to learn.',
+      ),
       fullEvery: z
         .number()
         .int()

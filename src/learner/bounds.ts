@@ -5,15 +5,19 @@ export interface LearnBounds {
   /** Transitions of a step, and those of a log that are learned in one step. */
   readonly maxRecords: number
   readonly maxBytes: number
+  /** Time between steps, ms, unless versions are wanted more often. */
+  readonly maxIntervalMs: number
 }
 
 /** A whole publishing interval's worth: a sum takes microseconds a transition, and the output does not grow with them. */
-const sums: LearnBounds = { maxRecords: 50_000, maxBytes: 16 << 20 }
+const sums: LearnBounds = { maxRecords: 50_000, maxBytes: 16 << 20, maxIntervalMs: Number.POSITIVE_INFINITY }
 
-/** Gradient steps grow with transitions and with their candidates, as bytes do: at a hundred candidates these are two batches. */
+/** Gradient steps grow with transitions and with their candidates, as bytes do: at a hundred candidates these are two batches.
+ * So few come more often, or the learner would rest while it falls behind: 4,096 a second at a batch of 256. */
 const gradients = ({ batchSize }: { readonly batchSize: number }): LearnBounds => ({
   maxRecords: 4 * batchSize,
   maxBytes: 1 << 20,
+  maxIntervalMs: 250,
 })
 
 const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) => LearnBounds>> = {

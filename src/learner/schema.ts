@@ -27,7 +27,7 @@ export const linearGaussian = z.strictObject({
     .describe('Statistics halve in this time of decisions; 0: never.'),
   detectChanges: z
     .boolean()
-    .default(true)
+    .default(false)
     .describe(
       'When items have long earned less than they used to, what was learned until then counts a sixty-fourth: tastes changed, and are explored anew.',
     ),

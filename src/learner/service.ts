@@ -44,7 +44,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
 
 /** All partitions together are read ahead as far as one step needs: each for itself would fill the memory. */
 export function stepOf({ learner, policies }: Config, policy: number, partitions: number) {
-  const { maxRecords, maxBytes } = learnBounds(policies[policy]!)
+  const { maxRecords, maxBytes, maxIntervalMs } = learnBounds(policies[policy]!)
   const readBytes = Math.max(LEAST_READ_BYTES, Math.floor(maxBytes / partitions))
-  return { intervalMs: learner.publishMs, maxRecords, maxBytes, readBytes }
+  return { intervalMs: Math.min(learner.publishMs, maxIntervalMs), maxRecords, maxBytes, readBytes }
 }

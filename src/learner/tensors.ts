@@ -64,10 +64,10 @@ export function mergeVersion(before: Merged | undefined, model: ModelVersion): M
       `version ${model.version} builds on ${model.base_version}, which is not known here: wait for a full checkpoint`,
     )
   const tensors = new Map(model.base_version === null ? [] : before!.tensors)
-  for (const tensor of model.tensors) {
-    if (tensor.data.length > 0 || tensor.chunks.length > 0) tensors.set(tensor.name, tensor)
-    else tensors.delete(tensor.name)
-  }
+  // a tensor that went and came again stands last, as in the learner that made it
+  const isRemoval = ({ data, chunks }: Tensor): boolean => data.length === 0 && chunks.length === 0
+  for (const tensor of model.tensors.filter(isRemoval)) tensors.delete(tensor.name)
+  for (const tensor of model.tensors.filter(each => !isRemoval(each))) tensors.set(tensor.name, tensor)
   return { model, tensors }
 }
 

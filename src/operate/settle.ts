@@ -55,25 +55,29 @@ async function recordsBehind(log: Log, { topic, partition }: Partition, from?: C
 /** Accepted records that carry something. What a rival lost is not for anybody, nor is a batch of mere progress: where
  * they end a topic, no position ever comes to stand behind them. */
 async function acceptedBehind(log: Log, at: Partition, from?: Committed): Promise<number> {
-  return (await acceptedOffsets(log, at, from)).length
+  return (await accepted(log, at, from)).count
 }
 
 /** Where a reader that has committed `from` stands once it has read what was accepted below `end`: behind the last record that
  * carries something, or `end` itself where nobody can tell yet what was accepted. */
 export async function acceptedEnd(log: Log, at: Partition, end: number, from?: Committed): Promise<number> {
-  const offsets = await acceptedOffsets(log, at, from, end)
-  return offsets === undecided ? end : (offsets.findLast(offset => offset < end) ?? -1) + 1
+  const { last, isDecided } = await accepted(log, at, from, end)
+  return isDecided ? last + 1 : end
 }
 
-const undecided: readonly number[] = []
-
-async function acceptedOffsets(log: Log, at: Partition, from?: Committed, end = Number.POSITIVE_INFINITY) {
+/** How many accepted records stand from `from` on, and the last of them below `end`; -1: none. */
+async function accepted(log: Log, at: Partition, from?: Committed, end = Number.POSITIVE_INFINITY) {
   const io = { log, rim: realRim(), rules: chainRules }
   const feed = await openFeed(io, at, from ? { next: from.offset, head: keptHead(from) } : null)
-  const offsets: number[] = []
+  let count = 0
+  let last = -1
   do {
     for (const { records } of await feed.poll())
-      offsets.push(...records.map(({ offset }) => offset).filter(offset => offset >= (from?.offset ?? 0)))
+      for (const { offset } of records) {
+        if (offset < (from?.offset ?? 0)) continue
+        count++
+        if (offset < end) last = offset
+      }
   } while (!feed.atEnd && feed.offset < end)
-  return feed.reader.anchored ? offsets : undecided
+  return { count, last, isDecided: feed.reader.anchored }
 }

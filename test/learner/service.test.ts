@@ -27,6 +27,7 @@ test('who learns by gradients takes a few batches a step, who adds takes what ca
   const [sums, gradients] = [0, 1].map(policy => stepOf(config, policy, 1))
   assert.deepEqual([sums!.maxRecords, sums!.maxBytes], [50_000, 16 << 20])
   assert.deepEqual([gradients!.maxRecords, gradients!.maxBytes], [128, 1 << 20])
+  assert.deepEqual([sums!.intervalMs, gradients!.intervalMs], [1000, 250])
 })
 
 test('a task reads its inputs in the pieces that the step names', async t => {

@@ -111,7 +111,7 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
         )
         return transitionOf(recommendation, slot, { ...firstRevision, delta: reward, cumulative: reward }) as Transition
       })
-      const encoded = transitions.map(each => examples.encode(each, features))
+      const encoded = transitions.map(each => examples.encode(each, features.vector))
       learner.learn(encoded.filter(each => typeof each !== 'string'))
       return after
     },

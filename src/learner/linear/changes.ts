@@ -11,7 +11,7 @@
  * As a tensor: [mean delay ms, rewards, (from ms, weight, surplus) a bucket].
  */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
-import { decodeTensor, encodeTensor } from '../tensors.ts'
+import { decodeTensor, encodeTensor, removedTensor } from '../tensors.ts'
 import type { Block } from './block.ts'
 import { packedLength } from './matrix.ts'
 import type { Prior } from './posterior.ts'
@@ -113,9 +113,9 @@ export function isChanged({ buckets, delayMs }: Changes, newestMs: number, unit:
 
 export const isChangesTensor = ({ name }: Tensor): boolean => name === NAME
 
-/** None while nothing was seen. */
-export function encodeChanges({ buckets, delayMs, rewards }: Changes): Tensor[] {
-  if (buckets.length === 0 && rewards === 0) return []
+/** None while nothing was seen: of an increment that is said. */
+export function encodeChanges({ buckets, delayMs, rewards }: Changes, full: boolean): Tensor[] {
+  if (buckets.length === 0 && rewards === 0) return full ? [] : [removedTensor(NAME)]
   const values = buckets.flatMap(({ fromMs, weight, surplus }) => [fromMs, weight, surplus])
   return [encodeTensor(NAME, Float64Array.of(delayMs, rewards, ...values))]
 }

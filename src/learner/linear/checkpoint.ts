@@ -4,8 +4,7 @@ import { FeedloopError } from '../../errors.ts'
 import type { Checkpoint } from '../learner.ts'
 import { removedTensor } from '../tensors.ts'
 import { blockName, decodeBlock, encodeBlock, itemOfBlock } from './block.ts'
-import { decodeChanges, encodeChanges } from './changes.ts'
-import { contentName, decodeContent, encodeContent, itemOfContent } from './content.ts'
+import { createChanges, decodeChanges, encodeChanges } from './changes.ts'
 import { readScale } from './decay.ts'
 import { decodeFeatureMap, encodeFeatureMap } from './feature-tensors.ts'
 import { featureDimensions } from './features.ts'
@@ -19,17 +18,14 @@ export function snapshot(state: State, version: string, full: boolean): Checkpoi
   const seeking = state.mapChanged && state.options.features.numbers.count > 0
   const baseVersion = full || seeking ? null : state.version
   const ids = baseVersion === null ? state.blocks.keys() : state.changed
-  const blocks = Array.from(ids).flatMap(itemId => {
+  const blocks = Array.from(ids, itemId => {
     const block = state.blocks.get(itemId)
-    if (!block) return [removedTensor(blockName(itemId)), removedTensor(contentName(itemId))]
-    const { content, offset } = block
-    return content ? [encodeBlock(itemId, block), encodeContent(itemId, content, offset)] : [encodeBlock(itemId, block)]
+    return block ? encodeBlock(itemId, block) : removedTensor(blockName(itemId))
   })
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
-  if (state.options.estimate && (baseVersion === null || state.priorChanged))
-    tensors.push(...encodePriorMean(state.prior, baseVersion === null))
-  if (state.options.watch) tensors.push(...encodeChanges(state.changes))
+  if (state.options.estimate && (baseVersion === null || state.priorChanged)) tensors.push(encodePriorMean(state.prior))
+  if (state.options.watch) tensors.push(...encodeChanges(state.changes, baseVersion === null))
   state.priorChanged = false
   state.changed.clear()
   state.mapChanged = false
@@ -59,11 +55,11 @@ function parametersOf(state: State): Record<string, number> {
     ...Object.fromEntries(state.clock.changedMs.map((ms, i) => [`${CHANGED}${i}`, ms])),
     evicted_until_ms: state.evictedUntilMs,
     evicted: state.evicted,
-    content_length: state.contentLength,
   }
   for (const [component, index] of state.components) {
     parameters[`component/${component}`] = index
     if (state.options.estimate) parameters[`${PRIOR_WEIGHT}${component}`] = state.options.estimate(component)
+    if (state.options.watch) parameters[`${WATCH_WEIGHT}${component}`] = state.options.watch(component)
   }
   return parameters
 }
@@ -82,10 +78,9 @@ export function restore(state: State, model: ModelVersion): void {
   state.clock.referenceMs = parameters.reference_ms
   state.clock.newestMs = parameters.newest_ms
   state.clock.changedMs.splice(0, Number.POSITIVE_INFINITY, ...changedOf(parameters))
-  state.changes = decodeChanges(model)
+  state.changes = sameWatch(state.options, parameters) ? decodeChanges(model) : createChanges()
   state.evictedUntilMs = parameters.evicted_until_ms
   state.evicted = parameters.evicted
-  state.contentLength = parameters.content_length ?? 0
   state.components.clear()
   for (const [component, index] of componentsOf(parameters)) state.components.set(component, index)
   state.map = decodeFeatureMap(model)
@@ -97,18 +92,9 @@ export function restore(state: State, model: ModelVersion): void {
     const itemId = itemOfBlock(tensor.name)
     if (itemId !== undefined) state.blocks.set(itemId, decodeBlock(tensor, dimensions))
   }
-  restoreContents(state, model)
   state.changed.clear()
   state.mapChanged = false
   state.version = model.version
-}
-
-function restoreContents(state: State, { tensors }: ModelVersion): void {
-  for (const tensor of tensors) {
-    const block = state.blocks.get(itemOfContent(tensor.name) ?? '')
-    if (!block) continue
-    Object.assign(block, decodeContent(tensor))
-  }
 }
 
 /** What was estimated for other weights of the reward, or not at all, is estimated anew with the next decision. */
@@ -133,6 +119,12 @@ function restorePrior(state: State, model: ModelVersion): void {
 }
 
 const PRIOR_WEIGHT = 'prior_weight/'
+const WATCH_WEIGHT = 'watch_weight/'
+
+/** Surpluses of other weights say nothing of these. */
+const sameWatch = ({ watch }: LinearOptions, parameters: ModelVersion['parameters']): boolean =>
+  componentsOf(parameters).every(([component]) => parameters[`${WATCH_WEIGHT}${component}`] === watch?.(component))
+
 const CHANGED = 'changed_ms/'
 
 /** Times at which it forgot, ms. */

@@ -41,8 +41,6 @@ export interface State {
   changes: Changes
   readonly blocks: Map<string, Block>
   readonly components: Map<string, number>
-  /** Of item vectors; 0: none has come. */
-  contentLength: number
   /** Newest decision time of any block ever evicted, ms; -1: none was. */
   evictedUntilMs: number
   evicted: number
@@ -75,7 +73,6 @@ export function createState(options: LinearOptions): State {
     changes: createChanges(),
     blocks: new Map(),
     components: new Map(),
-    contentLength: 0,
     evictedUntilMs: -1,
     evicted: 0,
     spare: [],

@@ -40,9 +40,11 @@ export const rewardWeights =
   component =>
     component === PREDICTED ? 0 : weightOf(component)
 
-/** All that a row says, as the head learns it. */
-export function told(row: Row, { z, predict }: Seen): Example {
-  const cumulative = { ...row.rewards, [PREDICTED]: predict(row.vector) }
+/** All that a row says, as the head learns it.
+ * @param components in their order, lest the head's own depend on which row comes first */
+export function told(row: Row, { z, predict }: Seen, components: Iterable<string>): Example {
+  const rewards = Object.fromEntries(Array.from(components, each => [each, row.rewards[each] ?? 0]))
+  const cumulative = { ...rewards, [PREDICTED]: predict(row.vector) }
   return revisionOf({ ...row, kind: 'initial', delta: cumulative, cumulative }, z)
 }
 

@@ -118,5 +118,5 @@ function addRow(state: State, { transition, state: encoded, candidates, action }
   if (gone) state.changed.set(rowName(gone), undefined)
   state.changed.set(rowName(row), row)
   state.arrived++
-  said.push(told(row, see(state.features, encoded)))
+  said.push(told(row, see(state.features, encoded), state.components.keys()))
 }

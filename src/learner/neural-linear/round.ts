@@ -5,6 +5,7 @@
  */
 
 import type { ComponentWeights } from '../../models/linear.ts'
+import { itemOfBlock } from '../linear/block.ts'
 import { createFeatureMap, standardisationOf } from '../linear/features.ts'
 import { createTowers } from '../two-tower/towers.ts'
 import { see } from './features.ts'
@@ -34,8 +35,13 @@ export function moveFeatures(state: State): Record<string, number> {
 
 function replaceHead(state: State): void {
   for (const itemId of state.head.blocks.keys()) state.replaced.add(itemId)
+  // with those that it evicted since the last version
+  for (const { name } of state.head.snapshot('', false).tensors) {
+    const itemId = itemOfBlock(name)
+    if (itemId !== undefined) state.replaced.add(itemId)
+  }
   state.head = createHead(state.options.embedding, state.options.head)
-  state.head.learn(Array.from(state.rows, row => told(row, see(state.features, row.state))))
+  state.head.learn(Array.from(state.rows, row => told(row, see(state.features, row.state), state.components.keys())))
 }
 
 /** Errors of the towers on the rows that came since they were trained, relative to those that they were trained on: what an

@@ -1,10 +1,10 @@
 /**
  * Wall time without jumps. It goes on evenly (CLOCK_MONOTONIC) and takes the wall clock's slewing along; where the wall
- * clock jumps it is believed only when it has stood by it for a minute, since a wrong setting is mostly mended within
- * one, while after a suspended machine wakes it is the wall clock that is right.
+ * clock jumps it is believed only when it has stood by it for some seconds, since wrong settings are mostly mended at once, while
+ * after a suspended machine wakes it is the wall clock that is right, and what happens then is not in the future.
  */
 const slewMs = 1000
-const believedAfterMs = 60_000
+const believedAfterMs = 5000
 
 export interface Clocks {
   /** Milliseconds since the epoch, as the machine has them. */

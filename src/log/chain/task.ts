@@ -127,7 +127,8 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       if (fate === 'accepted')
         options.meter.observe('feedloop_step_seconds', { stage: options.stage.name }, (rim.now() - startedMs) / 1000)
       if (fate === 'lost') return
-      const restMs = startedMs + options.step.intervalMs - rim.now()
+      // the clock may have been set back meanwhile
+      const restMs = Math.min(options.step.intervalMs, startedMs + options.step.intervalMs - rim.now())
       if (restMs > 0 && !stopping) await rim.sleep(restMs, abort.signal)
     }
   }

@@ -8,11 +8,14 @@ import { decompressFrame } from 'lz4-napi'
 import { uncompress } from 'snappy'
 import { FeedloopError } from '../../errors.ts'
 
+/** What a batch may come to, far above any broker's bound of a batch. The two that can make more of a few bytes are held to it. */
+const maxOutputLength = 64 << 20
+
 const codecs: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
-  1: promisify(gunzip),
+  1: bytes => promisify(gunzip)(bytes, { maxOutputLength }),
   2: unsnappy,
   3: decompressFrame,
-  4: promisify(zstdDecompress),
+  4: bytes => promisify(zstdDecompress)(bytes, { maxOutputLength }),
 }
 
 /** @param codec number that the batch's attributes name @param bytes of its records, compressed

@@ -4,6 +4,7 @@ import type { Example } from '../../../src/learner/learner.ts'
 import { decodeBlock } from '../../../src/learner/linear/block.ts'
 import { createChanges, isChanged, note } from '../../../src/learner/linear/changes.ts'
 import { createLinearLearner, type LinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
+import { asFull, mergeVersion } from '../../../src/learner/tensors.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { exampleOf, plainFeatures, publish } from '../examples.ts'
 
@@ -106,6 +107,32 @@ describe('items that earn less than they used to', () => {
         assert.ok(Math.abs(a[0] - expected[0]) <= 1e-9 * expected[0])
         assert.ok(Math.abs(b[0][0] - expected[1]) <= 1e-9 * expected[1])
       }
+  })
+
+  test('with other weights of the reward the watch begins anew: a smaller unit is no change of the world', () => {
+    const data = decisionsOf(SWAP)
+    const before = createLinearLearner(options)
+    learnAll(before, data)
+    const after = createLinearLearner({ ...options, watch: component => 0.1 * options.watch!(component) })
+    after.restore(publish(before, '1', true))
+    learnAll(after, decisionsOf(SWAP + 100).slice(SWAP, SWAP + 20))
+    assert.ok(!('changed_ms/0' in publish(after, '2', true).parameters))
+  })
+
+  test('an increment after a change says that nothing is watched any more', () => {
+    const data = decisionsOf(SWAP + 200)
+    const learner = createLinearLearner(options)
+    learnAll(learner, data.slice(0, SWAP))
+    let merged = mergeVersion(undefined, publish(learner, '1', true))
+    for (let at = SWAP; !('changed_ms/0' in merged.model.parameters); at += 10) {
+      learner.learn(data.slice(at, at + 10))
+      learner.learn([])
+      merged = mergeVersion(merged, publish(learner, `${at}`, false))
+    }
+    const again = createLinearLearner(options)
+    again.restore(asFull(merged))
+    const [live, restored] = [learner, again].map(each => publish(each, 'last', true))
+    assert.deepEqual(restored, live)
   })
 
   test('a restart amid a change goes on bit-identically', () => {

@@ -145,30 +145,6 @@ describe('two versions of disjoint inputs', () => {
     )
   })
 
-  test("know the items' vectors that either knew", () => {
-    const known = (itemId: string, timeMs: number) => ({
-      ...exampleOf(Float64Array.of(1, 0, 0), {
-        transition_id: `${timeMs}/0`,
-        action: [itemId],
-        decision_time_ms: timeMs,
-      }),
-      item: Float32Array.of(timeMs, 1),
-    })
-    const estimate = () => 1
-    const one = learn({ estimate }, [known('a', 1), known('b', 2)])
-    const merged = mergeLinear(one, learn({ estimate }, [known('b', 3), known('c', 4)]), '2')
-    const learner = createLinearLearner({ ...options, estimate })
-    learner.restore(merged)
-    assert.deepEqual(
-      [...learner.blocks].map(([itemId, { content }]) => [itemId, content?.[0]]),
-      [
-        ['a', 1],
-        ['b', 2],
-        ['c', 4],
-      ],
-    )
-  })
-
   test('where one evicted an item, late rewards of what went are refused after as before', () => {
     const at = (timeMs: number, itemId: string) =>
       exampleOf(Float64Array.of(1, 0, 0), {

@@ -26,16 +26,16 @@ test('a wall clock that is slewed is followed', () => {
 })
 
 for (const jump of [HOUR, -HOUR])
-  test(`a jump of ${jump} ms that is taken back within a minute is never seen`, () => {
-    assert.deepEqual(run([...times(3, 0), ...times(55, jump), ...times(3, 0)]), times(61, 0))
+  test(`a jump of ${jump} ms that is taken back within seconds is never seen`, () => {
+    assert.deepEqual(run([...times(3, 0), ...times(4, jump), ...times(3, 0)]), times(10, 0))
   })
 
 for (const jump of [HOUR, -HOUR])
-  test(`a jump of ${jump} ms that stands for a minute is believed: a machine that was suspended`, () => {
-    assert.deepEqual(run([0, ...times(62, jump)]), [...times(61, 0), jump, jump])
+  test(`a jump of ${jump} ms that stands for five seconds is believed: a machine that was suspended`, () => {
+    assert.deepEqual(run([0, ...times(7, jump)]), [...times(6, 0), jump, jump])
   })
 
 test('a wall clock that jumps about is not believed', () => {
-  const wild = Array.from({ length: 120 }, (_, second) => (second % 20) * HOUR)
+  const wild = Array.from({ length: 120 }, (_, second) => (second % 3) * HOUR)
   assert.deepEqual(new Set(run(wild)), new Set([0]))
 })
