@@ -61,7 +61,7 @@ export function expectedReward(
   if (!(seen * given.scale >= KNOWN)) return undefined
   let expected = 0
   block.b.forEach((sums, index) => {
-    expected += (given.weights[index] * sums[0]) / seen
+    expected += ((given.weights[index] ?? 0) * sums[0]) / seen // 0: no reward of any kind has come yet
   })
   const { mean } = given.prior
   for (let i = 1; i < phi.length; i++) expected += mean[i] * (phi[i] - block.a[packedLength(i)] / seen)

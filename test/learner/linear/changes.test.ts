@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Example } from '../../../src/learner/learner.ts'
 import { decodeBlock } from '../../../src/learner/linear/block.ts'
-import { createChanges, isChanged, note } from '../../../src/learner/linear/changes.ts'
+import { createChanges, isChanged, isChangesTensor, note } from '../../../src/learner/linear/changes.ts'
 import { createLinearLearner, type LinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
-import { asFull, mergeVersion } from '../../../src/learner/tensors.ts'
+import { asFull, assertFinite, mergeVersion } from '../../../src/learner/tensors.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { exampleOf, plainFeatures, publish } from '../examples.ts'
 
@@ -117,6 +117,17 @@ describe('items that earn less than they used to', () => {
     after.restore(publish(before, '1', true))
     learnAll(after, decisionsOf(SWAP + 100).slice(SWAP, SWAP + 20))
     assert.ok(!('changed_ms/0' in publish(after, '2', true).parameters))
+  })
+
+  test('while no reward of any kind has come nothing is expected', () => {
+    const learner = createLinearLearner(options)
+    const none = decisionsOf(40).map(({ state, transition }) =>
+      exampleOf(state, { ...transition, delta: {}, cumulative: {} }),
+    )
+    learnAll(learner, none)
+    const { tensors } = publish(learner, '1', true)
+    assertFinite('1', tensors)
+    assert.ok(tensors.some(isChangesTensor))
   })
 
   test('an increment after a change says that nothing is watched any more', () => {
