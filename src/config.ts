@@ -130,7 +130,9 @@ export const configSchema = z.strictObject({
         .number()
         .positive()
         .optional()
-        .describe('Retention of `delete` topics where it is longer than that of src/pipeline.ts.'),
+        .describe(
+          'Retention of `delete` topics where it is longer than that of src/pipeline.ts (7 days, dead letters 28); it shortens none.',
+        ),
     })
     .prefault({}),
   step: z

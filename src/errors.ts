@@ -178,7 +178,7 @@ export const errorTable = {
   // models
   MODEL_NOT_FINITE: terminal(
     'A model holds a NaN or an infinity.',
-    'The version is refused; the last good one goes on serving.',
+    'The gate refuses such a version and the last good one goes on serving; a learner whose own sums are so ends, rather than publish them.',
   ),
   MODEL_INCOMPATIBLE: terminal(
     'A checkpoint does not fit the configured algorithm or dimensions.',

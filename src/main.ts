@@ -34,6 +34,11 @@ for (const add of [
 ])
   add(program)
 
+// who reads us may have had enough: `feedloop dead-letters list | head -1`
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 try {
   await program.parseAsync()
 } catch (error) {

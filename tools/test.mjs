@@ -32,6 +32,10 @@ const suites = globSync('test/**/*.test.ts', { cwd: root })
   .filter(wanted)
   .sort()
 
+if (suites.length === 0 && !steps.some(([name]) => wanted(name))) {
+  console.error(`nothing matches --only ${options.only}`)
+  process.exit(1)
+}
 const report = createReport()
 for (const [name, command, args] of steps) if (wanted(name)) report.add(await runCommand(name, command, args, root))
 const { KAFKA_BROKERS: _unused, ...withoutBrokers } = process.env

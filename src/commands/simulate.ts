@@ -5,6 +5,7 @@ import { createWire } from '../log/wire/create.ts'
 import { type LoopOptions, runPlan } from '../simulation/loop.ts'
 import { type Plan, planOf } from '../simulation/plan.ts'
 import { shrink } from '../simulation/shrink.ts'
+import { atLeast } from './shared.ts'
 
 interface Options {
   readonly seed: number
@@ -18,7 +19,7 @@ export function addSimulate(program: Command): void {
     .command('simulate')
     .description('play a seeded history of everything that may go wrong; exit 1 and shorten it when something does')
     .option('--seed <number>', 'which history; the same seed is the same history', whole, 0)
-    .option('--seeds <number>', 'so many, from that seed on', whole, 1)
+    .option('--seeds <number>', 'so many, from that seed on', atLeast(1), 1)
     .option('--loop', 'the whole loop: people, ranker, joiner, learner and gate (the default)')
     .option('--chain', 'the chain alone, with stages made to break one that cheats')
     .option('--trace', 'tell the history even when nothing is wrong')
