@@ -70,6 +70,8 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
   let aheadBytes = 0
   let arrivedMs = io.rim.now()
   let endedMs = Number.NEGATIVE_INFINITY
+  /** All below is in `entries`: the source itself is a few turns ahead of what it gives. */
+  let readTo = source.offset
   let failure: unknown
   let arrival = Promise.withResolvers<void>()
   let room = Promise.withResolvers<void>()
@@ -95,6 +97,7 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
       // The answer may lie there for long before a process that was stopped looks at it.
       const askedMs = io.rim.now()
       push(await source.fetch())
+      readTo = source.offset
       if (source.atEnd) endedMs = askedMs
       wake()
     }
@@ -180,7 +183,7 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
         const next = arrival.promise
         records.push(...taking(entry => entry.next <= to.next))
         if (position().next >= to.next || taken < entries.length) break
-        if (!chained && source.offset >= to.next) break
+        if (!chained && readTo >= to.next) break
         if (await cannotReach(to)) throw lost(to)
         await next
       }
