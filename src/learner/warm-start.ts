@@ -12,6 +12,7 @@ import { applyEvent, newUser, snapshotOf, type UserState } from '../state/user.t
 import type { Outcome } from '../transitions/join.ts'
 import { rewardOf } from '../transitions/reward.ts'
 import { touchKey } from '../transitions/touch.ts'
+import { firstRevision } from '../transitions/transition.ts'
 
 /** What one row of the log says. */
 export interface LoggedRow {
@@ -142,9 +143,8 @@ function toTransition(
   const inOrder = [...outcomes].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1))
   const reward = rewardOf(inOrder, policy)
   const transition: Transition = {
+    ...firstRevision,
     transition_id: `${request.request_id}/${slot}`,
-    revision: 0,
-    kind: 'initial',
     decision_id: request.request_id,
     slot,
     slots: request.baseline!.length,
@@ -160,15 +160,8 @@ function toTransition(
     propensity_kind: propensity > 0 ? 'exact' : 'unknown',
     mode: 'apprentice',
     chosen_by: 'baseline',
-    examined: 'unknown',
     delta: reward,
     cumulative: reward,
-    discount: 0,
-    next_decision_id: null,
-    next_state: null,
-    next_candidates: null,
-    terminated: false,
-    truncated: false,
     model_version: '',
     weight: 1,
     decision_time_ms: request.time_ms,

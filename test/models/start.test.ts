@@ -3,14 +3,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
-import { FeedloopError } from '../../src/errors.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
-import type { Wire } from '../../src/log/wire/wire.ts'
 import { createServing } from '../../src/models/serving.ts'
 import { servingStart, wholeVersion } from '../../src/models/start.ts'
 import { follow } from '../../src/operate/broadcast.ts'
 import type { ServiceContext } from '../../src/operate/context.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
+import { ignorantWire } from '../wire/ignorant.ts'
 import { chainOf, openBus } from './bus.ts'
 
 const config = parseConfig({ features: { dimensions: 2 } })
@@ -119,16 +118,7 @@ describe('the start of who serves', () => {
 
   test('a schema that is new is asked for', async () => {
     const { wire, ...context } = await bus(models, 200)
-    const learned = new Set<string>()
-    const ignorant: Wire = {
-      ...wire,
-      decode(topic, bytes) {
-        if (!learned.has(bytes.toString('hex'))) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', 'schema id 7')
-        return wire.decode(topic, bytes)
-      },
-      learn: async bytes => learned.add(bytes.toString('hex')).size > 0,
-    }
-    const start = await servingStart({ ...context, wire: ignorant })
+    const start = await servingStart({ ...context, wire: ignorantWire(wire) })
     assert.deepEqual(start.standings.get('default')?.judged, wholeVersion(models, name(200)))
     await context.log.close()
   })

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { FeedloopError } from '../../src/errors.ts'
 import { runIntake } from '../../src/intake/service.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
-import type { Wire } from '../../src/log/wire/wire.ts'
 import { gather } from '../../src/operate/repartition/chains.ts'
 import { repartition } from '../../src/operate/repartition.ts'
 import { intakeGroup, topicName } from '../../src/pipeline.ts'
+import { ignorantWire } from '../wire/ignorant.ts'
 import { did, openLive, publishItems, request } from './live.ts'
 import { checkMoves } from './moves.ts'
 
@@ -83,17 +82,11 @@ test('records whose schema is not known yet are moved like the others', { timeou
   for (const user of users) await loop.append('events', user, did(user, 'view'))
   await loop.settled()
   const { wire, config, log } = loop.context
-  const learned = new Set<string>()
-  const ignorant: Wire = {
-    ...wire,
-    decode(topic, bytes) {
-      if (!learned.has(bytes.toString('hex'))) throw new FeedloopError('WIRE_SCHEMA_UNKNOWN', 'schema id 7')
-      return wire.decode(topic, bytes)
-    },
-    learn: async bytes => learned.add(bytes.toString('hex')).size > 0,
-  }
   const to = `${config.topics.prefix}next.`
-  const moved = await repartition({ ...loop.context, wire: ignorant }, { partitions: 3, to, timeoutMs: 10_000 })
+  const moved = await repartition(
+    { ...loop.context, wire: ignorantWire(wire) },
+    { partitions: 3, to, timeoutMs: 10_000 },
+  )
   const ends = async (topic: 'events', prefix: string, partitions: number) => {
     const all = Array.from({ length: partitions }, (_, partition) => log.ends(topicName(prefix, topic), partition))
     return (await Promise.all(all)).reduce((sum, { latest }) => sum + latest, 0)

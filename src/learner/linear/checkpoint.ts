@@ -78,7 +78,8 @@ export function restore(state: State, model: ModelVersion): void {
   state.clock.referenceMs = parameters.reference_ms
   state.clock.newestMs = parameters.newest_ms
   state.clock.changedMs.splice(0, Number.POSITIVE_INFINITY, ...changedOf(parameters))
-  state.changes = sameWatch(state.options, parameters) ? decodeChanges(model) : createChanges()
+  // surpluses of other weights say nothing of these
+  state.changes = areWeights(parameters, WATCH_WEIGHT, state.options.watch) ? decodeChanges(model) : createChanges()
   state.evictedUntilMs = parameters.evicted_until_ms
   state.evicted = parameters.evicted
   state.components.clear()
@@ -106,8 +107,7 @@ function restorePrior(state: State, model: ModelVersion): void {
   if (weightOf) {
     state.hyper = decodeHyper(model)
     state.prior = decodePrior(model, state.map)
-    const same = ([component]: [string, number]) => parameters[`${PRIOR_WEIGHT}${component}`] === weightOf(component)
-    if (!componentsOf(parameters).every(same)) state.nextEstimate = 0
+    if (!areWeights(parameters, PRIOR_WEIGHT, weightOf)) state.nextEstimate = 0
     // what the version holds need not be said again
     state.priorChanged = parameters[PRIOR_ESTIMATED] !== 1
   } else {
@@ -121,9 +121,12 @@ function restorePrior(state: State, model: ModelVersion): void {
 const PRIOR_WEIGHT = 'prior_weight/'
 const WATCH_WEIGHT = 'watch_weight/'
 
-/** Surpluses of other weights say nothing of these. */
-const sameWatch = ({ watch }: LinearOptions, parameters: ModelVersion['parameters']): boolean =>
-  componentsOf(parameters).every(([component]) => parameters[`${WATCH_WEIGHT}${component}`] === watch?.(component))
+/** Were the weights that a version states under the prefix these? */
+const areWeights = (
+  parameters: ModelVersion['parameters'],
+  prefix: string,
+  weightOf: ((component: string) => number) | undefined,
+): boolean => componentsOf(parameters).every(([component]) => parameters[prefix + component] === weightOf?.(component))
 
 const CHANGED = 'changed_ms/'
 
