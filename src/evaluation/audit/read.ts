@@ -38,7 +38,8 @@ export interface ChainRead {
   readonly skippedBatches: number
 }
 
-const WAIT_MS = 50
+/** A read may wait for the round of others that is at the broker (src/log/kafka/fetch.ts), so few large ones. */
+const READ = { waitMs: 50, maxBytes: 4 << 20 }
 const rim = realRim()
 
 /** A record's value; null when it does not decode. */
@@ -61,7 +62,7 @@ export async function* recordsOf(
   const { earliest, latest } = await log.ends(name, partition)
   const end = Math.min(latest, until ?? latest)
   for (let offset = earliest; offset < end; ) {
-    const records = await log.read(name, partition, offset, { waitMs: WAIT_MS })
+    const records = await log.read(name, partition, offset, READ)
     await turn() // reads of the embedded log never leave the microtasks: what redraws a screen would starve
     for (const record of records) if (record.offset < end) yield record
     // a read below the end may come back empty where control records or compaction left nothing
@@ -81,7 +82,7 @@ export async function* batchesOf(
   const end = until ?? (await source.log.ends(at.topic, partition)).latest
   const feed = await openFeed(io, at, null)
   do {
-    const batches = await feed.poll({ waitMs: WAIT_MS })
+    const batches = await feed.poll(READ)
     await turn()
     for (const batch of batches) if (batch.head.offset < end) yield batch
   } while (!feed.atEnd && feed.offset < end)
