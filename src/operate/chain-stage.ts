@@ -3,12 +3,12 @@
  * Losing a partition stops its task after the append in flight; a task that another member still runs is harmless,
  * because the chain accepts only one of the two (src/log/chain).
  */
-import { committedOf } from '../log/chain/progress.ts'
+import { committedOf, type Progress } from '../log/chain/progress.ts'
 import { type AcceptedStep, startTask, type TaskInput, type TaskOptions } from '../log/chain/task.ts'
-import type { Committed } from '../log/log.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { Output, Stage, StageState } from '../stage.ts'
 import { runAssigned, type Worker } from './assigned.ts'
+import { createCommits } from './commits.ts'
 import type { Running, ServiceContext } from './context.ts'
 
 export interface ChainStageOptions<S extends StageState, V> {
@@ -48,10 +48,13 @@ export async function runChainStage<S extends StageState, V>(
   const prefix = config.topics.prefix
   const group = `${prefix}${options.name}`
   const output = stageEntry(options.name).writes[0]
-  const uncommitted = new Map<string, Committed>()
+  let ending = false
   const failed = Promise.withResolvers<never>()
   for (const promise of options.alongside ?? []) promise.catch(failed.reject)
 
+  const progress = (step: Progress): void => {
+    for (const position of committedOf(prefix, step)) commits.put(position)
+  }
   const start = (partition: number): Worker => {
     const task = startTask<S, V>({
       ...context,
@@ -65,15 +68,18 @@ export async function runChainStage<S extends StageState, V>(
       step: { ...config.step, ...options.step?.(partition) },
       group,
       observed: options.observed,
+      followed: progress,
       accepted: step => {
-        for (const position of committedOf(prefix, step))
-          uncommitted.set(`${position.topic}/${position.partition}`, position)
+        progress(step)
         options.observe?.(step, partition)
       },
     })
     const stop = async (): Promise<void> => {
       await task.stop().catch(() => {})
       forgetLag(partition)
+      // Its new owner commits from where it recovers: whoever had it before would put the group back.
+      if (!ending)
+        for (const { topic, partition: n } of options.inputs(partition)) commits.forget(`${prefix}${topic}`, n)
       options.lost?.(partition)
     }
     return { ready: task.ready, done: task.done, stop }
@@ -86,17 +92,11 @@ export async function runChainStage<S extends StageState, V>(
         partition: String(input.partition),
       })
   }
-  const commit = async (): Promise<void> => {
-    if (uncommitted.size === 0) return
-    const positions = [...uncommitted]
-    uncommitted.clear()
-    await assigned.commit(positions.map(([, position]) => position)).catch((error: unknown) => {
-      logger.debug({ error: String(error), group }, 'commit failed')
-      // The next attempt carries them, or what replaced them: a stage that falls silent must not look behind for ever.
-      for (const [name, position] of positions) if (!uncommitted.has(name)) uncommitted.set(name, position)
-    })
-  }
-
+  // A stage that falls silent must not look behind for ever: what fails is committed at the next turn.
+  const commits = createCommits(
+    positions => assigned.commit(positions),
+    error => logger.debug({ error: String(error), group }, 'commit failed'),
+  )
   const assigned = await runAssigned(log, {
     group,
     topics: options.assigned.map(topic => topicName(prefix, topic)),
@@ -107,7 +107,7 @@ export async function runChainStage<S extends StageState, V>(
     await options.release?.()
     throw error
   })
-  const timer = setInterval(() => void commit(), COMMIT_EVERY_MS)
+  const timer = setInterval(() => void commits.flush(), COMMIT_EVERY_MS)
   const done = Promise.race([assigned.done, failed.promise])
   // Who started this may be waiting for another service still.
   done.catch(() => {})
@@ -117,9 +117,10 @@ export async function runChainStage<S extends StageState, V>(
     waitingFor: () => options.waitingFor?.() || assigned.waitingFor(),
     async stop() {
       clearInterval(timer)
+      ending = true
       // Together: a task may be waiting for what is away, and gives that up when it is released.
       await Promise.all([assigned.stopWorkers(), options.release?.()])
-      await commit()
+      await commits.flush()
       await assigned.stop()
     },
   }

@@ -8,11 +8,15 @@ import type { StageName } from '../pipeline.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
+const METRICS_MS = 5000
+
 export interface Child {
   readonly stage: StageName
   readonly process: ChildProcess
   /** Its last lines on stderr: what to show when it failed. */
   readonly tail: () => string
+  /** What it shows of itself now; the reason why not, where it does not answer. */
+  metrics(): Promise<string>
   /** Resolves when /readyz answers 200. @throws FeedloopError DEADLINE_EXCEEDED, or when the process ended before */
   ready(timeoutMs: number): Promise<void>
 }
@@ -34,6 +38,10 @@ export function startChild(stage: StageName, configFile: string, environment: No
     stage,
     process: child,
     tail,
+    metrics: () =>
+      fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) })
+        .then(response => response.text())
+        .catch(String),
     async ready(timeoutMs) {
       const deadline = Date.now() + timeoutMs
       while (!(port > 0 && (await answers(port)))) {

@@ -136,10 +136,19 @@ function attribute(work: Work, input: Input<BehaviorEvent>, hash: number): void 
   const { state, rules } = work
   const event = input.value
   state.seen.set(event.event_id, { hash, awaits: null, touch: null, left: null })
-  state.forgetting.schedule(event.time_ms + rules.keepMs, event.event_id)
   if (isForget(event)) absorbForget(work, event)
   else if (event.decision_id !== null) absorbOutcome(work, input)
   else absorbUnclaimed(work, event)
+  state.forgetting.schedule(forgottenAt(work, event), event.event_id)
+}
+
+/** When an event may be forgotten. One that nothing hangs on counts from when it came, not from when it happened: ids
+ * known for longer are a safer guard against repetition, and late ones then fill one page and not a page each. */
+function forgottenAt({ state, rules }: Work, { event_id, time_ms }: BehaviorEvent): number {
+  const seen = state.seen.get(event_id)
+  const alone = !seen || (seen.awaits === null && seen.touch === null && seen.left === null)
+  const nowMs = state.clock.get('clock')?.nowMs ?? time_ms
+  return (alone ? Math.max(time_ms, nowMs) : time_ms) + rules.keepMs
 }
 
 function absorbUnclaimed(work: Work, event: BehaviorEvent): void {

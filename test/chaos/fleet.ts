@@ -28,10 +28,14 @@ export interface Fleet {
    * when there was none to wake. */
   pause(service: Service, ms: number): Promise<boolean>
   ready(timeoutMs: number): Promise<void>
+  /** How each stands: its tasks, its lags, its last words. For when something does not end. */
+  state(): Promise<string>
   stop(): Promise<void>
 }
 
 const RESTART_MS = 300
+/** Of its metrics, or the reason why it has none. */
+const SHOWN = /^(feedloop_(tasks|lag_records|steps_total|records_consumed_total)\{|\w*Error)/
 
 /** @param configFile of the n-th service: each has local state of its own, which outlives its process */
 export function startFleet(
@@ -95,6 +99,13 @@ export function startFleet(
             await sleep(RESTART_MS)
           }
         }
+    },
+    async state() {
+      const states = services.map(async ({ stage, index, child }) => {
+        const shown = (await child.metrics()).split('\n').filter(line => SHOWN.test(line))
+        return [`${stage} ${index}, pid ${child.process.pid}`, ...shown, child.tail()].join('\n')
+      })
+      return (await Promise.all(states)).join('\n\n')
     },
     async stop() {
       stopping = true

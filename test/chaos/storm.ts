@@ -110,7 +110,9 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
     say(`${served} decisions since; stopping the traffic`)
     await traffic.stop(60_000)
     const stalled = stalls.stop()
-    await settle(context, SETTLED, SETTLE_MS)
+    await settle(context, SETTLED, SETTLE_MS).catch(async error => {
+      throw new Error(`${error.message}\n${await fleet!.state()}`, { cause: error })
+    })
     const seconds = (Date.now() - startedMs) / 1000
     say(`settled after ${seconds.toFixed(0)} s; auditing`)
     const source = { ...context, prefix: config.topics.prefix }

@@ -19,11 +19,14 @@ interface Kept {
   readonly partitions: number
 }
 
+/** An accepted step, and where it stands in the output. */
+export interface Progress {
+  readonly baseOffset: number
+  readonly header: StepHeader
+}
+
 /** What a service commits after an accepted step. */
-export const committedOf = (
-  prefix: string,
-  { baseOffset, header }: { baseOffset: number; header: StepHeader },
-): Committed[] =>
+export const committedOf = (prefix: string, { baseOffset, header }: Progress): Committed[] =>
   header.inputs.map(({ topic, partition, next, head }) => {
     const own: Head =
       header.epoch > 0

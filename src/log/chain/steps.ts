@@ -185,6 +185,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     for (const batch of others) {
       await foldBatch(context, { state, cursors, clock }, batch)
       session.header = batch.header
+      if (batch === others.at(-1)) options.followed?.({ baseOffset: batch.head.offset, header: batch.header })
     }
   }
   const settle = async (id: string, accepted: readonly Batch[]): Promise<StepFate> => {

@@ -13,7 +13,7 @@ import type { Output, Stage, StageState } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
 import { verifyHead } from './feed.ts'
-import type { StepHeader } from './header.ts'
+import type { Progress } from './progress.ts'
 import { recover } from './recover.ts'
 import type { ChainIo, Rim } from './rim.ts'
 import { realRim, retrying, Stopped } from './rim.ts'
@@ -28,9 +28,7 @@ export interface TaskInput {
 }
 
 /** A step of this task that the chain accepted. */
-export interface AcceptedStep<S> {
-  readonly baseOffset: number
-  readonly header: StepHeader
+export interface AcceptedStep<S> extends Progress {
   /** Those that are `observed`. */
   readonly outputs: readonly Output[]
   /** With the step in it; to be looked at only. */
@@ -70,6 +68,9 @@ export interface TaskOptions<S extends StageState, V> {
     /** Bytes of one output batch; the output topic's own bound when absent. */
     readonly maxBatchBytes?: number
   }
+  /** Called with the last step of others that this task goes on from, after a recovery and after a lost race: who made it
+   * may have no member left to commit it. */
+  readonly followed?: (progress: Progress) => void
   /** Called after each accepted step. For commits of group offsets, for doors and for metrics. */
   readonly accepted?: (step: AcceptedStep<S>) => void
   /** Outputs that `accepted` wants to see; all when absent. Kept are only those until the step is accepted. */
@@ -132,11 +133,16 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       if (restMs > 0 && !stopping) await rim.sleep(restMs, abort.signal)
     }
   }
+  const report = ({ header, writer: { head } }: Session<S>): void => {
+    if (header !== null && head !== null && header.id === head.id)
+      options.followed?.({ baseOffset: head.offset, header })
+  }
   const run = async (): Promise<void> => {
     while (!stopping) {
       const recovering = countTask(options, 'recovering')
       const session = await recover(context).finally(recovering)
       ready.resolve()
+      report(session)
       const running = countTask(options, 'running')
       await work(session).finally(() => {
         running()

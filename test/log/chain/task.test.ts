@@ -1,6 +1,7 @@
 /** Tasks on the embedded log: one case a promise. The troubles are in test/simulation. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { adoptChain } from '../../../src/log/chain/adopt.ts'
 import { decodeHeader, STEP_HEADER } from '../../../src/log/chain/header.ts'
 import { committedOf } from '../../../src/log/chain/progress.ts'
@@ -43,6 +44,31 @@ test('what a task emitted is read after a restart, not decided again', async () 
   const next = (await valuesOf(log, 2))[1]!
   assert.ok([answer!.sum + answer!.draw, answer!.sum + answer!.draw + 5].includes(next.sum))
   await second.stop()
+})
+
+test('whoever goes on from the steps of another tells how far they went: a commit may have died with who made them', async () => {
+  const log = await fresh()
+  const own: number[] = []
+  const first = start(log, '', { accepted: ({ header }) => own.push(...header.inputs.map(({ next }) => next)) })
+  await put(log, 'events', { n: 5 })
+  await put(log, 'requests', { n: 0 })
+  await valuesOf(log, 1)
+  while (own.slice(-2).join() !== '1,1') await sleep(5)
+  await first.stop()
+  const followed: number[][] = []
+  const second = start(log, '', { followed: ({ header }) => followed.push(header.inputs.map(({ next }) => next)) })
+  await second.ready
+  assert.deepEqual(followed, [[1, 1]])
+  const never: number[][] = []
+  const rival = start(log, '', { followed: ({ header }) => never.push(header.inputs.map(({ next }) => next)) })
+  await rival.ready
+  for (let n = 1; n <= 20; n++) await put(log, 'requests', { n })
+  await valuesOf(log, 21)
+  const last = (): string => ([...followed, ...never].some(([, requests]) => requests! > 1) ? 'followed' : 'alone')
+  const untilMs = Date.now() + 10_000
+  while (last() === 'alone' && Date.now() < untilMs) await put(log, 'requests', { n: 99 }).then(() => sleep(5))
+  assert.equal(last(), 'followed', 'the loser of a race tells of it too')
+  await Promise.all([second.stop(), rival.stop()])
 })
 
 test('a record that does not decode goes to the dead letters as it came, and the step goes on', async () => {
