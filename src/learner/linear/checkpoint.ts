@@ -50,6 +50,7 @@ function parametersOf(state: State): Record<string, number> {
     next_estimate: state.nextEstimate,
     half_life_ms: state.options.halfLifeMs,
     reference_ms: state.clock.referenceMs,
+    first_ms: state.firstMs,
     newest_ms: state.clock.newestMs,
     read_scale: readScale(state.clock),
     ...Object.fromEntries(state.clock.changedMs.map((ms, i) => [`${CHANGED}${i}`, ms])),
@@ -77,6 +78,8 @@ export function restore(state: State, model: ModelVersion): void {
     )
   state.clock.referenceMs = parameters.reference_ms
   state.clock.newestMs = parameters.newest_ms
+  // versions before there was such a parameter: from the newest decision on nothing is called dead too early
+  state.firstMs = parameters.first_ms ?? parameters.newest_ms
   state.clock.changedMs.splice(0, Number.POSITIVE_INFINITY, ...changedOf(parameters))
   // surpluses of other weights say nothing of these
   state.changes = areWeights(parameters, WATCH_WEIGHT, state.options.watch) ? decodeChanges(model) : createChanges()

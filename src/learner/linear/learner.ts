@@ -10,6 +10,7 @@
 import type { Example, Learner, LearnStats } from '../learner.ts'
 import { isFiniteArray } from '../tensors.ts'
 import { adapt, compare, expectation } from './adapt.ts'
+import { deadArms } from './arms.ts'
 import { addDecision, type Block, componentOf } from './block.ts'
 import { blockFor, rescale } from './blocks.ts'
 import { restore, snapshot } from './checkpoint.ts'
@@ -77,6 +78,7 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
   const stats = {
     items: state.blocks.size,
     evicted: state.evicted,
+    dead_arms: deadArms(state),
     state_norm: Math.sqrt(largest),
     world_changes: state.clock.changedMs.length,
   }
@@ -115,6 +117,7 @@ function learnOne(state: State, { transition, state: encoded }: Example): string
   if (reason) return reason
   addMoments(state.moments, transition, state.components, weight * weightAt(state.clock, timeMs))
   if (row.seen) state.decisions++
+  if (state.firstMs < 0 || timeMs < state.firstMs) state.firstMs = timeMs
   if (!state.warmUp.settled) {
     state.mapChanged = true
     if (keep(state.warmUp, transition, encoded, component => indexOf(state, component))) remap(state)

@@ -52,6 +52,7 @@ export function mergeLinear(first: ModelVersion, second: ModelVersion, version: 
       decisions: total('decisions'),
       next_estimate: 0,
       reference_ms: clock.referenceMs,
+      first_ms: firstMs(parts),
       newest_ms: clock.newestMs,
       read_scale: readScale(clock),
       evicted_until_ms: Math.max(...parts.map(({ parameters }) => parameters.evicted_until_ms)),
@@ -66,6 +67,12 @@ export function mergeLinear(first: ModelVersion, second: ModelVersion, version: 
     outcome_times_ms: [],
     metrics: {},
   }
+}
+
+/** Oldest decision of those that hold any, ms; -1: none. */
+function firstMs(parts: readonly ModelVersion[]): number {
+  const times = parts.map(({ parameters }) => parameters.first_ms).filter(ms => ms >= 0)
+  return times.length > 0 ? Math.min(...times) : -1
 }
 
 const isBlock = ({ name }: Tensor): boolean => itemOfBlock(name) !== undefined

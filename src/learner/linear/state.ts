@@ -38,6 +38,8 @@ export interface State {
   nextEstimate: number
   priorChanged: boolean
   readonly clock: DecayClock
+  /** Oldest decision time learned, ms; -1: none. */
+  firstMs: number
   changes: Changes
   readonly blocks: Map<string, Block>
   readonly components: Map<string, number>
@@ -70,6 +72,7 @@ export function createState(options: LinearOptions): State {
     warmUp: createWarmUp(options.features.numbers.count > 0 ? options.warmUpDecisions : 0),
     moments: createMoments(),
     clock: { halfLifeMs: options.halfLifeMs, referenceMs: 0, newestMs: -1, changedMs: [] },
+    firstMs: -1,
     changes: createChanges(),
     blocks: new Map(),
     components: new Map(),
