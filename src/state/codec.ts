@@ -18,33 +18,6 @@ const revived = (_key: string, value: { type?: unknown; data?: unknown } | null)
     ? Buffer.from(value.data)
     : value
 
-/** For values with large parts that are bytes already: they are kept as they are, behind the rest as JSON. */
-export function partsCodec<V>(
-  apart: (value: V) => { readonly rest: unknown; readonly parts: readonly Buffer[] },
-  together: (rest: unknown, parts: readonly Buffer[]) => V,
-): Codec<V> {
-  const rests = jsonCodec<unknown>()
-  return {
-    encode(value) {
-      const { rest, parts } = apart(value)
-      const pieces = [rests.encode(rest), ...parts]
-      const head = Buffer.alloc(4 * pieces.length + 1)
-      head[0] = pieces.length
-      for (const [i, piece] of pieces.entries()) head.writeUInt32LE(piece.length, 1 + 4 * i)
-      return Buffer.concat([head, ...pieces])
-    },
-    decode(bytes) {
-      const pieces: Buffer[] = []
-      for (let i = 0, at = 4 * bytes[0] + 1; i < bytes[0]; i++) {
-        const end = at + bytes.readUInt32LE(1 + 4 * i)
-        pieces.push(bytes.subarray(at, end))
-        at = end
-      }
-      return together(rests.decode(pieces[0]), pieces.slice(1))
-    },
-  }
-}
-
 /** For what there are many of: laid out by position, without names. A row is of the schema, whatever else it holds.
  * @throws FeedloopError WIRE_UNSAFE_NUMBER, or Error, from `encode`: the row is not of the schema */
 export function avroCodec<V>(schema: unknown, special?: TypeHook): Codec<V> {

@@ -1,12 +1,14 @@
 /**
- * The joiner's tables in memory as bytes (src/state/packed), by Avro schemas of their own. A join's state and candidates are
+ * The joiner's rows as bytes, in memory (src/state/packed) and on disk, by Avro schemas of their own. A join's state and candidates are
  * the wire's own bytes already and stay so.
  */
+import { createHash } from 'node:crypto'
 import avro from 'avsc'
 import { currentSchema } from '../log/wire/schemas.ts'
-import type { Tap } from '../log/wire/types.ts'
+import type { Tap, TypeHook } from '../log/wire/types.ts'
 import { avroCodec, jsonCodec } from '../state/codec.ts'
 import { decisionFields } from './decision.ts'
+import type { Join } from './join.ts'
 import type { JoinerRows } from './state.ts'
 
 interface Field {
@@ -46,31 +48,30 @@ class Unread extends avro.types.BytesType {
   }
 }
 
-const joinSchema = () =>
-  record('Join', {
-    decision: decisionSchema(),
-    kind: { type: 'enum', name: 'JoinKind', symbols: ['open', 'expired', 'shed', 'empty'] },
-    active: 'boolean',
-    outcomes: list(
-      record('Outcome', {
-        id: 'string',
-        type: 'string',
-        slot: 'int',
-        value: orNull('double'),
-        timeMs: 'long',
-        parts: 'int',
-      }),
-    ),
-    emitted: list(
-      record('Emitted', {
-        revision: 'int',
-        cumulative: { type: 'map', values: 'double' },
-        nextId: orNull('string'),
-        terminated: 'boolean',
-        truncated: 'boolean',
-      }),
-    ),
-  })
+/** What changes of a join, beside its decision. */
+const course = {
+  kind: { type: 'enum', name: 'JoinKind', symbols: ['open', 'expired', 'shed', 'empty'] },
+  active: 'boolean',
+  outcomes: list(
+    record('Outcome', {
+      id: 'string',
+      type: 'string',
+      slot: 'int',
+      value: orNull('double'),
+      timeMs: 'long',
+      parts: 'int',
+    }),
+  ),
+  emitted: list(
+    record('Emitted', {
+      revision: 'int',
+      cumulative: { type: 'map', values: 'double' },
+      nextId: orNull('string'),
+      terminated: 'boolean',
+      truncated: 'boolean',
+    }),
+  ),
+}
 
 const sessionSchema = record('Session', {
   members: list(record('Member', { id: 'string', timeMs: 'long', step: 'int' })),
@@ -111,11 +112,33 @@ const seenSchema = record('Seen', {
   left: orNull('string'),
 })
 
+const unread: TypeHook = part => (part === 'bytes' ? new Unread() : undefined)
+
+const schemas = {
+  decision: decisionSchema(),
+  course: record('Course', course),
+  joins: record('Join', { decision: decisionSchema(), ...course }),
+  sessions: sessionSchema,
+  touches: touchSchema(),
+  waiting: waitingSchema(),
+  seen: seenSchema,
+  pages: record('TimerPage', { ids: list('string'), full: 'int' }),
+}
+
+/** Rows that were laid out by other schemas can't be read: what is on disk names these. */
+export const layoutPrint = createHash('sha256').update(JSON.stringify(schemas)).digest('hex').slice(0, 16)
+
+/** A join in its two parts: the decision never changes. */
+export const joinParts = {
+  decision: avroCodec<Join['decision']>(schemas.decision, unread),
+  course: avroCodec<Omit<Join, 'decision'>>(schemas.course),
+}
+
 export const layouts = {
-  joins: avroCodec<JoinerRows['joins']>(joinSchema(), part => (part === 'bytes' ? new Unread() : undefined)),
-  sessions: avroCodec<JoinerRows['sessions']>(sessionSchema),
-  touches: avroCodec<JoinerRows['touches']>(touchSchema()),
-  waiting: avroCodec<JoinerRows['waiting']>(waitingSchema()),
-  seen: avroCodec<JoinerRows['seen']>(seenSchema),
-  pages: avroCodec<JoinerRows['pages']>(record('TimerPage', { ids: list('string'), full: 'int' })),
+  joins: avroCodec<Join>(schemas.joins, unread),
+  sessions: avroCodec<JoinerRows['sessions']>(schemas.sessions),
+  touches: avroCodec<JoinerRows['touches']>(schemas.touches),
+  waiting: avroCodec<JoinerRows['waiting']>(schemas.waiting),
+  seen: avroCodec<JoinerRows['seen']>(schemas.seen),
+  pages: avroCodec<JoinerRows['pages']>(schemas.pages),
 }
