@@ -133,7 +133,7 @@ const contradiction = ({ event_id }: BehaviorEvent): Fault => ({
 })
 
 function attribute(work: Work, input: Input<BehaviorEvent>, hash: number): void {
-  const { state, rules } = work
+  const { state } = work
   const event = input.value
   state.seen.set(event.event_id, { hash, awaits: null, touch: null, left: null })
   if (isForget(event)) absorbForget(work, event)
