@@ -11,6 +11,7 @@ import { type Answer, answerFields, type Logged, type Wish } from './schemas.ts'
 export const decisionFields = [
   ...answerFields,
   'request_time_ms',
+  'deadline_ms',
   'seed',
   'deferred',
 ] as const satisfies readonly (keyof Recommendation)[]
@@ -57,11 +58,13 @@ const wished = ({ user_id, session_id, policy, slots, context, candidates, basel
 
 export const sameWish = (a: Request, b: Request): boolean => wished(a) === wished(b)
 
-/** Was the decision made of this very append of the request? Another, of the same id, may have come before it. */
+/** Was the decision made of this very append of the request? Another gateway's, of the same id, may have come before it;
+ * one of the same millisecond and deadline would be taken for ours. */
 export const isOf = (decision: Decision, request: Request): boolean =>
   decision.user_id === request.user_id &&
   decision.policy === request.policy &&
-  decision.request_time_ms === request.time_ms
+  decision.request_time_ms === request.time_ms &&
+  decision.deadline_ms === request.deadline_ms
 
 export const answerOf = (decision: Decision): Logged => ({
   logged: true,
