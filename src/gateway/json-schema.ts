@@ -5,6 +5,9 @@
  */
 export type JsonSchema = Readonly<Record<string, unknown>>
 
+/** What comes in is bounded. */
+export type Way = 'in' | 'out'
+
 /** The part of Avro's schema language that schemas/*.avsc use. */
 export interface AvroRecord {
   readonly type: 'record'
@@ -29,8 +32,13 @@ type AvroType =
 /** Longest id, name or word, UTF-16 units. Kafka would take more; nobody means it. */
 export const MAX_TEXT = 1024
 
-/** Lone surrogates are no Unicode: as UTF-8 they become another id than the caller's. */
-const text: JsonSchema = { type: 'string', maxLength: MAX_TEXT, pattern: '^\\P{Cs}*$' }
+/** No half of a surrogate pair, which is no Unicode: as UTF-8 it becomes another id than the caller's. The second branch is
+ * for readers of the pattern that see UTF-16 units. */
+const pattern = '^(?:[^\\uD800-\\uDFFF]|[\\uD800-\\uDBFF][\\uDC00-\\uDFFF])*$'
+const strings: Readonly<Record<Way, JsonSchema>> = {
+  in: { type: 'string', maxLength: MAX_TEXT, pattern },
+  out: { type: 'string' },
+}
 const INT = 2 ** 31
 
 const primitives: Readonly<Record<string, JsonSchema>> = {
@@ -39,21 +47,21 @@ const primitives: Readonly<Record<string, JsonSchema>> = {
   int: { type: 'integer', minimum: -INT, maximum: INT - 1 },
   long: { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
   double: { type: 'number' },
-  string: text,
 }
 
 /** @throws Error for what has no JSON form: a fault of the schema, seen at the start */
-function schemaOf(type: AvroType): JsonSchema {
+function schemaOf(type: AvroType, way: Way): JsonSchema {
+  if (type === 'string') return strings[way]
   if (typeof type === 'string') return primitives[type] ?? fail(type)
-  if (Array.isArray(type)) return unionOf(type)
+  if (Array.isArray(type)) return unionOf(type, way)
   const named = type as Exclude<AvroType, string | readonly AvroType[]>
   switch (named.type) {
     case 'record':
-      return objectOf(named)
+      return objectOf(named, way)
     case 'array':
-      return { type: 'array', items: schemaOf(named.items) }
+      return { type: 'array', items: schemaOf(named.items, way) }
     case 'map':
-      return { type: 'object', propertyNames: text, additionalProperties: schemaOf(named.values) }
+      return { type: 'object', propertyNames: strings[way], additionalProperties: schemaOf(named.values, way) }
     case 'enum':
       return { type: 'string', enum: named.symbols }
   }
@@ -64,25 +72,25 @@ const fail = (type: string): never => {
 }
 
 /** Keywords that bind one type bind only values of that type: branches of different types go into one schema. */
-const unionOf = (branches: readonly AvroType[]): JsonSchema => {
-  const schemas = branches.map(schemaOf)
+const unionOf = (branches: readonly AvroType[], way: Way): JsonSchema => {
+  const schemas = branches.map(branch => schemaOf(branch, way))
   return Object.assign({}, ...schemas, { type: schemas.map(({ type }) => type).reverse() })
 }
 
 /** @param fields those that are wanted, in the record's order; default all */
-export function objectOf(record: AvroRecord, fields?: readonly string[]): JsonSchema {
+export function objectOf(record: AvroRecord, way: Way, fields?: readonly string[]): JsonSchema {
   const wanted = record.fields.filter(({ name }) => fields === undefined || fields.includes(name))
   return {
     type: 'object',
     ...(record.doc && { description: record.doc }),
     required: wanted.filter(field => field.default === undefined).map(({ name }) => name),
     additionalProperties: false,
-    properties: Object.fromEntries(wanted.map(field => [field.name, propertyOf(field)])),
+    properties: Object.fromEntries(wanted.map(field => [field.name, propertyOf(field, way)])),
   }
 }
 
-const propertyOf = ({ type, doc, default: preset }: AvroField): JsonSchema => ({
-  ...schemaOf(type),
+const propertyOf = ({ type, doc, default: preset }: AvroField, way: Way): JsonSchema => ({
+  ...schemaOf(type, way),
   ...(doc && { description: doc }),
   ...(preset !== undefined && { default: preset }),
 })

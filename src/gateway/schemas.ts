@@ -75,7 +75,7 @@ const items: JsonSchema = {
 export function wishSchema({ maxTimeoutMs: most, timeoutMs }: Config['gateway']): JsonSchema {
   const request = record('Request')
   const fields = request.fields.map(({ name }) => name).filter(name => name !== 'time_ms')
-  const body = objectOf(request, fields)
+  const body = objectOf(request, 'in', fields)
   const timeout = {
     type: ['integer', 'null'],
     minimum: 1,
@@ -91,11 +91,13 @@ export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
   description: 'What people did. All of it is appended, or nothing is.',
   required: ['events'],
   additionalProperties: false,
-  properties: { events: { type: 'array', minItems: 1, maxItems: maxEvents, items: objectOf(record('BehaviorEvent')) } },
+  properties: {
+    events: { type: 'array', minItems: 1, maxItems: maxEvents, items: objectOf(record('BehaviorEvent'), 'in') },
+  },
 })
 
 const loggedSchema = (): JsonSchema => {
-  const { properties } = objectOf(record('Recommendation'), answerFields)
+  const { properties } = objectOf(record('Recommendation'), 'out', answerFields)
   const all = { logged: { const: true }, items, ...(properties as object) }
   return {
     type: 'object',

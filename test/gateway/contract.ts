@@ -1,7 +1,6 @@
 /** What the door promises, the same on every log. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Request, Transition } from '../../schemas/records.ts'
 import { readChain } from '../../src/evaluation/audit/read.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -75,9 +74,9 @@ export function doorContract(openLog: () => Log | undefined): void {
     }
   })
 
-  test('thousands wait at once, each gets its own', async t => {
+  test('hundreds ask at once, each gets its own', async t => {
     const world = await openWorld(t, {}, openLog())
-    const wishes = Array.from({ length: 2000 }, (_, n) => wish({ user_id: `u${n % 97}`, slots: 1, timeout_ms: 10_000 }))
+    const wishes = Array.from({ length: 400 }, (_, n) => wish({ user_id: `u${n % 97}`, slots: 1 }))
     const answers = await Promise.all(wishes.map(each => world.post(RECOMMEND, each)))
     for (const [index, { status, body }] of answers.entries())
       assert.deepEqual([status, body.decision_id, body.user_id], [200, wishes[index].request_id, wishes[index].user_id])
@@ -86,19 +85,12 @@ export function doorContract(openLog: () => Log | undefined): void {
 
   test('it stops in order: who waits is answered, who comes is not let in', async t => {
     const world = await openWorld(t, {}, openLog())
-    const waiting = Array.from({ length: 50 }, (_, n) => world.post(RECOMMEND, wish({ user_id: `u${n}` })))
-    const ids = await Promise.all(
-      waiting.map(async answer => {
-        await sleep(0)
-        return answer
-      }),
-    ).then(all => all.map(({ status, body }) => [status, body.decision_id] as const))
-    const last = world.post(RECOMMEND, wish({ user_id: 'last' }))
-    await until(async () => (await recordsOf<Request>(world.context, 'requests')).length === 51, 'the last request')
+    const wishes = Array.from({ length: 50 }, (_, n) => wish({ user_id: `u${n}` }))
+    const answers = Promise.all(wishes.map(each => world.post(RECOMMEND, each)))
+    await until(async () => (await recordsOf<Request>(world.context, 'requests')).length === 50, 'all are in')
     await world.gateway.stop()
-    ids.push(await last.then(({ status, body }) => [status, body.decision_id] as const))
-    assert.ok(ids.every(([status]) => status === 200))
-    for (const [, id] of ids) assert.equal((await activations(world.context, id)).length, 1, id)
+    assert.ok((await answers).every(({ status }) => status === 200))
+    for (const { request_id: id } of wishes) assert.equal((await activations(world.context, id)).length, 1, id)
     await assert.rejects(fetch(`${world.url}/openapi.json`))
   })
 }

@@ -7,6 +7,7 @@ import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { type Drive, startDrive } from '../../src/environments/drive.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import { publishWorld } from '../../src/environments/publish.ts'
+import type { RunningGateway } from '../../src/gateway/service.ts'
 import { encodeHeader, STEP_HEADER } from '../../src/log/chain/header.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { partitionFor } from '../../src/log/partition.ts'
@@ -41,6 +42,7 @@ async function openContext(): Promise<ServiceContext> {
     step: { progressMs: 200, idleMs: 200 },
     learner: { publishMs: 200, fullEvery: 2 },
     http: { host: '127.0.0.1', port: 0 },
+    gateway: { host: '127.0.0.1', port: 0 },
     sources: [{ topic: 'shop', to: 'events', fields: shopFields }],
   })
   await applyTopics(log, topicSpecs({ ...config.topics, policies: config.policies.length }))
@@ -118,6 +120,13 @@ async function restartGate(context: ServiceContext, running: Running[]): Promise
   running.splice(index, 1, ...(await startServices({ ...context, config }, ['gate'])))
 }
 
+/** Calls of every kind: answered, and refused before the gateway has read the decisions. */
+async function call(gateway: RunningGateway): Promise<void> {
+  const body = JSON.stringify({ request_id: `call ${performance.now()}`, user_id: 'u', timeout_ms: 5000 })
+  const headers = { 'content-type': 'application/json' }
+  await fetch(`http://127.0.0.1:${gateway.port}/v1/recommendations`, { method: 'POST', headers, body })
+}
+
 test('every metric of the table has a value at /metrics, and /livez and /readyz answer', async () => {
   const context = await openContext()
   const running: Running[] = []
@@ -130,6 +139,8 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     assert.equal((await get('/readyz')).status, 503, 'nothing runs yet')
 
     running.push(...(await startServices(context, stages)))
+    const gateway = running.find(({ name }) => name === 'gateway') as RunningGateway
+    await call(gateway)
     await publishWorld({ environment, log: context.log, wire: context.wire, prefix })
     await until('ready', async () => {
       const response = await get('/readyz')
@@ -137,6 +148,7 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     })
     traffic = await startDrive({ environment, ...context, prefix, seed: 1, sessions: 16 })
     await misbehave(context)
+    await call(gateway)
     await until('served', async () =>
       /^feedloop_freshness_seconds_count\{until="serving"\} [1-9]/m.test(await metrics())
         ? ''
