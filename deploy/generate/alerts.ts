@@ -130,9 +130,23 @@ const learning: readonly Alert[] = [
   ),
 ]
 
+const doors: readonly Alert[] = [
+  alert(
+    'GatewayRefusing',
+    'warning',
+    `sum by (reason) (${rate('feedloop_gateway_shed_total', '5m')}) > 0.01 * scalar(sum(${rate('feedloop_gateway_requests_total', '5m')}))`,
+    '5m',
+    [
+      'The HTTP door refuses one call in a hundred: {{ $labels.reason }}',
+      'full: add gateways or rankers. log: see the brokers. not_ready: see what /readyz of the gateway waits for.',
+    ],
+  ),
+]
+
 export const alertRules = () => [
   { name: 'feedloop-heartbeats', rules: heartbeats },
   { name: 'feedloop-progress', rules: progress },
   { name: 'feedloop-records', rules: records },
   { name: 'feedloop-learning', rules: learning },
+  { name: 'feedloop-doors', rules: doors },
 ]
