@@ -134,10 +134,10 @@ const doors: readonly Alert[] = [
   alert(
     'GatewayRefusing',
     'warning',
-    `sum by (reason) (${rate('feedloop_gateway_shed_total', '5m')}) > 0.01 * scalar(sum(${rate('feedloop_gateway_requests_total', '5m')}))`,
+    `sum by (reason) (${rate('feedloop_gateway_shed_total', '5m')}) > 0.1`,
     '5m',
     [
-      'The HTTP door refuses one call in a hundred: {{ $labels.reason }}',
+      'The HTTP door refuses {{ $value }} calls a second: {{ $labels.reason }}',
       'full: add gateways or rankers. log: see the brokers. not_ready: see what /readyz of the gateway waits for.',
     ],
   ),

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
@@ -66,16 +66,15 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   server.setSerializerCompiler(() => data => JSON.stringify(data))
   server.removeContentTypeParser('text/plain')
   answerErrors(server, options)
-  const closing = { value: false }
-  admit(server, options, () => (closing.value ? 'its end' : options.waitingFor()))
+  const entrance = admit(server, options)
   await addRoutes(server, options)
   await server.listen({ host, port }).catch(cause => {
     throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
   })
   return {
     port: (server.server.address() as { port: number }).port,
-    close: () => {
-      closing.value = true
+    close() {
+      entrance.shut()
       return server.close()
     },
   }
@@ -101,34 +100,44 @@ function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): 
   )
 }
 
-/** Bounds how many are in, before their bodies are read, and measures each call. */
-function admit(server: FastifyInstance, { config, meter }: DoorOptions, waitingFor: () => string): void {
+/** Bounds how many are in, before their bodies are read, and measures each call. Once it is shut and the last one has left,
+ * all connections end: Node keeps those open that were busy or new when the server was closed. */
+function admit(server: FastifyInstance, { config, meter, waitingFor }: DoorOptions): { shut(): void } {
   let inside = 0
-  const enter = (step: 1 | -1): void => {
+  let shut = false
+  const count = (step: -1 | 0 | 1): void => {
     inside += step
     meter.set('feedloop_gateway_waiting', {}, inside)
+    if (shut && inside === 0) server.server.closeAllConnections()
   }
-  enter(1)
-  enter(-1)
+  count(0)
   server.addHook('onRequest', async ({ routeOptions }, reply) => {
     const began = performance.now()
     const route = routeOptions.url ?? 'none'
-    enter(1)
+    count(1)
     reply.raw.once('close', () => {
-      enter(-1)
+      count(-1)
       const code = String(reply.raw.writableFinished ? reply.statusCode : 499)
       meter.add('feedloop_gateway_requests_total', { route, code })
       meter.observe('feedloop_gateway_request_seconds', { route }, (performance.now() - began) / 1000)
     })
-    if (!route.startsWith('/v1/')) return
-    const awaited = waitingFor()
-    if (awaited !== '') {
-      reply.header('connection', 'close')
-      throw new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
-    }
-    const { maxWaiting } = config.gateway
-    if (inside > maxWaiting) throw new FeedloopError('GATEWAY_FULL', `${maxWaiting} calls are waiting`)
+    if (route.startsWith('/v1/')) assertOpen(shut ? 'its end' : waitingFor(), inside, config.gateway.maxWaiting)
   })
+  server.addHook('onSend', async (_request, reply) => {
+    if (shut) reply.header('connection', 'close')
+  })
+  return {
+    shut() {
+      shut = true
+      count(0)
+    },
+  }
+}
+
+/** @throws FeedloopError GATEWAY_NOT_READY, GATEWAY_FULL */
+function assertOpen(awaited: string, inside: number, most: number): void {
+  if (awaited !== '') throw new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
+  if (inside > most) throw new FeedloopError('GATEWAY_FULL', `${most} calls are waiting`)
 }
 
 async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, delivered }: DoorOptions): Promise<void> {
@@ -157,7 +166,7 @@ async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, de
     response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 500, 503, 504) },
   }
   server.post<{ Body: Wish }>('/v1/recommendations', { schema: recommend }, async (request, reply) => {
-    const { answer, kind, toActivate } = await ask(request.body, goneSignal(request, reply))
+    const { answer, kind, toActivate } = await ask(request.body, goneSignal(reply))
     meter.add('feedloop_gateway_answers_total', { kind })
     if (toActivate !== null) reply.raw.once('finish', () => delivered(toActivate))
     return answer
@@ -178,7 +187,7 @@ async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, de
 }
 
 /** Aborts when the caller leaves before the answer. */
-function goneSignal(_request: FastifyRequest, reply: FastifyReply): AbortSignal {
+function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => reply.raw.writableFinished || gone.abort())
   return gone.signal
