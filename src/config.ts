@@ -159,7 +159,7 @@ export const configSchema = z.strictObject({
         'An event time further ahead of the clock than this goes to the dead letters.',
       ),
       requestDedupMs: ms(hour).describe(
-        'Decided request ids are remembered this long, in memory; a repeat that comes later is decided anew.',
+        'Decided request ids are remembered this long, in memory, by ranker and gateway; a repeat that comes later is decided anew.',
       ),
       maxCandidates: z
         .number()
