@@ -10,7 +10,7 @@ import { FeedloopError } from './errors.ts'
 import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
 import { baggedLinear, linearGaussian, neuralLinear, twoTower, warmStart, weighing } from './learner/schema.ts'
-import { retentionMs } from './pipeline.ts'
+import { retentionMs, topics } from './pipeline.ts'
 import { type ExplorerConfig, explorerNeeds, explorerSchema, type Need } from './ranker/explorers/schema.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
@@ -159,7 +159,7 @@ export const configSchema = z.strictObject({
         'An event time further ahead of the clock than this goes to the dead letters.',
       ),
       requestDedupMs: ms(hour).describe(
-        'Decided request ids are remembered this long, in memory; a repeat that comes later is decided anew.',
+        'Decided request ids are remembered this long, in memory, by ranker and gateway; a repeat that comes later is decided anew.',
       ),
       maxCandidates: z
         .number()
@@ -305,6 +305,51 @@ export const configSchema = z.strictObject({
       port: z.number().int().min(0).max(65535).default(9464).describe('Its port; 0: any free one.'),
     })
     .prefault({}),
+  gateway: z
+    .strictObject({
+      host: z.string().default('0.0.0.0').describe("Address of the callers' door: /v1/…, /openapi.json."),
+      port: z.number().int().min(0).max(65535).default(8080).describe('Its port; 0: any free one.'),
+      timeoutMs: z
+        .number()
+        .int()
+        .positive()
+        .default(second)
+        .describe('How long a caller waits who names no `timeout_ms`; then 504.'),
+      maxTimeoutMs: z
+        .number()
+        .int()
+        .positive()
+        .max(15 * second)
+        .default(10 * second)
+        .describe('Longest wait of any caller, whatever it asks for; well within what a process has to drain.'),
+      defer: z
+        .boolean()
+        .default(true)
+        .describe(
+          'A decision counts once its answer was handed to the socket: what nobody got is never learned. Off: it counts as soon as it is made.',
+        ),
+      unlogged: z
+        .enum(['refuse', 'baseline'])
+        .default('refuse')
+        .describe(
+          "Log away: `refuse` with 503, or answer with the request's own `baseline`, marked `logged: false` and never learned.",
+        ),
+      maxWaiting: z
+        .number()
+        .int()
+        .positive()
+        .default(10_000)
+        .describe('Calls that wait at a time; more are refused with 503.'),
+      maxBodyBytes: z
+        .number()
+        .int()
+        .positive()
+        .max(topics.requests.maxBatchBytes)
+        .default(1 << 20)
+        .describe('Largest body of a call.'),
+      maxEvents: z.number().int().positive().default(1000).describe('Events of one call.'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z
@@ -331,6 +376,7 @@ export const environmentOverrides = {
   FEEDLOOP_TOPIC_PREFIX: (input, value) => set(input, ['topics', 'prefix'], value),
   FEEDLOOP_REGISTRY_URL: (input, value) => set(input, ['registry', 'url'], value),
   FEEDLOOP_HTTP_PORT: (input, value) => set(input, ['http', 'port'], Number(value)),
+  FEEDLOOP_GATEWAY_PORT: (input, value) => set(input, ['gateway', 'port'], Number(value)),
   FEEDLOOP_LOG_LEVEL: (input, value) => set(input, ['log', 'level'], value),
 } as const satisfies Record<string, (input: Record<string, unknown>, value: string) => void>
 
@@ -415,6 +461,12 @@ function crossChecks(config: Config): string[] {
       if (config.state.blocks.includes('numbers'))
         problems.push(`policies.${name}: weighing and the \`numbers\` block of the state do not go together yet`)
     }
+  const { timeoutMs, maxTimeoutMs, defer, unlogged } = config.gateway
+  if (timeoutMs > maxTimeoutMs) problems.push('gateway.timeoutMs is longer than gateway.maxTimeoutMs')
+  if (unlogged === 'baseline' && !defer)
+    problems.push(
+      'gateway.unlogged: an append in doubt may be decided later, and would be learned as shown; it needs gateway.defer',
+    )
   if (config.features.encoder === 'onnx' && !config.features.onnx.folder)
     problems.push('features.onnx.folder is needed')
   if (config.features.encoder === 'endpoint' && !config.features.endpoint.url)

@@ -45,8 +45,8 @@ export const errorTable = {
     'Mount it, or mend its path in the configuration; a service goes on trying.',
   ),
   PORT_UNAVAILABLE: terminal(
-    'The port for /livez, /readyz and /metrics cannot be opened.',
-    'Another process has it: stop that one, or set http.port (0: any free one).',
+    'A port (http.port or gateway.port, which the message says) cannot be opened.',
+    'Another process has it: stop that one, or set another (0: any free one).',
   ),
   DEPENDENCY_MISSING: terminal('An optional package that this choice needs is not installed.', 'Install it by name.'),
 
@@ -189,6 +189,23 @@ export const errorTable = {
     'The serving version stays until the new ones agree with each other for gate.holdMs; find out what the learner was fed, or raise gate.maxKl.',
   ),
   BACKEND_UNAVAILABLE: terminal('No TensorFlow.js backend loads.', 'Reinstall the packages.'),
+
+  // HTTP door
+  HTTP_NOT_FOUND: terminal('There is no such path or method.', 'See /openapi.json.'),
+  HTTP_MEDIA_TYPE: terminal('The body is not declared as JSON.', 'Send `content-type: application/json`.'),
+  HTTP_BODY_TOO_LARGE: terminal('The body is larger than gateway.maxBodyBytes.', 'Send less, or raise the bound.'),
+  HTTP_FAULT: terminal(
+    'The gateway failed at a call in a way that it does not know.',
+    'A bug: report what its log says.',
+  ),
+  GATEWAY_FULL: retryable(
+    'As many calls wait as gateway.maxWaiting allows.',
+    'Try again after Retry-After; add gateways or rankers where it lasts.',
+  ),
+  GATEWAY_NOT_READY: retryable(
+    'The gateway has not read the accepted decisions to their end yet, or is stopping.',
+    'Try again after Retry-After, at another instance where there is one.',
+  ),
 
   // audit
   BALANCE_BROKEN: terminal('The accounts do not add up.', 'The audit lists the ids; see docs/recovery.md.'),

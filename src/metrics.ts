@@ -142,6 +142,29 @@ export const metricTable = {
     help: 'Positive parts of rewards joined, by component.',
     labels: ['component'],
   },
+  // gateway
+  feedloop_gateway_requests_total: {
+    type: 'counter',
+    help: 'HTTP calls answered, by route and status code; 499: the caller left before.',
+    labels: ['route', 'code'],
+  },
+  feedloop_gateway_request_seconds: {
+    type: 'histogram',
+    help: 'Time of one HTTP call.',
+    labels: ['route'],
+    buckets: seconds,
+  },
+  feedloop_gateway_waiting: { type: 'gauge', help: 'HTTP calls that wait for the log or for a decision.' },
+  feedloop_gateway_shed_total: {
+    type: 'counter',
+    help: 'HTTP calls refused with 503, by reason: full, log or not_ready.',
+    labels: ['reason'],
+  },
+  feedloop_gateway_answers_total: {
+    type: 'counter',
+    help: 'Recommendations by kind: fresh, repeated (decided before) or unlogged (a baseline, never learned).',
+    labels: ['kind'],
+  },
   // features
   feedloop_encoded_total: {
     type: 'counter',

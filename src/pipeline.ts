@@ -3,6 +3,7 @@
  * deploy files, docs, and the import-direction test are derived from these two constants.
  *
  *   your topics -> intake -> requests, events, items, users
+ *   HTTP -> gateway -> requests, events; the accepted decisions (recommendations) -> gateway -> HTTP
  *   items, users -> features -> features, profiles
  *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations
  *   recommendations, events -> joiner -> transitions
@@ -145,6 +146,15 @@ export const pipeline = [
     runs: 'forward',
     does: 'maps, validates and re-keys your own topics',
     step: 'src/intake/step.ts',
+  },
+  {
+    stage: 'gateway',
+    reads: [],
+    broadcast: ['recommendations'],
+    writes: ['requests', 'events'],
+    runs: 'forward',
+    does: 'the HTTP door: asks on requests, answers with the accepted decision',
+    step: 'src/gateway/step.ts',
   },
   {
     stage: 'features',

@@ -130,9 +130,17 @@ const learning: readonly Alert[] = [
   ),
 ]
 
+const doors: readonly Alert[] = [
+  alert('GatewayRefusing', 'warning', `sum by (reason) (${rate('feedloop_gateway_shed_total', '5m')}) > 0.1`, '5m', [
+    'The HTTP door refuses {{ $value }} calls a second: {{ $labels.reason }}',
+    'full: add gateways or rankers. log: see the brokers. not_ready: see what /readyz of the gateway waits for.',
+  ]),
+]
+
 export const alertRules = () => [
   { name: 'feedloop-heartbeats', rules: heartbeats },
   { name: 'feedloop-progress', rules: progress },
   { name: 'feedloop-records', rules: records },
   { name: 'feedloop-learning', rules: learning },
+  { name: 'feedloop-doors', rules: doors },
 ]

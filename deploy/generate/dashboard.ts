@@ -29,6 +29,16 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
     ],
   ],
   [
+    'HTTP',
+    [
+      'feedloop_gateway_requests_total',
+      'feedloop_gateway_request_seconds',
+      'feedloop_gateway_waiting',
+      'feedloop_gateway_answers_total',
+      'feedloop_gateway_shed_total',
+    ],
+  ],
+  [
     'Joining',
     [
       'feedloop_outcomes_total',

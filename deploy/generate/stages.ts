@@ -8,6 +8,8 @@ export interface ChartStage {
   readonly single: boolean
   /** Runs only when the configuration names sources. */
   readonly needsSources: boolean
+  /** Callers come to it over HTTP. */
+  readonly isDoor: boolean
 }
 
 export const chartStages = (): readonly ChartStage[] =>
@@ -16,4 +18,5 @@ export const chartStages = (): readonly ChartStage[] =>
     does: entry.does,
     single: entry.runs === 'chain' && entry.writes.every(topic => topics[topic].partitions !== 'users'),
     needsSources: entry.reads.length === 0 && entry.broadcast.length === 0,
+    isDoor: entry.stage === 'gateway',
   }))

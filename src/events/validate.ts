@@ -6,7 +6,7 @@
 import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { ErrorCode } from '../errors.ts'
-import { badReserved } from './forget.ts'
+import { badReserved, isReserved } from './forget.ts'
 
 export interface Fault {
   readonly code: ErrorCode
@@ -39,6 +39,10 @@ function badIds(name: string, ids: readonly string[], max: number): Fault | null
   if (ids.some(id => id.includes('\0'))) return invalid(`${name} holds an id with NUL`)
   return new Set(ids).size < ids.length ? invalid(`${name} names an id twice`) : null
 }
+
+/** A policy that nobody configured decides nothing: RECORD_INVALID. */
+export const unknownPolicy = ({ policy }: Pick<Request, 'policy'>, policies: ReadonlySet<string>): Fault | null =>
+  policies.has(policy) ? null : invalid(`policy: "${policy}" is not configured`)
 
 /** A wish for a recommendation: RECORD_INVALID, TIME_IN_FUTURE. */
 export function validateRequest(request: Request, nowMs: number, limits: Limits): Fault | null {
@@ -74,6 +78,10 @@ export function validateEvent(event: BehaviorEvent, nowMs: number, limits: Limit
     badTime(event.time_ms, nowMs, limits)
   )
 }
+
+/** What comes from outside may not use the types that are ours. */
+export const validateForeignEvent = (event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null =>
+  isReserved(event.type) ? invalid(`type: ${event.type} is reserved`) : validateEvent(event, nowMs, limits)
 
 /** A state of an item: RECORD_INVALID, TIME_IN_FUTURE. */
 export const validateItem = (item: Item, nowMs: number, limits: Limits): Fault | null =>

@@ -4,9 +4,8 @@
  */
 import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/records.ts'
 import type { ErrorCode } from '../errors.ts'
-import { isReserved } from '../events/forget.ts'
 import type { Fault, Limits } from '../events/validate.ts'
-import { validateEvent, validateItem, validateProfile, validateRequest } from '../events/validate.ts'
+import { validateForeignEvent, validateItem, validateProfile, validateRequest } from '../events/validate.ts'
 import { type Conversion, convert } from './convert.ts'
 import type { CompiledField, CompiledMapping, CompiledValue } from './mapping.ts'
 import { follow, type Path } from './path.ts'
@@ -98,15 +97,9 @@ function readField({ name, value }: CompiledField, source: SourceRecord): unknow
   return converted(name, map, 'map')
 }
 
-/** What comes from outside may not use the types that are ours. */
-const validateForeign = (event: BehaviorEvent, nowMs: number, limits: Limits): Fault | null =>
-  isReserved(event.type)
-    ? { code: 'RECORD_INVALID', detail: `type: ${event.type} is reserved` }
-    : validateEvent(event, nowMs, limits)
-
 const validators = {
   requests: (value, nowMs, limits) => validateRequest(value as unknown as Request, nowMs, limits),
-  events: (value, nowMs, limits) => validateForeign(value as unknown as BehaviorEvent, nowMs, limits),
+  events: (value, nowMs, limits) => validateForeignEvent(value as unknown as BehaviorEvent, nowMs, limits),
   items: (value, nowMs, limits) => validateItem(value as unknown as Item, nowMs, limits),
   users: (value, nowMs, limits) => validateProfile(value as unknown as UserProfile, nowMs, limits),
 } satisfies Record<Target, (value: Record<string, unknown>, nowMs: number, limits: Limits) => Fault | null>

@@ -44,7 +44,7 @@ export interface FollowOptions {
 export function follow<T>(
   context: ServiceContext,
   topic: TopicName,
-  take: (value: T) => void,
+  take: (value: T, record: LogRecord) => void,
   { from = [], drop }: FollowOptions = {},
 ): Follower {
   const { log, config, logger } = context
@@ -72,7 +72,7 @@ export function follow<T>(
     const value = await decodeOrPass<T>(io, context, topic, record)
     if (value === null) return
     try {
-      take(value)
+      take(value, record)
     } catch (error) {
       logger.error({ topic: name, offset: record.offset, error: String(error) }, 'broadcast record passed over')
     }

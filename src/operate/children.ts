@@ -23,7 +23,7 @@ export interface Child {
 
 export function startChild(stage: StageName, configFile: string, environment: NodeJS.ProcessEnv): Child {
   const child = spawn(process.execPath, [MAIN, 'run', stage, '--config', configFile], {
-    env: { ...environment, FEEDLOOP_HTTP_PORT: '0' },
+    env: { ...environment, FEEDLOOP_HTTP_PORT: '0', FEEDLOOP_GATEWAY_PORT: '0' },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const lines: string[] = []

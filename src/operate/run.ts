@@ -2,6 +2,7 @@
 import { FeedloopError } from '../errors.ts'
 import { runFeatures } from '../features/service.ts'
 import { runGate } from '../gate/service.ts'
+import { runGateway } from '../gateway/service.ts'
 import { runIntake } from '../intake/service.ts'
 import { runLearner } from '../learner/service.ts'
 import { pipeline, type StageName, stageEntry, topicName, topics } from '../pipeline.ts'
@@ -12,6 +13,7 @@ import type { Running, ServiceContext } from './context.ts'
 /** How each stage of src/pipeline.ts is run. */
 export const services: Readonly<Record<StageName, (context: ServiceContext) => Promise<Running>>> = {
   intake: runIntake,
+  gateway: runGateway,
   features: runFeatures,
   ranker: runRanker,
   joiner: runJoiner,

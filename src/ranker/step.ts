@@ -8,7 +8,7 @@
 import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { isForget } from '../events/forget.ts'
-import { type Fault, validateEvent, validateRequest } from '../events/validate.ts'
+import { type Fault, unknownPolicy, validateEvent, validateRequest } from '../events/validate.ts'
 import type { Input, Output, Refusal, Stage, StageState, Tick } from '../stage.ts'
 import { memoryTable, type Table } from '../state/table.ts'
 import { applyDecision, applyEvent, applyProfile, newUser, type UserState } from '../state/user.ts'
@@ -125,11 +125,6 @@ function remember(state: RankerState, decision: Recommendation): void {
   const after = applyDecision(before, decision)
   if (after !== before) state.users.set(decision.user_id, after)
 }
-
-const unknownPolicy = (request: Request, policies: ReadonlySet<string>): Fault | null =>
-  policies.has(request.policy)
-    ? null
-    : { code: 'RECORD_INVALID', detail: `policy: "${request.policy}" is not configured` }
 
 const unknownItem = (event: BehaviorEvent, { features, catalogueReady }: RankerView): Fault | null =>
   catalogueReady && event.item_id !== null && features.current(event.item_id) === undefined

@@ -29,6 +29,7 @@ describe('the environment', () => {
     FEEDLOOP_TOPIC_PREFIX: ['x.', config => config.topics.prefix, 'x.'],
     FEEDLOOP_REGISTRY_URL: ['http://r', config => config.registry.url, 'http://r'],
     FEEDLOOP_HTTP_PORT: ['0', config => config.http.port, 0],
+    FEEDLOOP_GATEWAY_PORT: ['0', config => config.gateway.port, 0],
     FEEDLOOP_LOG_LEVEL: ['warn', config => config.log.level, 'warn'],
   }
   for (const [name, [value, read, expected]] of Object.entries(values))
@@ -46,6 +47,12 @@ describe('a bad configuration', () => {
       'all problems in one message',
       { http: { port: -1 }, topics: { partitions: 0 } },
       [/http\.port/, /topics\.partitions/],
+    ],
+    ['a wait beyond the longest', { gateway: { timeoutMs: 2000, maxTimeoutMs: 1000 } }, [/gateway\.timeoutMs/]],
+    [
+      'an unlogged answer that would be learned',
+      { gateway: { unlogged: 'baseline', defer: false } },
+      [/gateway\.defer/],
     ],
     ['two policies of one name', { policies: [{}, {}] }, [/unique/]],
     ['windows that contradict', { policies: [{ correctionWindowMs: 1 }] }, [/correctionWindowMs/]],

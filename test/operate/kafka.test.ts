@@ -28,7 +28,7 @@ const linesOf = (tail: string) => tail.split('\n').map(line => JSON.parse(line))
 
 test('brokers are given', () => assert.ok(brokers, 'KAFKA_BROKERS is not set: run `npm test`, which starts a Kafka'))
 
-for (const stage of ['joiner', 'learner', 'features'] as StageName[])
+for (const stage of ['gateway', 'joiner', 'learner', 'features'] as StageName[])
   test(`${stage}: ready, then SIGTERM: drained, exit code 0, within seconds`, { skip: !brokers }, async () => {
     const prefix = `op-${process.pid}-${stage}.`
     const log = await openKafkaLog({

@@ -34,6 +34,7 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
     topics: { prefix: `live-${randomBytes(4).toString('hex')}.`, partitions: 2, ...input.topics },
     step: { intervalMs: 5, progressMs: 200, idleMs: 300, ...input.step },
     learner: { publishMs: 100 },
+    gateway: { host: '127.0.0.1', port: 0, ...input.gateway },
     log: { level: 'error' },
   })
   const { prefix } = config.topics

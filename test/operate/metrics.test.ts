@@ -1,5 +1,6 @@
 /** The operator's door of a process with every stage in it: after some traffic, every metric of the table has a value. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
@@ -7,6 +8,7 @@ import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { type Drive, startDrive } from '../../src/environments/drive.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import { publishWorld } from '../../src/environments/publish.ts'
+import type { RunningGateway } from '../../src/gateway/service.ts'
 import { encodeHeader, STEP_HEADER } from '../../src/log/chain/header.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { partitionFor } from '../../src/log/partition.ts'
@@ -41,6 +43,7 @@ async function openContext(): Promise<ServiceContext> {
     step: { progressMs: 200, idleMs: 200 },
     learner: { publishMs: 200, fullEvery: 2 },
     http: { host: '127.0.0.1', port: 0 },
+    gateway: { host: '127.0.0.1', port: 0, maxWaiting: 1 },
     sources: [{ topic: 'shop', to: 'events', fields: shopFields }],
   })
   await applyTopics(log, topicSpecs({ ...config.topics, policies: config.policies.length }))
@@ -118,6 +121,13 @@ async function restartGate(context: ServiceContext, running: Running[]): Promise
   running.splice(index, 1, ...(await startServices({ ...context, config }, ['gate'])))
 }
 
+/** Of calls at the same time one is answered, and others find the gateway full. */
+async function call(gateway: RunningGateway): Promise<void> {
+  const body = JSON.stringify({ request_id: randomUUID(), user_id: 'u', timeout_ms: 5000 })
+  const headers = { 'content-type': 'application/json' }
+  await fetch(`http://127.0.0.1:${gateway.port}/v1/recommendations`, { method: 'POST', headers, body })
+}
+
 test('every metric of the table has a value at /metrics, and /livez and /readyz answer', async () => {
   const context = await openContext()
   const running: Running[] = []
@@ -130,6 +140,7 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     assert.equal((await get('/readyz')).status, 503, 'nothing runs yet')
 
     running.push(...(await startServices(context, stages)))
+    const gateway = running.find(({ name }) => name === 'gateway') as RunningGateway
     await publishWorld({ environment, log: context.log, wire: context.wire, prefix })
     await until('ready', async () => {
       const response = await get('/readyz')
@@ -144,6 +155,7 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     )
     await restartGate(context, running)
     await until('without a value', async () => {
+      await Promise.all([call(gateway), call(gateway), call(gateway)])
       const text = await metrics()
       const expected = (Object.keys(metricTable) as MetricName[]).filter(name => !faults.includes(name))
       const missing = expected.filter(name => !hasValue(text, name))

@@ -34,6 +34,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ dig "http" "port" 9464 .Values.config }}
 {{- end }}
 
+{{- define "feedloop.gatewayPort" -}}
+{{ dig "gateway" "port" 8080 .Values.config }}
+{{- end }}
+
 {{- /* The stages that run, each with its values: the defaults, overridden key by key. A list under `stages`. */ -}}
 {{- define "feedloop.stages" -}}
 {{- $root := . -}}

@@ -1,0 +1,71 @@
+/**
+ * Appends of the gateway: each call's own, since the log itself puts together what comes up while another is on its way.
+ * An append in doubt is repeated (readers know duplicates by id). A partition that acknowledges nothing for a while is
+ * silent: who would have to wait behind it is told at once, so that an outage costs no caller its whole patience, and no
+ * more is held here than came up within that while.
+ */
+import { FeedloopError } from '../errors.ts'
+import { type Patience, realRim, retrying } from '../log/chain/rim.ts'
+import type { Log, NewRecord } from '../log/log.ts'
+import { inBatches } from '../log/size.ts'
+import { topicName, topics } from '../pipeline.ts'
+
+type Topic = 'requests' | 'events'
+
+export interface Appends {
+  /** Resolves when all is acknowledged.
+   * @throws FeedloopError LOG_UNAVAILABLE where the partition is silent, terminal codes of `append`; Stopped on the signal */
+  add(topic: Topic, partition: number, records: readonly NewRecord[], signal?: AbortSignal): Promise<void>
+  /** The same for what must not get lost, whatever the log does: tried until `stop`. */
+  insist(topic: Topic, partition: number, record: NewRecord): void
+  /** Resolves when all that was insisted on is acknowledged, or was given up by `stop`. */
+  flush(): Promise<void>
+  stop(): void
+}
+
+/** From the first append that is not acknowledged to the silence of its partition. */
+export const SILENT_MS = 1000
+
+export function createAppends(
+  log: Pick<Log, 'append'>,
+  prefix: string,
+  now: () => number,
+  failed: (error: unknown) => void,
+): Appends {
+  /** When each append that is under way began, oldest first. */
+  const underWay = new Map<string, Set<{ readonly sinceMs: number }>>()
+  const insisted = new Set<Promise<void>>()
+  const closing = new AbortController()
+  const rim = realRim(now)
+  const lane = (topic: Topic, partition: number) => {
+    const name = `${topic}/${partition}`
+    if (!underWay.has(name)) underWay.set(name, new Set())
+    return underWay.get(name)!
+  }
+  const append = async (topic: Topic, partition: number, records: readonly NewRecord[], patience: Patience) => {
+    const began = { sinceMs: now() }
+    const mine = lane(topic, partition).add(began)
+    try {
+      for (const batch of inBatches(records, topics[topic].maxBatchBytes / 2))
+        await retrying(patience, () => log.append(topicName(prefix, topic), partition, batch))
+    } finally {
+      mine.delete(began)
+    }
+  }
+  return {
+    async add(topic, partition, records, signal) {
+      const [oldest] = lane(topic, partition)
+      if (oldest !== undefined && now() - oldest.sinceMs > SILENT_MS)
+        throw new FeedloopError('LOG_UNAVAILABLE', `${topic}/${partition} has acknowledged nothing for a while`)
+      await append(topic, partition, records, { rim, signal })
+    },
+    insist(topic, partition, record) {
+      const sent = append(topic, partition, [record], { rim, signal: closing.signal })
+        .catch(error => closing.signal.aborted || failed(error))
+        .then(() => void insisted.delete(sent))
+      insisted.add(sent)
+    },
+    flush: async () => void (await Promise.all(insisted)),
+    stop: () => closing.abort(),
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A client of the gateway: no dependencies, `fetch` only, one file. Every call is repeated while that can help and there is
+ * time: 503 and broken connections, never a refusal or a passed deadline. Repeating is safe because ids are made before
+ * the first try: the same request id gets the same decision, the same event id counts once.
+ */
+import type { BehaviorEvent, Request } from '../../schemas/records.ts'
+import type { Answer, Appended, Problem } from './schemas.ts'
+
+export type { Answer, Logged, Problem, Unlogged } from './schemas.ts'
+
+/** Whom to recommend to, and whatever else is to be said. */
+export type RecommendOptions = Pick<Request, 'user_id'> & Partial<Omit<Request, 'user_id' | 'time_ms' | 'deadline_ms'>>
+
+/** What a person did; what is left out of a record is null, its id a new one, its time now. */
+export type EventOptions = Pick<BehaviorEvent, 'user_id' | 'type'> & Partial<BehaviorEvent>
+
+export interface ClientOptions {
+  /** Of the gateway: `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** For a whole call, all tries together, ms. Default 2000. */
+  readonly timeoutMs?: number
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch
+}
+
+export interface Client {
+  /** Asks for a slate. @throws FeedloopProblem */
+  recommend(request: RecommendOptions): Promise<Answer>
+  /** Tells what people did; resolves when the log has it. @throws FeedloopProblem */
+  tell(events: readonly EventOptions[]): Promise<void>
+}
+
+/** A call without an answer: `code` of docs/errors.md, or `UNREACHABLE`. */
+export class FeedloopProblem extends Error {
+  readonly code: string
+  /** HTTP status; 0: none came. */
+  readonly status: number
+  constructor({ code, status, detail }: Pick<Problem, 'code' | 'status' | 'detail'>, options?: ErrorOptions) {
+    super(`${code}: ${detail}`, options)
+    this.name = 'FeedloopProblem'
+    this.code = code
+    this.status = status
+  }
+}
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1000
+
+export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: ClientOptions): Client {
+  const base = url.replace(/\/+$/, '')
+  const attempt = async <T>(path: string, body: object, leftMs: number): Promise<T> => {
+    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)))
+    const headers = { 'content-type': 'application/json' }
+    const response = await send(base + path, { method: 'POST', headers, body: JSON.stringify(body), signal })
+    const answer = await response.json()
+    if (!response.ok) throw new FeedloopProblem(answer as Problem)
+    return answer as T
+  }
+  /** @param bodyOf of the time that is left, ms */
+  const insist = async <T>(path: string, bodyOf: (leftMs: number) => object): Promise<T> => {
+    const endMs = performance.now() + timeoutMs
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
+      const leftMs = endMs - performance.now()
+      try {
+        return await attempt(path, bodyOf(leftMs), leftMs)
+      } catch (cause) {
+        const problem = problemOf(cause)
+        // Apart from each other, or all who were refused together would come back together.
+        const waitMs = pauseMs * (0.5 + Math.random())
+        const mayPass = problem.status === 503 || problem.status === 0
+        if (!mayPass || performance.now() + waitMs >= endMs) throw problem
+        await new Promise(resolve => setTimeout(resolve, waitMs))
+      }
+    }
+  }
+  return {
+    recommend(request) {
+      const named = { request_id: crypto.randomUUID(), ...request }
+      return insist('/v1/recommendations', leftMs => ({ ...named, timeout_ms: Math.max(1, Math.floor(leftMs)) }))
+    },
+    async tell(events) {
+      const named = events.map(event => ({ event_id: crypto.randomUUID(), time_ms: Date.now(), ...event }))
+      await insist<Appended>('/v1/events', () => ({ events: named }))
+    },
+  }
+}
+
+function problemOf(cause: unknown): FeedloopProblem {
+  if (cause instanceof FeedloopProblem) return cause
+  return new FeedloopProblem({ code: 'UNREACHABLE', status: 0, detail: String(cause) }, { cause })
+}

@@ -1,0 +1,194 @@
+/**
+ * The callers' door: two routes and the OpenAPI document that is made from their schemas. Open from the start, so that
+ * who comes too early is told so; whoever has been let in is answered, also while the door closes.
+ */
+import { readFileSync } from 'node:fs'
+import swagger from '@fastify/swagger'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { FeedloopError } from '../errors.ts'
+import { Stopped } from '../log/chain/rim.ts'
+import type { Meter } from '../metrics.ts'
+import type { Ask } from './ask.ts'
+import { knownError, PROBLEM_TYPE, problemOf, RETRY_AFTER } from './problem.ts'
+import {
+  answerSchema,
+  appendedSchema,
+  type EventsBody,
+  eventsSchema,
+  problemSchema,
+  type Wish,
+  wishSchema,
+} from './schemas.ts'
+import type { Decision } from './step.ts'
+import type { Tell } from './tell.ts'
+
+export interface DoorOptions {
+  readonly config: Config
+  readonly meter: Meter
+  readonly logger: Logger
+  readonly ask: Ask
+  readonly tell: Tell
+  /** Its answer was handed to the socket. */
+  readonly delivered: (decision: Decision) => void
+  /** Empty when calls can be answered, else what is awaited. */
+  readonly waitingFor: () => string
+}
+
+export interface Door {
+  readonly port: number
+  /** Takes nobody in any more; resolves when all who are in have their answers. */
+  close(): Promise<void>
+}
+
+/** Statuses that callers should know, with what they mean; 400 and 5xx of each route. */
+const problems = {
+  400: 'The body breaks a rule; the detail names the field.',
+  409: 'The request id was asked before with other content.',
+  413: 'The body is too large.',
+  415: 'The body is not declared as JSON.',
+  500: 'A bug.',
+  503: 'The log is away, the gateway is full, not ready or stopping: again after Retry-After, with the same ids.',
+  504: 'The deadline is over.',
+} as const
+
+/** @throws FeedloopError PORT_UNAVAILABLE */
+export async function openDoor(options: DoorOptions): Promise<Door> {
+  const { host, port, maxBodyBytes } = options.config.gateway
+  const server = Fastify({
+    bodyLimit: maxBodyBytes,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    requestTimeout: 30_000,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, strictTypes: false } },
+  })
+  server.setSerializerCompiler(() => data => JSON.stringify(data))
+  server.removeContentTypeParser('text/plain')
+  answerErrors(server, options)
+  const entrance = admit(server, options)
+  await addRoutes(server, options)
+  await server.listen({ host, port }).catch(cause => {
+    throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
+  })
+  return {
+    port: (server.server.address() as { port: number }).port,
+    close() {
+      entrance.shut()
+      return server.close()
+    },
+  }
+}
+
+function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): void {
+  const shed: Readonly<Record<string, string>> = { GATEWAY_FULL: 'full', GATEWAY_NOT_READY: 'not_ready' }
+  const answer = (reply: FastifyReply, error: FeedloopError): FastifyReply => {
+    const problem = problemOf(error)
+    if (problem.status >= 500 && problem.status < 503) logger.error({ err: error.cause ?? error }, 'call failed')
+    if (problem.status === 503) {
+      meter.add('feedloop_gateway_shed_total', { reason: shed[error.code] ?? 'log' })
+      reply.header('retry-after', RETRY_AFTER)
+    }
+    return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
+  }
+  // Who has left hears nothing.
+  server.setErrorHandler((error, _request, reply) =>
+    error instanceof Stopped ? reply.hijack() : answer(reply, knownError(error)),
+  )
+  server.setNotFoundHandler((request, reply) =>
+    answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
+  )
+}
+
+/** Bounds how many are in, before their bodies are read, and measures each call. Once it is shut and the last one has left,
+ * all connections end: Node keeps those open that were busy or new when the server was closed. */
+function admit(server: FastifyInstance, { config, meter, waitingFor }: DoorOptions): { shut(): void } {
+  let inside = 0
+  let shut = false
+  const count = (step: -1 | 0 | 1): void => {
+    inside += step
+    meter.set('feedloop_gateway_waiting', {}, inside)
+    if (shut && inside === 0) server.server.closeAllConnections()
+  }
+  count(0)
+  server.addHook('onRequest', async ({ routeOptions }, reply) => {
+    const began = performance.now()
+    const route = routeOptions.url ?? 'none'
+    count(1)
+    reply.raw.once('close', () => {
+      count(-1)
+      const code = String(reply.raw.writableFinished ? reply.statusCode : 499)
+      meter.add('feedloop_gateway_requests_total', { route, code })
+      meter.observe('feedloop_gateway_request_seconds', { route }, (performance.now() - began) / 1000)
+    })
+    if (route.startsWith('/v1/')) assertOpen(shut ? 'its end' : waitingFor(), inside, config.gateway.maxWaiting)
+  })
+  server.addHook('onSend', async (_request, reply) => {
+    if (shut) reply.header('connection', 'close')
+  })
+  return {
+    shut() {
+      shut = true
+      count(0)
+    },
+  }
+}
+
+/** @throws FeedloopError GATEWAY_NOT_READY, GATEWAY_FULL */
+function assertOpen(awaited: string, inside: number, most: number): void {
+  if (awaited !== '') throw new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
+  if (inside > most) throw new FeedloopError('GATEWAY_FULL', `${most} calls are waiting`)
+}
+
+async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, delivered }: DoorOptions): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'feedloop', version, description: 'The decision loop over HTTP.' },
+    },
+    refResolver: { buildLocalReference: ({ $id }) => String($id) },
+  })
+  server.addSchema({ $id: 'Problem', ...problemSchema })
+  const body = (schema: object, description: string) => ({ description, content: { 'application/json': { schema } } })
+  const refused = (...statuses: readonly (keyof typeof problems)[]) =>
+    Object.fromEntries(
+      statuses.map(status => [
+        status,
+        { description: problems[status], content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } } },
+      ]),
+    )
+
+  const recommend = {
+    operationId: 'recommend',
+    summary: 'Ask for a slate. Idempotent by `request_id`.',
+    body: wishSchema(config.gateway),
+    response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 500, 503, 504) },
+  }
+  server.post<{ Body: Wish }>('/v1/recommendations', { schema: recommend }, async (request, reply) => {
+    const { answer, kind, toActivate } = await ask(request.body, goneSignal(reply))
+    meter.add('feedloop_gateway_answers_total', { kind })
+    if (toActivate !== null) reply.raw.once('finish', () => delivered(toActivate))
+    return answer
+  })
+
+  const events = {
+    operationId: 'tell',
+    summary: 'Tell what people did. Idempotent by `event_id`.',
+    body: eventsSchema(config.gateway),
+    response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 413, 415, 500, 503) },
+  }
+  server.post<{ Body: EventsBody }>('/v1/events', { schema: events }, async request => {
+    await tell(request.body.events)
+    return { appended: request.body.events.length }
+  })
+
+  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+}
+
+/** Aborts when the caller leaves before the answer. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => reply.raw.writableFinished || gone.abort())
+  return gone.signal
+}

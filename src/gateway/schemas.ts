@@ -1,0 +1,140 @@
+/** What the door takes and gives, derived from schemas/*.avsc; what is added stands here and nowhere else. */
+import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import { currentSchema } from '../log/wire/schemas.ts'
+import { type AvroRecord, type JsonSchema, objectOf } from './json-schema.ts'
+
+/** The body of POST /v1/recommendations, with defaults filled in: a Request, but for the time, which is its arrival. */
+export interface Wish extends Omit<Request, 'time_ms'> {
+  /** How long the caller waits, ms from the arrival. */
+  readonly timeout_ms: number | null
+}
+
+export interface EventsBody {
+  readonly events: readonly BehaviorEvent[]
+}
+
+/** Fields of a decision that its answer repeats. */
+export const answerFields = [
+  'decision_id',
+  'policy',
+  'user_id',
+  'session_id',
+  'decision_time_ms',
+  'model_version',
+  'release_version',
+  'mode',
+  'chosen_by',
+  'propensity_kind',
+  'slots',
+  'slate_hash',
+  'reason',
+] as const satisfies readonly (keyof Recommendation)[]
+
+/** A decision, accepted and logged. */
+export type Logged = Readonly<Pick<Recommendation, (typeof answerFields)[number]>> & {
+  readonly logged: true
+  /** Item ids to show, in order; empty: none, for `reason`. */
+  readonly items: readonly string[]
+}
+
+/** The caller's own baseline, given back because the log is away: no decision, never learned. */
+export interface Unlogged {
+  readonly logged: false
+  readonly items: readonly string[]
+  readonly reason: 'log_unavailable'
+}
+
+export type Answer = Logged | Unlogged
+
+/** What was appended. */
+export interface Appended {
+  readonly appended: number
+}
+
+/** RFC 9457, with the code of docs/errors.md. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: string
+  /** What to do about it. */
+  readonly remedy: string
+}
+
+const record = (name: string): AvroRecord => currentSchema(name) as AvroRecord
+
+const items: JsonSchema = {
+  type: 'array',
+  items: { type: 'string' },
+  description: 'Item ids to show, in order; empty: none, for `reason`.',
+}
+
+/** @param most longest wait that may be asked for, ms */
+export function wishSchema({ maxTimeoutMs: most, timeoutMs }: Config['gateway']): JsonSchema {
+  const request = record('Request')
+  const fields = request.fields.map(({ name }) => name).filter(name => name !== 'time_ms')
+  const body = objectOf(request, 'in', fields)
+  const timeout = {
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: most,
+    default: null,
+    description: `How long the caller waits, ms from the arrival; null: ${timeoutMs}. With \`deadline_ms\`, whichever is over first.`,
+  }
+  return { ...body, properties: { ...(body.properties as object), timeout_ms: timeout } }
+}
+
+export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
+  type: 'object',
+  description: 'What people did. All of it is appended, or nothing is.',
+  required: ['events'],
+  additionalProperties: false,
+  properties: {
+    events: { type: 'array', minItems: 1, maxItems: maxEvents, items: objectOf(record('BehaviorEvent'), 'in') },
+  },
+})
+
+const loggedSchema = (): JsonSchema => {
+  const { properties } = objectOf(record('Recommendation'), 'out', answerFields)
+  const all = { logged: { const: true }, items, ...(properties as object) }
+  return {
+    type: 'object',
+    description: 'A decision, accepted and logged.',
+    required: Object.keys(all),
+    additionalProperties: false,
+    properties: all,
+  }
+}
+
+const unloggedSchema: JsonSchema = {
+  type: 'object',
+  description: "The caller's own baseline, because the log is away: no decision, never learned.",
+  required: ['logged', 'items', 'reason'],
+  additionalProperties: false,
+  properties: { logged: { const: false }, items, reason: { const: 'log_unavailable' } },
+}
+
+export const answerSchema = (): JsonSchema => ({ oneOf: [loggedSchema(), unloggedSchema] })
+
+export const appendedSchema: JsonSchema = {
+  type: 'object',
+  required: ['appended'],
+  additionalProperties: false,
+  properties: { appended: { type: 'integer', description: 'Events that the log has acknowledged.' } },
+}
+
+export const problemSchema: JsonSchema = {
+  type: 'object',
+  description: 'RFC 9457; `code` is one of docs/errors.md.',
+  required: ['type', 'title', 'status', 'detail', 'code', 'remedy'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { type: 'string' },
+    remedy: { type: 'string' },
+  },
+}

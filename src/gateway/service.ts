@@ -1,0 +1,87 @@
+/**
+ * Wiring of the gateway: the door, one reader of the accepted decisions of each partition for all who wait, and the
+ * appends. No group and no state: any number of instances see all decisions, each picks out what its callers wait for.
+ */
+import { realRim, retrying, Stopped } from '../log/chain/rim.ts'
+import { partitionFor } from '../log/partition.ts'
+import { type Follower, follow } from '../operate/broadcast.ts'
+import type { Running, ServiceContext } from '../operate/context.ts'
+import { createAppends } from './append.ts'
+import { createAsk } from './ask.ts'
+import { createDecided, readBackMs } from './decided.ts'
+import { createEarlier } from './earlier.ts'
+import { openDoor } from './http.ts'
+import { anchoredStart } from './start.ts'
+import { activationOf, type Decision, decisionFields } from './step.ts'
+import { createTell, recordOf } from './tell.ts'
+import { createWaiting } from './waiting.ts'
+
+export interface RunningGateway extends Running {
+  readonly port: number
+}
+
+/** @throws FeedloopError PORT_UNAVAILABLE */
+export async function runGateway(context: ServiceContext): Promise<RunningGateway> {
+  const { config, log, logger, now } = context
+  const { partitions, prefix } = config.topics
+  const wire = context.wire.narrowed?.({ recommendations: decisionFields }, []) ?? context.wire
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {})
+  const stopping = new AbortController()
+  const waiting = createWaiting(now)
+  const decided = createDecided(partitions, config.limits.requestDedupMs)
+  const appends = createAppends(log, prefix, now, failed.reject)
+  const asking = { config, wire, now, appends, waiting, decided, earlier: createEarlier(log, wire, prefix, now) }
+
+  let awaited = 'recommendations'
+  let follower: Follower | undefined
+  const read = async (): Promise<void> => {
+    const patience = { rim: realRim(now), signal: stopping.signal }
+    const from = await retrying(patience, () =>
+      anchoredStart(context, now() - readBackMs(config.limits.requestDedupMs)),
+    )
+    if (stopping.signal.aborted) throw new Stopped()
+    follower = follow<Decision>(
+      { ...context, wire },
+      'recommendations',
+      (decision, { partition, offset }) => {
+        decided.add(decision.seed, { partition, offset }, decision.decision_time_ms)
+        waiting.take(decision)
+      },
+      { from },
+    )
+    follower.failed.catch(failed.reject)
+    await follower.caughtUp
+    awaited = ''
+  }
+  const door = await openDoor({
+    ...context,
+    ask: createAsk(asking),
+    tell: createTell(asking),
+    waitingFor: () => awaited,
+    delivered: decision =>
+      appends.insist(
+        'events',
+        partitionFor(decision.user_id, partitions),
+        recordOf(activationOf(decision, now()), wire),
+      ),
+  })
+  logger.info({ gatewayPort: door.port }, 'gateway is open')
+  read().catch(error => stopping.signal.aborted || failed.reject(error))
+  const end = Promise.withResolvers<void>()
+  return {
+    name: 'gateway',
+    port: door.port,
+    waitingFor: () => awaited,
+    done: Promise.race([end.promise, failed.promise]),
+    async stop() {
+      awaited = 'its end'
+      await door.close()
+      await appends.flush()
+      stopping.abort()
+      appends.stop()
+      await follower?.stop()
+      end.resolve()
+    },
+  }
+}

@@ -1,0 +1,3 @@
+import { doorContract } from './contract.ts'
+
+doorContract(() => undefined)
