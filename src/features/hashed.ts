@@ -1,7 +1,7 @@
 /**
  * The encoder that needs nothing: hashed id, words and attributes. Every token becomes a dense unit vector of random
  * signs seeded by its hash (feature hashing with +-1, Weinberger et al. 2009, but dense, since dimensions are few), each
- * of the three parts is scaled to length 1, the text to TEXT, and their sum to 1.
+ * of the three parts is scaled to length 1 (a text's says how many words there are, too), the text to TEXT, and their sum to 1.
  * Ids get better than chance where they can: the ids of one numbered series (`p0`, `p1` …) take successive rows of an
  * orthogonal matrix, so that up to `dimensions` of them are exactly orthogonal and a mean of their vectors can be undone
  * by a linear model. Random signs would leave 10 items in 16 dimensions with a condition number in the tens.
