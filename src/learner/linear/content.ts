@@ -4,8 +4,8 @@
  * nothing of each other, are longer than what the texts have in common (docs/learning.md). w is a ridge regression, with precision κ, of what the items' own
  * decisions say of their biases (y, each as certain as it is): empirical Bayes with item features (Agarwal & Chen 2009,
  * "Regression-based latent factor models"). κ is the one of a few that foretells each item best from the others; where none
- * does so clearly there are no offsets: an item's error is e_a = (y_a - wᵀz_a) / (1 - h_a), that of the fit without it (Allen 1974,
- * PRESS). An item's offset is what was foretold when it was first learned, and stays: its own decisions never count twice.
+ * does so clearly there are no offsets. An item that took part gets what the OTHERS say of it, e_a = (y_a - wᵀz_a) / (1 - h_a)
+ * away from y_a (Allen 1974, PRESS), else its own decisions would count twice.
  */
 import type { Tensor } from '../../../schemas/records.ts'
 import { idVector } from '../../features/hashed.ts'
@@ -18,6 +18,13 @@ export interface Biased {
   readonly value: number
   /** In decisions. */
   readonly weight: number
+}
+
+export interface ContentFit {
+  /** w, as long as an item's vector. */
+  readonly weights: Float64Array
+  /** By item, from the others. */
+  readonly offsets: readonly number[]
 }
 
 /** An item with a vector that is shorter than this beside its id has no content. */
@@ -59,22 +66,21 @@ const RIDGES = [0.25, 1, 4, 16]
 const CLEARLY = 0.05
 const LEAST_ITEMS = 8
 
-/** @param precision of biases around their mean, in decisions
- * @returns w, as long as an item's content; undefined where contents foretell nothing */
-export function fitContent(items: readonly Biased[], precision: number): Float64Array | undefined {
+/** @param precision of biases around their mean, in decisions @returns undefined where vectors foretell nothing */
+export function fitContent(items: readonly Biased[], precision: number): ContentFit | undefined {
   if (items.length < LEAST_ITEMS) return undefined
-  let best: Float64Array | undefined
+  let best: ContentFit | undefined
   let least = (1 - CLEARLY) * items.reduce((sum, { value, weight }) => sum + weight * value ** 2, 0)
   for (const ridge of RIDGES) {
-    const { weights, error } = fitRidge(items, ridge * precision)
+    const { fit, error } = fitRidge(items, ridge * precision)
     if (error >= least) continue
     least = error
-    best = weights
+    best = fit
   }
   return best
 }
 
-function fitRidge(items: readonly Biased[], ridge: number): { weights: Float64Array; error: number } {
+function fitRidge(items: readonly Biased[], ridge: number): { fit: ContentFit; error: number } {
   const k = items[0].content.length
   const information = new Float64Array(packedLength(k))
   const weights = new Float64Array(k)
@@ -88,13 +94,14 @@ function fitRidge(items: readonly Biased[], ridge: number): { weights: Float64Ar
   solveUpper(factor, weights, weights)
   const solved = new Float64Array(k)
   let error = 0
-  for (const { content, value, weight } of items) {
+  const offsets = items.map(({ content, value, weight }) => {
     solveLower(factor, content, solved)
     const own = weight * dot(solved, solved)
     const missed = (value - dot(weights, content)) / Math.max(1e-6, 1 - own)
     error += weight * missed ** 2
-  }
-  return { weights, error }
+    return value - missed
+  })
+  return { fit: { weights, offsets }, error }
 }
 
 const PREFIX = 'content/'

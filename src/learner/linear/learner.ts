@@ -136,14 +136,29 @@ function estimate(state: State): void {
   for (let round = 0; round < ROUNDS; round++) {
     const reading = { map, prior: state.prior, scale: readScale(state.clock), weights }
     const variance = noiseOf(moments, arms, reading) ** 2
-    Object.assign(state, improve(arms, reading, state.hyper, { variance, precision: options.priorPrecision }))
+    const { hyper, prior, offsets } = improve(arms, reading, state.hyper, {
+      variance,
+      precision: options.priorPrecision,
+    })
+    Object.assign(state, { hyper, prior })
+    moveOffsets(state, offsets)
   }
   // made for the prior before: from here on each decision would carry them along for nothing
   for (const block of blocks.values()) block.factor = undefined
   state.priorChanged = true
 }
 
-/** The content of the vector that an item has when it is first learned with one, and what was foretold from it then. */
+/** Each item's offset by its vector; a new prior makes all posteriors anew anyway. */
+function moveOffsets({ blocks, changed }: State, offsets: ReadonlyMap<string, number>): void {
+  for (const [itemId, offset] of offsets) {
+    const block = blocks.get(itemId)!
+    if (block.offset === offset) continue
+    block.offset = offset
+    changed.add(itemId)
+  }
+}
+
+/** The content of the vector that an item has when it is first learned with one. */
 function noteContent(state: State, itemId: string, vector: Float32Array | undefined): void {
   const block = state.blocks.get(itemId)
   if (!state.options.estimate || !block || block.content || !vector) return

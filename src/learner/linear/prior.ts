@@ -7,12 +7,13 @@
  *   point (MacKay 1992, "Bayesian interpolation"; Bishop 3.5), with p pseudo-counts at the configured precision λ;
  * - m by generalised least squares with the θ_a integrated out: an item's A and b count as Λ₀ - Λ₀Λ_a⁻¹Λ₀ and Λ₀Λ_a⁻¹b
  *   (Lindley & Smith 1972), under a ridge κ_g found as λ_g is.
- * - what the items' contents foretell of their biases (content.ts).
+ * - the offsets of biases by the items' vectors, in turn with m (content.ts).
  * So a new item starts where items like it usually are, a weak effect is shrunk away, a strong one is not.
  */
+import type { Block } from './block.ts'
 import { fitContent } from './content.ts'
 import type { FeatureOptions } from './features.ts'
-import { cholesky, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
+import { cholesky, dot, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
 import { type Arm, mostSeen, type Prior, posteriorOf, type Reading, scalarSums } from './posterior.ts'
 
 /** Pseudo-counts of the hyperprior. Small: with one of them at λ = 0.3 nothing could be found above 0.3 K, while items whose
@@ -61,7 +62,7 @@ export function improve(
   reading: Reading,
   hyper: Hyper,
   { variance, precision }: { readonly variance: number; readonly precision: number },
-): { hyper: Hyper; prior: Prior } {
+): { hyper: Hyper; prior: Prior; offsets: ReadonlyMap<string, number> } {
   const d = reading.map.dimensions
   const groups = groupsOf(reading.map.options, d)
   const chosen = mostSeen(arms, Math.max(4, Math.floor(BUDGET / d ** 3)))
@@ -74,26 +75,31 @@ export function improve(
   )
   const { mean, common } = commonMean(sums, reading.prior, hyper, { groups, variance, precision })
   const next = { around, common }
-  const content = fitContents(chosen, sums, reading.prior, mean[0])
-  return { hyper: next, prior: priorOf(groups, next, mean, content) }
+  const fit = fitOffsets(chosen, sums, reading.prior, mean[0])
+  return { hyper: next, prior: priorOf(groups, next, mean, fit?.weights), offsets: offsetsOf(arms, fit) }
 }
 
-/** The regression of the chosen items' biases on their contents. */
-function fitContents(chosen: readonly Chosen[], { biases }: Sums, prior: Prior, mean: number) {
-  const items = chosen.flatMap(([, { block }], i) => {
+/** The content's regression on the chosen items' biases. */
+function fitOffsets(chosen: readonly Chosen[], { biases }: Sums, prior: Prior, mean: number) {
+  const items = chosen.flatMap(([itemId, { block }], i) => {
     const { content, offset } = block
     const [theta, inverse] = biases[i]
     const before = prior.mean[0] + offset
     const weight = prior.precision[0] - prior.precision[0] ** 2 * inverse
     // an item of which next to nothing is known says nothing
     if (!content || weight < 1e-6 * prior.precision[0]) return []
-    return [{ content, weight, value: before + (prior.precision[0] * (theta - before)) / weight - mean }]
+    return [{ itemId, content, weight, value: before + (prior.precision[0] * (theta - before)) / weight - mean }]
   })
   const length = items[0]?.content.length
-  return fitContent(
-    items.filter(({ content }) => content.length === length),
-    prior.precision[0],
-  )
+  const same = items.filter(({ content }) => content.length === length)
+  const fit = fitContent(same, prior.precision[0])
+  return fit && { weights: fit.weights, own: new Map(same.map(({ itemId }, i) => [itemId, fit.offsets[i]])) }
+}
+
+function offsetsOf(arms: ReadonlyMap<string, Arm>, fit: ReturnType<typeof fitOffsets>): Map<string, number> {
+  const foretold = ({ content }: Block): number =>
+    fit && content?.length === fit.weights.length ? dot(fit.weights, content) : 0
+  return new Map([...arms].map(([itemId, { block }]) => [itemId, fit?.own.get(itemId) ?? foretold(block)]))
 }
 
 const sizeOf = (groups: Uint8Array, group: number): number => groups.reduce((n, g) => n + (g === group ? 1 : 0), 0)

@@ -50,17 +50,21 @@ describe('what items’ vectors foretell', () => {
     assert.ok(dot(one, far) < 0.6, `${dot(one, far)}`)
   })
 
-  test('the weights are those that the items were made with', () => {
+  test('an item is foretold by the others, and a new one by all', () => {
     const random = createRandom(3)
     const truth = Float64Array.of(1, -0.5, 0.3)
     const items = Array.from({ length: 40 }, (): Biased => {
       const content = Float64Array.from({ length: 3 }, random.normal)
       return { content, value: dot(truth, content) + 0.1 * random.normal(), weight: 5 + 10 * random.uniform() }
     })
-    const weights = fitContent(items, 1)!
-    weights.forEach((value, i) => {
-      assert.ok(Math.abs(value - truth[i]) < 0.1, `${weights}`)
+    const fit = fitContent(items, 1)!
+    fit.weights.forEach((value, i) => {
+      assert.ok(Math.abs(value - truth[i]) < 0.1, `${fit.weights}`)
     })
+    // each offset is the very fit without its item
+    const [first, ...others] = items
+    const without = fitContent(others, 1)!
+    assert.ok(Math.abs(fit.offsets[0] - dot(without.weights, first.content)) < 1e-9)
   })
 
   test('ids, which say nothing of each other, and noise foretell nothing', () => {
@@ -89,20 +93,6 @@ describe('what items’ vectors foretell', () => {
     const served = loader.load(publish(learner, '2', false)).scorer(state, unseen).mean
     assert.ok(served[0] > 0.5 && served[1] < -0.5, `${served}`)
     assert.deepEqual(loadPolicy(publish(learner, '3', true), config).scorer(state, unseen).mean, served)
-  })
-
-  test('an item starts where its content says when it is first learned, and stays there', () => {
-    const learner = createLinearLearner(options)
-    const all = data(400, vectorOf)
-    learner.learn(all.slice(0, 200))
-    const offset = (itemId: string) => learner.blocks.get(itemId)!.offset
-    assert.equal(offset('item2'), 0, 'nothing was foretold when it came')
-    const changes = { action: ['late'], delta: { click: 1 }, cumulative: { click: 1 }, decision_time_ms: 200 }
-    learner.learn([exampleOf(state, changes, { item: vectorOf(2) })])
-    const foretold = offset('late')
-    assert.ok(foretold > 0.5, `${foretold}`)
-    learner.learn(all.slice(200))
-    assert.equal(offset('late'), foretold)
   })
 
   test('a hashed vector foretells by its text, whatever the ids', () => {
