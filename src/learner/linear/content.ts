@@ -1,10 +1,11 @@
 /**
  * What an item's content (text, attributes) says of its reward before anybody was shown it: the prior mean of the item's bias
  * is the common one plus an offset wᵀz. z is the item's vector beside its id: in a hashed vector the ids' parts, which say
- * nothing of each other, are longer than what the texts have in common (docs/learning.md). w is a ridge regression, with precision κ, of what the items' own
- * decisions say of their biases (y, each as certain as it is): empirical Bayes with item features (Agarwal & Chen 2009,
- * "Regression-based latent factor models"). κ is the one of a few that foretells each item best from the others; where none
- * does so clearly there are no offsets. An item that took part gets what the OTHERS say of it, e_a = (y_a - wᵀz_a) / (1 - h_a)
+ * nothing of each other, are longer than what the texts have in common (docs/learning.md). w is a ridge regression, with
+ * precision κ, of what the items' own decisions say of their biases (y, each as certain as it is): empirical Bayes with item
+ * features (Agarwal & Chen 2009, "Regression-based latent factor models"). κ is the one of a few that foretells each item best
+ * from the others; where that saves less of the squared error than its standard error there are no offsets (Breiman et al. 1984,
+ * "Classification and regression trees", 3.4). An item that took part gets what the OTHERS say of it, e_a = (y_a - wᵀz_a) / (1 - h_a)
  * away from y_a (Allen 1974, PRESS), else its own decisions would count twice.
  */
 import type { Tensor } from '../../../schemas/records.ts'
@@ -62,25 +63,23 @@ export function offsetOf(weights: Float64Array | undefined, itemId: string, vect
 
 /** κ, in units of the precision of biases around their mean. */
 const RIDGES = [0.25, 1, 4, 16]
-/** Part of the squared error that the vectors must explain of items that they were not fitted to. */
-const CLEARLY = 0.05
 const LEAST_ITEMS = 8
 
-/** @param precision of biases around their mean, in decisions @returns undefined where vectors foretell nothing */
+/** @param precision of biases around their mean, in decisions
+ * @returns undefined where contents do not foretell the items better, by a standard error, than nothing does */
 export function fitContent(items: readonly Biased[], precision: number): ContentFit | undefined {
   if (items.length < LEAST_ITEMS) return undefined
-  let best: ContentFit | undefined
-  let least = (1 - CLEARLY) * items.reduce((sum, { value, weight }) => sum + weight * value ** 2, 0)
-  for (const ridge of RIDGES) {
-    const { fit, error } = fitRidge(items, ridge * precision)
-    if (error >= least) continue
-    least = error
-    best = fit
-  }
-  return best
+  const fits = RIDGES.map(ridge => fitRidge(items, ridge * precision))
+  const best = fits.reduce((least, fit) => (sum(fit.saved) > sum(least.saved) ? fit : least))
+  const mean = sum(best.saved) / items.length
+  const error = Math.sqrt(sum(best.saved.map(saved => (saved - mean) ** 2)))
+  return sum(best.saved) > error ? best : undefined
 }
 
-function fitRidge(items: readonly Biased[], ridge: number): { fit: ContentFit; error: number } {
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+/** @returns the fit, and by item what it saves of the squared error, in decisions */
+function fitRidge(items: readonly Biased[], ridge: number): ContentFit & { readonly saved: readonly number[] } {
   const k = items[0].content.length
   const information = new Float64Array(packedLength(k))
   const weights = new Float64Array(k)
@@ -93,15 +92,12 @@ function fitRidge(items: readonly Biased[], ridge: number): { fit: ContentFit; e
   solveLower(factor, weights, weights)
   solveUpper(factor, weights, weights)
   const solved = new Float64Array(k)
-  let error = 0
-  const offsets = items.map(({ content, value, weight }) => {
+  const missed = items.map(({ content, value, weight }) => {
     solveLower(factor, content, solved)
-    const own = weight * dot(solved, solved)
-    const missed = (value - dot(weights, content)) / Math.max(1e-6, 1 - own)
-    error += weight * missed ** 2
-    return value - missed
+    return (value - dot(weights, content)) / Math.max(1e-6, 1 - weight * dot(solved, solved))
   })
-  return { fit: { weights, offsets }, error }
+  const offsets = items.map(({ value }, i) => value - missed[i])
+  return { weights, offsets, saved: items.map(({ value, weight }, i) => weight * (value ** 2 - missed[i] ** 2)) }
 }
 
 const PREFIX = 'content/'
