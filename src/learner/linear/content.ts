@@ -64,6 +64,8 @@ export function offsetOf(weights: Float64Array | undefined, itemId: string, vect
 /** κ, in units of the precision of biases around their mean. */
 const RIDGES = [0.25, 1, 4, 16]
 const LEAST_ITEMS = 8
+/** Part of the squared error below which what is saved is rounding. */
+const ROUNDING = 1e-9
 
 /** @param precision of biases around their mean, in decisions
  * @returns undefined where contents do not foretell the items better, by a standard error, than nothing does */
@@ -73,7 +75,8 @@ export function fitContent(items: readonly Biased[], precision: number): Content
   const best = fits.reduce((least, fit) => (sum(fit.saved) > sum(least.saved) ? fit : least))
   const mean = sum(best.saved) / items.length
   const error = Math.sqrt(sum(best.saved.map(saved => (saved - mean) ** 2)))
-  return sum(best.saved) > error ? best : undefined
+  const squares = sum(items.map(({ value, weight }) => weight * value ** 2))
+  return sum(best.saved) > error + ROUNDING * squares ? best : undefined
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
