@@ -88,7 +88,8 @@ async function learnerOf(config: Config) {
   const { usesCandidates } = learner
   const { dimensions } = config.features
   const examples = createExampleEncoder({ encoder, dimensions, usesCandidates, weightOf: () => 1 })
-  const encode = (transition: Transition): Example => examples.encode(transition, () => undefined) as Example
+  const encode = (transition: Transition): Example =>
+    examples.encode(transition, { vector: () => undefined }) as Example
   return { learner, encode }
 }
 

@@ -55,7 +55,7 @@ export async function passOver(
   const greedy: number[] = []
   const begun = process.cpuUsage()
   for (const transition of transitions) {
-    const example = examples.encode(transition, features.vector)
+    const example = examples.encode(transition, features)
     if (typeof example === 'string') throw new Error(`no vector ${example}`)
     const itemIds = transition.candidates.map(each => each.item_id)
     const scorer = live().scorer(example.state, { itemIds, vectors: example.candidates })

@@ -4,14 +4,18 @@
  * by another: the caller waits for it or refuses the transition.
  */
 import type { Candidate } from '../../schemas/records.ts'
+import type { FeatureStore } from '../features/store.ts'
 import type { StateEncoder, VectorLookup } from '../state/encode.ts'
 import type { Example } from './learner.ts'
 import { mapped, mappedChange, type RewardRange, withLeast } from './reward-range.ts'
 import type { LearnedTransition } from './wire.ts'
 
+/** What is known of items' vectors. */
+export type Vectors = Pick<FeatureStore, 'vector'> & Partial<Pick<FeatureStore, 'current'>>
+
 export interface ExampleEncoder {
   /** @returns the example, or the key `item@version` of a vector that is not known */
-  encode(transition: LearnedTransition, lookup: VectorLookup): Example | string
+  encode(transition: LearnedTransition, features: Vectors): Example | string
 }
 
 export interface ExampleOptions {
@@ -34,11 +38,11 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
     return names.reduce((sum, component) => sum + weightOf(component) * components[component], 0)
   }
   return {
-    encode(transition, lookup) {
+    encode(transition, features) {
       let missing: string | undefined
       const known: VectorLookup = (itemId, version) => {
         if (version === 0) return undefined
-        const vector = lookup(itemId, version)
+        const vector = features.vector(itemId, version)
         if (!vector) missing ??= `${itemId}@${version}`
         return vector
       }
@@ -48,6 +52,7 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
         transition: withLeast(transition, range),
         state: encoder.encode(transition.state, known),
         candidates: candidates.map(vectorOf),
+        item: features.current?.(transition.action[0])?.vector,
         action: candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
         nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
         deltaReward:

@@ -14,6 +14,8 @@ export interface Example {
   readonly state: Float64Array
   /** Candidate vectors in the order of `transition.candidates`; none for a learner that does not use them. */
   readonly candidates: readonly Float32Array[]
+  /** Vector of the action's item as the catalogue has it now; absent: none is known. */
+  readonly item?: Float32Array
   /** Index among the candidates of the (single) action; -1: none of them. */
   readonly action: number
   /** Encoded next state, null while unknown or at the end. */

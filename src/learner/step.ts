@@ -240,7 +240,7 @@ function encodeAll(
   const examples: Example[] = []
   let missing = 0
   for (const transition of transitions) {
-    const example = state.examples.encode(transition, view.features.vector)
+    const example = state.examples.encode(transition, view.features)
     if (typeof example !== 'string') examples.push(example)
     else if (view.caughtUp) missing++
     else throw new FeedloopError('FEATURES_BEHIND', `vector ${example} of transition ${transition.transition_id}`)

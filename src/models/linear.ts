@@ -1,7 +1,7 @@
 /**
  * Serving of linear-Gaussian versions: per item the posterior N(θ, σ² Λ⁻¹), Λ = L Lᵀ, of src/learner/linear/posterior.ts, with
  * the *configured* weights of the reward's components. A candidate's expected reward is θᵀφ, its standard deviation
- * σ ‖L⁻¹φ‖, with φ the version's own feature map of the state. An item without a block has the version's prior.
+ * σ ‖L⁻¹φ‖, with φ the version's own feature map of the state. An item without a block has the version's prior, at the mean that its vector foretells.
  * The published sums are the learner's master; factors are made here when an item is first scored, and kept from
  * version to version while the item's block does not change, so a load costs a copy of the changed blocks only.
  */
@@ -9,6 +9,7 @@ import type { ModelVersion, Tensor } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
 import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts'
 import { componentsOf } from '../learner/linear/checkpoint.ts'
+import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
 import { dot, solveLower } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
@@ -55,6 +56,10 @@ export function loadLinear(model: ModelVersion, base: Policy | undefined, weight
     if (tensor.data.length === 0) arms.delete(itemId)
     else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions) })
   }
+  for (const tensor of model.tensors) {
+    const arm = tensor.data.length > 0 ? arms.get(itemOfContent(tensor.name) ?? '') : undefined
+    if (arm) arm.block.offset = decodeContent(tensor).offset
+  }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading)
   const version = { version: model.version, reading, noise, arms }
   const policy: Policy = {
@@ -94,7 +99,7 @@ function carried(arm: Arm, before: Reading, now: Reading): Arm {
 }
 
 /** @throws FeedloopError MODEL_INCOMPATIBLE for a state of other dimensions */
-export function scoreCandidates(version: Version, state: Float64Array, { itemIds }: CandidateVectors): Scorer {
+export function scoreCandidates(version: Version, state: Float64Array, { itemIds, vectors }: CandidateVectors): Scorer {
   const { reading, noise, arms } = version
   const { stateDimensions } = reading.map.options
   if (state.length !== stateDimensions)
@@ -107,7 +112,11 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
     const arm = arms.get(itemId)
     return arm && posteriorOf(arm, reading)
   })
-  const mean = Float64Array.from(known, posterior => dot(posterior ? posterior.theta : reading.prior.mean, phi))
+  const mean = Float64Array.from(known, (posterior, i) =>
+    posterior
+      ? dot(posterior.theta, phi)
+      : dot(reading.prior.mean, phi) + offsetOf(reading.prior.content, itemIds[i], vectors[i]) * phi[0],
+  )
   let deviation: Float64Array | undefined
   const deviations = () => {
     deviation ??= deviationsOf(known, phi, reading.prior, noise)

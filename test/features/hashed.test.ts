@@ -70,6 +70,12 @@ test('the same words are near, other words are far', () => {
   assert.ok(Math.abs(dot(film, at('install package with npm'))) < 0.4)
 })
 
+test('a line is far from a page of the same words', () => {
+  const at = (times: number) => hashedVector({ id: '', text: 'one two three '.repeat(times), attributes: {} }, 64)
+  assert.ok(dot(at(5), at(6)) > 0.8)
+  assert.ok(dot(at(5), at(100)) < 0.6)
+})
+
 test('near numbers are near, far numbers are far', () => {
   const at = (price: number) => hashedVector({ id: '', text: null, attributes: { price } }, 64)
   assert.ok(dot(at(100), at(110)) > 0.8)

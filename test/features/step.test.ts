@@ -150,7 +150,7 @@ test('down: an item that is gone is said to be gone at once', async () => {
 test('down with a fallback: new items get its vector once, then the real one', async () => {
   const { mood, handle, counts } = setUp(createHashedEncoder(4))
   mood.down = true
-  assert.deepEqual(await handle(0, content('a', 'one', 1)), ['a hashed-2:4 true'])
+  assert.deepEqual(await handle(0, content('a', 'one', 1)), ['a hashed-3:4 true'])
   assert.deepEqual(await handle(200), [])
   mood.down = false
   assert.deepEqual(await handle(400), ['a moody-1 true'])

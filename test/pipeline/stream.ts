@@ -154,7 +154,7 @@ function batchFit(
   for (const decision of inOrder) {
     const reward: Record<string, number> = outcomes.has(decision.decision_id) ? { right: 1 } : {}
     const said = { ...firstRevision, delta: reward, cumulative: reward }
-    const example = examples.encode(transitionOf(decision, 0, said) as Transition, () => undefined)
+    const example = examples.encode(transitionOf(decision, 0, said) as Transition, { vector: () => undefined })
     assert.ok(typeof example !== 'string')
     learner.learn([example])
   }

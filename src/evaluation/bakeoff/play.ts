@@ -29,6 +29,8 @@ export interface PlayOptions {
   readonly seed: number
   /** Serves as it is, and nothing is learned; absent: a new learner. */
   readonly frozen?: Policy
+  /** Items of the first decisions, each the only candidate there: so that several learn from one past. Slates of one. */
+  readonly past?: readonly string[]
   /** For a learner that needs it. */
   readonly tensorflow?: TensorFlow
 }
@@ -36,6 +38,8 @@ export interface PlayOptions {
 export interface Play {
   /** True expected reward of what was shown, one a decision. */
   readonly rewards: Float64Array
+  /** First item of each slate. */
+  readonly shown: readonly string[]
   readonly cpuMs: number
   /** As it is at the end. */
   readonly policy: Policy
@@ -44,10 +48,11 @@ export interface Play {
 /** Time between two decisions, ms of event time. */
 const STEP_MS = 1000
 
-export function play({ environment, config, decisions, seed, frozen, tensorflow }: PlayOptions): Play {
+export function play({ environment, config, decisions, seed, frozen, past = [], tensorflow }: PlayOptions): Play {
   const begun = process.cpuUsage()
   const agent = createAgent(config, environment, frozen, tensorflow)
   const rewards = new Float64Array(decisions)
+  const shown: string[] = []
   let made = 0
   for (let index = 0; made < decisions && index < (environment.sessions ?? Number.POSITIVE_INFINITY); index++) {
     const session = environment.session(index, seed)
@@ -55,14 +60,16 @@ export function play({ environment, config, decisions, seed, frozen, tensorflow 
     for (let observation = session.reset(); ; ) {
       user = agent.see(user, session, observation.organic, made * STEP_MS)
       if (observation.done || made === decisions) break
-      const turn = agent.turn(user, session, observation, ++made)
+      const offered = made < past.length ? { ...observation, candidates: [past[made]] } : observation
+      const turn = agent.turn(user, session, offered, ++made)
+      shown.push(turn.shown[0])
       rewards[made - 1] = turn.expectedReward
       user = turn.user
       observation = turn.next
     }
   }
   const used = process.cpuUsage(begun)
-  return { rewards: rewards.subarray(0, made), cpuMs: (used.user + used.system) / 1000, policy: agent.policy }
+  return { rewards: rewards.subarray(0, made), shown, cpuMs: (used.user + used.system) / 1000, policy: agent.policy }
 }
 
 function createAgent(config: Config, environment: Environment, frozen?: Policy, tensorflow?: TensorFlow) {
@@ -102,7 +109,7 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
         (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs, parts: 1 }),
       )
       const decided = applyDecision(user, recommendation)
-      const after = { expectedReward, next, user: see(decided, session, outcomes, timeMs) }
+      const after = { shown, expectedReward, next, user: see(decided, session, outcomes, timeMs) }
       if (frozen) return after
       const transitions = recommendation.slots.map((_, slot) => {
         const reward = rewardOf(
@@ -111,7 +118,7 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
         )
         return transitionOf(recommendation, slot, { ...firstRevision, delta: reward, cumulative: reward }) as Transition
       })
-      const encoded = transitions.map(each => examples.encode(each, features.vector))
+      const encoded = transitions.map(each => examples.encode(each, features))
       learner.learn(encoded.filter(each => typeof each !== 'string'))
       return after
     },

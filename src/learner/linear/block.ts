@@ -19,6 +19,9 @@ export interface Block {
   readonly a: Float64Array
   /** By component index. */
   readonly b: Float64Array[]
+  /** The item's vector z, where one is known, and what is added to the prior mean of its bias for it (content.ts). */
+  content?: Float64Array
+  offset: number
   /** Rises with every change: what was derived from an older state is stale. */
   revision: number
   /** Cholesky factor of scale A + Λ₀, where somebody made it: the learner carries it on by rank-1 updates. */
@@ -50,6 +53,7 @@ export const createBlock = (d: number, sinceMs: number, spare?: Float64Array): B
   lastMs: sinceMs,
   a: spare?.fill(0) ?? new Float64Array(packedLength(d)),
   b: [],
+  offset: 0,
   revision: 0,
 })
 
@@ -91,7 +95,8 @@ export function decodeBlock(tensor: Tensor, d: number): Block {
     throw new FeedloopError('MODEL_INCOMPATIBLE', `tensor ${tensor.name} is no block of ${d} dimensions`)
   const end = HEADER + packedLength(d)
   const b = Array.from({ length: rest / d }, (_, index) => values.subarray(end + index * d, end + (index + 1) * d))
-  return { seen: values[0], sinceMs: values[1], lastMs: values[2], a: values.subarray(HEADER, end), b, revision: 0 }
+  const a = values.subarray(HEADER, end)
+  return { seen: values[0], sinceMs: values[1], lastMs: values[2], a, b, offset: 0, revision: 0 }
 }
 
 /** Multiplies all sums: a power of two loses nothing. */

@@ -1,5 +1,6 @@
 /** The items' blocks: made when first needed, capped, the least seen evicted, all rescaled when weights move. */
 import { type Block, blockBytes, createBlock, scaleBlock } from './block.ts'
+import { contentBytes } from './content.ts'
 import { featureDimensions } from './features.ts'
 import { scaleMoments } from './moments.ts'
 import type { State } from './state.ts'
@@ -20,10 +21,9 @@ export function blockFor(state: State, itemId: string, timeMs: number): Block | 
   return block
 }
 
-function capacity({ options, components }: State): number {
-  const fits = Math.floor(
-    options.maxCheckpointBytes / blockBytes(featureDimensions(options.features), Math.max(1, components.size)),
-  )
+function capacity({ options, components, contentLength }: State): number {
+  const own = blockBytes(featureDimensions(options.features), Math.max(1, components.size))
+  const fits = Math.floor(options.maxCheckpointBytes / (own + contentBytes(contentLength)))
   return Math.max(1, Math.min(options.maxItems, fits))
 }
 

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../learner.ts'
 import { removedTensor } from '../tensors.ts'
 import { blockName, decodeBlock, encodeBlock, itemOfBlock } from './block.ts'
 import { createChanges, decodeChanges, encodeChanges } from './changes.ts'
+import { contentName, decodeContent, encodeContent, itemOfContent } from './content.ts'
 import { readScale } from './decay.ts'
 import { decodeFeatureMap, encodeFeatureMap } from './feature-tensors.ts'
 import { featureDimensions } from './features.ts'
@@ -18,13 +19,16 @@ export function snapshot(state: State, version: string, full: boolean): Checkpoi
   const seeking = state.mapChanged && state.options.features.numbers.count > 0
   const baseVersion = full || seeking ? null : state.version
   const ids = baseVersion === null ? state.blocks.keys() : state.changed
-  const blocks = Array.from(ids, itemId => {
+  const blocks = Array.from(ids).flatMap(itemId => {
     const block = state.blocks.get(itemId)
-    return block ? encodeBlock(itemId, block) : removedTensor(blockName(itemId))
+    if (!block) return [removedTensor(blockName(itemId)), removedTensor(contentName(itemId))]
+    const { content, offset } = block
+    return content ? [encodeBlock(itemId, block), encodeContent(itemId, content, offset)] : [encodeBlock(itemId, block)]
   })
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
-  if (state.options.estimate && (baseVersion === null || state.priorChanged)) tensors.push(encodePriorMean(state.prior))
+  if (state.options.estimate && (baseVersion === null || state.priorChanged))
+    tensors.push(...encodePriorMean(state.prior, baseVersion === null))
   if (state.options.watch) tensors.push(...encodeChanges(state.changes, baseVersion === null))
   state.priorChanged = false
   state.changed.clear()
@@ -56,6 +60,7 @@ function parametersOf(state: State): Record<string, number> {
     ...Object.fromEntries(state.clock.changedMs.map((ms, i) => [`${CHANGED}${i}`, ms])),
     evicted_until_ms: state.evictedUntilMs,
     evicted: state.evicted,
+    content_length: state.contentLength,
   }
   for (const [component, index] of state.components) {
     parameters[`component/${component}`] = index
@@ -85,6 +90,7 @@ export function restore(state: State, model: ModelVersion): void {
   state.changes = areWeights(parameters, WATCH_WEIGHT, state.options.watch) ? decodeChanges(model) : createChanges()
   state.evictedUntilMs = parameters.evicted_until_ms
   state.evicted = parameters.evicted
+  state.contentLength = parameters.content_length ?? 0
   state.components.clear()
   for (const [component, index] of componentsOf(parameters)) state.components.set(component, index)
   state.map = decodeFeatureMap(model)
@@ -96,9 +102,18 @@ export function restore(state: State, model: ModelVersion): void {
     const itemId = itemOfBlock(tensor.name)
     if (itemId !== undefined) state.blocks.set(itemId, decodeBlock(tensor, dimensions))
   }
+  restoreContents(state, model)
   state.changed.clear()
   state.mapChanged = false
   state.version = model.version
+}
+
+function restoreContents(state: State, { tensors }: ModelVersion): void {
+  for (const tensor of tensors) {
+    const block = state.blocks.get(itemOfContent(tensor.name) ?? '')
+    if (!block) continue
+    Object.assign(block, decodeContent(tensor))
+  }
 }
 
 /** What was estimated for other weights of the reward, or not at all, is estimated anew with the next decision. */

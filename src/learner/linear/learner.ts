@@ -14,6 +14,7 @@ import { deadArms } from './arms.ts'
 import { addDecision, type Block, componentOf } from './block.ts'
 import { blockFor, rescale } from './blocks.ts'
 import { restore, snapshot } from './checkpoint.ts'
+import { contentOf } from './content.ts'
 import { advance, readScale, weightAt } from './decay.ts'
 import { createFeatureMap, type FeatureMap, standardisationOf } from './features.ts'
 import { addScaled, dot } from './matrix.ts'
@@ -106,7 +107,7 @@ function largestOf(rewards: Readonly<Record<string, number>>): number {
 }
 
 /** @returns why not, if not */
-function learnOne(state: State, { transition, state: encoded }: Example): string | undefined {
+function learnOne(state: State, { transition, state: encoded, item }: Example): string | undefined {
   const itemId = transition.action[0]
   const { decision_time_ms: timeMs, weight } = transition
   const rewards: number[] = []
@@ -115,6 +116,7 @@ function learnOne(state: State, { transition, state: encoded }: Example): string
   const row = { itemId, timeMs, weight, seen: transition.kind === 'initial', state: encoded, rewards }
   const reason = add(state, row)
   if (reason) return reason
+  noteContent(state, itemId, item)
   addMoments(state.moments, transition, state.components, weight * weightAt(state.clock, timeMs))
   if (row.seen) state.decisions++
   if (state.firstMs < 0 || timeMs < state.firstMs) state.firstMs = timeMs
@@ -137,11 +139,40 @@ function estimate(state: State): void {
   for (let round = 0; round < ROUNDS; round++) {
     const reading = { map, prior: state.prior, scale: readScale(state.clock), weights }
     const variance = noiseOf(moments, arms, reading) ** 2
-    Object.assign(state, improve(arms, reading, state.hyper, { variance, precision: options.priorPrecision }))
+    const { hyper, prior, offsets } = improve(arms, reading, state.hyper, {
+      variance,
+      precision: options.priorPrecision,
+    })
+    Object.assign(state, { hyper, prior })
+    moveOffsets(state, offsets)
   }
   // made for the prior before: from here on each decision would carry them along for nothing
   for (const block of blocks.values()) block.factor = undefined
   state.priorChanged = true
+}
+
+/** Each item's offset by its vector; a new prior makes all posteriors anew anyway. */
+function moveOffsets({ blocks, changed }: State, offsets: ReadonlyMap<string, number>): void {
+  for (const [itemId, offset] of offsets) {
+    const block = blocks.get(itemId)!
+    if (block.offset === offset) continue
+    block.offset = offset
+    changed.add(itemId)
+  }
+}
+
+/** The content of the vector that an item has when it is first learned with one. */
+function noteContent(state: State, itemId: string, vector: Float32Array | undefined): void {
+  const block = state.blocks.get(itemId)
+  if (!state.options.estimate || !block || block.content || !vector) return
+  const content = contentOf(itemId, vector)
+  if (!content) return
+  const { content: weights } = state.prior
+  block.content = content
+  block.offset = weights?.length === content.length ? dot(weights, content) : 0
+  block.factor = undefined
+  block.revision++
+  state.contentLength = Math.max(state.contentLength, content.length)
 }
 
 /** Adds one revision, or all that is known of a decision, to its item's sums. */

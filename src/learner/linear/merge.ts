@@ -10,6 +10,7 @@ import { FeedloopError } from '../../errors.ts'
 import { type Block, componentOf, createBlock, decodeBlock, encodeBlock, itemOfBlock, scaleBlock } from './block.ts'
 import { isChangesTensor } from './changes.ts'
 import { changedOf, componentsOf } from './checkpoint.ts'
+import { itemOfContent } from './content.ts'
 import { type DecayClock, readScale } from './decay.ts'
 import { addScaled } from './matrix.ts'
 import { createMoments, decodeMoments, encodeMoments, mergeMoments } from './moments.ts'
@@ -58,7 +59,7 @@ export function mergeLinear(first: ModelVersion, second: ModelVersion, version: 
       evicted_until_ms: Math.max(...parts.map(({ parameters }) => parameters.evicted_until_ms)),
       evicted: total('evicted'),
     },
-    tensors: [...mergedBlocks(parts, factors, indices), ...first.tensors.filter(isSetting)],
+    tensors: [...mergedBlocks(parts, factors, indices), ...contentsOf(parts), ...first.tensors.filter(isSetting)],
     warm_start: first.warm_start || second.warm_start,
     contains: [...first.contains, ...second.contains],
     transitions: first.transitions + second.transitions,
@@ -76,6 +77,7 @@ function firstMs(parts: readonly ModelVersion[]): number {
 }
 
 const isBlock = ({ name }: Tensor): boolean => itemOfBlock(name) !== undefined
+const isContent = ({ name }: Tensor): boolean => itemOfContent(name) !== undefined
 /** Of the feature map, or of the estimated prior. */
 const isSetting = ({ name }: Tensor): boolean => /^(map|prior)\//.test(name)
 
@@ -89,7 +91,7 @@ function assertMergeable({ version, algorithm, base_version, parameters, tensors
   if (base_version !== null) refuse(`version ${version} is an increment: lay it over ${base_version} first`)
   if (parameters.map_settled !== 1) refuse(`version ${version} still seeks its feature map`)
   // what the watch for changes has seen begins anew
-  const known = [isBlock, isSetting, isChangesTensor]
+  const known = [isBlock, isContent, isSetting, isChangesTensor]
   const other = tensors.find(tensor => !known.some(is => is(tensor)))
   if (other) refuse(`version ${version} holds ${other.name}: decisions that are weighed can't be merged`)
 }
@@ -175,6 +177,14 @@ function mergedBlocks(
     for (const [itemId, block] of blocks[p]) add(merged.get(itemId)!, block, own, d)
   })
   return Array.from(merged, ([itemId, block]) => encodeBlock(itemId, block))
+}
+
+/** Each item's vector, where one of them knows it. */
+function contentsOf(parts: readonly ModelVersion[]): Iterable<Tensor> {
+  const contents = new Map<string, Tensor>()
+  for (const { tensors } of parts.toReversed())
+    for (const tensor of tensors.filter(isContent)) contents.set(tensor.name, tensor)
+  return contents.values()
 }
 
 function blocksOf(tensors: readonly Tensor[], d: number, factor: number): Map<string, Block> {

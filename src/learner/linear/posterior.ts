@@ -15,11 +15,13 @@ export interface Prior {
   readonly mean: Float64Array
   /** The diagonal of Λ₀, length d, all > 0: in units of decisions. */
   readonly precision: Float64Array
+  /** w: what an item's vector says, z, moves the mean of its bias by wᵀz (content.ts); absent: vectors say nothing. */
+  readonly content?: Float64Array
 }
 
 export interface Posterior {
   readonly theta: Float64Array
-  /** The part of Σ w r² that it explains: θᵀΛθ - mᵀΛ₀m. */
+  /** The part of Σ w r² that it explains: θᵀΛθ - mᵀΛ₀m, with m the item's. */
   readonly explained: number
   readonly factor: Float64Array
 }
@@ -50,10 +52,11 @@ export function posteriorOf(arm: Arm, reading: Reading): Posterior {
   const factor = factorOf(block, reading)
   const sums = scalarSums(block, reading)
   for (let i = 0; i < sums.length; i++) sums[i] += prior.precision[i] * prior.mean[i]
+  sums[0] += prior.precision[0] * block.offset
   const theta = new Float64Array(sums.length)
   solveLower(factor, sums, theta)
   solveUpper(factor, theta, theta)
-  let assumed = 0
+  let assumed = prior.precision[0] * ((prior.mean[0] + block.offset) ** 2 - prior.mean[0] ** 2)
   for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * prior.mean[i] ** 2
   arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed }
   arm.revision = block.revision

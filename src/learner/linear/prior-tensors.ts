@@ -4,18 +4,24 @@
  */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import { decodeTensor, encodeTensor } from '../tensors.ts'
+import { decodeTensor, encodeTensor, removedTensor } from '../tensors.ts'
 import type { FeatureMap } from './features.ts'
 import type { Prior } from './posterior.ts'
 import { GROUPS, groupsOf, type Hyper, priorOf } from './prior.ts'
 
 const MEAN = 'prior/mean'
+const CONTENT = 'prior/content'
 const AROUND = 'prior_precision/'
 const COMMON = 'common_precision/'
 /** Parameter, 1 or 0: tells a fixed prior from a checkpoint that lost its mean. */
 export const PRIOR_ESTIMATED = 'prior_estimated'
 
-export const encodePriorMean = ({ mean }: Prior): Tensor => encodeTensor(MEAN, mean.slice())
+/** The mean, and what items' vectors add to it. */
+export function encodePriorMean({ mean, content }: Prior, full: boolean): Tensor[] {
+  const own = encodeTensor(MEAN, mean.slice())
+  if (content) return [own, encodeTensor(CONTENT, content.slice())]
+  return full ? [own] : [own, removedTensor(CONTENT)]
+}
 
 export const hyperParameters = ({ around, common }: Hyper): Record<string, number> =>
   Object.fromEntries(
@@ -50,7 +56,8 @@ export function decodePrior(model: ModelVersion, map: FeatureMap, before?: Prior
   const mean = decodeTensor(tensor, 'float64')
   if (mean.length !== map.dimensions)
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: tensor ${MEAN} of another feature map`)
-  return priorOf(groups, hyper, mean)
+  const content = model.tensors.find(({ name, data }) => name === CONTENT && data.length > 0)
+  return priorOf(groups, hyper, mean, content && decodeTensor(content, 'float64'))
 }
 
 const isSame = (a: Prior, b: Prior): boolean =>

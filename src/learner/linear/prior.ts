@@ -7,10 +7,13 @@
  *   point (MacKay 1992, "Bayesian interpolation"; Bishop 3.5), with p pseudo-counts at the configured precision λ;
  * - m by generalised least squares with the θ_a integrated out: an item's A and b count as Λ₀ - Λ₀Λ_a⁻¹Λ₀ and Λ₀Λ_a⁻¹b
  *   (Lindley & Smith 1972), under a ridge κ_g found as λ_g is.
- * So a new item starts where items usually are, a weak effect is shrunk away, a strong one is not.
+ * - the offsets of biases by the items' vectors, in turn with m (content.ts).
+ * So a new item starts where items like it usually are, a weak effect is shrunk away, a strong one is not.
  */
+import type { Block } from './block.ts'
+import { fitContent } from './content.ts'
 import type { FeatureOptions } from './features.ts'
-import { cholesky, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
+import { cholesky, dot, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
 import { type Arm, mostSeen, type Prior, posteriorOf, type Reading, scalarSums } from './posterior.ts'
 
 /** Pseudo-counts of the hyperprior. Small: with one of them at λ = 0.3 nothing could be found above 0.3 K, while items whose
@@ -44,8 +47,9 @@ export const startHyper = (precision: number): Hyper => ({
   common: new Float64Array(GROUPS).fill(precision),
 })
 
-export const priorOf = (groups: Uint8Array, { around }: Hyper, mean: Float64Array): Prior => ({
+export const priorOf = (groups: Uint8Array, { around }: Hyper, mean: Float64Array, content?: Float64Array): Prior => ({
   mean,
+  content,
   precision: Float64Array.from(groups, group => around[group]),
 })
 
@@ -58,7 +62,7 @@ export function improve(
   reading: Reading,
   hyper: Hyper,
   { variance, precision }: { readonly variance: number; readonly precision: number },
-): { hyper: Hyper; prior: Prior } {
+): { hyper: Hyper; prior: Prior; offsets: ReadonlyMap<string, number> } {
   const d = reading.map.dimensions
   const groups = groupsOf(reading.map.options, d)
   const chosen = mostSeen(arms, Math.max(4, Math.floor(BUDGET / d ** 3)))
@@ -71,7 +75,31 @@ export function improve(
   )
   const { mean, common } = commonMean(sums, reading.prior, hyper, { groups, variance, precision })
   const next = { around, common }
-  return { hyper: next, prior: priorOf(groups, next, mean) }
+  const fit = fitOffsets(chosen, sums, reading.prior, mean[0])
+  return { hyper: next, prior: priorOf(groups, next, mean, fit?.weights), offsets: offsetsOf(arms, fit) }
+}
+
+/** The content's regression on the chosen items' biases. */
+function fitOffsets(chosen: readonly Chosen[], { biases }: Sums, prior: Prior, mean: number) {
+  const items = chosen.flatMap(([itemId, { block }], i) => {
+    const { content, offset } = block
+    const [theta, inverse] = biases[i]
+    const before = prior.mean[0] + offset
+    const weight = prior.precision[0] - prior.precision[0] ** 2 * inverse
+    // an item of which next to nothing is known says nothing
+    if (!content || weight < 1e-6 * prior.precision[0]) return []
+    return [{ itemId, content, weight, value: before + (prior.precision[0] * (theta - before)) / weight - mean }]
+  })
+  const length = items[0]?.content.length
+  const same = items.filter(({ content }) => content.length === length)
+  const fit = fitContent(same, prior.precision[0])
+  return fit && { weights: fit.weights, own: new Map(same.map(({ itemId }, i) => [itemId, fit.offsets[i]])) }
+}
+
+function offsetsOf(arms: ReadonlyMap<string, Arm>, fit: ReturnType<typeof fitOffsets>): Map<string, number> {
+  const foretold = ({ content }: Block): number =>
+    fit && content?.length === fit.weights.length ? dot(fit.weights, content) : 0
+  return new Map([...arms].map(([itemId, { block }]) => [itemId, fit?.own.get(itemId) ?? foretold(block)]))
 }
 
 const sizeOf = (groups: Uint8Array, group: number): number => groups.reduce((n, g) => n + (g === group ? 1 : 0), 0)
@@ -87,12 +115,16 @@ interface Sums {
   /** By group: Σ_a Σ_i (Λ_a⁻¹)_ii and Σ_a Σ_i (θ_a - m)_i². */
   readonly trace: Float64Array
   readonly squares: Float64Array
-  /** Σ_a Λ_a⁻¹, packed, and Σ_a Λ_a⁻¹ b_a. */
+  /** Of each item: θ₀ and (Λ_a⁻¹)₀₀. */
+  readonly biases: [number, number][]
+  /** Σ_a Λ_a⁻¹, packed, and Σ_a Λ_a⁻¹ b_a, less what the items' offsets account for. */
   readonly inverse: Float64Array
   readonly solved: Float64Array
 }
 
-function collect(chosen: readonly (readonly [string, Arm])[], reading: Reading, groups: Uint8Array): Sums {
+type Chosen = readonly [string, Arm]
+
+function collect(chosen: readonly Chosen[], reading: Reading, groups: Uint8Array): Sums {
   const d = groups.length
   const sums: Sums = {
     count: chosen.length,
@@ -100,12 +132,16 @@ function collect(chosen: readonly (readonly [string, Arm])[], reading: Reading, 
     squares: new Float64Array(GROUPS),
     inverse: new Float64Array(packedLength(d)),
     solved: new Float64Array(d),
+    biases: [],
   }
   const own = new Float64Array(packedLength(d))
   for (const [, arm] of chosen) {
     const { theta, factor } = posteriorOf(arm, reading)
     invertFactored(factor, d, own)
     const b = scalarSums(arm.block, reading)
+    const { offset } = arm.block
+    sums.biases.push([theta[0], own[0]])
+    sums.solved[0] -= offset
     for (let i = 0, k = 0; i < d; i++) {
       for (let j = 0; j < i; j++, k++) {
         sums.inverse[k] += own[k]
@@ -115,7 +151,8 @@ function collect(chosen: readonly (readonly [string, Arm])[], reading: Reading, 
       sums.inverse[k] += own[k]
       sums.solved[i] += own[k] * b[i]
       sums.trace[groups[i]] += own[k]
-      sums.squares[groups[i]] += (theta[i] - reading.prior.mean[i]) ** 2
+      sums.squares[groups[i]] += (theta[i] - reading.prior.mean[i] - (i === 0 ? offset : 0)) ** 2
+      sums.solved[i] += reading.prior.precision[0] * offset * own[packedLength(i)]
       k++
     }
   }

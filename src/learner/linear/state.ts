@@ -43,6 +43,8 @@ export interface State {
   changes: Changes
   readonly blocks: Map<string, Block>
   readonly components: Map<string, number>
+  /** Of item vectors; 0: none has come. */
+  contentLength: number
   /** Newest decision time of any block ever evicted, ms; -1: none was. */
   evictedUntilMs: number
   evicted: number
@@ -76,6 +78,7 @@ export function createState(options: LinearOptions): State {
     changes: createChanges(),
     blocks: new Map(),
     components: new Map(),
+    contentLength: 0,
     evictedUntilMs: -1,
     evicted: 0,
     spare: [],

@@ -47,6 +47,24 @@ test('the same seed plays the same, and a frozen policy learns nothing', () => {
   assert.deepEqual(play(greedy).rewards, play(greedy).rewards)
 })
 
+test('two learners go on from one past', () => {
+  const environment = rings(400)
+  const options = { environment, config: configFor(environment, 'thompson'), decisions: 300, seed: 2 }
+  const first = play(options)
+  const uniform = { ...options, config: configFor(environment, 'uniform') }
+  const past = first.shown.slice(0, 250)
+  const { shown, rewards } = play({ ...uniform, past })
+  assert.deepEqual(shown.slice(0, 250), past)
+  assert.deepEqual(rewards.slice(0, 250), first.rewards.slice(0, 250))
+  assert.notDeepEqual(shown, first.shown)
+  // and has learned it: the very policy goes on as before
+  assert.ok(
+    play({ ...options, past })
+      .rewards.slice(250)
+      .reduce((sum, reward) => sum + reward, 0) > 40,
+  )
+})
+
 test('mean and sample standard deviation', () => {
   assert.deepEqual(spreadOf([1, 3]), { mean: 2, sd: Math.SQRT2, seeds: 2 })
   assert.deepEqual(spreadOf([4]), { mean: 4, sd: 0, seeds: 1 })

@@ -6,6 +6,7 @@ import { parseConfig } from '../../../src/config.ts'
 import { isCode } from '../../../src/errors.ts'
 import type { Example } from '../../../src/learner/learner.ts'
 import { componentsOf } from '../../../src/learner/linear/checkpoint.ts'
+import { contentOf } from '../../../src/learner/linear/content.ts'
 import { createLinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
 import { mergeLinear } from '../../../src/learner/linear/merge.ts'
 import { decodeMoments, sumOfSquares } from '../../../src/learner/linear/moments.ts'
@@ -142,6 +143,31 @@ describe('two versions of disjoint inputs', () => {
     assert.deepEqual(
       [name, parent, base_version, transitions, warm_start, newest_reward_ms],
       ['7', null, null, 7, 'log', 9],
+    )
+  })
+
+  test("know the items' vectors that either knew", () => {
+    const vector = (first: number) => Float32Array.of(first, 1, 0.5)
+    const known = (itemId: string, timeMs: number) => ({
+      ...exampleOf(Float64Array.of(1, 0, 0), {
+        transition_id: `${timeMs}/0`,
+        action: [itemId],
+        decision_time_ms: timeMs,
+      }),
+      item: vector(timeMs),
+    })
+    const estimate = () => 1
+    const one = learn({ estimate }, [known('a', 1), known('b', 2)])
+    const merged = mergeLinear(one, learn({ estimate }, [known('b', 3), known('c', 4)]), '2')
+    const learner = createLinearLearner({ ...options, estimate })
+    learner.restore(merged)
+    assert.deepEqual(
+      [...learner.blocks].map(([itemId, { content }]) => [itemId, content]),
+      [
+        ['a', 1],
+        ['b', 2],
+        ['c', 4],
+      ].map(([itemId, first]) => [itemId, contentOf(itemId as string, vector(first as number))]),
     )
   })
 
