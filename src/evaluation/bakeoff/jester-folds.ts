@@ -1,5 +1,5 @@
 /**
- * Jester as a benchmark: learn on 800 people, score greedily on the 200 others, five folds in file order, 40 redraws of
+ * Jester as a benchmark: learn on 800 people, score greedily on the 200 others, five folds in file order, 10 redraws of
  * the known ratings a scored person. The levels of the folds differ, so the score is the part of the way from popularity
  * (the training people's mean ratings) to ridge regression on full information (all 80 ratings of every training visit).
  */
@@ -36,10 +36,7 @@ export interface FoldOptions {
 }
 
 const FOLDS = 5
-/** Of the known ratings: a training person of the ridges, a scored person of all. With 10 of the latter the marks move by .03 to .09 of
- * a gap of .1 to .6. */
 const REDRAWS = 10
-const SCORED_REDRAWS = 40
 const LAMBDAS = [10, 50, 200]
 
 export function scoreFold(data: JesterData, fold: number, { decisions, explorer, overrides }: FoldOptions): FoldScore {
@@ -51,7 +48,7 @@ export function scoreFold(data: JesterData, fold: number, { decisions, explorer,
   const learning = play({ environment, config: configFor(environment, explorer, overrides), decisions, seed })
   const others = createJester({ ...data, ratings: scored }, { inTurn: true })
   const greedy = configFor(environment, 'greedy', overrides)
-  const visits = { environment: others, config: greedy, decisions: SCORED_REDRAWS * scored.length, seed }
+  const visits = { environment: others, config: greedy, decisions: REDRAWS * scored.length, seed }
   const policy = mean(play({ ...visits, frozen: learning.policy }).rewards)
   const marks = referenceScores(learned, scored, seed)
   const way = (policy - marks.popularity) / (marks.ridge - marks.popularity)
@@ -73,14 +70,14 @@ function referenceScores(learned: readonly Float64Array[], scored: readonly Floa
   const means = Float64Array.from(learned[0], (_, joke) => mean(Float64Array.from(learned, person => person[joke])))
   const score = (worth: (x: Float64Array, joke: number) => number): number => {
     let sum = 0
-    for (let n = 0; n < SCORED_REDRAWS * scored.length; n++) {
+    for (let n = 0; n < REDRAWS * scored.length; n++) {
       const people = [scored[n % scored.length]]
       const { person, order } = visit(createRandom(seedOf(`jester/v${seed}-${n}`)), people)
       const x = known(person, order)
       const values = order.slice(KNOWN).map(joke => worth(x, joke))
       sum += person[order[KNOWN + values.indexOf(Math.max(...values))]]
     }
-    return sum / (SCORED_REDRAWS * scored.length)
+    return sum / (REDRAWS * scored.length)
   }
   return {
     popularity: score((_, joke) => means[joke]),
