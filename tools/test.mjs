@@ -36,6 +36,12 @@ if (suites.length === 0 && !steps.some(([name]) => wanted(name))) {
   console.error(`nothing matches --only ${options.only}`)
   process.exit(1)
 }
+// Only an end that node knows of takes the suites along (tools/test/suite.ts).
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+])
+  process.on(signal, () => process.exit(128 + number))
 const report = createReport()
 for (const [name, command, args] of steps) if (wanted(name)) report.add(await runCommand(name, command, args, root))
 const { KAFKA_BROKERS: _unused, ...withoutBrokers } = process.env

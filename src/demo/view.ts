@@ -24,7 +24,9 @@ const bar = (share: number, width = BAR): string => {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width)
   return '█'.repeat(full) + '░'.repeat(width - full)
 }
-const rate = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
+/** Nothing is known before the first decision. */
+const rate = (value: number): string => (Number.isFinite(value) ? value.toFixed(Math.abs(value) < 0.1 ? 4 : 3) : '–')
+const percent = (value: number): string => (Number.isFinite(value) ? `${(100 * value).toFixed(0)} %` : '–')
 const count = (value: number): string => Math.round(value).toLocaleString('en-GB')
 const age = (value: number): string => (Number.isFinite(value) ? `${(value / 1000).toFixed(2)} s` : '–')
 
@@ -45,8 +47,9 @@ export function renderDemo(now: DemoSnapshot, columns = 80): string {
     ['best fixed', world.bestFixed],
     ['oracle', world.oracle],
   ]
-  const low = Math.min(0, ...rows.map(row => row[1]))
-  const high = Math.max(...rows.map(row => row[1]))
+  const known = rows.map(([, value]) => value).filter(Number.isFinite)
+  const low = Math.min(0, ...known)
+  const high = Math.max(...known)
   const line = ([name, value]: [string, number]): string => {
     const drawn = Number.isFinite(value) ? bar((value - low) / (high - low), 30) : ''
     return `  ${name.padEnd(16)} ${rate(value).padStart(8)}  ${name.startsWith('policy') ? styleText('green', drawn) : drawn}`
@@ -59,7 +62,7 @@ export function renderDemo(now: DemoSnapshot, columns = 80): string {
     '',
     clip('reward rate (true expected reward of what was shown)', columns),
     ...rows.map(line),
-    `  ${styleText('green', `${(100 * gapClosed(now.recentRate, world)).toFixed(0)} %`)} of the way from random to oracle`,
+    `  ${styleText('green', percent(gapClosed(now.recentRate, world)))} of the way from random to oracle`,
     '',
     clip(
       `decisions ${count(now.decisions)} (${count(now.decisionsPerSecond)}/s)   events ${count(now.events)}   model ${version}`,

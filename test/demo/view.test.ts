@@ -30,6 +30,16 @@ test('the view shows where the loop stands', () => {
   assert.match(text, /p50 0\.90 s {3}p95 1\.50 s {3}p99 –/)
 })
 
+test('before the first decision nothing is shown of the policy, and all of the world', () => {
+  const text = stripVTControlCharacters(
+    renderDemo({ ...snapshot, decisions: 0, recentRate: Number.NaN, overallRate: Number.NaN }),
+  )
+  assert.doesNotMatch(text, /NaN/)
+  assert.match(text, /policy, lately +– *$/m)
+  assert.match(text, /oracle +0\.0195 {2}█{30}$/m)
+  assert.match(text, /– of the way from random to oracle/)
+})
+
 for (const columns of [70, 80, 120])
   test(`no line is longer than a terminal of ${columns} columns`, () => {
     const place = 'Kafka at 127.0.0.1:39519 (started with Java and Maven; no Docker: no container runtime was found)'
