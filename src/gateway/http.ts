@@ -38,7 +38,7 @@ export interface DoorOptions {
 
 export interface Door {
   readonly port: number
-  /** Takes nobody in any more; resolves when all who are in have their answers. */
+  /** Takes nobody in any more; resolves when all who are in have their answers, soon after the last deadline at the latest. */
   close(): Promise<void>
 }
 
@@ -53,9 +53,12 @@ const problems = {
   504: 'The deadline is over.',
 } as const
 
+/** From the last deadline to the end of all connections, ms. */
+const LEAVE_MS = 1000
+
 /** @throws FeedloopError PORT_UNAVAILABLE */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { host, port, maxBodyBytes } = options.config.gateway
+  const { host, port, maxBodyBytes, maxTimeoutMs } = options.config.gateway
   const server = Fastify({
     bodyLimit: maxBodyBytes,
     forceCloseConnections: 'idle',
@@ -75,7 +78,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     port: (server.server.address() as { port: number }).port,
     close() {
       entrance.shut()
-      return server.close()
+      // By then every call has its answer; who is in still neither sends nor reads, and Node's own timeouts end with the listening.
+      const late = setTimeout(() => server.server.closeAllConnections(), maxTimeoutMs + LEAVE_MS)
+      return server.close().finally(() => clearTimeout(late))
     },
   }
 }

@@ -1,0 +1,91 @@
+/** What the door takes for delivered, and whom its end waits for. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { parseConfig } from '../../src/config.ts'
+import type { Given } from '../../src/gateway/ask.ts'
+import { openDoor } from '../../src/gateway/http.ts'
+import type { Decision } from '../../src/gateway/step.ts'
+import { createMeter } from '../../src/metrics.ts'
+import { createLogger } from '../../src/operate/context.ts'
+import { until } from './world.ts'
+
+const decision = { decision_id: 'd', user_id: 'ann' } as Decision
+const given: Given = {
+  answer: { logged: false, items: ['x'.repeat(100)], reason: 'log_unavailable' },
+  kind: 'fresh',
+  toActivate: decision,
+}
+
+/** A door whose calls are answered when the test says so. */
+async function openOne() {
+  const asked: PromiseWithResolvers<Given>[] = []
+  const delivered: Decision[] = []
+  const door = await openDoor({
+    config: parseConfig({ gateway: { host: '127.0.0.1', port: 0, timeoutMs: 100, maxTimeoutMs: 100 } }),
+    meter: createMeter(),
+    logger: createLogger('silent'),
+    ask: () => {
+      const answer = Promise.withResolvers<Given>()
+      asked.push(answer)
+      return answer.promise
+    },
+    tell: async () => {},
+    delivered: each => delivered.push(each),
+    waitingFor: () => '',
+  })
+  return { door, asked, delivered }
+}
+
+function dial(t: TestContext, port: number): Socket {
+  const socket = connect(port, '127.0.0.1').on('error', () => {})
+  t.after(() => socket.destroy())
+  return socket
+}
+
+const body = JSON.stringify({ request_id: 'd', user_id: 'ann' })
+const head = (length: number): string =>
+  `POST /v1/recommendations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`
+
+test('an answer to a socket that was reset a moment ago was not delivered', async t => {
+  const { door, asked, delivered } = await openOne()
+  t.after(() => door.close())
+  const caller = new Worker(
+    `const { workerData, parentPort } = require('node:worker_threads')
+     const socket = require('node:net').connect(workerData.port, '127.0.0.1').on('error', () => {})
+     socket.write(workerData.call)
+     parentPort.on('message', () => socket.resetAndDestroy())`,
+    { eval: true, workerData: { port: door.port, call: head(body.length) + body } },
+  )
+  t.after(() => caller.terminate())
+  await until(() => asked.length === 1, 'the call is in')
+  caller.postMessage('reset')
+  // The door has no turn to hear of it before it answers.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+  asked[0]!.resolve(given)
+  await new Promise(resolve => setTimeout(resolve, 200))
+  assert.deepEqual(delivered, [])
+})
+
+test('who never sends the rest of a body does not hold the end up', async t => {
+  const { door } = await openOne()
+  const caller = dial(t, door.port)
+  caller.write(`${head(body.length)}{`)
+  await new Promise(resolve => setTimeout(resolve, 200))
+  const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 5000, false))])
+  assert.equal(ended, true)
+})
+
+test('nor does a connection that comes while the door closes', async t => {
+  for (let n = 0; n < 30; n++) {
+    const { door } = await openOne()
+    const socket = dial(t, door.port)
+    if (n % 3 === 1) await new Promise(resolve => setImmediate(resolve))
+    if (n % 3 === 2) await once(socket, 'connect')
+    const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 2000, false))])
+    assert.equal(ended, true, String(n))
+    socket.destroy()
+  }
+})
