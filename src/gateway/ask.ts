@@ -57,6 +57,8 @@ export function createAsk(asking: Asking): Ask {
     if (untilMs <= request.time_ms) throw new FeedloopError('DEADLINE_EXCEEDED', `deadline_ms: ${untilMs} is over`)
     const call = { request, partition: partitionFor(request.user_id, partitions), untilMs, gone }
     try {
+      // What could not be activated would be delivered and never count, and activations would pile up here.
+      if (request.deferred && !wish.deferred) asking.appends.assertHeard('events', call.partition)
       const { decision, kind } = await decide(asking, call)
       const toActivate = decision.deferred && !wish.deferred ? decision : null
       return { answer: answerOf(inTime(decision)), kind, toActivate }

@@ -20,6 +20,9 @@ export interface RunningGateway extends Running {
   readonly port: number
 }
 
+/** At the end activations are tried for so long, ms: with the last calls before it, well within what a process has to drain. */
+const LAST_MS = 5000
+
 /** @throws FeedloopError PORT_UNAVAILABLE */
 export async function runGateway(context: ServiceContext): Promise<RunningGateway> {
   const { config, log, logger, now } = context
@@ -77,9 +80,9 @@ export async function runGateway(context: ServiceContext): Promise<RunningGatewa
     async stop() {
       awaited = 'its end'
       await door.close()
-      await appends.flush()
+      const lost = await appends.end(LAST_MS)
+      if (lost > 0) logger.warn({ lost }, 'the log did not take these activations: delivered, yet they may not count')
       stopping.abort()
-      appends.stop()
       await follower?.stop()
       end.resolve()
     },

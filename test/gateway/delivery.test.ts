@@ -20,11 +20,11 @@ const given: Given = {
 }
 
 /** A door whose calls are answered when the test says so. */
-async function openOne() {
+async function openOne(maxTimeoutMs = 10_000) {
   const asked: PromiseWithResolvers<Given>[] = []
   const delivered: Decision[] = []
   const door = await openDoor({
-    config: parseConfig({ gateway: { host: '127.0.0.1', port: 0, timeoutMs: 100, maxTimeoutMs: 100 } }),
+    config: parseConfig({ gateway: { host: '127.0.0.1', port: 0, timeoutMs: 100, maxTimeoutMs } }),
     meter: createMeter(),
     logger: createLogger('silent'),
     ask: () => {
@@ -70,7 +70,7 @@ test('an answer to a socket that was reset a moment ago was not delivered', asyn
 })
 
 test('who never sends the rest of a body does not hold the end up', async t => {
-  const { door } = await openOne()
+  const { door } = await openOne(100)
   const caller = dial(t, door.port)
   caller.write(`${head(body.length)}{`)
   await new Promise(resolve => setTimeout(resolve, 200))
@@ -84,7 +84,7 @@ test('nor does a connection that comes while the door closes', async t => {
     const socket = dial(t, door.port)
     if (n % 3 === 1) await new Promise(resolve => setImmediate(resolve))
     if (n % 3 === 2) await once(socket, 'connect')
-    const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 2000, false))])
+    const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 5000, false))])
     assert.equal(ended, true, String(n))
     socket.destroy()
   }

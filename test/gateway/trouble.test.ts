@@ -102,6 +102,26 @@ test('while the log is silent calls are refused at once, and let in when it answ
   assert.match(await counted(world, 'feedloop_gateway_shed_total'), /reason="log"/)
 })
 
+test('where activations cannot be written nobody is given what could not count, and the end gives up what cannot be', async t => {
+  const world = await openWorld(t)
+  const way = barrier()
+  t.after(way.open)
+  const events = topicName(world.context.config.topics.prefix, 'events')
+  const fault = (call: string, at: string) => (call === 'append' && at === events ? way.passed() : undefined)
+  const gateway = await world.another(context => ({ ...context, log: troubled(context.log, fault) }))
+  const ask = () => post(urlOf(gateway) + RECOMMEND, wish({ user_id: 'ann' }))
+  way.shut()
+  assert.equal((await ask()).status, 200)
+  await new Promise(resolve => setTimeout(resolve, SILENT_MS + 50))
+  const { status, body } = await ask()
+  assert.deepEqual([status, body.code], [503, 'LOG_UNAVAILABLE'])
+  assert.equal((await world.decisions()).length, 1)
+  const own = await post(urlOf(gateway) + RECOMMEND, wish({ user_id: 'ann', deferred: true }))
+  assert.equal(own.status, 200, 'who activates by itself')
+  const stopped = gateway.stop().then(() => true)
+  assert.equal(await Promise.race([stopped, new Promise(resolve => setTimeout(resolve, 15_000, false))]), true)
+})
+
 test('by configuration the baseline is given back while the log is away: marked, counted, never learned', async t => {
   const world = await openWorld(t, { gateway: { unlogged: 'baseline' } })
   const way = await behind(t, world, 'append')
