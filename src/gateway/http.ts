@@ -24,10 +24,15 @@ import {
 import type { Decision } from './step.ts'
 import type { Tell } from './tell.ts'
 
-export interface DoorOptions {
+/** What every door needs. */
+interface DoorOptions {
   readonly config: Config
   readonly meter: Meter
   readonly logger: Logger
+}
+
+/** Who answers the calls. */
+export interface Answerer {
   readonly ask: Ask
   readonly tell: Tell
   /** Its answer was handed to the socket. */
@@ -38,6 +43,8 @@ export interface DoorOptions {
 
 export interface Door {
   readonly port: number
+  /** From now on calls are let in to be answered by it; until then they are told that the log is awaited. */
+  lead(to: Answerer): void
   /** Takes nobody in any more; resolves when all who are in have their answers, soon after the last deadline at the latest. */
   close(): Promise<void>
 }
@@ -69,13 +76,19 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   server.setSerializerCompiler(() => data => JSON.stringify(data))
   server.removeContentTypeParser('text/plain')
   answerErrors(server, options)
-  const entrance = admit(server, options)
-  await addRoutes(server, options)
+  let answerer: Answerer | undefined
+  const entrance = admit(server, options, () => (answerer === undefined ? 'the log' : answerer.waitingFor()))
+  await addRoutes(server, options, () => answerer!)
   await server.listen({ host, port }).catch(cause => {
     throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
   })
+  const bound = (server.server.address() as { port: number }).port
+  options.logger.info({ gatewayPort: bound }, 'gateway is open')
   return {
-    port: (server.server.address() as { port: number }).port,
+    port: bound,
+    lead(to) {
+      answerer = to
+    },
     close() {
       entrance.shut()
       // By then every call has its answer; who is in still neither sends nor reads, and Node's own timeouts end with the listening.
@@ -107,7 +120,11 @@ function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): 
 
 /** Bounds how many are in, before their bodies are read, and measures each call. Once it is shut and the last one has left,
  * all connections end: Node keeps those open that were busy or new when the server was closed. */
-function admit(server: FastifyInstance, { config, meter, waitingFor }: DoorOptions): { shut(): void } {
+function admit(
+  server: FastifyInstance,
+  { config, meter }: DoorOptions,
+  waitingFor: Answerer['waitingFor'],
+): { shut(): void } {
   let inside = 0
   let shut = false
   const count = (step: -1 | 0 | 1): void => {
@@ -145,7 +162,12 @@ function assertOpen(awaited: string, inside: number, most: number): void {
   if (inside > most) throw new FeedloopError('GATEWAY_FULL', `${most} calls are waiting`)
 }
 
-async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, delivered }: DoorOptions): Promise<void> {
+/** @param answerer of a call that was let in */
+async function addRoutes(
+  server: FastifyInstance,
+  { config, meter }: DoorOptions,
+  answerer: () => Answerer,
+): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   await server.register(swagger, {
     openapi: {
@@ -171,6 +193,7 @@ async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, de
     response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 500, 503, 504) },
   }
   server.post<{ Body: Wish }>('/v1/recommendations', { schema: recommend }, async (request, reply) => {
+    const { ask, delivered } = answerer()
     const { answer, kind, toActivate } = await ask(request.body, goneSignal(reply))
     meter.add('feedloop_gateway_answers_total', { kind })
     if (toActivate !== null) reply.raw.once('finish', () => delivered(toActivate))
@@ -184,7 +207,7 @@ async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, de
     response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 413, 415, 500, 503) },
   }
   server.post<{ Body: EventsBody }>('/v1/events', { schema: events }, async request => {
-    await tell(request.body.events)
+    await answerer().tell(request.body.events)
     return { appended: request.body.events.length }
   })
 

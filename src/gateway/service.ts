@@ -10,7 +10,7 @@ import { createAppends } from './append.ts'
 import { createAsk } from './ask.ts'
 import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
-import { openDoor } from './http.ts'
+import { type Door, openDoor } from './http.ts'
 import { anchoredStart } from './start.ts'
 import { activationOf, type Decision, decisionFields } from './step.ts'
 import { createTell, recordOf } from './tell.ts'
@@ -23,8 +23,9 @@ export interface RunningGateway extends Running {
 /** At the end activations are tried for so long, ms: with the last calls before it, well within what a process has to drain. */
 const LAST_MS = 5000
 
-/** @throws FeedloopError PORT_UNAVAILABLE */
-export async function runGateway(context: ServiceContext): Promise<RunningGateway> {
+/** @param early a door that was opened before there was a log; it is closed with the gateway
+ * @throws FeedloopError PORT_UNAVAILABLE, of a door of its own */
+export async function runGateway(context: ServiceContext, early?: Door): Promise<RunningGateway> {
   const { config, log, logger, now } = context
   const { partitions, prefix } = config.topics
   const wire = context.wire.narrowed?.({ recommendations: decisionFields }, []) ?? context.wire
@@ -57,8 +58,8 @@ export async function runGateway(context: ServiceContext): Promise<RunningGatewa
     await follower.caughtUp
     awaited = ''
   }
-  const door = await openDoor({
-    ...context,
+  const door = early ?? (await openDoor(context))
+  door.lead({
     ask: createAsk(asking),
     tell: createTell(asking),
     waitingFor: () => awaited,
@@ -69,7 +70,6 @@ export async function runGateway(context: ServiceContext): Promise<RunningGatewa
         recordOf(activationOf(decision, now()), wire),
       ),
   })
-  logger.info({ gatewayPort: door.port }, 'gateway is open')
   read().catch(error => stopping.signal.aborted || failed.reject(error))
   const end = Promise.withResolvers<void>()
   return {

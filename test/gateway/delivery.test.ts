@@ -27,6 +27,8 @@ async function openOne(maxTimeoutMs = 10_000) {
     config: parseConfig({ gateway: { host: '127.0.0.1', port: 0, timeoutMs: 100, maxTimeoutMs } }),
     meter: createMeter(),
     logger: createLogger('silent'),
+  })
+  door.lead({
     ask: () => {
       const answer = Promise.withResolvers<Given>()
       asked.push(answer)
