@@ -2,6 +2,7 @@
  * The callers' door: two routes and the OpenAPI document that is made from their schemas. Open from the start, so that
  * who comes too early is told so; whoever has been let in is answered, also while the door closes.
  */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
@@ -66,7 +67,9 @@ const LEAVE_MS = 1000
 /** @throws FeedloopError PORT_UNAVAILABLE */
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { host, port, maxBodyBytes, maxTimeoutMs } = options.config.gateway
+  const answer = answererOfErrors(options)
   const server = Fastify({
+    frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
     bodyLimit: maxBodyBytes,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -74,8 +77,21 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, strictTypes: false } },
   })
   server.setSerializerCompiler(() => data => JSON.stringify(data))
-  server.removeContentTypeParser('text/plain')
-  answerErrors(server, options)
+  server.removeAllContentTypeParsers()
+  const parse = server.getDefaultJsonParser('error', 'error')
+  // Decoded leniently two ids could become one.
+  server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) =>
+    isUtf8(body)
+      ? parse(request, body.toString(), done)
+      : done(new FeedloopError('RECORD_UNREADABLE', 'the body is not UTF-8')),
+  )
+  // Who has left hears nothing.
+  server.setErrorHandler<Error & { code?: string }>((error, _request, reply) =>
+    error instanceof Stopped || error.code === 'ECONNRESET' ? reply.hijack() : answer(reply, knownError(error)),
+  )
+  server.setNotFoundHandler((request, reply) =>
+    answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
+  )
   let answerer: Answerer | undefined
   const entrance = admit(server, options, () => (answerer === undefined ? 'the log' : answerer.waitingFor()))
   await addRoutes(server, options, () => answerer!)
@@ -98,9 +114,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   }
 }
 
-function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): void {
+function answererOfErrors({ logger, meter }: DoorOptions) {
   const shed: Readonly<Record<string, string>> = { GATEWAY_FULL: 'full', GATEWAY_NOT_READY: 'not_ready' }
-  const answer = (reply: FastifyReply, error: FeedloopError): FastifyReply => {
+  return (reply: FastifyReply, error: FeedloopError): FastifyReply => {
     const problem = problemOf(error)
     if (problem.status >= 500 && problem.status < 503) logger.error({ err: error.cause ?? error }, 'call failed')
     if (problem.status === 503) {
@@ -109,13 +125,6 @@ function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): 
     }
     return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
   }
-  // Who has left hears nothing.
-  server.setErrorHandler((error, _request, reply) =>
-    error instanceof Stopped ? reply.hijack() : answer(reply, knownError(error)),
-  )
-  server.setNotFoundHandler((request, reply) =>
-    answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
-  )
 }
 
 /** Bounds how many are in, before their bodies are read, and measures each call. Once it is shut and the last one has left,

@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import type { Logger } from 'pino'
 import { parseConfig } from '../../src/config.ts'
 import type { Given } from '../../src/gateway/ask.ts'
 import { openDoor } from '../../src/gateway/http.ts'
 import type { Decision } from '../../src/gateway/step.ts'
 import { createMeter } from '../../src/metrics.ts'
-import { createLogger } from '../../src/operate/context.ts'
 import { until } from './world.ts'
 
 const decision = { decision_id: 'd', user_id: 'ann' } as Decision
@@ -23,10 +23,12 @@ const given: Given = {
 async function openOne(maxTimeoutMs = 10_000) {
   const asked: PromiseWithResolvers<Given>[] = []
   const delivered: Decision[] = []
+  const faults: unknown[] = []
+  const meter = createMeter()
   const door = await openDoor({
     config: parseConfig({ gateway: { host: '127.0.0.1', port: 0, timeoutMs: 100, maxTimeoutMs } }),
-    meter: createMeter(),
-    logger: createLogger('silent'),
+    meter,
+    logger: { info: () => {}, error: (fault: unknown) => faults.push(fault) } as unknown as Logger,
   })
   door.lead({
     ask: () => {
@@ -38,7 +40,8 @@ async function openOne(maxTimeoutMs = 10_000) {
     delivered: each => delivered.push(each),
     waitingFor: () => '',
   })
-  return { door, asked, delivered }
+  const counted = (name: string) => meter.registry.getSingleMetricAsString(name)
+  return { door, asked, delivered, faults, counted }
 }
 
 function dial(t: TestContext, port: number): Socket {
@@ -71,11 +74,22 @@ test('an answer to a socket that was reset a moment ago was not delivered', asyn
   assert.deepEqual(delivered, [])
 })
 
-test('who never sends the rest of a body does not hold the end up', async t => {
-  const { door } = await openOne(100)
+test('who leaves within a body is no fault of ours', async t => {
+  const { door, faults, counted } = await openOne()
+  t.after(() => door.close())
   const caller = dial(t, door.port)
   caller.write(`${head(body.length)}{`)
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await until(async () => (await counted('feedloop_gateway_waiting')).endsWith(' 1'), 'the call is in')
+  caller.destroy()
+  await until(async () => (await counted('feedloop_gateway_requests_total')).includes('code="499"'), '499')
+  assert.deepEqual(faults, [])
+})
+
+test('who never sends the rest of a body does not hold the end up', async t => {
+  const { door, counted } = await openOne(100)
+  const caller = dial(t, door.port)
+  caller.write(`${head(body.length)}{`)
+  await until(async () => (await counted('feedloop_gateway_waiting')).endsWith(' 1'), 'the call is in')
   const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 5000, false))])
   assert.equal(ended, true)
 })
