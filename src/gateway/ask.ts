@@ -63,11 +63,22 @@ export function createAsk(asking: Asking): Ask {
       const toActivate = decision.deferred && !wish.deferred ? decision : null
       return { answer: answerOf(inTime(decision)), kind, toActivate }
     } catch (error) {
-      const mayAnswer = config.gateway.unlogged === 'baseline' && wish.baseline !== null
-      if (!mayAnswer || !isCode(error, 'LOG_UNAVAILABLE')) throw error
-      return { answer: baselineOf(wish.baseline!), kind: 'unlogged', toActivate: null }
+      if (isCode(error, 'LOG_UNAVAILABLE')) return withoutLog(wish, config, error)
+      throw error
     }
   }
+}
+
+/** A call that comes before there is a log. @throws FeedloopError RECORD_INVALID, `error` */
+export function askEarly(wish: Wish, { config, now }: Pick<Asking, 'config' | 'now'>, error: FeedloopError): Given {
+  refuse(requestFault(wish, requestOf(wish, now(), config.gateway), config))
+  return withoutLog(wish, config, error)
+}
+
+/** The caller's own baseline, by configuration. @throws FeedloopError `error` */
+function withoutLog({ baseline }: Wish, { gateway }: Config, error: unknown): Given {
+  if (gateway.unlogged !== 'baseline' || baseline === null) throw error
+  return { answer: baselineOf(baseline), kind: 'unlogged', toActivate: null }
 }
 
 /** @throws FeedloopError of the fault, if there is one */

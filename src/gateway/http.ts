@@ -11,7 +11,7 @@ import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
-import type { Ask } from './ask.ts'
+import { type Ask, askEarly } from './ask.ts'
 import { knownError, PROBLEM_TYPE, problemOf, RETRY_AFTER } from './problem.ts'
 import {
   answerSchema,
@@ -30,6 +30,7 @@ interface DoorOptions {
   readonly config: Config
   readonly meter: Meter
   readonly logger: Logger
+  readonly now: () => number
 }
 
 /** Who answers the calls. */
@@ -61,6 +62,7 @@ const problems = {
   504: 'The deadline is over.',
 } as const
 
+const RECOMMEND = '/v1/recommendations'
 /** From the last deadline to the end of all connections, ms. */
 const LEAVE_MS = 1000
 
@@ -93,8 +95,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
   )
   let answerer: Answerer | undefined
-  const entrance = admit(server, options, () => (answerer === undefined ? 'the log' : answerer.waitingFor()))
-  await addRoutes(server, options, () => answerer!)
+  const waitingFor = (): string => (answerer === undefined ? 'the log' : answerer.waitingFor())
+  const entrance = admit(server, options, waitingFor)
+  await addRoutes(server, options, waitingFor, () => answerer!)
   await server.listen({ host, port }).catch(cause => {
     throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
   })
@@ -152,7 +155,13 @@ function admit(
       meter.add('feedloop_gateway_requests_total', { route, code })
       meter.observe('feedloop_gateway_request_seconds', { route }, (performance.now() - began) / 1000)
     })
-    if (route.startsWith('/v1/')) assertOpen(shut ? 'its end' : waitingFor(), inside, config.gateway.maxWaiting)
+    if (!route.startsWith('/v1/')) return
+    if (shut) throw notReady('its end')
+    // Of a call that may get its baseline back the body is read first.
+    const early = route === RECOMMEND && config.gateway.unlogged === 'baseline'
+    if (!early && waitingFor() !== '') throw notReady(waitingFor())
+    const { maxWaiting } = config.gateway
+    if (inside > maxWaiting) throw new FeedloopError('GATEWAY_FULL', `${maxWaiting} calls are waiting`)
   })
   server.addHook('onSend', async (_request, reply) => {
     if (shut) reply.header('connection', 'close')
@@ -165,18 +174,16 @@ function admit(
   }
 }
 
-/** @throws FeedloopError GATEWAY_NOT_READY, GATEWAY_FULL */
-function assertOpen(awaited: string, inside: number, most: number): void {
-  if (awaited !== '') throw new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
-  if (inside > most) throw new FeedloopError('GATEWAY_FULL', `${most} calls are waiting`)
-}
+const notReady = (awaited: string): FeedloopError => new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
 
 /** @param answerer of a call that was let in */
 async function addRoutes(
   server: FastifyInstance,
-  { config, meter }: DoorOptions,
+  options: DoorOptions,
+  waitingFor: Answerer['waitingFor'],
   answerer: () => Answerer,
 ): Promise<void> {
+  const { config, meter } = options
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   await server.register(swagger, {
     openapi: {
@@ -201,11 +208,14 @@ async function addRoutes(
     body: wishSchema(config.gateway),
     response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 500, 503, 504) },
   }
-  server.post<{ Body: Wish }>('/v1/recommendations', { schema: recommend }, async (request, reply) => {
-    const { ask, delivered } = answerer()
-    const { answer, kind, toActivate } = await ask(request.body, goneSignal(reply))
+  server.post<{ Body: Wish }>(RECOMMEND, { schema: recommend }, async (request, reply) => {
+    const awaited = waitingFor()
+    const { answer, kind, toActivate } =
+      awaited === ''
+        ? await answerer().ask(request.body, goneSignal(reply))
+        : askEarly(request.body, options, notReady(awaited))
     meter.add('feedloop_gateway_answers_total', { kind })
-    if (toActivate !== null) reply.raw.once('finish', () => delivered(toActivate))
+    if (toActivate !== null) reply.raw.once('finish', () => answerer().delivered(toActivate))
     return answer
   })
 

@@ -38,6 +38,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   const asking = { config, wire, now, appends, waiting, decided, earlier: createEarlier(log, wire, prefix, now) }
 
   let awaited = 'recommendations'
+  let ending = false
   let follower: Follower | undefined
   const read = async (): Promise<void> => {
     const patience = { rim: realRim(now), signal: stopping.signal }
@@ -75,10 +76,10 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   return {
     name: 'gateway',
     port: door.port,
-    waitingFor: () => awaited,
+    waitingFor: () => (ending ? 'its end' : awaited),
     done: Promise.race([end.promise, failed.promise]),
     async stop() {
-      awaited = 'its end'
+      ending = true
       await door.close()
       const lost = await appends.end(LAST_MS)
       if (lost > 0) logger.warn({ lost }, 'the log did not take these activations: delivered, yet they may not count')

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { parseConfig } from '../../src/config.ts'
@@ -10,7 +11,8 @@ import type { Given } from '../../src/gateway/ask.ts'
 import { openDoor } from '../../src/gateway/http.ts'
 import type { Decision } from '../../src/gateway/step.ts'
 import { createMeter } from '../../src/metrics.ts'
-import { until } from './world.ts'
+import { did } from '../operate/live.ts'
+import { post, until, wish } from './world.ts'
 
 const decision = { decision_id: 'd', user_id: 'ann' } as Decision
 const given: Given = {
@@ -28,6 +30,7 @@ async function openOne(maxTimeoutMs = 10_000) {
   const door = await openDoor({
     config: parseConfig({ gateway: { host: '127.0.0.1', port: 0, timeoutMs: 100, maxTimeoutMs } }),
     meter,
+    now: Date.now,
     logger: { info: () => {}, error: (fault: unknown) => faults.push(fault) } as unknown as Logger,
   })
   door.lead({
@@ -70,7 +73,7 @@ test('an answer to a socket that was reset a moment ago was not delivered', asyn
   // The door has no turn to hear of it before it answers.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
   asked[0]!.resolve(given)
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await sleep(200)
   assert.deepEqual(delivered, [])
 })
 
@@ -90,7 +93,7 @@ test('who never sends the rest of a body does not hold the end up', async t => {
   const caller = dial(t, door.port)
   caller.write(`${head(body.length)}{`)
   await until(async () => (await counted('feedloop_gateway_waiting')).endsWith(' 1'), 'the call is in')
-  const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 5000, false))])
+  const ended = await Promise.race([door.close().then(() => true), sleep(5000, false, { ref: false })])
   assert.equal(ended, true)
 })
 
@@ -100,8 +103,24 @@ test('nor does a connection that comes while the door closes', async t => {
     const socket = dial(t, door.port)
     if (n % 3 === 1) await new Promise(resolve => setImmediate(resolve))
     if (n % 3 === 2) await once(socket, 'connect')
-    const ended = await Promise.race([door.close().then(() => true), new Promise(r => setTimeout(r, 5000, false))])
+    const ended = await Promise.race([door.close().then(() => true), sleep(5000, false, { ref: false })])
     assert.equal(ended, true, String(n))
     socket.destroy()
   }
+})
+
+test('where there is no log yet the baseline is given back by configuration, of what is sound; all else is refused', async t => {
+  const gateway = { host: '127.0.0.1', port: 0, unlogged: 'baseline' } as const
+  const logger = { info: () => {} } as unknown as Logger
+  const door = await openDoor({ config: parseConfig({ gateway }), meter: createMeter(), logger, now: Date.now })
+  t.after(() => door.close())
+  const ask = async (fields: object, path = 'recommendations') => {
+    const reply = await post(`http://127.0.0.1:${door.port}/v1/${path}`, fields)
+    return [reply.status, reply.body.code ?? reply.body, reply.headers.get('retry-after')]
+  }
+  const answer = { logged: false, items: ['c', 'a'], reason: 'log_unavailable' }
+  assert.deepEqual(await ask(wish({ baseline: ['c', 'a'] })), [200, answer, null])
+  assert.deepEqual(await ask(wish()), [503, 'GATEWAY_NOT_READY', '1'])
+  assert.deepEqual(await ask(wish({ baseline: ['c', 'a'], policy: 'none' })), [400, 'RECORD_INVALID', null])
+  assert.deepEqual(await ask({ events: [did('ann', 'click')] }, 'events'), [503, 'GATEWAY_NOT_READY', '1'])
 })
