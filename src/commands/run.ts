@@ -2,13 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
 import type { Logger } from 'pino'
 import { FeedloopError, isRetryable } from '../errors.ts'
+import { type Door, openDoor } from '../gateway/http.ts'
+import { runGateway } from '../gateway/service.ts'
 import { steadyNow } from '../log/chain/steady.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
 import { boundNewSpace, countBuffersWithHeap } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
-import { startServices, stopServices } from '../operate/run.ts'
+import { services, startServices, stopServices } from '../operate/run.ts'
 import { pipeline, type StageName } from '../pipeline.ts'
 import { configOf, kafkaOf, wireOf, withConfig } from './shared.ts'
 
@@ -31,8 +33,10 @@ export function addRun(program: Command): void {
   })
 }
 
-/** What the door shows and what is to be closed, at any time between start and end. */
+/** What the operator's door shows and what is to be closed, at any time between start and end. */
 interface Life {
+  /** The callers' door, until the gateway has it. */
+  callers?: Door
   awaited: readonly Awaited[]
   log?: Log
   running: readonly Running[]
@@ -58,13 +62,14 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
   } finally {
     logger.info('draining')
     await Promise.race([drain(logger, life.running), sleep(DRAIN_MS)])
+    await life.callers?.close()
     await door.close()
     await life.log?.close()
     logger.info('stopped')
   }
 }
 
-/** What is away at the start is waited for, as it is later. @throws FeedloopError of a kind that no other try mends */
+/** What is away at the start is waited for, as it is later; callers are told so from the beginning. @throws FeedloopError of a kind that no other try mends */
 async function start(life: Life, base: Base, connect: () => Promise<Log>, stages: readonly StageName[]): Promise<void> {
   const attempt = <T>(name: string, call: () => Promise<T>): Promise<T> => {
     let waitingFor = 'the first attempt'
@@ -74,10 +79,24 @@ async function start(life: Life, base: Base, connect: () => Promise<Log>, stages
       base.logger.warn({ code }, `${message}; trying again`)
     })
   }
+  const isGateway = (stage: StageName): boolean => stage === 'gateway'
+  if (stages.some(isGateway)) life.callers = await openDoor(base)
   const log = await attempt('brokers', connect)
   life.log = log
   const wire = await attempt('registry', () => wireOf(base.config))
-  life.running = await attempt('services', () => startServices({ ...base, log, wire }, stages))
+  const context = { ...base, log, wire }
+  const others = stages.filter(stage => !isGateway(stage))
+  life.running = await attempt('services', () => startServices(context, others))
+  // Last, and with the door that is open: what else fails to start and is tried again must not close it meanwhile.
+  const gateway = (): Promise<Running> => {
+    const door = life.callers
+    life.callers = undefined
+    return runGateway(context, door)
+  }
+  const entrance = await attempt('gateway', () =>
+    startServices(context, stages.filter(isGateway), { ...services, gateway }),
+  )
+  life.running = [...entrance, ...life.running]
   life.awaited = life.running
 }
 

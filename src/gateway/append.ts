@@ -13,14 +13,16 @@ import { topicName, topics } from '../pipeline.ts'
 type Topic = 'requests' | 'events'
 
 export interface Appends {
+  /** @throws FeedloopError LOG_UNAVAILABLE where the partition is silent */
+  assertHeard(topic: Topic, partition: number): void
   /** Resolves when all is acknowledged.
    * @throws FeedloopError LOG_UNAVAILABLE where the partition is silent, terminal codes of `append`; Stopped on the signal */
   add(topic: Topic, partition: number, records: readonly NewRecord[], signal?: AbortSignal): Promise<void>
-  /** The same for what must not get lost, whatever the log does: tried until `stop`. */
+  /** The same for what must not get lost, whatever the log does: tried until the end. */
   insist(topic: Topic, partition: number, record: NewRecord): void
-  /** Resolves when all that was insisted on is acknowledged, or was given up by `stop`. */
-  flush(): Promise<void>
-  stop(): void
+  /** Ends all tries as soon as what was insisted on is acknowledged, and after `withinMs` at the latest.
+   * @returns how many were given up */
+  end(withinMs: number): Promise<number>
 }
 
 /** From the first append that is not acknowledged to the silence of its partition. */
@@ -52,11 +54,15 @@ export function createAppends(
       mine.delete(began)
     }
   }
+  const assertHeard = (topic: Topic, partition: number): void => {
+    const [oldest] = lane(topic, partition)
+    if (oldest !== undefined && now() - oldest.sinceMs > SILENT_MS)
+      throw new FeedloopError('LOG_UNAVAILABLE', `${topic}/${partition} has acknowledged nothing for a while`)
+  }
   return {
+    assertHeard,
     async add(topic, partition, records, signal) {
-      const [oldest] = lane(topic, partition)
-      if (oldest !== undefined && now() - oldest.sinceMs > SILENT_MS)
-        throw new FeedloopError('LOG_UNAVAILABLE', `${topic}/${partition} has acknowledged nothing for a while`)
+      assertHeard(topic, partition)
       await append(topic, partition, records, { rim, signal })
     },
     insist(topic, partition, record) {
@@ -65,7 +71,11 @@ export function createAppends(
         .then(() => void insisted.delete(sent))
       insisted.add(sent)
     },
-    flush: async () => void (await Promise.all(insisted)),
-    stop: () => closing.abort(),
+    async end(withinMs) {
+      const all = Promise.all(insisted).finally(() => closing.abort())
+      await Promise.race([all, rim.sleep(withinMs, closing.signal)])
+      closing.abort()
+      return insisted.size
+    },
   }
 }

@@ -57,15 +57,28 @@ export function createAsk(asking: Asking): Ask {
     if (untilMs <= request.time_ms) throw new FeedloopError('DEADLINE_EXCEEDED', `deadline_ms: ${untilMs} is over`)
     const call = { request, partition: partitionFor(request.user_id, partitions), untilMs, gone }
     try {
+      // What could not be activated would be delivered and never count, and activations would pile up here.
+      if (request.deferred && !wish.deferred) asking.appends.assertHeard('events', call.partition)
       const { decision, kind } = await decide(asking, call)
       const toActivate = decision.deferred && !wish.deferred ? decision : null
       return { answer: answerOf(inTime(decision)), kind, toActivate }
     } catch (error) {
-      const mayAnswer = config.gateway.unlogged === 'baseline' && wish.baseline !== null
-      if (!mayAnswer || !isCode(error, 'LOG_UNAVAILABLE')) throw error
-      return { answer: baselineOf(wish.baseline!), kind: 'unlogged', toActivate: null }
+      if (isCode(error, 'LOG_UNAVAILABLE')) return withoutLog(wish, config, error)
+      throw error
     }
   }
+}
+
+/** A call that comes before there is a log. @throws FeedloopError RECORD_INVALID, `error` */
+export function askEarly(wish: Wish, { config, now }: Pick<Asking, 'config' | 'now'>, error: FeedloopError): Given {
+  refuse(requestFault(wish, requestOf(wish, now(), config.gateway), config))
+  return withoutLog(wish, config, error)
+}
+
+/** The caller's own baseline, by configuration. @throws FeedloopError `error` */
+function withoutLog({ baseline }: Wish, { gateway }: Config, error: unknown): Given {
+  if (gateway.unlogged !== 'baseline' || baseline === null) throw error
+  return { answer: baselineOf(baseline), kind: 'unlogged', toActivate: null }
 }
 
 /** @throws FeedloopError of the fault, if there is one */

@@ -17,7 +17,7 @@ export type EventOptions = Pick<BehaviorEvent, 'user_id' | 'type'> & Partial<Beh
 export interface ClientOptions {
   /** Of the gateway: `http://127.0.0.1:8080`. */
   readonly url: string
-  /** For a whole call, all tries together, ms. Default 2000. */
+  /** For a whole call, all tries together, ms; more than `gateway.maxTimeoutMs` is refused. Default 2000. */
   readonly timeoutMs?: number
   /** Default: the global one. */
   readonly fetch?: typeof fetch

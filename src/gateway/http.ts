@@ -2,6 +2,7 @@
  * The callers' door: two routes and the OpenAPI document that is made from their schemas. Open from the start, so that
  * who comes too early is told so; whoever has been let in is answered, also while the door closes.
  */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
@@ -10,7 +11,7 @@ import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
-import type { Ask } from './ask.ts'
+import { type Ask, askEarly } from './ask.ts'
 import { knownError, PROBLEM_TYPE, problemOf, RETRY_AFTER } from './problem.ts'
 import {
   answerSchema,
@@ -24,10 +25,16 @@ import {
 import type { Decision } from './step.ts'
 import type { Tell } from './tell.ts'
 
-export interface DoorOptions {
+/** What every door needs. */
+interface DoorOptions {
   readonly config: Config
   readonly meter: Meter
   readonly logger: Logger
+  readonly now: () => number
+}
+
+/** Who answers the calls. */
+export interface Answerer {
   readonly ask: Ask
   readonly tell: Tell
   /** Its answer was handed to the socket. */
@@ -38,7 +45,9 @@ export interface DoorOptions {
 
 export interface Door {
   readonly port: number
-  /** Takes nobody in any more; resolves when all who are in have their answers. */
+  /** From now on calls are let in to be answered by it; until then they are told that the log is awaited. */
+  lead(to: Answerer): void
+  /** Takes nobody in any more; resolves when all who are in have their answers, soon after the last deadline at the latest. */
   close(): Promise<void>
 }
 
@@ -53,10 +62,16 @@ const problems = {
   504: 'The deadline is over.',
 } as const
 
+const RECOMMEND = '/v1/recommendations'
+/** From the last deadline to the end of all connections, ms. */
+const LEAVE_MS = 1000
+
 /** @throws FeedloopError PORT_UNAVAILABLE */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { host, port, maxBodyBytes } = options.config.gateway
+  const { host, port, maxBodyBytes, maxTimeoutMs } = options.config.gateway
+  const answer = answererOfErrors(options)
   const server = Fastify({
+    frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
     bodyLimit: maxBodyBytes,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -64,25 +79,47 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, strictTypes: false } },
   })
   server.setSerializerCompiler(() => data => JSON.stringify(data))
-  server.removeContentTypeParser('text/plain')
-  answerErrors(server, options)
-  const entrance = admit(server, options)
-  await addRoutes(server, options)
+  server.removeAllContentTypeParsers()
+  const parse = server.getDefaultJsonParser('error', 'error')
+  // Decoded leniently two ids could become one.
+  server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) =>
+    isUtf8(body)
+      ? parse(request, body.toString(), done)
+      : done(new FeedloopError('RECORD_UNREADABLE', 'the body is not UTF-8')),
+  )
+  // Who has left hears nothing.
+  server.setErrorHandler<Error & { code?: string }>((error, _request, reply) =>
+    error instanceof Stopped || error.code === 'ECONNRESET' ? reply.hijack() : answer(reply, knownError(error)),
+  )
+  server.setNotFoundHandler((request, reply) =>
+    answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
+  )
+  let answerer: Answerer | undefined
+  const waitingFor = (): string => (answerer === undefined ? 'the log' : answerer.waitingFor())
+  const entrance = admit(server, options, waitingFor)
+  await addRoutes(server, options, waitingFor, () => answerer!)
   await server.listen({ host, port }).catch(cause => {
     throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
   })
+  const bound = (server.server.address() as { port: number }).port
+  options.logger.info({ gatewayPort: bound }, 'gateway is open')
   return {
-    port: (server.server.address() as { port: number }).port,
+    port: bound,
+    lead(to) {
+      answerer = to
+    },
     close() {
       entrance.shut()
-      return server.close()
+      // By then every call has its answer; who is in still neither sends nor reads, and Node's own timeouts end with the listening.
+      const late = setTimeout(() => server.server.closeAllConnections(), maxTimeoutMs + LEAVE_MS)
+      return server.close().finally(() => clearTimeout(late))
     },
   }
 }
 
-function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): void {
+function answererOfErrors({ logger, meter }: DoorOptions) {
   const shed: Readonly<Record<string, string>> = { GATEWAY_FULL: 'full', GATEWAY_NOT_READY: 'not_ready' }
-  const answer = (reply: FastifyReply, error: FeedloopError): FastifyReply => {
+  return (reply: FastifyReply, error: FeedloopError): FastifyReply => {
     const problem = problemOf(error)
     if (problem.status >= 500 && problem.status < 503) logger.error({ err: error.cause ?? error }, 'call failed')
     if (problem.status === 503) {
@@ -91,18 +128,15 @@ function answerErrors(server: FastifyInstance, { logger, meter }: DoorOptions): 
     }
     return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
   }
-  // Who has left hears nothing.
-  server.setErrorHandler((error, _request, reply) =>
-    error instanceof Stopped ? reply.hijack() : answer(reply, knownError(error)),
-  )
-  server.setNotFoundHandler((request, reply) =>
-    answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
-  )
 }
 
 /** Bounds how many are in, before their bodies are read, and measures each call. Once it is shut and the last one has left,
  * all connections end: Node keeps those open that were busy or new when the server was closed. */
-function admit(server: FastifyInstance, { config, meter, waitingFor }: DoorOptions): { shut(): void } {
+function admit(
+  server: FastifyInstance,
+  { config, meter }: DoorOptions,
+  waitingFor: Answerer['waitingFor'],
+): { shut(): void } {
   let inside = 0
   let shut = false
   const count = (step: -1 | 0 | 1): void => {
@@ -121,7 +155,13 @@ function admit(server: FastifyInstance, { config, meter, waitingFor }: DoorOptio
       meter.add('feedloop_gateway_requests_total', { route, code })
       meter.observe('feedloop_gateway_request_seconds', { route }, (performance.now() - began) / 1000)
     })
-    if (route.startsWith('/v1/')) assertOpen(shut ? 'its end' : waitingFor(), inside, config.gateway.maxWaiting)
+    if (!route.startsWith('/v1/')) return
+    if (shut) throw notReady('its end')
+    // Of a call that may get its baseline back the body is read first.
+    const early = route === RECOMMEND && config.gateway.unlogged === 'baseline'
+    if (!early && waitingFor() !== '') throw notReady(waitingFor())
+    const { maxWaiting } = config.gateway
+    if (inside > maxWaiting) throw new FeedloopError('GATEWAY_FULL', `${maxWaiting} calls are waiting`)
   })
   server.addHook('onSend', async (_request, reply) => {
     if (shut) reply.header('connection', 'close')
@@ -134,13 +174,16 @@ function admit(server: FastifyInstance, { config, meter, waitingFor }: DoorOptio
   }
 }
 
-/** @throws FeedloopError GATEWAY_NOT_READY, GATEWAY_FULL */
-function assertOpen(awaited: string, inside: number, most: number): void {
-  if (awaited !== '') throw new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
-  if (inside > most) throw new FeedloopError('GATEWAY_FULL', `${most} calls are waiting`)
-}
+const notReady = (awaited: string): FeedloopError => new FeedloopError('GATEWAY_NOT_READY', `waiting for ${awaited}`)
 
-async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, delivered }: DoorOptions): Promise<void> {
+/** @param answerer of a call that was let in */
+async function addRoutes(
+  server: FastifyInstance,
+  options: DoorOptions,
+  waitingFor: Answerer['waitingFor'],
+  answerer: () => Answerer,
+): Promise<void> {
+  const { config, meter } = options
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   await server.register(swagger, {
     openapi: {
@@ -165,10 +208,14 @@ async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, de
     body: wishSchema(config.gateway),
     response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 500, 503, 504) },
   }
-  server.post<{ Body: Wish }>('/v1/recommendations', { schema: recommend }, async (request, reply) => {
-    const { answer, kind, toActivate } = await ask(request.body, goneSignal(reply))
+  server.post<{ Body: Wish }>(RECOMMEND, { schema: recommend }, async (request, reply) => {
+    const awaited = waitingFor()
+    const { answer, kind, toActivate } =
+      awaited === ''
+        ? await answerer().ask(request.body, goneSignal(reply))
+        : askEarly(request.body, options, notReady(awaited))
     meter.add('feedloop_gateway_answers_total', { kind })
-    if (toActivate !== null) reply.raw.once('finish', () => delivered(toActivate))
+    if (toActivate !== null) reply.raw.once('finish', () => answerer().delivered(toActivate))
     return answer
   })
 
@@ -179,7 +226,7 @@ async function addRoutes(server: FastifyInstance, { config, meter, ask, tell, de
     response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 413, 415, 500, 503) },
   }
   server.post<{ Body: EventsBody }>('/v1/events', { schema: events }, async request => {
-    await tell(request.body.events)
+    await answerer().tell(request.body.events)
     return { appended: request.body.events.length }
   })
 

@@ -37,6 +37,7 @@ export function problemOf({ code, message }: FeedloopError): Problem {
 /** Fastify's own refusals by ours. */
 const ofFramework: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_VALIDATION: 'RECORD_INVALID',
+  FST_ERR_BAD_URL: 'HTTP_NOT_FOUND',
   FST_ERR_CTP_INVALID_JSON_BODY: 'RECORD_UNREADABLE',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'RECORD_UNREADABLE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'RECORD_UNREADABLE',

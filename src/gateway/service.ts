@@ -10,7 +10,7 @@ import { createAppends } from './append.ts'
 import { createAsk } from './ask.ts'
 import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
-import { openDoor } from './http.ts'
+import { type Door, openDoor } from './http.ts'
 import { anchoredStart } from './start.ts'
 import { activationOf, type Decision, decisionFields } from './step.ts'
 import { createTell, recordOf } from './tell.ts'
@@ -20,8 +20,12 @@ export interface RunningGateway extends Running {
   readonly port: number
 }
 
-/** @throws FeedloopError PORT_UNAVAILABLE */
-export async function runGateway(context: ServiceContext): Promise<RunningGateway> {
+/** At the end activations are tried for so long, ms: with the last calls before it, well within what a process has to drain. */
+const LAST_MS = 5000
+
+/** @param early a door that was opened before there was a log; it is closed with the gateway
+ * @throws FeedloopError PORT_UNAVAILABLE, of a door of its own */
+export async function runGateway(context: ServiceContext, early?: Door): Promise<RunningGateway> {
   const { config, log, logger, now } = context
   const { partitions, prefix } = config.topics
   const wire = context.wire.narrowed?.({ recommendations: decisionFields }, []) ?? context.wire
@@ -34,6 +38,7 @@ export async function runGateway(context: ServiceContext): Promise<RunningGatewa
   const asking = { config, wire, now, appends, waiting, decided, earlier: createEarlier(log, wire, prefix, now) }
 
   let awaited = 'recommendations'
+  let ending = false
   let follower: Follower | undefined
   const read = async (): Promise<void> => {
     const patience = { rim: realRim(now), signal: stopping.signal }
@@ -54,8 +59,8 @@ export async function runGateway(context: ServiceContext): Promise<RunningGatewa
     await follower.caughtUp
     awaited = ''
   }
-  const door = await openDoor({
-    ...context,
+  const door = early ?? (await openDoor(context))
+  door.lead({
     ask: createAsk(asking),
     tell: createTell(asking),
     waitingFor: () => awaited,
@@ -66,20 +71,19 @@ export async function runGateway(context: ServiceContext): Promise<RunningGatewa
         recordOf(activationOf(decision, now()), wire),
       ),
   })
-  logger.info({ gatewayPort: door.port }, 'gateway is open')
   read().catch(error => stopping.signal.aborted || failed.reject(error))
   const end = Promise.withResolvers<void>()
   return {
     name: 'gateway',
     port: door.port,
-    waitingFor: () => awaited,
+    waitingFor: () => (ending ? 'its end' : awaited),
     done: Promise.race([end.promise, failed.promise]),
     async stop() {
-      awaited = 'its end'
+      ending = true
       await door.close()
-      await appends.flush()
+      const lost = await appends.end(LAST_MS)
+      if (lost > 0) logger.warn({ lost }, 'the log did not take these activations: delivered, yet they may not count')
       stopping.abort()
-      appends.stop()
       await follower?.stop()
       end.resolve()
     },

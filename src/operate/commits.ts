@@ -32,6 +32,8 @@ export function createCommits(commit: Membership['commit'], failed: (error: unkn
     put: position => void waiting.set(nameOf(position.topic, position.partition), position),
     forget: (topic, partition) => void waiting.delete(nameOf(topic, partition)),
     async flush() {
+      // What came after it set out is not in it.
+      if (flying !== null) await flying
       if (flying === null && waiting.size > 0)
         flying = fly().finally(() => {
           flying = null

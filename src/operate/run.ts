@@ -10,8 +10,10 @@ import { runRanker } from '../ranker/service.ts'
 import { runJoiner } from '../transitions/service.ts'
 import type { Running, ServiceContext } from './context.ts'
 
+export type Services = Readonly<Record<StageName, (context: ServiceContext) => Promise<Running>>>
+
 /** How each stage of src/pipeline.ts is run. */
-export const services: Readonly<Record<StageName, (context: ServiceContext) => Promise<Running>>> = {
+export const services: Services = {
   intake: runIntake,
   gateway: runGateway,
   features: runFeatures,
@@ -22,10 +24,14 @@ export const services: Readonly<Record<StageName, (context: ServiceContext) => P
 }
 
 /** @throws FeedloopError PARTITION_COUNT_CHANGED, TOPIC_UNKNOWN and what a service throws when it starts */
-export async function startServices(context: ServiceContext, names: readonly StageName[]): Promise<readonly Running[]> {
+export async function startServices(
+  context: ServiceContext,
+  names: readonly StageName[],
+  by: Services = services,
+): Promise<readonly Running[]> {
   await assertPartitions(context, names)
   const ordered = pipeline.map(entry => entry.stage).filter(stage => names.includes(stage))
-  const started = await Promise.allSettled(ordered.map(name => services[name](context)))
+  const started = await Promise.allSettled(ordered.map(name => by[name](context)))
   const running = started.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
   const failed = started.find(each => each.status === 'rejected')
   if (failed === undefined) return running

@@ -25,6 +25,12 @@ const late = Date.now() + 3_600_000
 
 const cases: readonly Case[] = [
   { name: 'no JSON', body: '{"request_id":', code: 'RECORD_UNREADABLE' },
+  {
+    name: 'what is no UTF-8',
+    body: Uint8Array.from(Buffer.from('{"request_id":"a\xff","user_id":"b"}', 'latin1')),
+    code: 'RECORD_UNREADABLE',
+    says: /UTF-8/,
+  },
   { name: 'no body', body: '', code: 'RECORD_UNREADABLE' },
   {
     name: 'a poisoned prototype',
@@ -91,6 +97,7 @@ const cases: readonly Case[] = [
     code: 'HTTP_BODY_TOO_LARGE',
   },
   { name: 'an unknown path', path: '/v1/recommend', body: {}, status: 404, code: 'HTTP_NOT_FOUND' },
+  { name: 'a path that is no path', path: '/v1/%zz', body: {}, status: 404, code: 'HTTP_NOT_FOUND' },
   { name: 'no events', path: EVENTS, body: { events: [] }, says: /events: must NOT have fewer than 1/ },
   { name: 'too many events', path: EVENTS, body: { events: ids(21).map(id => did('ann', id)) }, says: /more than 20/ },
   {

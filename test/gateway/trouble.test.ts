@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Request } from '../../schemas/records.ts'
 import { SILENT_MS } from '../../src/gateway/append.ts'
 import { runGateway } from '../../src/gateway/service.ts'
@@ -102,6 +103,26 @@ test('while the log is silent calls are refused at once, and let in when it answ
   assert.match(await counted(world, 'feedloop_gateway_shed_total'), /reason="log"/)
 })
 
+test('where activations cannot be written nobody is given what could not count, and the end gives up what cannot be', async t => {
+  const world = await openWorld(t)
+  const way = barrier()
+  t.after(way.open)
+  const events = topicName(world.context.config.topics.prefix, 'events')
+  const fault = (call: string, at: string) => (call === 'append' && at === events ? way.passed() : undefined)
+  const gateway = await world.another(context => ({ ...context, log: troubled(context.log, fault) }))
+  const ask = () => post(urlOf(gateway) + RECOMMEND, wish({ user_id: 'ann' }))
+  way.shut()
+  assert.equal((await ask()).status, 200)
+  await sleep(SILENT_MS + 50)
+  const { status, body } = await ask()
+  assert.deepEqual([status, body.code], [503, 'LOG_UNAVAILABLE'])
+  assert.equal((await world.decisions()).length, 1)
+  const own = await post(urlOf(gateway) + RECOMMEND, wish({ user_id: 'ann', deferred: true }))
+  assert.equal(own.status, 200, 'who activates by itself')
+  const stopped = gateway.stop().then(() => true)
+  assert.equal(await Promise.race([stopped, sleep(15_000, false, { ref: false })]), true)
+})
+
 test('by configuration the baseline is given back while the log is away: marked, counted, never learned', async t => {
   const world = await openWorld(t, { gateway: { unlogged: 'baseline' } })
   const way = await behind(t, world, 'append')
@@ -162,7 +183,7 @@ test('until the decisions are read to their end nobody is let in', async t => {
 test('a gateway that starts in a quiet log answers its first call', async t => {
   const world = await openWorld(t, { limits: { requestDedupMs: 1 }, step: { progressMs: 60_000 } })
   for (let n = 0; n < 100; n++) await world.post(RECOMMEND, wish({ user_id: `u${n}` }))
-  await new Promise(resolve => setTimeout(resolve, 50))
+  await sleep(50)
   const url = urlOf(await world.another()) + RECOMMEND
   for (const user_id of ['u0', 'u1', 'u2', 'u3', 'u4']) assert.equal((await post(url, wish({ user_id }))).status, 200)
 })

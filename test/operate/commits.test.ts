@@ -30,11 +30,10 @@ test('a commit that fails after a newer position came is not tried again: the ne
   const second = commits.flush()
   assert.equal(asked.length, 1, 'one at a time')
   asked[0]!.end.reject(new Error('rebalance'))
-  await Promise.all([first, second])
+  await first
   assert.equal(failures.length, 1)
-  const third = commits.flush()
   asked[1]!.end.resolve()
-  await third
+  await second
   await commits.flush()
   assert.equal(asked.length, 2, 'nothing is left')
   assert.deepEqual([...stored], [[0, 2]])
@@ -59,6 +58,20 @@ test('what was put while its partition was on its way is committed next', async 
       [1, 7],
     ],
   )
+})
+
+test('the last flush commits what was put while another was on its way', async () => {
+  const { commits, asked, stored } = createGroup()
+  commits.put(at(1))
+  const first = commits.flush()
+  commits.put(at(2))
+  const turns = [commits.flush(), commits.flush()]
+  asked[0]!.end.resolve()
+  await first
+  asked[1]?.end.resolve()
+  await Promise.all(turns)
+  assert.equal(asked.length, 2, 'one commit for all who wait')
+  assert.deepEqual([...stored], [[0, 2]])
 })
 
 test('a failed commit is tried again although nothing new came, but for partitions of others', async () => {

@@ -87,6 +87,38 @@ test('a service that waits for its brokers stops at once when it is asked to', a
   deaf.close()
 })
 
+test('a gateway tells its callers from the start that there is no Kafka, and lives', { timeout: 60_000 }, async t => {
+  const child = spawn(bin, ['run', 'gateway'], {
+    env: { ...environment, KAFKA_BROKERS: '127.0.0.1:1', FEEDLOOP_GATEWAY_PORT: '0' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const lines: { port?: number; gatewayPort?: number }[] = []
+  for await (const line of createInterface({ input: child.stderr })) {
+    lines.push(JSON.parse(line))
+    if (lines.some(each => each.gatewayPort !== undefined)) break
+  }
+  child.stderr.resume()
+  const { port, gatewayPort } = Object.assign({}, ...lines)
+  assert.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200)
+  assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 503)
+  for (const [path, body] of [
+    ['recommendations', { request_id: 'a', user_id: 'ann' }],
+    ['events', { events: [{ event_id: 'a', user_id: 'ann', type: 'click', time_ms: 1 }] }],
+  ] as const) {
+    const response = await fetch(`http://127.0.0.1:${gatewayPort}/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const { code } = (await response.json()) as { code: string }
+    assert.deepEqual([response.status, response.headers.get('retry-after'), code], [503, '1', 'GATEWAY_NOT_READY'])
+  }
+  assert.equal((await fetch(`http://127.0.0.1:${gatewayPort}/openapi.json`)).status, 200)
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+})
+
 test('without an answer of the brokers it lives, is not ready, says why, and goes on trying', {
   timeout: 60_000,
 }, async t => {

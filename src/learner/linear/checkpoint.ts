@@ -83,8 +83,8 @@ export function restore(state: State, model: ModelVersion): void {
     )
   state.clock.referenceMs = parameters.reference_ms
   state.clock.newestMs = parameters.newest_ms
-  // versions before there was such a parameter: from the newest decision on nothing is called dead too early
-  state.firstMs = parameters.first_ms ?? parameters.newest_ms
+  // versions before there was such a parameter: since 1970 no turn is short enough to call an arm dead
+  state.firstMs = parameters.first_ms ?? 0
   state.clock.changedMs.splice(0, Number.POSITIVE_INFINITY, ...changedOf(parameters))
   // surpluses of other weights say nothing of these
   state.changes = areWeights(parameters, WATCH_WEIGHT, state.options.watch) ? decodeChanges(model) : createChanges()

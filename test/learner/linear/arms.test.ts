@@ -35,3 +35,13 @@ test('whatever the order, and after a restart too', () => {
   second.restore(publish(first, '1', true))
   assert.equal(second.learn(examples.slice(1000)).stats.dead_arms, 1)
 })
+
+test('after a restart from a version that does not say since when it learned, no arm is called dead', () => {
+  const first = createLinearLearner(options)
+  first.learn(stream(1000, 0))
+  const published = publish(first, '1', true)
+  const { first_ms: _, ...parameters } = published.parameters
+  const second = createLinearLearner(options)
+  second.restore({ ...published, parameters })
+  assert.equal(second.learn([shown('a', 1000)]).stats.dead_arms, 0)
+})
