@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decision, input, makeConfig, outcome, startRun, tick } from './make.ts'
+import { decision, event, input, makeConfig, outcome, startRun, tick } from './make.ts'
 
 test('a late event that nothing hangs on is known again for a correction window from when it came', () => {
   const { run, take } = startRun(makeConfig())
@@ -14,4 +14,13 @@ test('a late event that nothing hangs on is known again for a correction window 
   assert.equal(run.counts.orphan, undefined)
   take({ tick: tick(4000), inputs: [] })
   assert.deepEqual([...run.state.seen.range('', '\uffff')], [], 'and then it is forgotten')
+})
+
+test('one that waits for a decision goes by its own time: none can claim it any more', () => {
+  const { run, take } = startRun(makeConfig())
+  take({ tick: tick(900), inputs: [input(decision('d1', 890))] })
+  take({ tick: tick(901), inputs: [event('click', 5, { item_id: 'z' }), outcome('click', 'nowhere', 5)].map(input) })
+  assert.deepEqual([run.counts.organic, run.counts.orphan], [undefined, undefined])
+  take({ tick: tick(1500), inputs: [] })
+  assert.deepEqual([run.counts.organic, run.counts.orphan], [1, 1])
 })
