@@ -14,7 +14,7 @@ test('the curl calls', async t => {
   const blocks = [...text.matchAll(/```sh\n([\s\S]*?)\n```/g)].map(([, block]) => block)
   const replies: Reply[] = []
   for (const block of blocks) {
-    const call = curl.exec(block)
+    const call = curl.exec(block.replace("'$(date +%s000)'", String(Date.now())))
     assert.ok(call, `not read by this test: ${block}`)
     const [, path, header, value, body] = call
     assert.deepEqual([header, value], ['content-type', 'application/json'])
