@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
 import type { Logger } from 'pino'
@@ -130,7 +131,17 @@ function fatal(error: unknown): 1 {
   return 1
 }
 
+/** A terminal tells the whole group of a Ctrl-C, and npm and bin/feedloop.mjs hand it on: what comes so soon is the same. */
+const SAME_MS = 1000
+
+/** Resolves with the first; one that comes later, while it drains, ends the process at once. */
 const untilSignal = (): Promise<undefined> =>
   new Promise(resolve => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(undefined))
+    let firstMs = Number.POSITIVE_INFINITY
+    for (const name of ['SIGTERM', 'SIGINT'] as const)
+      process.on(name, () => {
+        if (performance.now() - firstMs > SAME_MS) process.exit(128 + constants.signals[name])
+        firstMs = Math.min(firstMs, performance.now())
+        resolve(undefined)
+      })
   })

@@ -64,6 +64,15 @@ test('past its deadline a call ends with 504, and what is decided later was neve
   await until(async () => (await activations(world.context, mine.request_id)).length === 1, 'the activation')
 })
 
+test('little patience is no fault of the log', async t => {
+  const world = await openWorld(t)
+  const way = await behind(t, world, 'append')
+  way.shut()
+  const { status, body } = await post(way.url + RECOMMEND, wish({ timeout_ms: 5 }))
+  assert.deepEqual([status, body.code], [504, 'DEADLINE_EXCEEDED'])
+  way.open()
+})
+
 test('what the ranker takes after its deadline is spent: 504 for every repetition, never learned', async t => {
   const world = await openWorld(t)
   const way = await behind(t, world, 'append')
