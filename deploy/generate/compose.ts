@@ -5,21 +5,23 @@
  */
 import { chartStages } from './stages.ts'
 
-const stages = chartStages()
-  .filter(stage => !stage.needsSources)
-  .map(({ stage }) => stage)
+const services = chartStages().filter(stage => !stage.needsSources)
+const stages = services.map(({ stage }) => stage)
 
 export const composeStages = () => ({
   services: {
     feedloop: { profiles: ['one-process'] },
     ...Object.fromEntries(
-      stages.map(stage => [
-        stage,
-        {
-          extends: { file: 'compose.yaml', service: 'feedloop' },
-          command: ['run', stage, '--config', '/etc/feedloop/feedloop.yaml'],
-        },
-      ]),
+      // The door is a service of compose.yaml already: two that extend the same cannot be merged.
+      services
+        .filter(({ isDoor }) => !isDoor)
+        .map(({ stage }) => [
+          stage,
+          {
+            extends: { file: 'compose.yaml', service: 'feedloop' },
+            command: ['run', stage, '--config', '/etc/feedloop/feedloop.yaml'],
+          },
+        ]),
     ),
   },
 })
