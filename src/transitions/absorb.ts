@@ -145,8 +145,8 @@ function attribute(work: Work, input: Input<BehaviorEvent>, hash: number): void 
 /** When an event may be forgotten. One that nothing hangs on counts from when it came, not from when it happened: ids
  * known for longer are a safer guard against repetition, and late ones then fill one page and not a page each. */
 function forgottenAt({ state, rules }: Work, { event_id, time_ms }: BehaviorEvent): number {
-  const seen = state.seen.get(event_id)
-  const alone = !seen || (seen.awaits === null && seen.touch === null && seen.left === null)
+  const { awaits, touch, left } = state.seen.get(event_id)!
+  const alone = awaits === null && touch === null && left === null
   const nowMs = state.clock.get('clock')?.nowMs ?? time_ms
   return (alone ? Math.max(time_ms, nowMs) : time_ms) + rules.keepMs
 }

@@ -20,7 +20,7 @@ const joinCodec: Codec<Join> = {
   fixed: {
     of: join => join.decision,
     encode: join => decision.encode(join.decision),
-    decode: bytes => decision.decode(bytes),
+    decode: decision.decode,
   },
   encode: course.encode,
   decode: (bytes, of) => ({ decision: of as Join['decision'], ...course.decode(bytes) }),

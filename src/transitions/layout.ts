@@ -114,10 +114,11 @@ const seenSchema = record('Seen', {
 
 const unread: TypeHook = part => (part === 'bytes' ? new Unread() : undefined)
 
+const decision = decisionSchema()
 const schemas = {
-  decision: decisionSchema(),
+  decision,
   course: record('Course', course),
-  joins: record('Join', { decision: decisionSchema(), ...course }),
+  joins: record('Join', { decision, ...course }),
   sessions: sessionSchema,
   touches: touchSchema(),
   waiting: waitingSchema(),

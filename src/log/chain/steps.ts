@@ -185,8 +185,9 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     for (const batch of others) {
       await foldBatch(context, { state, cursors, clock }, batch)
       session.header = batch.header
-      if (batch === others.at(-1)) options.followed?.({ baseOffset: batch.head.offset, header: batch.header })
     }
+    const last = others.at(-1)
+    if (last) options.followed?.({ baseOffset: last.head.offset, header: last.header })
   }
   const settle = async (id: string, accepted: readonly Batch[]): Promise<StepFate> => {
     acceptedMs = io.rim.now()
