@@ -12,7 +12,6 @@ import { createWire } from '../../src/log/wire/create.ts'
 import { boundNewSpace, countBuffersWithHeap } from '../../src/operate/collector.ts'
 import type { ChainPoint, Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
-import { createRandom } from '../../src/state/random.ts'
 import { joinerCodecs } from '../../src/transitions/codec.ts'
 import { type Decision, joinersWire } from '../../src/transitions/decision.ts'
 import { heapTables } from '../../src/transitions/state.ts'
@@ -67,6 +66,10 @@ const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
 
 /** As `feedloop run` does (src/commands/run.ts). */
 const collect = (store: StepsOptions['store']): void => (store === 'disk' ? boundNewSpace : countBuffersWithHeap)()
+
+/** The i-th of all numbers below `open` in an order without pattern, each once: a click that is there already would cost
+ * nothing, and few joins would be met again sooner than many. (2,654,435,761 is prime.) */
+const anyOf = (open: number, i: number): number => Number((BigInt(i) * 2_654_435_761n) % BigInt(open))
 
 async function run({ store, folder, open, records }: StepsOptions): Promise<StepsResult> {
   collect(store)
@@ -123,13 +126,11 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
   }
   const loadedPerSecond = missing > 0 ? Math.round((missing / (performance.now() - loadBegun)) * 1000) : null
 
-  // of a folder that was measured before, other joins: a click that is there already costs nothing
-  const random = createRandom(7 + next)
-  const any = () => Math.floor(random.uniform() * open)
+  let clicks = (next - open) / 2
   const batch = (): Taken[] =>
     Array.from({ length: STEP }, (_, i) =>
       i % 3 === 2
-        ? { topic: 'events' as const, bytes: wire.encode('events', load.click(any())) }
+        ? { topic: 'events' as const, bytes: wire.encode('events', load.click(anyOf(open, clicks++))) }
         : decisionBytes(next++),
     )
   const count = Math.ceil(records / STEP)
