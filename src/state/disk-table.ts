@@ -92,6 +92,8 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
   const get = (key: string): V | undefined => {
     const entry = pending(key)
     if (entry !== undefined) return entry === absent ? undefined : entry
+    // nothing waits or is on disk but what is deleted above: some tables are empty nearly always
+    if (committed === 0) return undefined
     return cache.get(key) ?? load(key)
   }
   const isCommitted = (key: string): boolean => {

@@ -5,6 +5,7 @@
  * cancelling: who is fired looks whether it still matters.
  */
 import type { Table } from '../state/table.ts'
+import { createBuckets } from './buckets.ts'
 
 /** The last page of a bucket is written anew by every step that adds to it. */
 const PAGE = 64
@@ -29,15 +30,15 @@ export interface Timers {
   takeSome(clockMs: number): readonly string[]
 }
 
-/** @param widthMs of a bucket; a few thousand buckets at a time are fine */
+/** @param widthMs of a bucket */
 export function createTimers(
   name: string,
   widthMs: number,
   tables: { readonly pages: Table<TimerPage>; readonly buckets: Table<readonly number[]> },
 ): Timers {
-  const { pages, buckets } = tables
+  const { pages } = tables
+  const buckets = createBuckets(name, tables.buckets)
   const pageKey = (bucket: number) => `${name}/${bucket}`
-  const index = () => buckets.get(name) ?? []
 
   /** Scheduled and not settled, by bucket. */
   let added = new Map<number, string[]>()
@@ -57,8 +58,7 @@ export function createTimers(
     if (added.size === 0) return
     const opened: number[] = []
     for (const [bucket, ids] of added) if (addTo(bucket, ids)) opened.push(bucket)
-    // all at once: tens of thousands of buckets may be there
-    if (opened.length > 0) buckets.set(name, [...index(), ...opened].sort(ascending))
+    if (opened.length > 0) buckets.add(opened)
     added = new Map()
   }
 
@@ -86,27 +86,27 @@ export function createTimers(
     settle,
     nextMs() {
       settle()
-      const [next] = index()
+      const next = buckets.first()
       return next === undefined ? Number.POSITIVE_INFINITY : next * widthMs
     },
     earliestMs() {
       settle()
-      const [next] = index()
+      const next = buckets.first()
       return next === undefined ? Number.POSITIVE_INFINITY : (next - 1) * widthMs
     },
     take(clockMs, limit) {
       settle()
       const ids: string[] = []
-      const all = index()
-      let fired = 0
-      while (fired < all.length && all[fired] * widthMs <= clockMs && ids.length < limit)
-        for (const id of takeBucket(all[fired++])) ids.push(id)
-      if (fired > 0) buckets.set(name, all.slice(fired))
+      for (let next = buckets.first(); ids.length < limit; next = buckets.first()) {
+        if (next === undefined || next * widthMs > clockMs) break
+        for (const id of takeBucket(next)) ids.push(id)
+        buckets.removeFirst()
+      }
       return ids
     },
     takeSome(clockMs) {
       settle()
-      const bucket = index()[0]
+      const bucket = buckets.first()
       if (bucket === undefined || bucket * widthMs > clockMs) return []
       const key = pageKey(bucket)
       const last = pages.get(key)
@@ -118,10 +118,8 @@ export function createTimers(
         return ids
       }
       pages.delete(key)
-      buckets.set(name, index().slice(1))
+      buckets.removeFirst()
       return last?.ids ?? []
     },
   }
 }
-
-const ascending = (a: number, b: number): number => a - b
