@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Recommendation } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createWire } from '../../src/log/wire/create.ts'
-import { boundNewSpace, countBuffersWithHeap } from '../../src/operate/collector.ts'
+import { boundHeap, countBuffersWithHeap } from '../../src/operate/collector.ts'
 import type { ChainPoint, Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { joinerCodecs } from '../../src/transitions/codec.ts'
@@ -65,7 +65,7 @@ const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
 })
 
 /** As `feedloop run` does (src/commands/run.ts). */
-const collect = (store: StepsOptions['store']): void => (store === 'disk' ? boundNewSpace : countBuffersWithHeap)()
+const collect = (store: StepsOptions['store']): void => (store === 'disk' ? boundHeap : countBuffersWithHeap)()
 
 /** The i-th of all numbers below `open` in an order without pattern, each once: a click that is there already would cost
  * nothing, and few joins would be met again sooner than many. (2,654,435,761 is prime.) */

@@ -8,7 +8,7 @@ import { runGateway } from '../gateway/service.ts'
 import { steadyNow } from '../log/chain/steady.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
-import { boundNewSpace, countBuffersWithHeap } from '../operate/collector.ts'
+import { boundHeap, countBuffersWithHeap } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { services, startServices, stopServices } from '../operate/run.ts'
@@ -48,7 +48,7 @@ type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now'>
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
   const config = configOf(options, { openSchemas: stages.includes('intake') })
-  if (config.state.folder) boundNewSpace()
+  if (config.state.folder) boundHeap()
   else countBuffersWithHeap()
   const logger = createLogger(config.log.level)
   const connect = kafkaOf(config, logger)

@@ -6,8 +6,8 @@ import { test } from 'node:test'
 const collector = new URL('../../src/operate/collector.ts', import.meta.url)
 const program = (bounded: boolean): string => `
   import { getHeapSpaceStatistics } from 'node:v8'
-  import { boundNewSpace } from '${collector}'
-  if (${bounded}) boundNewSpace()
+  import { boundHeap } from '${collector}'
+  if (${bounded}) boundHeap()
   const kept = []
   for (let i = 0; i < 3_000_000; i++) kept[i % 500_000] = { i }
   const { space_size } = getHeapSpaceStatistics().find(each => each.space_name === 'new_space')
