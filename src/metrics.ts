@@ -72,7 +72,7 @@ export const metricTable = {
   },
   feedloop_candidates_dropped_total: {
     type: 'counter',
-    help: 'Candidates of requests left out, by reason: unknown or unavailable.',
+    help: 'Candidates of requests left out, by reason: unknown, unavailable or filtered.',
     labels: ['reason'],
   },
   feedloop_conditions_failed_total: {
