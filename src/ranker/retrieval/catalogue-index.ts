@@ -11,11 +11,15 @@ import { createPlaced, type Placed } from './placed.ts'
 import { createRowSet, type RowSet } from './row-set.ts'
 
 export interface CatalogueIndex {
+  /** Unlike that of any other. */
+  readonly id: number
   readonly features: FeatureStore
   readonly eligible: RowSet
   /** Those first seen within `candidates.newWithinMs`. */
   fresh(nowMs: number): RowSet
-  /** Conditions that also depend on the request. */
+  /** There are conditions that also depend on the request. */
+  readonly asksRequest: boolean
+  /** Those. */
   isMet(row: number, moment: Moment): boolean
   /** Places of the items, once all have been given one; those of a space of before while a new one fills. */
   readonly placed: Placed | undefined
@@ -27,6 +31,7 @@ export interface CatalogueIndex {
   takeFailed(): ReadonlyMap<string, number>
 }
 
+let created = 0
 const indexes = new WeakMap<FeatureStore, WeakMap<PolicyConfig, CatalogueIndex>>()
 
 export function indexOf(features: FeatureStore, policy: PolicyConfig): CatalogueIndex {
@@ -60,9 +65,11 @@ function createIndex(features: FeatureStore, { candidates }: PolicyConfig): Cata
     next?.changed(row)
   })
   return {
+    id: created++,
     features,
     eligible,
     fresh: fresh.rows,
+    asksRequest: passing.length > 0,
     isMet: (row, at) => passing.every(condition => condition(features.at(row), at)),
     get placed() {
       return placed

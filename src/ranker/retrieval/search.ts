@@ -16,6 +16,7 @@ import type { Random } from '../../state/random.ts'
 import type { Moment } from '../condition.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
+import type { Placed } from './placed.ts'
 import type { RowSet } from './row-set.ts'
 
 export interface Search {
@@ -76,13 +77,37 @@ export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>
 const inOrder = ({ size, at }: RowSet): number[] => Array.from({ length: size }, (_, i) => at(i)).sort((a, b) => a - b)
 
 /** Best first; undefined where there is nothing to search by. */
-function similar({ index, retrieval, state, found, max }: Search): readonly number[] | undefined {
+function similar(search: Search): readonly number[] | undefined {
+  const { index, retrieval, state, found } = search
   const { placed } = index
   const by = retrieval && placed && retrieval.space === placed.retrieval.space ? retrieval : placed?.retrieval
   const query = by?.query(state)
   if (!placed || !by || !query) return undefined
-  const rows = found ?? placed.scan([query], placed.rows.size, asked(max))[0]
+  const rows = found ?? scanned(search, placed, query)
   return byScore(rows, index, vectors => by.scores(state, vectors))
+}
+
+function scanned(search: Search, placed: Placed, query: Float32Array): Int32Array {
+  for (let count: number | undefined = asked(search.max); ; ) {
+    const rows = placed.scan([query], placed.rows.size, count)[0]
+    count = deeper(rows, count, search)
+    if (count === undefined) return rows
+  }
+}
+
+/** Of more rows than these no condition of the request is asked. */
+const LOOKED_AT = 16_384
+
+/** How many rows to ask for next, where too few of those that were found meet the request's conditions. */
+export function deeper(
+  rows: Int32Array,
+  count: number,
+  { index, moment, max }: Pick<Search, 'index' | 'moment' | 'max'>,
+): number | undefined {
+  if (rows.length < count || count >= LOOKED_AT || !index.asksRequest) return undefined
+  let met = 0
+  for (let i = 0; i < rows.length && met < max; i++) if (index.isMet(rows[i], moment)) met++
+  return met < max ? Math.min(8 * count, LOOKED_AT) : undefined
 }
 
 /** Items that the model has parameters of its own for and that are scored at each decision. */
