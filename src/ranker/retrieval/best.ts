@@ -3,7 +3,7 @@
 export interface Best {
   /** Scores of the rows `from`, `from + 1` …; -∞ and NaN are never among the best. */
   offer(scores: Float32Array, from: number): void
-  /** Best first. */
+  /** In the order of their numbers. */
   rows(): Int32Array
 }
 
@@ -53,9 +53,7 @@ export function createBest(count: number): Best {
     },
     rows() {
       if (length > count) halve()
-      const order = Int32Array.from({ length }, (_, i) => i)
-      order.sort((a, b) => scores[b] - scores[a] || rows[a] - rows[b])
-      return order.map(i => rows[i])
+      return rows.slice(0, length).sort()
     },
   }
 }

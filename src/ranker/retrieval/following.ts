@@ -36,9 +36,9 @@ export function createFollowing(
     const untilMs = performance.now() + SLICE_MS
     for (const { policy, index } of indexes) {
       const retrieval = orderOf(policy, served(policy))
-      if (!retrieval || index.eligible.size <= maxFromCatalogue(config, policy)) continue
-      do index.follow(retrieval, ITEMS)
-      while (index.behind > 0 && performance.now() < untilMs)
+      if (retrieval && index.eligible.size > maxFromCatalogue(config, policy))
+        do index.follow(retrieval, ITEMS)
+        while (index.behind > 0 && performance.now() < untilMs)
       meter.set('feedloop_retrieval_behind_items', { policy: policy.name }, index.behind)
     }
     return indexes.some(({ index }) => index.behind > 0)

@@ -91,7 +91,7 @@ export function createRows(dimensions: number): Rows {
   }
 }
 
-/** Finds the `count` rows of the greatest score among the first `size`, for each query, best first. */
+/** Finds the `count` rows of the greatest score among the first `size`, for each query, in the order of their numbers. */
 export type RowScan = (queries: readonly Float32Array[], size: number, count: number) => Int32Array[]
 
 /** @param scanner one thread a number */

@@ -30,7 +30,7 @@ export interface Search {
   readonly policy: Policy | null
   /** What orders all items: the model's, else the history's, else nothing. */
   readonly retrieval: Retrieval | undefined
-  /** Rows that another thread has found for it, best first; undefined: looked for here. */
+  /** Rows that another thread has found for it; undefined: looked for here. */
   readonly found: Int32Array | undefined
   readonly random: Random
 }
