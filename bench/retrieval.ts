@@ -17,6 +17,8 @@ const DIMENSIONS = 64
 const WANTED = 1000
 const SIZES = [10_000, 100_000, 1_000_000]
 const QUERIES = 40
+/** Beyond this many items the graph of the peer takes minutes to build. */
+const GRAPH_ITEMS = 100_000
 /** Sizes for the line up to which a scan belongs into the step. */
 const LADDER = [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000]
 
@@ -63,7 +65,7 @@ async function measure(items: number, rounds: number, say: (line: string) => voi
     float32: exactScan(vectors, DIMENSIONS, WANTED),
     tensorflow: await tensorflow(vectors, DIMENSIONS, WANTED),
   }
-  const peer = await hnsw(vectors, DIMENSIONS, WANTED, say)
+  const peer = items <= GRAPH_ITEMS ? await hnsw(vectors, DIMENSIONS, WANTED, say) : undefined
   if (peer) contestants.hnsw = peer.search
   try {
     const exact = await answers(contestants.float32, queries)

@@ -17,7 +17,6 @@ import type { Moment } from '../condition.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
 import type { Placed } from './placed.ts'
-import type { RowSet } from './row-set.ts'
 
 export interface Search {
   readonly index: CatalogueIndex
@@ -44,10 +43,10 @@ export interface Picked {
 export function pick(search: Search): readonly Picked[] {
   const { index, max, moment } = search
   const { eligible } = index
-  if (eligible.size <= max)
-    return inOrder(eligible)
-      .filter(row => index.isMet(row, moment))
-      .map(row => ({ row, source: 'catalogue', inclusion: 1 }))
+  if (eligible.size <= max) {
+    const all = Array.from(eligible.inOrder(), row => ({ row, source: 'catalogue', inclusion: 1 }) as const)
+    return index.asksRequest ? all.filter(({ row }) => index.isMet(row, moment)) : all
+  }
   const wanted = max - explored(search)
   const picked: Picked[] = []
   const taken = new Set<number>()
@@ -73,8 +72,6 @@ export const asked = (wanted: number): number => Math.ceil(1.25 * wanted) + 32
 
 export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>): number =>
   Math.ceil(candidates.explorationShare * max)
-
-const inOrder = ({ size, at }: RowSet): number[] => Array.from({ length: size }, (_, i) => at(i)).sort((a, b) => a - b)
 
 /** Best first; undefined where there is nothing to search by. */
 function similar(search: Search): readonly number[] | undefined {
@@ -113,19 +110,17 @@ export function deeper(
 /** Items that the model has parameters of its own for and that are scored at each decision. */
 const LEARNED = 2048
 
-const known = new WeakMap<Policy, readonly number[]>()
+const known = new WeakMap<Policy, { readonly index: CatalogueIndex; readonly rows: readonly number[] }>()
 
 function learned({ index, policy, state, candidates }: Search): readonly number[] {
   if (candidates.retrieval !== 'model' || !policy?.knownItems) return []
-  let rows = known.get(policy)
-  if (!rows) {
-    rows = policy
-      .knownItems(LEARNED)
-      .map(itemId => index.features.rowOf(itemId))
-      .filter(row => row !== undefined)
-    known.set(policy, rows)
+  let those = known.get(policy)
+  if (those?.index !== index) {
+    const rows = policy.knownItems(LEARNED).map(itemId => index.features.rowOf(itemId))
+    those = { index, rows: rows.filter(row => row !== undefined) }
+    known.set(policy, those)
   }
-  const allowed = rows.filter(index.eligible.has)
+  const allowed = those.rows.filter(index.eligible.has)
   return byScore(allowed, index, vectors => policy.scorer(state, vectors).mean)
 }
 

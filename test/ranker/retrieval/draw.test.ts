@@ -13,6 +13,7 @@ test('a set of rows is what a Set is, and every row has one place', () => {
       const expected = new Set<number>()
       for (const { row, add } of changes) {
         set[add ? 'add' : 'delete'](row)
+        set.inOrder()
         expected[add ? 'add' : 'delete'](row)
       }
       const rows = Array.from({ length: set.size }, (_, i) => set.at(i))
@@ -20,6 +21,7 @@ test('a set of rows is what a Set is, and every row has one place', () => {
         rows.sort((a, b) => a - b),
         [...expected].sort((a, b) => a - b),
       )
+      assert.deepEqual([...set.inOrder()], rows)
       for (let row = 0; row < 601; row++) assert.equal(set.has(row), expected.has(row))
     }),
   )
