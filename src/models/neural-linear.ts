@@ -30,7 +30,7 @@ export function loadNeuralLinear(model: ModelVersion, base: Policy | undefined, 
   const policy: Policy = {
     version: model.version,
     algorithm: model.algorithm,
-    retrieval: towerRetrieval(towers, shape, query, scores),
+    retrieval: towerRetrieval(model.version, towers, shape, query, scores),
     scorer(state, candidates) {
       assertLength(model.version, 'state', state.length, shape.stateDimensions)
       for (const { length } of candidates.vectors) assertLength(model.version, 'item', length, shape.itemDimensions)

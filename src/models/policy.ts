@@ -34,8 +34,9 @@ export interface Scorer {
 
 /** How a policy orders all items by dot products, so that the best of very many are found without scoring each. */
 export interface Retrieval {
-  /** Places of the same space and dimensions are comparable, those of neighbouring versions roughly. */
+  /** Places of the same space and dimensions are comparable: those of one version exactly, of neighbouring ones roughly. */
   readonly space: string
+  readonly version: string
   readonly dimensions: number
   /** Its dot product with an item's place, and the item's bias, grows with the item's score. Undefined: it tells nothing. */
   query(state: Float64Array): Float32Array | undefined
@@ -51,7 +52,7 @@ export interface Policy {
   readonly algorithm: string
   /** Absent when scores are logits, whose own softmax is the policy. */
   readonly learned?: Learned
-  /** Absent when its scores are no dot products of items' vectors. The same object as long as the version serves. */
+  /** Absent when its scores are no dot products of items' vectors. */
   readonly retrieval?: Retrieval
   /** Up to `limit` items that the model has parameters of their own for; absent when it has none for any item. */
   knownItems?(limit: number): readonly string[]

@@ -21,19 +21,21 @@ export function loadTwoTower(model: ModelVersion): Policy {
   return {
     version: model.version,
     algorithm: model.algorithm,
-    retrieval: towerRetrieval(towers, shape, state => towers.user(state).embedding, scores),
+    retrieval: towerRetrieval(model.version, towers, shape, state => towers.user(state).embedding, scores),
     scorer: (state, candidates) => ({ mean: scores(state, candidates) }),
   }
 }
 
 /** Items by what the towers say of their vectors: the logit grows with u·v. An item with another vector is never found. */
 export const towerRetrieval = (
+  version: string,
   towers: Towers,
   { embedding, itemDimensions }: Shape,
   query: Retrieval['query'],
   scores: Retrieval['scores'],
 ): Retrieval => ({
   space: 'towers',
+  version,
   dimensions: embedding,
   query,
   place(vector, out) {

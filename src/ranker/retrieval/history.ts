@@ -8,6 +8,7 @@ export function historyRetrieval({ history: { from, count } }: StateEncoder): Re
   const queryOf = (state: Float64Array): Float32Array => Float32Array.from(state.subarray(from, from + count))
   return {
     space: 'history',
+    version: '1',
     dimensions: count,
     query(state) {
       const query = queryOf(state)

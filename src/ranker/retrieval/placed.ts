@@ -45,7 +45,7 @@ export function createPlaced(features: FeatureStore, isEligible: (row: number) =
       return behind
     },
     turnTo(next) {
-      if (next === retrieval || behind > 0) return
+      if (next.version === retrieval.version || behind > 0) return
       retrieval = next
       behind = features.size
     },

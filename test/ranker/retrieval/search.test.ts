@@ -151,6 +151,7 @@ const towers = (version: string, sign: number): Policy => ({
   algorithm: 'two-tower',
   retrieval: {
     space: 'towers',
+    version,
     dimensions: 2,
     query: () => Float32Array.of(sign, 0),
     place(vector, out) {
@@ -169,6 +170,7 @@ test('items follow the serving version, a round at a time; until the first is ov
   const world = { config: configured({}), features: catalogue() }
   for (let i = 0; i < 3; i++) decide(world, [liked(7), asked()])
   const index = indexOf(world.features, world.config.policies[0])
+  assert.equal(index.behind, 0, 'a history has one version')
   const first = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
   assert.equal(first.retrieval_version, 'history-1')
   assert.equal(index.behind, 400 - 256)
