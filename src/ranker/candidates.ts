@@ -31,6 +31,8 @@ export interface Catalogue {
   readonly features: FeatureStore
   /** The catalogue has been read: an item that is not in it does not exist. */
   readonly catalogueReady: boolean
+  /** Items follow the serving version between steps (retrieval/following.ts): no decision need see to it. */
+  readonly following?: boolean
   /** Rows that were found for a request before the step, by its id (retrieval/ahead.ts). */
   readonly foundAhead?: ReadonlyMap<string, Int32Array>
 }
@@ -49,7 +51,7 @@ export type CandidateFinder = (asked: Asked, catalogue: Catalogue) => Found
 /** Salt of the retrieval's own stream: a decision can be re-run from its logged candidates without it. */
 const retrievalSalt = 1
 
-/** Items that follow the serving version at each decision, beside those that do between steps. */
+/** Items that follow the serving version at each decision, where nothing makes them between steps. */
 const FOLLOWING = 256
 
 export const maxFromCatalogue = ({ limits }: Config, { candidates }: PolicyConfig): number =>
@@ -108,7 +110,7 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
     const index = indexOf(catalogue.features, configured)
     const max = maxFromCatalogue(config, configured)
     const retrieval = orderOf(configured, policy)
-    if (retrieval && index.eligible.size > max) index.follow(retrieval, FOLLOWING)
+    if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, FOLLOWING)
     tellFailed(index, moment)
     const picked = pick({
       index,

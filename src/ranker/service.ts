@@ -59,7 +59,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     features.put(value)
     meter.set('feedloop_catalogue_items', {}, features.size)
   }
-  const view = (): RankerView => ({ features, serving: serving.serving, catalogueReady })
+  const view = (): RankerView => ({ features, serving: serving.serving, catalogueReady, following: true })
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
   const running = await runChainStage(context, {

@@ -18,7 +18,7 @@ import type { Placed } from './placed.ts'
 import { asked, deeper } from './search.ts'
 import type { ScanThread } from './thread.ts'
 
-/** Elements that a scan in the step looks at in less time than a thread takes to be asked: about half a millisecond. */
+/** Bytes of rows that a scan in the step goes through in about half a millisecond: asking a thread would take as long again. */
 export const IN_STEP = 2 ** 21
 
 export type SearchAhead = (

@@ -1,6 +1,6 @@
 /**
- * Items follow what serves, between steps and a little at a time: a million of them take towers some ten seconds to place, and
- * nothing waits for that but the first start.
+ * Items follow what serves, between steps and a little at a time: a million of them take towers some ten seconds of CPU to place,
+ * and nothing waits for that but the first start.
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Config, PolicyConfig } from '../../config.ts'
@@ -18,8 +18,8 @@ export interface Following {
   slice(): void
 }
 
-export const SLICE_EVERY_MS = 20
-const SLICE_MS = 2
+export const SLICE_EVERY_MS = 10
+const SLICE_MS = 1
 /** Items between two looks at the clock. */
 const ITEMS = 32
 
