@@ -29,15 +29,24 @@ function together(vectors: readonly Float32Array[], dimensions: number): Float32
   return all
 }
 
+function bestOf(
+  scores: Float32Array,
+  vectors: readonly Float32Array[],
+  query: Float32Array,
+  wanted: number,
+): Int32Array {
+  const best = createBest(wanted)
+  for (let row = 0; row < scores.length; row++) if (scores[row] > best.least) best.offer(row, scores[row])
+  return rerank(best.rows(), vectors, query, wanted)
+}
+
 /** Every item, float32, plain JavaScript. */
 export function exactScan(vectors: readonly Float32Array[], dimensions: number, wanted: number): Search {
   const all = together(vectors, dimensions)
   const scores = new Float32Array(vectors.length)
   return async query => {
     for (let row = 0; row < scores.length; row++) scores[row] = dot(all, row * dimensions, query)
-    const best = createBest(wanted)
-    best.offer(scores, 0)
-    return best.rows()
+    return bestOf(scores, vectors, query, wanted)
   }
 }
 
@@ -51,10 +60,9 @@ export async function tensorflow(
   const items = tf.tensor2d(together(vectors, dimensions), [vectors.length, dimensions])
   return async query => {
     const product = tf.tidy(() => tf.matMul(items, tf.tensor2d(query, [dimensions, 1])))
-    const best = createBest(wanted)
-    best.offer(product.dataSync<'float32'>(), 0)
+    const found = bestOf(product.dataSync<'float32'>(), vectors, query, wanted)
     product.dispose()
-    return best.rows()
+    return found
   }
 }
 

@@ -81,7 +81,7 @@ async function misbehave({ log, wire }: ServiceContext): Promise<void> {
   await put('requests', request('nothing', { candidates: ['no such item'] }))
   await put('requests', request('nonsense', { slots: 0 }))
   const item = { item_id: 'u', text: null, attributes: { price: 'much' }, available: true, time_ms: 1 }
-  await put('items', item)
+  await log.append(`${prefix}items`, 0, [{ key: Buffer.from('u'), value: wire.encode('items', item) }])
   const click = event('click', 0, { decision_id: null, time_ms: Date.now() })
   for (const copy of [click, click]) await put('events', copy)
   await log.append('shop', 0, [{ key: null, value: Buffer.from('{"type":"click"}') }])

@@ -1,8 +1,9 @@
 /** The rows of the greatest scores, in one pass: those above the least that counts are gathered, and halved when there are
  * twice too many (quickselect, Hoare 1961), so that no order of rows makes it slow. */
 export interface Best {
-  /** Scores of the rows `from`, `from + 1` …; -∞ and NaN are never among the best. */
-  offer(scores: Float32Array, from: number): void
+  /** A score that is not above this is not among the best: -∞ and NaN never are. */
+  readonly least: number
+  offer(row: number, score: number): void
   /** In the order of their numbers. */
   rows(): Int32Array
 }
@@ -43,13 +44,14 @@ export function createBest(count: number): Best {
     for (let i = 1; i < length; i++) least = Math.min(least, scores[i])
   }
   return {
-    offer(offered, from) {
-      for (let i = 0; i < offered.length; i++) {
-        if (!(offered[i] > least)) continue
-        scores[length] = offered[i]
-        rows[length++] = from + i
-        if (length === scores.length) halve()
-      }
+    get least() {
+      return least
+    },
+    offer(row, score) {
+      if (!(score > least)) return
+      scores[length] = score
+      rows[length++] = row
+      if (length === scores.length) halve()
     },
     rows() {
       if (length > count) halve()

@@ -3,14 +3,15 @@
  * instruction. JavaScript takes five times as long, and no library scans 8-bit rows where they lie, so it is
  * assembled here, unrolled for the dimensions. Layout: rows.ts.
  *
- *   scan(query, group, scores, end, unit): for each group of four rows, until `scores` is `end`,
- *   scores[r] = (Σ_j query[j]·row_r[j]) · scale_r · unit + bias_r
+ *   scan(query, group, end, hits, unit, least): for each group of four rows, until `group` is `end`,
+ *   score_r = (Σ_j query[j]·row_r[j]) · scale_r · unit + bias_r
+ *   and where any is above `least`, a hit: the four scores, then the address of the group. @returns where the hits end
  *
- * All but `unit` are addresses; query is int16, rows int8, scales, biases and scores float32. https://webassembly.github.io/spec
+ * The first four are addresses; query is int16, rows int8, scales, biases and scores float32. https://webassembly.github.io/spec
  */
-import { GROUP, groupBytes, MAX_PAGES } from './layout.ts'
+import { GROUP, groupBytes, HIT_BYTES, MAX_PAGES } from './layout.ts'
 
-export type Scan = (query: number, group: number, scores: number, end: number, unit: number) => void
+export type Scan = (query: number, group: number, end: number, hits: number, unit: number, least: number) => number
 
 /** @param columns dimensions, padded to a multiple of 8 */
 export function instantiateKernel(memory: WebAssembly.Memory, columns: number): Scan {
@@ -25,11 +26,12 @@ const v128 = 0x7b
 /** Locals: parameters first, then the columns of the query at hand and four sums. */
 const query = 0
 const group = 1
-const scores = 2
-const end = 3
+const end = 2
+const hits = 3
 const unit = 4
-const part = 5
-const sums = [6, 7, 8, 9]
+const least = 5
+const part = 6
+const sums = [7, 8, 9, 10]
 
 const get = (local: number): number[] => [0x20, local]
 const set = (local: number): number[] => [0x21, local]
@@ -44,6 +46,8 @@ const toFloat32 = simd(250)
 const splatFloat32 = simd(19)
 const multiplyFloat32 = simd(230)
 const addFloat32 = simd(228)
+const greaterFloat32 = simd(68)
+const anyTrue = simd(83)
 const shuffle = (a: number, b: number, lanes: readonly number[]): number[] => [
   ...get(a),
   ...get(b),
@@ -76,13 +80,15 @@ function body(columns: number): number[] {
   }
   const scales = GROUP * columns
   const next = (address: number, bytes: number): number[] => [...get(address), 0x41, ...signed(bytes), 0x6a]
-  code.push(...get(scores), ...totals, ...toFloat32, ...get(group), ...load128(scales), ...multiplyFloat32)
+  code.push(...totals, ...toFloat32, ...get(group), ...load128(scales), ...multiplyFloat32)
   code.push(...get(unit), ...splatFloat32, ...multiplyFloat32)
-  code.push(...get(group), ...load128(scales + 4 * GROUP), ...addFloat32, ...store128)
+  code.push(...get(group), ...load128(scales + 4 * GROUP), ...addFloat32, ...set(part))
+  code.push(...get(part), ...get(least), ...splatFloat32, ...greaterFloat32, ...anyTrue, 0x04, 0x40) // if
+  code.push(...get(hits), ...get(part), ...store128, ...get(hits), ...get(group), 0x36, 2, 4 * GROUP) // i32.store
+  code.push(...next(hits, HIT_BYTES), ...set(hits), 0x0b)
   code.push(...next(group, groupBytes(columns)), ...set(group))
-  code.push(...next(scores, 4 * GROUP), ...set(scores))
-  code.push(...get(scores), ...get(end), 0x49, 0x0d, 0) // branch while scores < end
-  return [...code, 0x0b, 0x0b]
+  code.push(...get(group), ...get(end), 0x49, 0x0d, 0, 0x0b) // branch while group < end
+  return [...code, ...get(hits), 0x0b]
 }
 
 function assemble(columns: number): Uint8Array<ArrayBuffer> {
@@ -90,7 +96,7 @@ function assemble(columns: number): Uint8Array<ArrayBuffer> {
   const code = [...locals, ...body(columns)]
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 5, i32, i32, i32, i32, f32, 0]),
+    ...section(1, [1, 0x60, 6, i32, i32, i32, i32, f32, f32, 1, i32]),
     ...section(2, [1, ...name('rows'), ...name('memory'), 2, 3, 1, ...unsigned(MAX_PAGES)]), // shared
     ...section(3, [1, 0]),
     ...section(7, [1, ...name('scan'), 0, 0]),

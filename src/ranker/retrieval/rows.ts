@@ -3,7 +3,7 @@
  * (Jégou et al. 2011 call it asymmetric: the query is hardly quantised). What it misses at the margin, an exact look at a few more
  * than are wanted makes good. One thread writes; any may scan meanwhile, and may see a row half written.
  */
-import { type Best, createBest } from './best.ts'
+import { createBest } from './best.ts'
 import { instantiateKernel } from './kernel.ts'
 import {
   BLOCK,
@@ -11,12 +11,13 @@ import {
   GROUP,
   groupAt,
   groupBytes,
+  HIT_BYTES,
+  hitsAt,
   MAX_DIMENSIONS,
   MAX_PAGES,
   PAGE,
   queryAt,
   type Scanner,
-  scoresAt,
 } from './layout.ts'
 
 /** What a thread needs to scan. */
@@ -101,19 +102,22 @@ export function createRowScan({ memory, dimensions }: SharedRows, scanner: Scann
   return (queries, size, count) => {
     const best = queries.map(() => createBest(count))
     const query = new Int16Array(memory.buffer, queryAt(scanner), columns)
-    const scores = new Float32Array(memory.buffer, scoresAt(scanner), BLOCK)
+    const ints = new Int32Array(memory.buffer, 0, hitsAt(scanner) / 4 + (BLOCK / GROUP) * (HIT_BYTES / 4))
+    const floats = new Float32Array(memory.buffer, 0, ints.length)
     const quantised = queries.map(each => quantise(each, columns))
     // Block by block, so that a second query finds the rows in the cache.
     for (let from = 0; from < size; from += BLOCK) {
-      const rows = Math.min(BLOCK, size - from)
-      const end = scoresAt(scanner) + 4 * GROUP * Math.ceil(rows / GROUP)
+      const [group, end] = [from, Math.min(from + BLOCK, size)].map(row => groupAt(Math.ceil(row / GROUP), columns))
       for (const [k, { values, unit }] of quantised.entries()) {
         query.set(values)
-        scan(queryAt(scanner), groupAt(from / GROUP, columns), scoresAt(scanner), end, unit)
-        best[k].offer(rows < BLOCK ? scores.subarray(0, rows) : scores, from)
+        const hits = scan(queryAt(scanner), group, end, hitsAt(scanner), unit, best[k].least)
+        for (let hit = hitsAt(scanner) / 4; hit < hits / 4; hit += HIT_BYTES / 4) {
+          const row = from + (GROUP * (ints[hit + GROUP] - group)) / groupBytes(columns)
+          for (let r = 0; r < GROUP; r++) best[k].offer(row + r, floats[hit + r])
+        }
       }
     }
-    return best.map((each: Best) => each.rows())
+    return best.map(each => each.rows())
   }
 }
 

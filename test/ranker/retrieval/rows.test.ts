@@ -12,7 +12,7 @@ test('the best are those of a full sort, whatever the order', () => {
   for (const [order, scores] of Object.entries(orders))
     for (const count of [1, 7, 1000, 6000]) {
       const best = createBest(count)
-      for (let from = 0; from < scores.length; from += 512) best.offer(scores.subarray(from, from + 512), from)
+      for (const [row, score] of scores.entries()) best.offer(row, score)
       const found = [...best.rows()].map(row => scores[row]).sort((a, b) => b - a)
       assert.deepEqual(found, [...scores].sort((a, b) => b - a).slice(0, count), `${order}, ${count}`)
     }
@@ -20,7 +20,7 @@ test('the best are those of a full sort, whatever the order', () => {
 
 test('what is no score is never among the best', () => {
   const best = createBest(3)
-  best.offer(Float32Array.of(Number.NaN, Number.NEGATIVE_INFINITY, -5), 10)
+  for (const [row, score] of [Number.NaN, Number.NEGATIVE_INFINITY, -5].entries()) best.offer(10 + row, score)
   assert.deepEqual([...best.rows()], [12])
 })
 
