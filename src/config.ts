@@ -11,6 +11,7 @@ import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
 import { baggedLinear, linearGaussian, neuralLinear, twoTower, warmStart, weighing } from './learner/schema.ts'
 import { retentionMs, topics } from './pipeline.ts'
+import { conditionSource } from './ranker/condition.ts'
 import { type ExplorerConfig, explorerNeeds, explorerSchema, type Need } from './ranker/explorers/schema.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
@@ -37,6 +38,36 @@ const component = z.strictObject({
     ),
 })
 
+const candidates = z.strictObject({
+  filters: z
+    .array(conditionSource)
+    .default([])
+    .describe(
+      'CEL conditions that every item must meet, those of a request too: availability, region, age rating, freshness. See docs/ranking.md.',
+    ),
+  max: z
+    .number()
+    .int()
+    .positive()
+    .default(1000)
+    .describe('Candidates that a decision takes from the catalogue, within limits.maxCandidates.'),
+  retrieval: z
+    .enum(['model', 'history', 'none'])
+    .default('model')
+    .describe(
+      "How they are found where more are eligible. `model`: by the serving version's towers or, where it has none, the items that it has learned of and `history`; `history`: by the dot product with the mean of the user's history; `none`: drawn at random.",
+    ),
+  explorationShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe('Part of them that is drawn at random from the rest of what is eligible.'),
+  newWithinMs: ms(0).describe(
+    'That part is drawn from items first seen within this time as far as there are any; 0: from all alike.',
+  ),
+})
+
 const policy = z.strictObject({
   name: z.string().min(1).default('default').describe('Name of the policy, unique.'),
   algorithm: z
@@ -49,6 +80,7 @@ const policy = z.strictObject({
   explorer: explorerSchema
     .prefault({})
     .describe('How the policy explores: a name with the parameters that it takes. `thompson` without a name.'),
+  candidates: candidates.prefault({}),
   linearGaussian: linearGaussian.prefault({}),
   baggedLinear: baggedLinear.prefault({}),
   twoTower: twoTower.prefault({}),

@@ -72,8 +72,23 @@ export const metricTable = {
   },
   feedloop_candidates_dropped_total: {
     type: 'counter',
-    help: 'Candidates of requests left out, by reason: unknown or unavailable.',
+    help: 'Candidates of requests left out, by reason: unknown, unavailable or filtered.',
     labels: ['reason'],
+  },
+  feedloop_conditions_failed_total: {
+    type: 'counter',
+    help: 'Conditions that could not be evaluated for an item (an attribute that it has not, or of another type), and were taken as not met.',
+    labels: ['condition'],
+  },
+  feedloop_retrieval_seconds: {
+    type: 'histogram',
+    help: 'Time that a step waits for the thread that looks for candidates in a large catalogue.',
+    buckets: seconds,
+  },
+  feedloop_retrieval_behind_items: {
+    type: 'gauge',
+    help: 'Items of the catalogue that are not yet where the newest version places them.',
+    labels: ['policy'],
   },
   feedloop_events_duplicate_total: {
     type: 'counter',

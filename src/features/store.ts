@@ -23,6 +23,13 @@ export interface FeatureStore {
   /** Ids of available items in the order of their first appearance. */
   availableItems(): readonly string[]
   readonly size: number
+  /** Items in the order of their first appearance, which never changes: `row` from 0 to `size` - 1. */
+  at(row: number): CatalogueItem
+  rowOf(itemId: string): number | undefined
+  /** The earliest time of the item that was read, ms since the epoch: compaction lets older ones go. */
+  firstMs(row: number): number
+  /** Told of every row that is there, and from now on of every change. */
+  follow(listener: (row: number) => void): void
   /** Feed records in log order: of two with the same time the later one becomes current.
    * @throws FeedloopError RECORD_INVALID when the vector's bytes are not whole finite float32 numbers */
   put(features: ItemFeatures): void
@@ -31,6 +38,8 @@ export interface FeatureStore {
 }
 
 interface Entry {
+  readonly row: number
+  firstMs: number
   current: CatalogueItem
   /** Versions besides the current one. */
   others?: Map<number, Float32Array>
@@ -40,6 +49,8 @@ interface Entry {
 
 export function createFeatureStore(): FeatureStore {
   const entries = new Map<string, Entry>()
+  const rows: Entry[] = []
+  const listeners: ((row: number) => void)[] = []
   let available: readonly string[] | undefined
   const vector = (itemId: string, featureVersion: number): Float32Array | undefined => {
     const entry = entries.get(itemId)
@@ -56,12 +67,23 @@ export function createFeatureStore(): FeatureStore {
     get size() {
       return entries.size
     },
+    at: row => rows[row].current,
+    rowOf: itemId => entries.get(itemId)?.row,
+    firstMs: row => rows[row].firstMs,
+    follow(listener) {
+      rows.forEach((_, row) => void listener(row))
+      listeners.push(listener)
+    },
     put(features) {
       const item = toItem(features, vector(features.item_id, features.feature_version))
-      const entry = entries.get(item.itemId)
-      if (entry === undefined) entries.set(item.itemId, { current: item })
-      else replace(entry, item)
+      let entry = entries.get(item.itemId)
+      if (entry === undefined) {
+        entry = { row: rows.length, firstMs: item.timeMs, current: item }
+        rows.push(entry)
+        entries.set(item.itemId, entry)
+      } else replace(entry, item)
       available = undefined
+      for (const listener of listeners) listener(entry.row)
     },
     drop(featureKey) {
       const at = featureKey.lastIndexOf('@')
@@ -74,6 +96,7 @@ export function createFeatureStore(): FeatureStore {
 }
 
 function replace(entry: Entry, item: CatalogueItem): void {
+  entry.firstMs = Math.min(entry.firstMs, item.timeMs)
   const older = item.timeMs < entry.current.timeMs ? item : entry.current
   if (older !== item) entry.current = item
   if (item.featureVersion === entry.dropped) entry.dropped = undefined

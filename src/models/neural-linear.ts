@@ -7,8 +7,8 @@ import { nested } from '../learner/nested.ts'
 import { decodeFeatures, type Features, see } from '../learner/neural-linear/features.ts'
 import { HEAD, residualWeights } from '../learner/neural-linear/head.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
-import type { Policy } from './policy.ts'
-import { assertLength } from './two-tower.ts'
+import type { CandidateVectors, Policy } from './policy.ts'
+import { assertLength, towerRetrieval } from './two-tower.ts'
 
 /** A loaded policy's head, from which the next increment goes on. */
 const heads = new WeakMap<Policy, Policy>()
@@ -24,9 +24,13 @@ export function loadNeuralLinear(model: ModelVersion, base: Policy | undefined, 
   const { shape, features } = decodeFeatures(model)
   const head = loadLinear(headOf(model), base && heads.get(base), residualWeights(weightOf))
   const { scorer } = neuralPolicy(model.version, features, head)
+  const { map, towers } = features
+  const query = (state: Float64Array) => towers.user(map.apply(state)).embedding
+  const scores = (state: Float64Array, candidates: CandidateVectors) => policy.scorer(state, candidates).mean
   const policy: Policy = {
     version: model.version,
     algorithm: model.algorithm,
+    retrieval: towerRetrieval(model.version, towers, shape, query, scores),
     scorer(state, candidates) {
       assertLength(model.version, 'state', state.length, shape.stateDimensions)
       for (const { length } of candidates.vectors) assertLength(model.version, 'item', length, shape.itemDimensions)

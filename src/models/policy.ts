@@ -32,12 +32,28 @@ export interface Scorer {
   draw?(random: Random, alpha: number, out: Float64Array): void
 }
 
+/** How a policy orders all items by dot products, so that the best of very many are found without scoring each. */
+export interface Retrieval {
+  /** Places of the same space and dimensions are comparable: those of one version exactly, of neighbouring ones roughly. */
+  readonly space: string
+  readonly version: string
+  readonly dimensions: number
+  /** Its dot product with an item's place, and the item's bias, grows with the item's score. Undefined: it tells nothing. */
+  query(state: Float64Array): Float32Array | undefined
+  /** Writes the item's place into `out`. @returns its bias */
+  place(vector: Float32Array, out: Float32Array): number
+  /** The scores themselves, to order the few that were found. Length K. */
+  scores(state: Float64Array, candidates: CandidateVectors): Float64Array
+}
+
 export interface Policy {
   /** Empty for the initial policy. */
   readonly version: string
   readonly algorithm: string
   /** Absent when scores are logits, whose own softmax is the policy. */
   readonly learned?: Learned
+  /** Absent when its scores are no dot products of items' vectors. */
+  readonly retrieval?: Retrieval
   /** Up to `limit` items that the model has parameters of their own for; absent when it has none for any item. */
   knownItems?(limit: number): readonly string[]
   /** @param state vector of src/state/encode.ts */

@@ -1,28 +1,50 @@
 /** Serving of two-tower versions: a candidate's score is its logit. */
 import type { ModelVersion } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
-import { createTowers, logit } from '../learner/two-tower/towers.ts'
+import type { Shape } from '../learner/two-tower/parameters.ts'
+import { createTowers, logit, type Towers } from '../learner/two-tower/towers.ts'
 import { decodeWeights } from '../learner/two-tower/training.ts'
-import type { CandidateVectors, Policy } from './policy.ts'
+import type { CandidateVectors, Policy, Retrieval } from './policy.ts'
 
 /** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
 export function loadTwoTower(model: ModelVersion): Policy {
   const { shape, weights } = decodeWeights(model)
   const towers = createTowers(weights)
+  const scores = (state: Float64Array, { vectors }: CandidateVectors): Float64Array => {
+    assertLength(model.version, 'state', state.length, shape.stateDimensions)
+    const { embedding } = towers.user(state)
+    return Float64Array.from(vectors, vector => {
+      assertLength(model.version, 'item', vector.length, shape.itemDimensions)
+      return logit(embedding, towers.item(vector))
+    })
+  }
   return {
     version: model.version,
     algorithm: model.algorithm,
-    scorer(state: Float64Array, { vectors }: CandidateVectors) {
-      assertLength(model.version, 'state', state.length, shape.stateDimensions)
-      const { embedding } = towers.user(state)
-      const mean = Float64Array.from(vectors, vector => {
-        assertLength(model.version, 'item', vector.length, shape.itemDimensions)
-        return logit(embedding, towers.item(vector))
-      })
-      return { mean }
-    },
+    retrieval: towerRetrieval(model.version, towers, shape, state => towers.user(state).embedding, scores),
+    scorer: (state, candidates) => ({ mean: scores(state, candidates) }),
   }
 }
+
+/** Items by what the towers say of their vectors: the logit grows with u·v. An item with another vector is never found. */
+export const towerRetrieval = (
+  version: string,
+  towers: Towers,
+  { embedding, itemDimensions }: Shape,
+  query: Retrieval['query'],
+  scores: Retrieval['scores'],
+): Retrieval => ({
+  space: 'towers',
+  version,
+  dimensions: embedding,
+  query,
+  place(vector, out) {
+    if (vector.length !== itemDimensions) return Number.NEGATIVE_INFINITY
+    out.set(towers.embed(vector))
+    return 0
+  },
+  scores,
+})
 
 /** @throws FeedloopError MODEL_INCOMPATIBLE */
 export function assertLength(version: string, what: 'state' | 'item', length: number, expected: number): void {

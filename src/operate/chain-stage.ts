@@ -19,7 +19,7 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly inputs: (partition: number) => readonly TaskInput[]
   readonly view: () => V
   /** Awaited before each step. */
-  readonly before?: () => Promise<void>
+  readonly before?: TaskOptions<S, V>['before']
   /** Bounds of a partition's step that differ from the configured ones. */
   readonly step?: (partition: number) => Partial<TaskOptions<S, V>['step']>
   /** Told of each accepted step of a partition, for metrics. */

@@ -1,14 +1,20 @@
 /**
- * What a decision may choose among: the items that the request names, else the catalogue's available items. Too many are
- * thinned to a seeded uniform subset, and every candidate carries the probability with which it got in: what cannot be
- * chosen with a known probability cannot be learned from. Retrieval and filters will be further sources behind `Found`.
+ * What a decision may choose among: the items that the request names, else what the catalogue holds for it (retrieval/search.ts). Both
+ * are filtered by availability and the policy's conditions, and every candidate carries the probability with which
+ * it got in: what cannot be chosen with a known probability cannot be learned from.
  */
 import type { Candidate, Request } from '../../schemas/records.ts'
+import type { Config, PolicyConfig } from '../config.ts'
 import type { CatalogueItem, FeatureStore } from '../features/store.ts'
-import type { CandidateVectors } from '../models/policy.ts'
+import type { CandidateVectors, Policy, Retrieval } from '../models/policy.ts'
+import type { StateEncoder } from '../state/encode.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
+import { type Condition, compileCondition, type Moment } from './condition.ts'
+import { type CatalogueIndex, indexOf } from './retrieval/catalogue-index.ts'
+import { historyRetrieval } from './retrieval/history.ts'
+import { pick } from './retrieval/search.ts'
 
-export type Drop = 'unknown' | 'unavailable'
+export type Drop = 'unknown' | 'unavailable' | 'filtered'
 
 export interface Found {
   /** How they were found: logged as retrieval_version. */
@@ -25,32 +31,123 @@ export interface Catalogue {
   readonly features: FeatureStore
   /** The catalogue has been read: an item that is not in it does not exist. */
   readonly catalogueReady: boolean
+  /** Items follow the serving version between steps (retrieval/following.ts): no decision need see to it. */
+  readonly following?: boolean
+  /** Rows that were found for a request before the step, by its id (retrieval/ahead.ts). */
+  readonly foundAhead?: ReadonlyMap<string, Int32Array>
 }
+
+/** What the choice of candidates depends on besides the catalogue. */
+export interface Asked {
+  readonly request: Request
+  readonly moment: Moment
+  readonly state: Float64Array
+  /** Null: the initial policy. */
+  readonly policy: Policy | null
+}
+
+export type CandidateFinder = (asked: Asked, catalogue: Catalogue) => Found
 
 /** Salt of the retrieval's own stream: a decision can be re-run from its logged candidates without it. */
 const retrievalSalt = 1
 
-/** @param dimensions of item vectors: an item without features has that many zeros */
-export function createCandidateFinder(maxCandidates: number, dimensions: number) {
-  const zeros = new Float32Array(dimensions)
-  return (request: Request, catalogue: Catalogue): Found => {
-    const { allowed, dropped } =
-      request.candidates === null
-        ? { allowed: catalogue.features.availableItems(), dropped: [] }
-        : allow(request.candidates, catalogue)
-    const random = createRandom(seedOf(request.request_id, retrievalSalt))
-    const itemIds = allowed.length > maxCandidates ? uniformSubset(allowed, maxCandidates, random) : allowed
-    const source = request.candidates === null ? 'catalogue' : 'request'
+/** Items that follow the serving version at each decision, where nothing makes them between steps. */
+const FOLLOWING = 256
+
+export const maxFromCatalogue = ({ limits }: Config, { candidates }: PolicyConfig): number =>
+  Math.min(limits.maxCandidates, candidates.max)
+
+export function createCandidateFinder(config: Config, encoder: StateEncoder): CandidateFinder {
+  const inRequest = fromRequest(config)
+  const inCatalogue = fromCatalogue(config, encoder)
+  return (asked, catalogue) => {
+    const random = createRandom(seedOf(asked.request.request_id, retrievalSalt))
+    return asked.request.candidates === null
+      ? inCatalogue(asked, catalogue, random)
+      : inRequest(asked, asked.request.candidates, catalogue, random)
+  }
+}
+
+function fromRequest(config: Config) {
+  const most = config.limits.maxCandidates
+  const filters = new Map(
+    config.policies.map(({ name, candidates }) => [name, candidates.filters.map(compileCondition)]),
+  )
+  const zeros = new Float32Array(config.features.dimensions)
+  return ({ request, moment }: Asked, named: readonly string[], catalogue: Catalogue, random: Random): Found => {
+    const { allowed, dropped } = allow(named, catalogue, filters.get(request.policy)!, moment)
+    const itemIds = allowed.length > most ? uniformSubset(allowed, most, random) : allowed
     const items = itemIds.map(itemId => catalogue.features.current(itemId))
     const inclusion = itemIds.length / Math.max(1, allowed.length)
     return {
-      retrievalVersion: `${source}-1`,
-      candidates: itemIds.map((itemId, i) => toCandidate(itemId, items[i], source, inclusion)),
+      retrievalVersion: 'request-1',
+      candidates: itemIds.map((itemId, i) => toCandidate(itemId, items[i], 'request', inclusion)),
       vectors: { itemIds, vectors: items.map(item => item?.vector ?? zeros) },
       dropped,
-      reason: itemIds.length > 0 ? '' : source === 'request' ? 'no_candidate_left' : 'empty_catalogue',
+      reason: itemIds.length > 0 ? '' : 'no_candidate_left',
     }
   }
+}
+
+function allow(named: readonly string[], catalogue: Catalogue, filters: readonly Condition[], moment: Moment) {
+  const allowed: string[] = []
+  const dropped: Drop[] = []
+  for (const itemId of named) {
+    const item = catalogue.features.current(itemId)
+    if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
+    else if (item?.available === false) dropped.push('unavailable')
+    else if (!filters.every(filter => filter(item, moment))) dropped.push('filtered')
+    else allowed.push(itemId)
+  }
+  return { allowed, dropped }
+}
+
+function fromCatalogue(config: Config, encoder: StateEncoder) {
+  const policies = new Map(config.policies.map(policy => [policy.name, policy]))
+  const orderOf = createOrder(encoder)
+  return ({ request, moment, state, policy }: Asked, catalogue: Catalogue, random: Random): Found => {
+    const configured = policies.get(request.policy)!
+    const index = indexOf(catalogue.features, configured)
+    const max = maxFromCatalogue(config, configured)
+    const retrieval = orderOf(configured, policy)
+    if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, FOLLOWING)
+    tellFailed(index, moment)
+    const picked = pick({
+      index,
+      candidates: configured.candidates,
+      max,
+      moment,
+      nowMs: moment.now.getTime(),
+      state,
+      policy,
+      retrieval,
+      found: catalogue.foundAhead?.get(request.request_id),
+      random,
+    })
+    const items = picked.map(({ row }) => catalogue.features.at(row))
+    const searched = picked.some(({ source }) => source === 'retrieval')
+    return {
+      retrievalVersion: `${searched ? index.placed!.retrieval.space : 'catalogue'}-1`,
+      candidates: picked.map(({ source, inclusion }, i) => toCandidate(items[i].itemId, items[i], source, inclusion)),
+      vectors: { itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) },
+      dropped: [],
+      reason: picked.length > 0 ? '' : catalogue.features.size === 0 ? 'empty_catalogue' : 'no_candidate_left',
+    }
+  }
+}
+
+/** What orders the catalogue for a policy: the serving version's own retrieval where it is wanted and there, else the history's. */
+export function createOrder(encoder: StateEncoder) {
+  const history = historyRetrieval(encoder)
+  return ({ candidates }: PolicyConfig, policy: Policy | null): Retrieval | undefined =>
+    candidates.retrieval === 'none'
+      ? undefined
+      : ((candidates.retrieval === 'model' ? policy?.retrieval : undefined) ?? history)
+}
+
+/** Failures on items alone happened when the catalogue changed; the next decision tells them. */
+function tellFailed(index: CatalogueIndex, { failed }: Moment): void {
+  for (const [source, count] of index.takeFailed()) failed.set(source, (failed.get(source) ?? 0) + count)
 }
 
 const toCandidate = (
@@ -64,18 +161,6 @@ const toCandidate = (
   source,
   inclusion_probability: inclusion,
 })
-
-function allow(wanted: readonly string[], catalogue: Catalogue): { allowed: readonly string[]; dropped: Drop[] } {
-  const allowed: string[] = []
-  const dropped: Drop[] = []
-  for (const itemId of wanted) {
-    const item = catalogue.features.current(itemId)
-    if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
-    else if (item?.available === false) dropped.push('unavailable')
-    else allowed.push(itemId)
-  }
-  return { allowed, dropped }
-}
 
 /** `count` of `all`, each subset alike, in their own order (Floyd's algorithm: Bentley & Floyd 1987). */
 function uniformSubset(all: readonly string[], count: number, random: Random): readonly string[] {

@@ -11,6 +11,7 @@ import { createStateEncoder } from '../state/encode.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
+import { type Moment, momentOf } from './condition.ts'
 import type { Explorer } from './explorers/explorer.ts'
 import { createExplorer } from './explorers/named.ts'
 import { explorerNeeds } from './explorers/schema.ts'
@@ -32,6 +33,8 @@ export interface RankerView extends Catalogue {
 export interface Decision {
   readonly recommendation: Recommendation
   readonly dropped: readonly Drop[]
+  /** Conditions that could not be evaluated, by source. */
+  readonly failed: Moment['failed']
 }
 
 /** @param nowMs decision time, ms since the epoch */
@@ -41,7 +44,7 @@ export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const explorers = new Map(config.policies.map(policy => [policy.name, createExplorer(policy.explorer)]))
   const encoder = createStateEncoder(config)
-  const findCandidates = createCandidateFinder(config.limits.maxCandidates, config.features.dimensions)
+  const findCandidates = createCandidateFinder(config, encoder)
 
   return (request, user, nowMs, view) => {
     const policy = policies.get(request.policy)!
@@ -60,17 +63,23 @@ export function createDecide(config: Config): Decide {
       explorer: logged(explorer, learned),
       seed: seedOf(request.request_id),
     }
-    if (request.deadline_ms !== null && nowMs > request.deadline_ms) return nothing(circumstances, 'none', 'expired')
-    const found = findCandidates(request, view)
-    if (found.reason !== '') return nothing(circumstances, found.retrievalVersion, found.reason, found.dropped)
+    const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, nowMs)
+    const { failed } = moment
+    if (request.deadline_ms !== null && nowMs > request.deadline_ms)
+      return { recommendation: nothing(circumstances, 'none', 'expired'), dropped: [], failed }
+    const state = encoder.encode(circumstances.snapshot, view.features.vector)
+    const found = findCandidates({ request, moment, state, policy: serving.policy }, view)
+    const { dropped } = found
+    if (found.reason !== '')
+      return { recommendation: nothing(circumstances, found.retrievalVersion, found.reason), dropped, failed }
     const scorer = serving.policy
-      ? serving.policy.scorer(encoder.encode(circumstances.snapshot, view.features.vector), found.vectors)
+      ? serving.policy.scorer(state, found.vectors)
       : initialScorer(request, found.vectors.itemIds)
     const means = areFinite(scorer, explorer)
       ? { found, scorer, learned, explorer, reason: '' }
       : { found, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
     const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
-    return { recommendation, dropped: found.dropped }
+    return { recommendation, dropped, failed }
   }
 }
 
@@ -86,12 +95,8 @@ const logged = (explorer: Explorer, learned: Learned | undefined) => ({
   parameters: explorer.parameters(learned),
 })
 
-const nothing = (
-  circumstances: Circumstances,
-  retrievalVersion: string,
-  reason: string,
-  dropped: readonly Drop[] = [],
-): Decision => ({ recommendation: buildDecision(circumstances, nothingChosen(retrievalVersion, reason)), dropped })
+const nothing = (circumstances: Circumstances, retrievalVersion: string, reason: string): Recommendation =>
+  buildDecision(circumstances, nothingChosen(retrievalVersion, reason))
 
 interface Means {
   readonly found: Found

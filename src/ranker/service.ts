@@ -14,7 +14,10 @@ import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import type { TopicName } from '../pipeline.ts'
 import { observeDecisions } from './metrics.ts'
-import { createRanker } from './step.ts'
+import { createSearchAhead } from './retrieval/ahead.ts'
+import { createFollowing, SLICE_EVERY_MS } from './retrieval/following.ts'
+import { type ScanThread, startScanThread } from './retrieval/thread.ts'
+import { createRanker, type RankerView } from './step.ts'
 
 export async function runRanker(context: ServiceContext): Promise<Running> {
   const { config, meter, now } = context
@@ -23,6 +26,13 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const serving = createServing(config)
   const policies = config.policies.map(policy => policy.name)
   const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady })
+  const following = createFollowing(config, features, ({ name }) => serving.serving(name, '').policy, meter)
+  let slices: NodeJS.Timeout | undefined
+  let thread: ScanThread | undefined
+  const searchAhead = createSearchAhead(config, (...job) => {
+    thread ??= startScanThread()
+    return thread.scan(...job)
+  })
   const abort = new AbortController()
   const followers: Follower[] = []
   const failed = Promise.withResolvers<never>()
@@ -41,15 +51,18 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
       take<ModelVersion>('models', watched.putModel, { from: start.models }),
     ])
+    await following.first(abort.signal)
+    slices = setInterval(following.slice, SLICE_EVERY_MS)
     catalogueReady = true
   }
   const putFeatures = (value: ItemFeatures): void => {
     features.put(value)
     meter.set('feedloop_catalogue_items', {}, features.size)
   }
+  const view = (): RankerView => ({ features, serving: serving.serving, catalogueReady, following: true })
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
-  return runChainStage(context, {
+  const running = await runChainStage(context, {
     name: 'ranker',
     stage: () => createRanker(config),
     assigned: ['requests', 'events', 'profiles'],
@@ -58,14 +71,31 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       { topic: 'events', partition },
       { topic: 'requests', partition },
     ],
-    view: () => ({ features, serving: serving.serving, catalogueReady }),
+    view,
+    async before(step) {
+      const begunMs = performance.now()
+      const lent = view()
+      const foundAhead = await searchAhead(step, lent)
+      const seconds = (performance.now() - begunMs) / 1000
+      if (foundAhead.size > 0) meter.observe('feedloop_retrieval_seconds', {}, seconds)
+      return { ...lent, foundAhead }
+    },
     observe: ({ outputs }) => observeDecisions(meter, outputs),
     prepare,
     alongside: [failed.promise],
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),
     async release() {
       abort.abort()
+      clearInterval(slices)
       await Promise.all(followers.map(each => each.stop()))
     },
   })
+  return {
+    ...running,
+    async stop() {
+      await running.stop()
+      // Last, since a task may be waiting for it.
+      await thread?.close()
+    },
+  }
 }

@@ -23,6 +23,11 @@ export interface RankerState extends StageState {
   readonly decided: DecidedIds
 }
 
+/** A table of people, or what stands for one. */
+export interface People {
+  readonly users: Pick<RankerState['users'], 'get' | 'set' | 'delete'>
+}
+
 export function createRanker(config: Config): Stage<RankerState, RankerView> {
   const decide = createDecide(config)
   const policies = new Set(config.policies.map(policy => policy.name))
@@ -60,12 +65,17 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
       return { outputs, refusals, counts: tally.counts() }
     },
     fold(state, inputs, outputs, tick) {
-      learnProfiles(state, inputs)
-      for (const { value } of of<BehaviorEvent>(inputs, 'events'))
-        if (eventFault(value, tick) === null) learnEvent(state, value, config)
+      learn(state, inputs, config, tick)
       for (const { value } of outputs) remember(state, value as Recommendation)
     },
   }
+}
+
+/** What a step learns of people, before it decides. */
+export function learn(state: People, inputs: readonly Input[], config: Config, tick: Tick): void {
+  learnProfiles(state, inputs)
+  for (const { value } of of<BehaviorEvent>(inputs, 'events'))
+    if (validateEvent(value, tick.timeMs, config.limits) === null) learnEvent(state, value, config)
 }
 
 function createState(config: Config): RankerState {
@@ -88,10 +98,10 @@ function createState(config: Config): RankerState {
 const of = <T>(inputs: readonly Input[], topic: Input['topic']): readonly Input<T>[] =>
   inputs.filter(input => input.topic === topic) as readonly Input<T>[]
 
-const userOf = (state: RankerState, userId: string): UserState => state.users.get(userId) ?? newUser
+export const userOf = (state: People, userId: string): UserState => state.users.get(userId) ?? newUser
 
 /** A null value is a deletion, and says whose by its key alone. */
-function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
+function learnProfiles(state: People, inputs: readonly Input[]): void {
   for (const { key, value } of of<UserFeatures | null>(inputs, 'profiles')) {
     const userId = value?.user_id ?? key
     if (userId === null) continue
@@ -102,13 +112,13 @@ function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
 }
 
 /** Also a profile that is read before the erasure, since a step takes profiles first, may be from after it. */
-function forget({ users }: RankerState, { user_id: id, time_ms }: BehaviorEvent): void {
+function forget({ users }: People, { user_id: id, time_ms }: BehaviorEvent): void {
   const profile = users.get(id)?.profile ?? null
   if (profile !== null && profile.time_ms > time_ms) users.set(id, { ...newUser, profile })
   else users.delete(id)
 }
 
-function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {
+function learnEvent(state: People, event: BehaviorEvent, config: Config, tally?: Tally): void {
   if (isForget(event)) {
     forget(state, event)
     return

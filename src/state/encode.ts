@@ -11,13 +11,21 @@ import { seedOf } from './random.ts'
 /** The vector of exactly that version of an item; undefined when unknown. */
 export type VectorLookup = (itemId: string, featureVersion: number) => Float32Array | undefined
 
+/** Elements of the vector. */
+export interface Part {
+  readonly from: number
+  readonly count: number
+}
+
 export interface StateEncoder {
   /** Name, layout and a hash of the weights, e.g. `mean-1:history32+context8#04c2a7f1`: logged as encoder_version. */
   readonly version: string
   /** Length of the vector, the leading bias included. */
   readonly dimensions: number
   /** Where the raw numbers stand, in any unit; a count of 0: there are none. */
-  readonly numbers: { readonly from: number; readonly count: number }
+  readonly numbers: Part
+  /** Where the mean of the history's item vectors stands; a count of 0: it is no part of the state. */
+  readonly history: Part
   /** A new vector `[1, block, block …]` in the order of `state.blocks`. */
   encode(snapshot: Snapshot, lookup: VectorLookup): Float64Array
 }
@@ -37,12 +45,13 @@ export function createStateEncoder(config: Config): StateEncoder {
   const weights = Object.entries(state.typeWeights).sort(([a], [b]) => (a < b ? -1 : 1))
   const named = names.includes('numbers') ? [state.numbers] : []
   const settings = JSON.stringify([features.dimensions, state.halfLifeMs, state.valueScale, weights, ...named])
-  const before = blocks.slice(0, Math.max(0, names.indexOf('numbers')))
-  const from = before.reduce((sum, block) => sum + block.dimensions, 1)
+  const fromOf = (name: (typeof names)[number]): number =>
+    blocks.slice(0, Math.max(0, names.indexOf(name))).reduce((sum, block) => sum + block.dimensions, 1)
   return {
     version: `mean-1:${layout}#${(seedOf(settings) % 2 ** 32).toString(16).padStart(8, '0')}`,
     dimensions,
-    numbers: { from, count: named.length > 0 ? state.numbers.length : 0 },
+    numbers: { from: fromOf('numbers'), count: named.length > 0 ? state.numbers.length : 0 },
+    history: { from: fromOf('history'), count: names.includes('history') ? features.dimensions : 0 },
     encode(snapshot, lookup) {
       const out = new Float64Array(dimensions)
       out[0] = 1

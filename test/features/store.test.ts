@@ -98,3 +98,16 @@ test('what was never there can be dropped', () => {
   for (const key of ['a@2', 'b@1', 'a', '']) store.drop(key)
   assert.equal(store.vector('a', 1)?.[0], 1)
 })
+
+test('rows are told when they come and when they change, and keep their number and their first time', () => {
+  const store = createFeatureStore()
+  store.put(record('a', 1, 10))
+  const told: number[] = []
+  store.follow(row => void told.push(row))
+  store.put(record('b', 1, 7))
+  store.put(record('a', 2, 20))
+  store.put(record('a', 3, 5))
+  assert.deepEqual(told, [0, 1, 0, 0])
+  assert.deepEqual([store.rowOf('a'), store.rowOf('b'), store.rowOf('c')], [0, 1, undefined])
+  assert.deepEqual([store.at(0).featureVersion, store.firstMs(0), store.firstMs(1)], [2, 5, 7])
+})

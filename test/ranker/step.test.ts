@@ -155,7 +155,7 @@ const empty: { name: string; run: Run; reason: string; dropped?: number }[] = [
   {
     name: 'nothing available',
     run: { inputs: [input('requests', request())], view: view({ features: catalogue(1, ['i0']) }) },
-    reason: 'empty_catalogue',
+    reason: 'no_candidate_left',
   },
   {
     name: 'only unknown and unavailable candidates',

@@ -9,6 +9,8 @@ export interface Towers {
   user(state: Float64Array): { readonly embedding: Float32Array; readonly value: number }
   /** Embedding of an item's vector, v. A vector is never changed once known: the array itself is the key. */
   item(vector: Float32Array): Float32Array
+  /** The same, not kept: for whole catalogues. */
+  embed(vector: Float32Array): Float32Array
 }
 
 export function createTowers(weights: Parameters): Towers {
@@ -18,6 +20,7 @@ export function createTowers(weights: Parameters): Towers {
       const { hidden, embedding } = tower(weights, 'user', Float32Array.from(state))
       return { embedding, value: valueHead(weights, hidden) }
     },
+    embed: vector => tower(weights, 'item', vector).embedding,
     item(vector) {
       let embedding = embeddings.get(vector)
       if (!embedding) {

@@ -152,9 +152,9 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   }
   /** Lets the stage decide. What it saw and said are objects by the thousand, which the collector would copy again and
    * again while the append waits: beyond here only bytes are kept. */
-  const decide = (taken: Taken, tick: Tick): Decided => {
+  const decide = (taken: Taken, tick: Tick, view: V): Decided => {
     const beganMs = io.rim.now()
-    const result = stage.step(state, taken.inputs.splice(0), tick, options.view())
+    const result = stage.step(state, taken.inputs.splice(0), tick, view)
     stepMs += io.rim.now() - beganMs
     emitted = options.observed ? result.outputs.filter(options.observed) : result.outputs
     return {
@@ -273,8 +273,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
         stage.due?.(state, tick) === true
       moved = true
       if (!goesOn) return 'idle'
-      await options.before?.()
-      const decided = decide(taken, tick)
+      const lent = await options.before?.({ inputs: taken.inputs, state, tick })
+      const decided = decide(taken, tick, lent ?? options.view())
       const { outputs } = decided
       clock.advance(tick)
       if (outputs.length > 0 && batchBytesAtMost(outputs) + stepHeaderBytes > maxBatchBytes) return halve(taken)

@@ -9,7 +9,7 @@ import type { Logger } from 'pino'
 import type { Meter } from '../../metrics.ts'
 import type { TopicName } from '../../pipeline.ts'
 import { topicName } from '../../pipeline.ts'
-import type { Output, Stage, StageState } from '../../stage.ts'
+import type { Input, Output, Stage, StageState, Tick } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
 import { verifyHead } from './feed.ts'
@@ -37,6 +37,14 @@ export interface AcceptedStep<S> extends Progress {
   readonly stepMs: number
 }
 
+/** A step that is about to be taken. */
+export interface UpcomingStep<S> {
+  readonly inputs: readonly Input[]
+  /** Without them. */
+  readonly state: S
+  readonly tick: Tick
+}
+
 export interface TaskOptions<S extends StageState, V> {
   readonly log: Log
   readonly wire: Wire
@@ -51,8 +59,9 @@ export interface TaskOptions<S extends StageState, V> {
   readonly partitions?: number
   /** What the rim lends each step besides its inputs, asked anew before each. */
   readonly view: () => V
-  /** Awaited between taking the inputs of a step and the step: what they refer to can be fetched here. */
-  readonly before?: () => Promise<void>
+  /** Awaited between taking the inputs of a step and the step: what they refer to can be fetched here. What it resolves
+   * to is lent to the step instead of `view`. It must leave the state as it is. */
+  readonly before?: (step: UpcomingStep<S>) => Promise<V> | Promise<void>
   readonly now: () => number
   readonly step: {
     /** At least this long from the start of one step to the start of the next, ms. */

@@ -1,0 +1,116 @@
+/**
+ * Large catalogues are searched before the step, in a thread: a step is one synchronous function, and a scan of a million items
+ * would stop everything else for its time. What is found are rows to consider; the step itself orders them by exact scores,
+ * filters them and draws the others, and the decision logs what came of it. So nothing of it need be repeated by `fold`.
+ * The query is that of the user as the step will see him: with this step's own events.
+ */
+import type { Request } from '../../../schemas/records.ts'
+import type { Config } from '../../config.ts'
+import type { Input, Tick } from '../../stage.ts'
+import { createStateEncoder } from '../../state/encode.ts'
+import { snapshotOf } from '../../state/user.ts'
+import { createOrder, maxFromCatalogue } from '../candidates.ts'
+import { type Moment, momentOf } from '../condition.ts'
+import type { RankerView } from '../decide.ts'
+import { learn, type People, type RankerState, userOf } from '../step.ts'
+import { type CatalogueIndex, indexOf } from './catalogue-index.ts'
+import type { Placed } from './placed.ts'
+import { asked, deeper } from './search.ts'
+import type { ScanThread } from './thread.ts'
+
+/** Bytes of rows that a scan in the step goes through in about half a millisecond: asking a thread would take as long again. */
+export const IN_STEP = 2 ** 21
+
+export type SearchAhead = (
+  step: { readonly inputs: readonly Input[]; readonly state: RankerState; readonly tick: Tick },
+  view: RankerView,
+) => Promise<ReadonlyMap<string, Int32Array>>
+
+interface Query {
+  readonly requestId: string
+  readonly index: CatalogueIndex
+  readonly placed: Placed
+  readonly vector: Float32Array
+  readonly moment: Moment
+  readonly max: number
+}
+
+/** @returns what was found by request id; requests that need no thread are not among them */
+export function createSearchAhead(config: Config, scan: ScanThread['scan']): SearchAhead {
+  const queriesOf = createQueries(config)
+  return async (step, view) => {
+    const found = new Map<string, Int32Array>()
+    let open = queriesOf(step, view).map(query => ({ query, count: asked(query.max) }))
+    while (open.length > 0) {
+      const groups = [...Map.groupBy(open, ({ query, count }) => `${query.index.id} ${count}`).values()]
+      const answers = groups.map(async group => {
+        const [{ query, count }] = group
+        const vectors = group.map(each => each.query.vector)
+        const rows = await scan(query.placed.rows, vectors, count)
+        return group.map(({ query }, k) => {
+          found.set(query.requestId, rows[k])
+          return { query, count: deeper(rows[k], count, query) }
+        })
+      })
+      const all = (await Promise.all(answers)).flat()
+      open = all.filter((each): each is { query: Query; count: number } => each.count !== undefined)
+    }
+    return found
+  }
+}
+
+function createQueries(config: Config) {
+  const encoder = createStateEncoder(config)
+  const orderOf = createOrder(encoder)
+  const policies = new Map(config.policies.map(policy => [policy.name, policy]))
+
+  const queryOf = (request: Request, people: People, tick: Tick, view: RankerView): Query | undefined => {
+    const policy = policies.get(request.policy)
+    if (!policy || request.candidates !== null) return undefined
+    const index = indexOf(view.features, policy)
+    const { placed } = index
+    const max = maxFromCatalogue(config, policy)
+    if (!placed || index.eligible.size <= max || placed.rows.bytes <= IN_STEP) return undefined
+    const user = userOf(people, request.user_id)
+    const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
+    const snapshot = snapshotOf(user, request.context, tick.timeMs, versionOf)
+    const order = orderOf(policy, view.serving(request.policy, request.user_id).policy)
+    const by = order?.space === placed.retrieval.space ? order : placed.retrieval
+    const vector = by.query(encoder.encode(snapshot, view.features.vector))
+    if (!vector) return undefined
+    const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, tick.timeMs)
+    return { requestId: request.request_id, index, placed, vector, moment, max }
+  }
+  return ({ inputs, state, tick }: Parameters<SearchAhead>[0], view: RankerView): readonly Query[] => {
+    const requests = inputs
+      .filter(input => input.topic === 'requests')
+      .map(input => input.value as Request)
+      .filter(request => request.candidates === null && !state.decided.has(request.request_id))
+    if (requests.length === 0) return []
+    const people = peopleAfter(requests, inputs, state, config, tick)
+    return requests.map(request => queryOf(request, people, tick, view)).filter(query => query !== undefined)
+  }
+}
+
+/** Those who ask, as the step's own events and profiles leave them. The state itself stays as it is. */
+function peopleAfter(
+  requests: readonly Request[],
+  inputs: readonly Input[],
+  state: RankerState,
+  config: Config,
+  tick: Tick,
+): People {
+  const asking = new Set(requests.map(request => request.user_id))
+  const changed = new Map<string, ReturnType<RankerState['users']['get']>>()
+  const users: People['users'] = {
+    get: userId => (changed.has(userId) ? changed.get(userId) : state.users.get(userId)),
+    set: (userId, user) => void changed.set(userId, user),
+    delete: userId => void changed.set(userId, undefined),
+  }
+  const theirs = inputs.filter(({ topic, value, key }) => {
+    const userId = (value as { user_id?: string } | null)?.user_id ?? key
+    return topic !== 'requests' && userId !== null && asking.has(userId)
+  })
+  learn({ users }, theirs, config, tick)
+  return { users }
+}

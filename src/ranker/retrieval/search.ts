@@ -1,0 +1,149 @@
+/**
+ * Candidates from the catalogue. Where no more are eligible than a decision takes, all are candidates. Else they are
+ *
+ * - `model`: up to half of them the items that the version has learned of itself, best first;
+ * - `retrieval`: those that a scan of all items finds;
+ * - `exploration`: a share drawn at random from the others, the new ones first;
+ *
+ * and where there is nothing to search by (a user without a history, no model), `catalogue`: drawn at random too. What is found is
+ * in with probability 1. Of m others, r are drawn, each subset alike, so each is in with probability r / m; a new item that
+ * was not among the r of m new ones may still be among the r' of m' others: p + (1 - p) p'. What is drawn and does not meet the
+ * request's conditions is left out, so that the probability of the others is what it is.
+ */
+import type { PolicyConfig } from '../../config.ts'
+import type { CandidateVectors, Policy, Retrieval } from '../../models/policy.ts'
+import type { Random } from '../../state/random.ts'
+import type { Moment } from '../condition.ts'
+import type { CatalogueIndex } from './catalogue-index.ts'
+import { drawRows } from './draw.ts'
+import type { Placed } from './placed.ts'
+
+export interface Search {
+  readonly index: CatalogueIndex
+  readonly candidates: PolicyConfig['candidates']
+  readonly max: number
+  readonly moment: Moment
+  readonly nowMs: number
+  readonly state: Float64Array
+  /** Null: the initial policy. */
+  readonly policy: Policy | null
+  /** What orders all items: the model's, else the history's, else nothing. */
+  readonly retrieval: Retrieval | undefined
+  /** Rows that another thread has found for it; undefined: looked for here. */
+  readonly found: Int32Array | undefined
+  readonly random: Random
+}
+
+export interface Picked {
+  readonly row: number
+  readonly source: 'catalogue' | 'model' | 'retrieval' | 'exploration'
+  readonly inclusion: number
+}
+
+export function pick(search: Search): readonly Picked[] {
+  const { index, max, moment } = search
+  const { eligible } = index
+  if (eligible.size <= max) {
+    const all = Array.from(eligible.inOrder(), row => ({ row, source: 'catalogue', inclusion: 1 }) as const)
+    return index.asksRequest ? all.filter(({ row }) => index.isMet(row, moment)) : all
+  }
+  const wanted = max - explored(search)
+  const picked: Picked[] = []
+  const taken = new Set<number>()
+  const take = (rows: Iterable<number>, source: Picked['source'], most: number): void => {
+    for (const row of rows) {
+      if (taken.size >= most) return
+      if (taken.has(row) || !eligible.has(row) || !index.isMet(row, moment)) continue
+      taken.add(row)
+      picked.push({ row, source, inclusion: 1 })
+    }
+  }
+  take(learned(search), 'model', Math.ceil(wanted / 2))
+  const found = similar(search)
+  if (found) take(found, 'retrieval', wanted)
+  for (const { row, inclusion } of draw(search, taken))
+    if (index.isMet(row, moment)) picked.push({ row, source: found ? 'exploration' : 'catalogue', inclusion })
+  return picked
+}
+
+/** How many rows the scan is asked for: exact scores cut off what rounding brought up, and conditions of the request
+ * leave out some. */
+export const asked = (wanted: number): number => Math.ceil(1.25 * wanted) + 32
+
+export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>): number =>
+  Math.ceil(candidates.explorationShare * max)
+
+/** Best first; undefined where there is nothing to search by. */
+function similar(search: Search): readonly number[] | undefined {
+  const { index, retrieval, state, found } = search
+  const { placed } = index
+  const by = retrieval && placed && retrieval.space === placed.retrieval.space ? retrieval : placed?.retrieval
+  const query = by?.query(state)
+  if (!placed || !by || !query) return undefined
+  const rows = found ?? scanned(search, placed, query)
+  return byScore(rows, index, vectors => by.scores(state, vectors))
+}
+
+function scanned(search: Search, placed: Placed, query: Float32Array): Int32Array {
+  for (let count: number | undefined = asked(search.max); ; ) {
+    const rows = placed.scan([query], placed.rows.size, count)[0]
+    count = deeper(rows, count, search)
+    if (count === undefined) return rows
+  }
+}
+
+/** Of more rows than these no condition of the request is asked. */
+const LOOKED_AT = 16_384
+
+/** How many rows to ask for next, where too few of those that were found meet the request's conditions. */
+export function deeper(
+  rows: Int32Array,
+  count: number,
+  { index, moment, max }: Pick<Search, 'index' | 'moment' | 'max'>,
+): number | undefined {
+  if (rows.length < count || count >= LOOKED_AT || !index.asksRequest) return undefined
+  let met = 0
+  for (let i = 0; i < rows.length && met < max; i++) if (index.isMet(rows[i], moment)) met++
+  return met < max ? Math.min(8 * count, LOOKED_AT) : undefined
+}
+
+/** Items that the model has parameters of its own for and that are scored at each decision. */
+const LEARNED = 2048
+
+const known = new WeakMap<Policy, { readonly index: CatalogueIndex; readonly rows: readonly number[] }>()
+
+function learned({ index, policy, state, candidates }: Search): readonly number[] {
+  if (candidates.retrieval !== 'model' || !policy?.knownItems) return []
+  let those = known.get(policy)
+  if (those?.index !== index) {
+    const rows = policy.knownItems(LEARNED).map(itemId => index.features.rowOf(itemId))
+    those = { index, rows: rows.filter(row => row !== undefined) }
+    known.set(policy, those)
+  }
+  const allowed = those.rows.filter(index.eligible.has)
+  return byScore(allowed, index, vectors => policy.scorer(state, vectors).mean)
+}
+
+function byScore(
+  rows: ArrayLike<number>,
+  { features }: CatalogueIndex,
+  score: (candidates: CandidateVectors) => Float64Array,
+): readonly number[] {
+  const items = Array.from(rows, row => features.at(row))
+  const scores = score({ itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) })
+  const order = Array.from(rows, (_, i) => i).sort((a, b) => scores[b] - scores[a] || rows[a] - rows[b])
+  return order.map(i => rows[i])
+}
+
+/** Fills up to `max`. @param taken rows that are in already; those that are drawn are added */
+function draw(search: Search, taken: Set<number>): Omit<Picked, 'source'>[] {
+  const { index, max, nowMs, random } = search
+  const fresh = index.fresh(nowMs)
+  const first = drawRows(fresh, taken, explored(search), random)
+  const then = drawRows(index.eligible, taken, max - taken.size, random)
+  const either = first.inclusion + (1 - first.inclusion) * then.inclusion
+  return [
+    ...first.rows.map(row => ({ row, inclusion: either })),
+    ...then.rows.map(row => ({ row, inclusion: fresh.has(row) ? either : then.inclusion })),
+  ]
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createBest } from '../../../src/ranker/retrieval/best.ts'
+import { createRowScan, createRows } from '../../../src/ranker/retrieval/rows.ts'
+import { createRandom } from '../../../src/state/random.ts'
+import { exactBest, recall, vectorsLike } from './vectors.ts'
+
+test('the best are those of a full sort, whatever the order', () => {
+  const random = createRandom(1)
+  const noise = Float32Array.from({ length: 5000 }, () => Math.floor(random.uniform() * 900))
+  const orders = { noise, rising: noise.toSorted(), falling: noise.toSorted().reverse(), same: noise.map(() => 3) }
+  for (const [order, scores] of Object.entries(orders))
+    for (const count of [1, 7, 1000, 6000]) {
+      const best = createBest(count)
+      for (const [row, score] of scores.entries()) best.offer(row, score)
+      const found = [...best.rows()].map(row => scores[row]).sort((a, b) => b - a)
+      assert.deepEqual(found, [...scores].sort((a, b) => b - a).slice(0, count), `${order}, ${count}`)
+    }
+})
+
+test('what is no score is never among the best', () => {
+  const best = createBest(3)
+  for (const [row, score] of [Number.NaN, Number.NEGATIVE_INFINITY, -5].entries()) best.offer(10 + row, score)
+  assert.deepEqual([...best.rows()], [12])
+})
+
+for (const dimensions of [1, 7, 8, 41, 64, 300])
+  test(`the scan orders as the exact scores do but for rounding: ${dimensions} dimensions`, () => {
+    const random = createRandom(dimensions)
+    const rows = createRows(dimensions)
+    const scan = createRowScan(rows, 0)
+    const vectors = Array.from({ length: 1003 }, () => Float32Array.from({ length: dimensions }, () => random.normal()))
+    for (const [row, vector] of vectors.entries()) rows.write(row, vector, row / 1000)
+    const queries = [0, 1].map(() => Float32Array.from({ length: dimensions }, () => random.normal()))
+    for (const count of [1, 100, 1003])
+      for (const [k, found] of scan(queries, rows.size, count).entries()) {
+        const score = (row: number) => vectors[row].reduce((sum, value, j) => sum + value * queries[k][j], row / 1000)
+        const rounding = (0.02 * Math.hypot(...queries[k]) * Math.sqrt(Math.max(8, dimensions))) / 8
+        const sorted = [...vectors.keys()].map(score).sort((a, b) => b - a)
+        assert.equal(new Set(found).size, count)
+        for (const row of found)
+          assert.ok(score(row) > sorted[count - 1] - 4 * rounding, `${score(row)} of ${sorted[0]}`)
+      }
+  })
+
+test('rows that are hidden, passed over or changed', () => {
+  const rows = createRows(3)
+  const scan = createRowScan(rows, 1)
+  const find = (count = 10) => [...scan([Float32Array.of(1, 0, 0)], rows.size, count)[0]]
+  rows.write(2, Float32Array.of(1, 0, 0), 0)
+  rows.write(5, Float32Array.of(2, 0, 0), 0)
+  assert.deepEqual(find(), [2, 5])
+  assert.deepEqual(find(1), [5])
+  rows.hide(5)
+  rows.hide(7)
+  assert.deepEqual(find(), [2])
+  rows.write(7, Float32Array.of(0, 0, 0), 3)
+  rows.write(2, Float32Array.of(-1, 0, 0), 0)
+  assert.deepEqual(find(), [2, 7])
+  assert.deepEqual(find(1), [7])
+  assert.throws(() => createRows(100_000), RangeError)
+})
+
+for (const kind of ['isotropic', 'topics', 'outliers', 'popularity'] as const)
+  test(`recall@100 of 20,000 vectors like real ones is at least .99: ${kind}`, () => {
+    const { vectors, queries } = vectorsLike(kind, 20_000, 64, 20)
+    const rows = createRows(64)
+    vectors.forEach((vector, row) => void rows.write(row, vector, 0))
+    const found = createRowScan(rows, 0)(queries, rows.size, 400)
+    const recalled = queries.map((query, k) => {
+      const reranked = exactBest([...found[k]], vectors, query, 100)
+      return recall(reranked, exactBest(vectors.keys(), vectors, query, 100))
+    })
+    assert.ok(recalled.reduce((a, b) => a + b) / queries.length >= 0.99, recalled.join(' '))
+  })

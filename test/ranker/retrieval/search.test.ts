@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Recommendation } from '../../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../../src/config.ts'
+import { createFeatureStore, type FeatureStore, vectorToBytes } from '../../../src/features/store.ts'
+import type { Policy } from '../../../src/models/policy.ts'
+import type { RankerView } from '../../../src/ranker/decide.ts'
+import { createSearchAhead } from '../../../src/ranker/retrieval/ahead.ts'
+import { indexOf } from '../../../src/ranker/retrieval/catalogue-index.ts'
+import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
+import { createRanker, type RankerState } from '../../../src/ranker/step.ts'
+import type { Input } from '../../../src/stage.ts'
+import { createRandom } from '../../../src/state/random.ts'
+import { event, initialServing, input, nowMs, profile, request, serve } from '../fixtures.ts'
+import { chiSquareBound, chiSquareZ } from '../statistics.ts'
+import { exactBest, vectorsLike } from './vectors.ts'
+
+const dimensions = 8
+const tick = { timeMs: nowMs, watermarkMs: -1 }
+
+type Settings = NonNullable<NonNullable<ConfigInput['policies']>[number]['candidates']>
+
+const configured = (candidates: Settings) =>
+  parseConfig({
+    features: { dimensions },
+    policies: [{ candidates: { max: 20, explorationShare: 0.2, ...candidates } }],
+  })
+
+const { vectors } = vectorsLike('topics', 400, dimensions, 0)
+
+interface Item {
+  readonly id: string
+  readonly row: number
+  readonly available?: boolean
+  readonly attributes?: Record<string, string | number | boolean>
+  readonly timeMs?: number
+}
+
+function put(store: FeatureStore, { id, row, available = true, attributes = {}, timeMs = 1 }: Item): void {
+  store.put({
+    feature_key: `${id}@${row + 1}`,
+    item_id: id,
+    feature_version: row + 1,
+    encoder_version: 'test-1',
+    vector: vectorToBytes(vectors[row]),
+    attributes,
+    available,
+    time_ms: timeMs,
+  })
+}
+
+/** Items 0 … 399 by name of their rows. */
+function catalogue(of: (row: number) => Omit<Item, 'id' | 'row'> = () => ({})): FeatureStore {
+  const store = createFeatureStore()
+  for (let row = 0; row < vectors.length; row++) put(store, { id: String(row), row, ...of(row) })
+  return store
+}
+
+interface World {
+  readonly config: ReturnType<typeof configured>
+  readonly features: FeatureStore
+  readonly policy?: Policy
+}
+
+const viewOf = ({ features, policy }: World): RankerView => ({
+  features,
+  serving: policy ? serve(policy) : () => initialServing,
+  catalogueReady: true,
+})
+
+/** The last request's decision. */
+function decide(world: World, inputs: readonly Input[], view = viewOf(world)) {
+  const ranker = createRanker(world.config)
+  const state = ranker.open(0) as RankerState
+  const { outputs, counts } = ranker.step(state, inputs, tick, view)
+  return { decision: outputs.at(-1)!.value as Recommendation, counts }
+}
+
+const liked = (row: number) => input('events', event({ item_id: String(row), event_id: `e${row}` }))
+const asked = (over: Parameters<typeof request>[0] = {}) => input('requests', request(over))
+const bySource = (decision: Recommendation) =>
+  Object.fromEntries(
+    Object.entries(Object.groupBy(decision.candidates, ({ source }) => source)).map(([source, those]) => [
+      source,
+      those!.map(({ item_id }) => Number(item_id)),
+    ]),
+  )
+
+test('a history finds the items most like it, and a share is drawn from the others', () => {
+  const world = { config: configured({}), features: catalogue() }
+  decide(world, [asked()])
+  decide(world, [asked()])
+  const { decision } = decide(world, [liked(7), asked()])
+  assert.equal(decision.retrieval_version, 'history-1')
+  const { retrieval, exploration } = bySource(decision)
+  assert.deepEqual(retrieval, exactBest(vectors.keys(), vectors, vectors[7], 16))
+  assert.equal(new Set([...retrieval, ...exploration]).size, 20)
+  for (const { source, inclusion_probability } of decision.candidates)
+    assert.equal(inclusion_probability, source === 'retrieval' ? 1 : 4 / (400 - 16))
+})
+
+test('what changes in the catalogue is found at once', () => {
+  const world = {
+    config: configured({ filters: ['item.kind != "hidden"'] }),
+    features: catalogue(() => ({ attributes: { kind: 'a' } })),
+  }
+  const best = () => bySource(decide(world, [liked(7), asked()]).decision).retrieval
+  for (let i = 0; i < 3; i++) best()
+  const [first, second, third] = best()
+  put(world.features, { id: String(first), row: first, available: false, timeMs: 2 })
+  put(world.features, { id: String(second), row: second, attributes: { kind: 'hidden' }, timeMs: 2 })
+  assert.equal(best()[0], third)
+  put(world.features, { id: String(first), row: first, attributes: { kind: 'a' }, timeMs: 3 })
+  put(world.features, { id: 'new', row: first, attributes: { kind: 'a' } })
+  const { candidates } = decide(world, [liked(7), asked()]).decision
+  assert.deepEqual(
+    candidates.slice(0, 2).map(each => each.item_id),
+    [String(first), 'new'],
+  )
+})
+
+test('nothing to search by: drawn at random, each with its probability', () => {
+  const { decision } = decide({ config: configured({}), features: catalogue() }, [asked()])
+  assert.equal(decision.retrieval_version, 'catalogue-1')
+  assert.equal(decision.candidates.length, 20)
+  for (const each of decision.candidates)
+    assert.deepEqual([each.source, each.inclusion_probability], ['catalogue', 20 / 400])
+})
+
+test('what the model has learned of is scored by it, best first', () => {
+  const policy: Policy = {
+    version: '1',
+    algorithm: 'linear-gaussian',
+    knownItems: () => ['3', '5', 'gone', ...Array.from({ length: 12 }, (_, i) => String(100 + i))],
+    scorer: (_, { itemIds }) => ({
+      mean: Float64Array.from(itemIds, Number),
+      deviation: new Float64Array(itemIds.length),
+    }),
+  }
+  const world = { config: configured({}), features: catalogue(row => ({ available: row !== 111 })), policy }
+  for (let i = 0; i < 3; i++) decide(world, [asked()])
+  const { model, retrieval, exploration } = bySource(decide(world, [liked(7), asked()]).decision)
+  assert.deepEqual(model, [110, 109, 108, 107, 106, 105, 104, 103])
+  assert.deepEqual([retrieval.length, exploration.length], [8, 4])
+  const cold = bySource(decide(world, [asked()]).decision)
+  assert.deepEqual([cold.model.length, cold.catalogue.length], [8, 12])
+})
+
+const towers = (version: string, sign: number): Policy => ({
+  version,
+  algorithm: 'two-tower',
+  retrieval: {
+    space: 'towers',
+    version,
+    dimensions: 2,
+    query: () => Float32Array.of(sign, 0),
+    place(vector, out) {
+      out.set([sign * vector[0], 1])
+      return 0
+    },
+    scores: (_, candidates) => Float64Array.from(candidates.vectors, vector => vector[0]),
+  },
+  scorer: (_, { vectors: those }) => ({
+    mean: Float64Array.from(those, vector => vector[0]),
+    deviation: new Float64Array(those.length),
+  }),
+})
+
+test('items follow the serving version, a round at a time; until the first is over the space of before is searched', () => {
+  const world = { config: configured({}), features: catalogue() }
+  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked()])
+  const index = indexOf(world.features, world.config.policies[0])
+  assert.equal(index.behind, 0, 'a history has one version')
+  const first = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
+  assert.equal(first.retrieval_version, 'history-1')
+  assert.equal(index.behind, 400 - 256)
+  const second = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
+  assert.equal(second.retrieval_version, 'towers-1')
+  const best = vectors.map((vector, row) => ({ row, score: vector[0] })).sort((a, b) => b.score - a.score)
+  const found = best.slice(0, 16).map(({ row }) => row)
+  assert.deepEqual(bySource(second).retrieval, found)
+  const turned = towers('2', -1)
+  for (let i = 0; i < 3; i++) decide({ ...world, policy: turned }, [liked(7), asked()])
+  assert.equal(index.behind, 0)
+  assert.deepEqual(bySource(decide({ ...world, policy: turned }, [liked(7), asked()]).decision).retrieval, found)
+})
+
+test('conditions of the request: enough is found beyond what they leave out, and the drawn are fewer', () => {
+  const world = {
+    config: configured({ filters: ['item.region == context.country', 'item.rating <= user.age'] }),
+    features: catalogue(row => ({ attributes: { region: row % 20 === 0 ? 'DE' : 'FR', rating: 16 } })),
+  }
+  const people = [input('profiles', profile({ attributes: { age: 18 } })), liked(7)]
+  for (let i = 0; i < 3; i++) decide(world, [...people, asked({ context: { country: 'DE' } })])
+  const { decision } = decide(world, [...people, asked({ context: { country: 'DE' } })])
+  const { retrieval } = bySource(decision)
+  const german = [...vectors.keys()].filter(row => row % 20 === 0)
+  assert.deepEqual(retrieval, exactBest(german, vectors, vectors[7], 16))
+  assert.ok(decision.candidates.every(({ item_id }) => Number(item_id) % 20 === 0))
+  const young = decide(world, [liked(7), asked({ context: { country: 'DE' } })])
+  assert.deepEqual([young.decision.reason, young.decision.candidates], ['no_candidate_left', []])
+  const failed = young.counts.find(({ metric }) => metric === 'feedloop_conditions_failed_total')
+  assert.deepEqual(failed?.labels, { condition: 'item.rating <= user.age' })
+  assert.ok(failed!.value > 0)
+})
+
+test('filters hold for the candidates of a request too', () => {
+  const world = {
+    config: configured({ filters: ['item.region == "DE"'] }),
+    features: catalogue(row => (row < 2 ? { attributes: { region: row === 0 ? 'DE' : 'FR' } } : {})),
+  }
+  const { decision, counts } = decide(world, [asked({ candidates: ['0', '1', '2'] })])
+  assert.deepEqual(
+    decision.candidates.map(({ item_id }) => item_id),
+    ['0'],
+  )
+  const dropped = counts.find(({ metric }) => metric === 'feedloop_candidates_dropped_total')
+  assert.deepEqual([dropped?.labels, dropped?.value], [{ reason: 'filtered' }, 2])
+})
+
+test('new items come first, and every drawn item was as likely as it says', () => {
+  const world = {
+    config: configured({ newWithinMs: 1000, retrieval: 'history' }),
+    features: catalogue(row => ({ timeMs: row % 40 === 0 ? nowMs - 500 : nowMs - 5000 })),
+  }
+  const runs = 4000
+  const ranker = createRanker(world.config)
+  const state = ranker.open(0) as RankerState
+  const asks = Array.from({ length: runs }, (_, i) => asked({ request_id: `r${i}` }))
+  const { outputs } = ranker.step(state, asks, tick, viewOf(world))
+  const times = new Float64Array(400)
+  const claimed = new Float64Array(400)
+  for (const { value } of outputs)
+    for (const { item_id, inclusion_probability } of (value as Recommendation).candidates) {
+      times[Number(item_id)]++
+      claimed[Number(item_id)] = inclusion_probability
+    }
+  const p1 = 4 / 10
+  const p2 = 16 / (400 - 4)
+  for (const [row, claim] of claimed.entries())
+    assert.ok(Math.abs(claim - (row % 40 === 0 ? p1 + (1 - p1) * p2 : p2)) < 1e-12)
+  for (const group of [(row: number) => row % 40 === 0, (row: number) => row % 40 !== 0]) {
+    const rows = [...times.keys()].filter(group)
+    const total = rows.reduce((sum, row) => sum + times[row], 0)
+    const expected = runs * rows.reduce((sum, row) => sum + claimed[row], 0)
+    assert.ok(Math.abs(total - expected) < 4 * Math.sqrt(expected), `${total} of ${expected}`)
+    const cells = rows.map(row => ({ observed: times[row], expected: runs * claimed[row] }))
+    assert.ok(chiSquareZ(cells) < chiSquareBound)
+  }
+})
+
+test('a search ahead finds what the step would, for the user as the step will see him', async () => {
+  const { vectors: many } = vectorsLike('topics', 3000, 64, 0)
+  const config = parseConfig({
+    features: { dimensions: 64 },
+    step: { maxRecords: 100 },
+    policies: [{ candidates: { max: 50, filters: ['item.id != context.not'] } }],
+  })
+  const features = createFeatureStore()
+  const random = createRandom(5)
+  for (let row = 0; row < 40_000; row++)
+    features.put({
+      feature_key: `${row}@1`,
+      item_id: String(row),
+      feature_version: 1,
+      encoder_version: 'test-1',
+      vector: vectorToBytes(many[row % 3000].map(value => value + 0.05 * random.normal())),
+      attributes: {},
+      available: true,
+      time_ms: 1,
+    })
+  const ranker = createRanker(config)
+  const state = ranker.open(0) as RankerState
+  const view: RankerView = { features, serving: () => initialServing, catalogueReady: true }
+  const context = { not: '11' }
+  const inputs = [
+    liked(11),
+    asked({ context }),
+    asked({ request_id: 'r2', context }),
+    asked({ request_id: 'r3', candidates: ['1'] }),
+  ]
+  for (let i = 0; i < 160; i++) ranker.step(state, [asked({ request_id: `w${i}` })], tick, view)
+  state.discard!()
+  const here = ranker.step(state, inputs, tick, view)
+  state.discard!()
+  const thread = startScanThread()
+  try {
+    const foundAhead = await createSearchAhead(config, thread.scan)({ inputs, state, tick }, view)
+    assert.deepEqual([...foundAhead.keys()].sort(), ['r1', 'r2'])
+    assert.equal(state.users.get('ann'), undefined, 'the state is as it was')
+    const there = ranker.step(state, inputs, tick, { ...view, foundAhead })
+    assert.deepEqual(there, here)
+    const { candidates, retrieval_version } = there.outputs[0].value as Recommendation
+    assert.equal(retrieval_version, 'history-1')
+    assert.ok(candidates.every(({ item_id }) => item_id !== '11'))
+  } finally {
+    await thread.close()
+  }
+  await assert.rejects(thread.scan(indexOf(features, config.policies[0]).placed!.rows, [], 1))
+})
