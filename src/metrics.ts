@@ -75,6 +75,11 @@ export const metricTable = {
     help: 'Candidates of requests left out, by reason: unknown or unavailable.',
     labels: ['reason'],
   },
+  feedloop_conditions_failed_total: {
+    type: 'counter',
+    help: 'Conditions that could not be evaluated for an item (an attribute that it has not, or of another type), and were taken as not met.',
+    labels: ['condition'],
+  },
   feedloop_events_duplicate_total: {
     type: 'counter',
     help: "Events whose id was in the person's history already: not counted twice in the state.",

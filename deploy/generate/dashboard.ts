@@ -23,6 +23,7 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
       'feedloop_requests_duplicate_total',
       'feedloop_requests_unanswerable_total',
       'feedloop_candidates_dropped_total',
+      'feedloop_conditions_failed_total',
       'feedloop_events_duplicate_total',
       'feedloop_serving_model',
       'feedloop_reward_sum_total',
