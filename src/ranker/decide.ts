@@ -3,14 +3,15 @@
  * id. The same five give the same bytes. Never wrong-footed: no model, an expired request, an empty catalogue or scores
  * that are no numbers each have a defined answer with a reason in the record.
  */
-import type { Mode, Recommendation, Request, Slot } from '../../schemas/records.ts'
+import type { Constraints, Mode, Quota, Recommendation, Request, Slot } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Learned, Policy, Scorer } from '../models/policy.ts'
 import { buildDecision, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
-import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
+import { type Catalogue, createCandidateFinder, type Drop } from './candidates.ts'
+import { createRules, type Limited } from './constraints/rules.ts'
 import type { Explorer } from './explorers/explorer.ts'
 import { createExplorer } from './explorers/named.ts'
 import { explorerNeeds } from './explorers/schema.ts'
@@ -32,6 +33,8 @@ export interface RankerView extends Catalogue {
 export interface Decision {
   readonly recommendation: Recommendation
   readonly dropped: readonly Drop[]
+  /** Evaluations of conditions that failed, by source. */
+  readonly failed: ReadonlyMap<string, number>
 }
 
 /** @param nowMs decision time, ms since the epoch */
@@ -40,6 +43,9 @@ export type Decide = (request: Request, user: UserState, nowMs: number, view: Ra
 export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const explorers = new Map(config.policies.map(policy => [policy.name, createExplorer(policy.explorer)]))
+  const rules = new Map(
+    config.policies.map(({ name, constraints }) => [name, createRules(constraints, config.features.dimensions)]),
+  )
   const encoder = createStateEncoder(config)
   const findCandidates = createCandidateFinder(config.limits.maxCandidates, config.features.dimensions)
 
@@ -63,14 +69,18 @@ export function createDecide(config: Config): Decide {
     if (request.deadline_ms !== null && nowMs > request.deadline_ms) return nothing(circumstances, 'none', 'expired')
     const found = findCandidates(request, view)
     if (found.reason !== '') return nothing(circumstances, found.retrievalVersion, found.reason, found.dropped)
+    const { snapshot } = circumstances
+    const attributes = user.profile?.attributes ?? {}
+    const limited = rules.get(policy.name)!({ request, found, snapshot, attributes, nowMs }, view)
     const scorer = serving.policy
-      ? serving.policy.scorer(encoder.encode(circumstances.snapshot, view.features.vector), found.vectors)
-      : initialScorer(request, found.vectors.itemIds)
+      ? serving.policy.scorer(encoder.encode(snapshot, view.features.vector), limited.vectors)
+      : initialScorer(request, limited.vectors.itemIds)
+    const { retrievalVersion } = found
     const means = areFinite(scorer, explorer)
-      ? { found, scorer, learned, explorer, reason: '' }
-      : { found, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
+      ? { retrievalVersion, limited, scorer, learned, explorer, reason: limited.reason }
+      : { retrievalVersion, limited, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
     const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
-    return { recommendation, dropped: found.dropped }
+    return { recommendation, dropped: found.dropped, failed: limited.failed }
   }
 }
 
@@ -91,10 +101,15 @@ const nothing = (
   retrievalVersion: string,
   reason: string,
   dropped: readonly Drop[] = [],
-): Decision => ({ recommendation: buildDecision(circumstances, nothingChosen(retrievalVersion, reason)), dropped })
+): Decision => ({
+  recommendation: buildDecision(circumstances, nothingChosen(retrievalVersion, reason)),
+  dropped,
+  failed: new Map(),
+})
 
 interface Means {
-  readonly found: Found
+  readonly retrievalVersion: string
+  readonly limited: Limited
   readonly scorer: Scorer
   readonly learned: Learned | undefined
   readonly explorer: Explorer
@@ -102,29 +117,41 @@ interface Means {
   readonly reason: string
 }
 
-function choose(circumstances: Circumstances, { found, scorer, learned, explorer, reason }: Means): Recommendation {
+function choose(circumstances: Circumstances, means: Means): Recommendation {
+  const { retrievalVersion, limited, scorer, learned, explorer, reason } = means
   const { request, seed } = circumstances
+  const { candidates } = limited
   const random = createRandom(seed)
   const exploration = explorer.open(scorer, random, learned)
-  const { draws, firstSlot } = sampleSlate(exploration, random, found.candidates.length, request.slots)
+  const { draws, firstSlot } = sampleSlate(exploration, random, request.slots, limited.limits)
   const slots = draws.map(
     (draw, position): Slot => ({
-      item_id: found.candidates[draw.candidate].item_id,
+      item_id: candidates[draw.candidate].item_id,
       candidate: draw.candidate,
       position,
       first_draw_propensity: draw.firstDraw,
       conditional_propensity: draw.conditional,
+      pinned: draw.pinned,
     }),
   )
+  const isDrawn = firstSlot.length > 0
   return buildDecision(circumstances, {
-    retrievalVersion: found.retrievalVersion,
-    candidates: found.candidates,
+    retrievalVersion,
+    candidates,
+    constraints: counted(limited.constraints, slots),
     slots,
     firstSlotProbabilities: Array.from(firstSlot),
-    propensityKind: explorer.propensityKind(learned),
+    propensityKind: isDrawn ? explorer.propensityKind(learned) : slots.length > 0 ? 'deterministic' : 'unknown',
     mode: 'online',
-    chosenBy: 'policy',
+    chosenBy: isDrawn || slots.length === 0 ? 'policy' : 'pinned',
     shadowSlate: null,
-    reason: reason || (slots.length < request.slots ? 'short_slate' : ''),
+    reason: reason || (slots.length === 0 ? 'nothing_allowed' : slots.length < request.slots ? 'short_slate' : ''),
   })
+}
+
+/** With how many slots each group has got. */
+function counted(constraints: Constraints, slots: readonly Slot[]): Constraints {
+  if (constraints.quotas.length === 0) return constraints
+  const shown = ({ candidates }: Quota) => slots.filter(({ candidate }) => candidates.includes(candidate)).length
+  return { ...constraints, counters: Object.fromEntries(constraints.quotas.map(quota => [quota.name, shown(quota)])) }
 }

@@ -6,24 +6,25 @@ import type { Count, Output } from '../stage.ts'
 import type { Decision } from './decide.ts'
 
 export interface Tally {
-  add(metric: MetricName, labels?: Readonly<Record<string, string>>): void
+  add(metric: MetricName, labels?: Readonly<Record<string, string>>, times?: number): void
   decided(decision: Decision): void
   counts(): readonly Count[]
 }
 
 export function createTally(): Tally {
   const totals = new Map<string, Count>()
-  const add: Tally['add'] = (metric, labels = {}) => {
+  const add: Tally['add'] = (metric, labels = {}, times = 1) => {
     const key = `${metric} ${Object.values(labels).join(' ')}`
-    totals.set(key, { metric, labels, value: (totals.get(key)?.value ?? 0) + 1 })
+    totals.set(key, { metric, labels, value: (totals.get(key)?.value ?? 0) + times })
   }
   return {
     add,
-    decided({ recommendation, dropped }) {
+    decided({ recommendation, dropped, failed }) {
       add('feedloop_decisions_total', labelsOf(recommendation))
       if (recommendation.slots.length === 0)
         add('feedloop_requests_unanswerable_total', { reason: recommendation.reason })
       for (const reason of dropped) add('feedloop_candidates_dropped_total', { reason })
+      for (const [condition, times] of failed) add('feedloop_conditions_failed_total', { condition }, times)
     },
     counts: () => [...totals.values()],
   }

@@ -40,6 +40,7 @@ const slotFields = [
   'position',
   'first_draw_propensity',
   'conditional_propensity',
+  'pinned',
 ] as const satisfies readonly (keyof Slot)[]
 
 /** True when nothing that the joiner looks into differs. */

@@ -17,6 +17,8 @@ const request: Request = {
   context: {},
   candidates: null,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
 }
 const event: BehaviorEvent = {

@@ -1,0 +1,100 @@
+/**
+ * A policy's constraints and a request's own, applied to the candidates of one decision: what is masked, pinned, counted and
+ * shifted, as the record logs it. What must not be shown never gives way, then come pins, caps, floors, and the slate's length:
+ * a pin of what must not be shown is dropped and its place drawn, a pin may pass a cap, floors are lowered, a slate is short.
+ */
+import type { Candidate, Constraints, Request, Snapshot } from '../../../schemas/records.ts'
+import type { CandidateVectors } from '../../models/policy.ts'
+import { unconstrained } from '../../recommendations/decision.ts'
+import type { Catalogue, Found } from '../candidates.ts'
+import { momentOf } from '../condition.ts'
+import { createBoosts } from './boosts.ts'
+import { createLimits, type Limits, unlimited } from './limits.ts'
+import { findPins } from './pins.ts'
+import { quotasOf } from './quotas.ts'
+import type { ConstraintsConfig } from './schema.ts'
+
+export interface Asked {
+  readonly request: Request
+  readonly found: Found
+  readonly snapshot: Snapshot
+  /** Of the profile; none: empty. */
+  readonly attributes: Snapshot['context']
+  readonly nowMs: number
+}
+
+export interface Limited {
+  /** The candidates, pinned ones among them. */
+  readonly candidates: readonly Candidate[]
+  readonly vectors: CandidateVectors
+  readonly constraints: Constraints
+  readonly limits: Limits
+  /** What gave way; empty: nothing. */
+  readonly reason: '' | 'pin_dropped' | 'floor_lowered'
+  /** Boosts' conditions that could not be evaluated. */
+  readonly failed: ReadonlyMap<string, number>
+}
+
+export type Limit = (asked: Asked, catalogue: Catalogue) => Limited
+
+const nothingFailed: ReadonlyMap<string, number> = new Map()
+
+/** @param dimensions of item vectors */
+export function createRules(config: ConstraintsConfig, dimensions: number): Limit {
+  const boosts = createBoosts(config.boosts)
+  const isEmpty =
+    config.pinned.length + config.banned.length + config.quotas.length + config.boosts.length === 0 &&
+    config.excludeSeen === undefined &&
+    config.diversity === undefined
+  return (asked, catalogue) => {
+    const { request, snapshot, attributes, nowMs, found } = asked
+    if (isEmpty && request.excluded === null && request.pinned === null) return untouched(found)
+    const hidden = hiddenFrom(config, request, snapshot)
+    const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { hidden, catalogue, dimensions })
+    const masked = indicesOf(candidates, ({ item_id }) => hidden.has(item_id))
+    for (const { candidate } of pins) masked.push(candidate)
+    masked.sort((a, b) => a - b)
+    const items = candidates.map(({ item_id }) => catalogue.features.current(item_id))
+    const moment = momentOf(request.context, request.user_id, attributes, nowMs)
+    const isMasked = new Set(masked)
+    const constraints: Constraints = {
+      masked,
+      counters: {},
+      quotas: quotasOf(config.quotas, items, request.slots, i => !hidden.has(candidates[i].item_id)),
+      shifts: boosts(items, moment, i => !isMasked.has(i)),
+      diversity: config.diversity ?? null,
+    }
+    const limits = createLimits(constraints, pins, request.slots, vectors.vectors)
+    const isLowered = limits.quotas.some(({ floor }, q) => floor < constraints.quotas[q].floor)
+    return {
+      candidates,
+      vectors,
+      constraints: { ...constraints, quotas: limits.quotas },
+      limits,
+      reason: dropped ? 'pin_dropped' : isLowered ? 'floor_lowered' : '',
+      failed: moment.failed,
+    }
+  }
+}
+
+const untouched = ({ candidates, vectors }: Found): Limited => ({
+  candidates,
+  vectors,
+  constraints: unconstrained,
+  limits: unlimited(candidates.length),
+  reason: '',
+  failed: nothingFailed,
+})
+
+/** What must not be shown to this person now. */
+function hiddenFrom({ banned, excludeSeen }: ConstraintsConfig, request: Request, snapshot: Snapshot): Set<string> {
+  const hidden = new Set([...banned, ...(request.excluded ?? [])])
+  if (excludeSeen === undefined) return hidden
+  const { types, withinMs = Number.POSITIVE_INFINITY } = excludeSeen
+  for (const { item_id, type, age_ms } of snapshot.history)
+    if (age_ms <= withinMs && (types === undefined || types.includes(type))) hidden.add(item_id)
+  return hidden
+}
+
+const indicesOf = <T>(all: readonly T[], is: (one: T) => boolean): number[] =>
+  all.flatMap((one, i) => (is(one) ? [i] : []))
