@@ -4,19 +4,16 @@ import type { CatalogueItem } from '../../features/store.ts'
 import { type Condition, compileCondition, type Moment } from '../condition.ts'
 import type { ConstraintsConfig } from './schema.ts'
 
-type Boosts = (
-  items: readonly (CatalogueItem | undefined)[],
-  moment: Moment,
-  may: (candidate: number) => boolean,
-) => readonly Shift[]
+/** @param items of the candidates; null: it must not be shown */
+type Boosts = (items: readonly (CatalogueItem | undefined | null)[], moment: Moment) => readonly Shift[]
 
 export function createBoosts(config: ConstraintsConfig['boosts']): Boosts {
   const boosts = config.map(({ when, shift }) => ({ by: shift, condition: once(when) }))
-  return (items, moment, may) =>
+  return (items, moment) =>
     boosts.flatMap(({ by, condition }) => {
       const candidates: number[] = []
       items.forEach((item, i) => {
-        if (may(i) && condition(item, moment)) candidates.push(i)
+        if (item !== null && condition(item, moment)) candidates.push(i)
       })
       return candidates.length > 0 ? [{ by, candidates }] : []
     })

@@ -5,7 +5,7 @@
  */
 import type { Quota } from '../../../schemas/records.ts'
 import type { Pinned } from './limits.ts'
-import { count, createLedger, type Plan, planAfter, settle } from './plan.ts'
+import { count, createLedger, type Plan, plansAfter, settle } from './plan.ts'
 
 export interface Lookahead {
   /** In force, by quota. */
@@ -36,7 +36,7 @@ export function createLookahead(
   return {
     floors: quotas.map(({ floor }, q) => floor - before[q] + ledger.lack[q]),
     allow(still, out) {
-      plans = quotasOf.map((_, kind) => planAfter(ledger, kind, plan, open))
+      plans = plansAfter(ledger, plan, open)
       for (let i = 0; i < out.length; i++) out[i] = still[i] === 1 && plans[kindOf[i]] !== null ? 1 : 0
     },
     show(candidate) {
@@ -54,13 +54,17 @@ export function createLookahead(
 function partition(quotas: readonly Quota[], candidates: number) {
   const kindOf = new Int32Array(candidates)
   const quotasOf: number[][] = [[]]
-  for (const [q, quota] of quotas.entries()) {
-    const split = new Map<number, number>()
+  /** The part of a kind that the quota at hand counts, where the quota has split it. */
+  const part: number[] = []
+  const splitBy: number[] = []
+  for (const [q, quota] of quotas.entries())
     for (const i of quota.candidates) {
       const whole = kindOf[i]
-      if (!split.has(whole)) split.set(whole, quotasOf.push([...quotasOf[whole], q]) - 1)
-      kindOf[i] = split.get(whole)!
+      if (splitBy[whole] !== q) {
+        splitBy[whole] = q
+        part[whole] = quotasOf.push([...quotasOf[whole], q]) - 1
+      }
+      kindOf[i] = part[whole]
     }
-  }
   return { kindOf, quotasOf }
 }

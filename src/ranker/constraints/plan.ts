@@ -20,7 +20,8 @@ export interface Ledger {
   readonly lack: number[]
   /** Slots that a quota's cap leaves. */
   readonly room: number[]
-  /** Most quotas with a floor that count one kind. */
+  /** Quotas with a floor, and the most of them that count one kind. */
+  readonly floored: readonly number[]
   readonly overlap: number
   /** Of the search. */
   stepsLeft: number
@@ -29,13 +30,19 @@ export interface Ledger {
 const MOST_STEPS = 20_000
 
 export function createLedger(quotas: readonly Quota[], quotasOf: readonly (readonly number[])[]): Ledger {
+  const kindsOf: number[][] = quotas.map(() => [])
+  for (const [kind, counting] of quotasOf.entries()) for (const q of counting) kindsOf[q].push(kind)
+  const floored = [...quotas.keys()].filter(q => quotas[q].floor > 0)
+  const flooring = quotasOf.map(() => 0)
+  for (const q of floored) for (const kind of kindsOf[q]) flooring[kind]++
   return {
     quotasOf,
-    kindsOf: quotas.map((_, q) => [...quotasOf.keys()].filter(kind => quotasOf[kind].includes(q))),
+    kindsOf,
     left: quotasOf.map(() => 0),
     lack: quotas.map(({ floor }) => floor),
     room: quotas.map(({ cap }) => cap),
-    overlap: Math.max(1, ...quotasOf.map(counting => counting.filter(q => quotas[q].floor > 0).length)),
+    floored,
+    overlap: flooring.reduce((most, n) => Math.max(most, n), 1),
     stepsLeft: MOST_STEPS,
   }
 }
@@ -54,10 +61,15 @@ const fits = ({ quotasOf, left, room }: Ledger, kind: number): boolean =>
 /** A plan for at most so many slots; null: there is none, or it was not found in the steps that are left.
  * @param from kinds before it were tried for the same quota */
 function complete(ledger: Ledger, slots: number, before = { quota: -1, from: 0 }): Plan | null {
-  const { lack, kindsOf, left, overlap } = ledger
-  const quota = lack.findIndex(slotsLacking => slotsLacking > 0)
+  const { lack, kindsOf, left, floored, overlap } = ledger
+  let quota = -1
+  let lacking = 0
+  for (const q of floored) {
+    if (lack[q] <= 0) continue
+    if (quota < 0) quota = q
+    lacking += lack[q]
+  }
   if (quota < 0) return []
-  const lacking = lack.reduce((sum, n) => sum + Math.max(0, n), 0)
   if (lacking > slots * overlap || ledger.stepsLeft-- <= 0) return null
   for (const kind of kindsOf[quota]) {
     if ((quota === before.quota && kind < before.from) || !fits(ledger, kind)) continue
@@ -94,14 +106,23 @@ export function settle(ledger: Ledger, slots: number): Plan {
   return plan
 }
 
-/** For the slots after one that goes to the kind.
- * @param plan for the `slots` to come, that one included
- * @returns null: the kind must not have it */
-export function planAfter(ledger: Ledger, kind: number, plan: Plan, slots: number): Plan | null {
-  if (!fits(ledger, kind)) return null
-  const at = plan.indexOf(kind)
-  if (at >= 0) return plan.toSpliced(at, 1)
-  if (plan.length < slots && hasRoomBeside(ledger, kind, plan)) return plan
+/** For each kind, the plan for the slots after one that goes to it; null: it must not have that one.
+ * @param plan for the `slots` to come, that one included */
+export function plansAfter(ledger: Ledger, plan: Plan, slots: number): readonly (Plan | null)[] {
+  const { quotasOf, room } = ledger
+  const planned = room.map(() => 0)
+  for (const kind of plan) for (const q of quotasOf[kind]) planned[q]++
+  return quotasOf.map((counting, kind) => {
+    if (!fits(ledger, kind)) return null
+    const at = plan.indexOf(kind)
+    if (at >= 0) return plan.toSpliced(at, 1)
+    if (plan.length < slots && counting.every(q => room[q] > planned[q])) return plan
+    return planWith(ledger, kind, slots)
+  })
+}
+
+/** For the slots after one that goes to the kind, anew. */
+function planWith(ledger: Ledger, kind: number, slots: number): Plan | null {
   count(ledger, kind)
   ledger.left[kind]--
   const found = complete(ledger, slots - 1)
@@ -109,6 +130,3 @@ export function planAfter(ledger: Ledger, kind: number, plan: Plan, slots: numbe
   count(ledger, kind, -1)
   return found
 }
-
-const hasRoomBeside = ({ quotasOf, room }: Ledger, kind: number, plan: Plan): boolean =>
-  quotasOf[kind].every(q => room[q] > plan.filter(planned => quotasOf[planned].includes(q)).length)

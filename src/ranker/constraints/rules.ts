@@ -4,12 +4,13 @@
  * a pin of what must not be shown is dropped and its place drawn, a pin may pass a cap, floors are lowered, a slate is short.
  */
 import type { Candidate, Constraints, Request, Snapshot } from '../../../schemas/records.ts'
+import type { CatalogueItem } from '../../features/store.ts'
 import type { CandidateVectors } from '../../models/policy.ts'
 import { unconstrained } from '../../recommendations/decision.ts'
 import type { Catalogue, Found } from '../candidates.ts'
 import { momentOf } from '../condition.ts'
 import { createBoosts } from './boosts.ts'
-import { createLimits, type Limits, unlimited } from './limits.ts'
+import { createLimits, type Limits, type Pinned, unlimited } from './limits.ts'
 import { findPins } from './pins.ts'
 import { quotasOf } from './quotas.ts'
 import type { ConstraintsConfig } from './schema.ts'
@@ -51,17 +52,14 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     if (isEmpty && request.excluded === null && request.pinned === null) return untouched(found)
     const hidden = hiddenFrom(config, request, snapshot)
     const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { hidden, catalogue, dimensions })
-    const masked = indicesOf(candidates, ({ item_id }) => hidden.has(item_id))
-    for (const { candidate } of pins) masked.push(candidate)
-    masked.sort((a, b) => a - b)
-    const items = candidates.map(({ item_id }) => catalogue.features.current(item_id))
     const moment = momentOf(request.context, request.user_id, attributes, nowMs)
-    const isMasked = new Set(masked)
+    /** What must not be shown is out of all groups and conditions. */
+    const items = candidates.map(({ item_id }) => (hidden.has(item_id) ? null : catalogue.features.current(item_id)))
     const constraints: Constraints = {
-      masked,
+      masked: maskedOf(items, pins),
       counters: {},
-      quotas: quotasOf(config.quotas, items, request.slots, i => !hidden.has(candidates[i].item_id)),
-      shifts: boosts(items, moment, i => !isMasked.has(i)),
+      quotas: quotasOf(config.quotas, items, request.slots),
+      shifts: boosts(items, moment),
       diversity: config.diversity ?? null,
     }
     const limits = createLimits(constraints, pins, request.slots, vectors.vectors)
@@ -96,5 +94,9 @@ function hiddenFrom({ banned, excludeSeen }: ConstraintsConfig, request: Request
   return hidden
 }
 
-const indicesOf = <T>(all: readonly T[], is: (one: T) => boolean): number[] =>
-  all.flatMap((one, i) => (is(one) ? [i] : []))
+/** Hidden or pinned, ascending. */
+function maskedOf(items: readonly (CatalogueItem | undefined | null)[], pins: readonly Pinned[]): number[] {
+  const masked = pins.map(({ candidate }) => candidate)
+  for (let i = 0; i < items.length; i++) if (items[i] === null) masked.push(i)
+  return masked.sort((a, b) => a - b)
+}
