@@ -390,6 +390,8 @@ export interface Transition {
   readonly state: Snapshot
   /** Candidates of the decision. */
   readonly candidates: readonly Candidate[]
+  /** Indices of candidates that no slot could draw: whoever weighs by propensities leaves them out of the policy's choice too. */
+  readonly masked: readonly number[]
   /** Items: the slot's one, or the whole slate. */
   readonly action: readonly string[]
   /** Conditional propensity of the slot, or the product over the slate, (0, 1]. */

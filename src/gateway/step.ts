@@ -86,9 +86,10 @@ export const answerOf = (decision: Decision): Logged => ({
   reason: decision.reason,
 })
 
-export const baselineOf = (baseline: readonly string[]): Answer => ({
+/** What the request excludes is not shown without a decision either. */
+export const baselineOf = (baseline: readonly string[], excluded: readonly string[] | null): Answer => ({
   logged: false,
-  items: baseline,
+  items: baseline.filter(itemId => !excluded?.includes(itemId)),
   reason: 'log_unavailable',
 })
 

@@ -87,6 +87,7 @@ export function transitionOf(decision: Decision, slot: number, revised: Revised)
     session_step: decision.session_step,
     state: decision.state,
     candidates: decision.candidates,
+    masked: decision.constraints.masked,
     action: chosen.map(each => each.item_id),
     propensity: product(chosen, each => each.conditional_propensity),
     first_draw_propensity: product(chosen, each => each.first_draw_propensity),

@@ -105,6 +105,7 @@ export const transition: Transition = {
   session_step: 0,
   state,
   candidates,
+  masked: [3],
   action: [itemId(2)],
   propensity: 0.4,
   first_draw_propensity: 0.4,
