@@ -24,7 +24,7 @@ const target = createExplorer({ name: 'softmax', temperature: 0.7, exponent: 0, 
   createRandom(1),
 )
 const chance = createRandom(3)
-const vectors = Array.from(mean, () => Float32Array.from({ length: 3 }, () => chance.normal()))
+const vectors = Array.from(mean, () => Float32Array.from({ length: 6 }, () => chance.normal()))
 
 const limited: Omit<Slate, 'slots'> = {
   vectors,
