@@ -174,26 +174,62 @@ export interface Candidate {
   readonly inclusion_probability: number
 }
 
+/** Bounds of a group's slots in the slate. */
+export interface Quota {
+  /** attribute:value. */
+  readonly name: string
+  /** At least so many slots; as lowered where it could not be met. */
+  readonly floor: number
+  /** At most so many slots. */
+  readonly cap: number
+  /** Indices of the group's candidates that could be shown. */
+  readonly candidates: readonly number[]
+}
+
+/** A boost and whom it moves. */
+export interface Shift {
+  /** Added to the logit. */
+  readonly by: number
+  /** Indices of the candidates. */
+  readonly candidates: readonly number[]
+}
+
+/** How likeness to the slots before shifts a logit. */
+export interface Diversity {
+  /** mmr or dpp. */
+  readonly kind: string
+  /** Factor of the shift. */
+  readonly strength: number
+}
+
 /** What limited the choice. */
 export interface Constraints {
-  /** Indices of candidates that were masked. */
+  /** Indices of candidates that no slot could draw: banned, excluded, seen, pinned. */
   readonly masked: readonly number[]
-  /** Counters of quotas used. */
+  /** Shown of each quota's group, by its name. */
   readonly counters: Readonly<Record<string, number>>
+  /** Quotas that could bind, in their order. */
+  readonly quotas: readonly Quota[]
+  /** Boosts that moved something. */
+  readonly shifts: readonly Shift[]
+  /** Diversity asked of the slate; null: none. */
+  readonly diversity: Diversity | null
 }
 
 /** One place of the slate. */
 export interface Slot {
   /** Item shown. */
   readonly item_id: string
-  /** Its index among the candidates; -1 for a pinned item outside them. */
+  /** Its index among the candidates. */
   readonly candidate: number
   /** Position shown, from 0. */
   readonly position: number
-  /** Probability of this item in a first draw, [0, 1]: 0 where the explorer could not have drawn it first. */
+  /** Probability of this item in the first draw, [0, 1]: 0 where it could not have been drawn first, and for a pinned one. */
   readonly first_draw_propensity: number
-  /** Probability of this item here given the slots before, (0, 1]. */
+  /** Probability of this item here given the slots before, (0, 1]; 1 for a pinned one. */
   readonly conditional_propensity: number
+  /** Put here by a rule, not drawn. */
+  readonly pinned: boolean
 }
 
 /** A decision, with all that is needed to learn from it and to evaluate others on it. */
@@ -236,11 +272,11 @@ export interface Recommendation {
   readonly state: Snapshot
   /** All that could be chosen, in order. */
   readonly candidates: readonly Candidate[]
-  /** Mask and counters of the constraints. */
+  /** What limited the choice, so that every slot's conditional can be computed again: src/ranker/constraints/limits.ts. */
   readonly constraints: Constraints
   /** The slate. */
   readonly slots: readonly Slot[]
-  /** The policy's probability of each candidate for the first slot; sums to 1; empty when shed. */
+  /** The policy's probability of each candidate in the first draw; sums to 1; empty when shed or nothing was drawn. */
   readonly first_slot_probabilities: readonly number[]
   /** In apprentice mode: what the policy would have shown. */
   readonly shadow_slate: readonly string[] | null
@@ -286,6 +322,14 @@ export interface Release {
   readonly evidence: Readonly<Record<string, boolean | string | number>>
 }
 
+/** An item put at a place. */
+export interface Pin {
+  /** Place in the slate, from 0. */
+  readonly position: number
+  /** Item. */
+  readonly item_id: string
+}
+
 /** A wish for a recommendation. */
 export interface Request {
   /** Unique id; becomes the decision id. */
@@ -310,6 +354,10 @@ export interface Request {
   readonly baseline: readonly string[] | null
   /** The decision counts only after an activate event. */
   readonly deferred: boolean
+  /** Item ids that must not be shown. */
+  readonly excluded: readonly string[] | null
+  /** Items put at places of this slate; before the policy's own. */
+  readonly pinned: readonly Pin[] | null
 }
 
 export type RevisionKind = 'initial' | 'reward' | 'continuation' | 'close' | 'retraction'
@@ -342,6 +390,8 @@ export interface Transition {
   readonly state: Snapshot
   /** Candidates of the decision. */
   readonly candidates: readonly Candidate[]
+  /** Indices of candidates that no slot could draw: whoever weighs by propensities leaves them out of the policy's choice too. */
+  readonly masked: readonly number[]
   /** Items: the slot's one, or the whole slate. */
   readonly action: readonly string[]
   /** Conditional propensity of the slot, or the product over the slate, (0, 1]. */

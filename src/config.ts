@@ -12,6 +12,7 @@ import { sourceSchema } from './intake/schema.ts'
 import { baggedLinear, linearGaussian, neuralLinear, twoTower, warmStart, weighing } from './learner/schema.ts'
 import { retentionMs, topics } from './pipeline.ts'
 import { conditionSource } from './ranker/condition.ts'
+import { constraintsSchema } from './ranker/constraints/schema.ts'
 import { type ExplorerConfig, explorerNeeds, explorerSchema, type Need } from './ranker/explorers/schema.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
@@ -81,6 +82,9 @@ const policy = z.strictObject({
     .prefault({})
     .describe('How the policy explores: a name with the parameters that it takes. `thompson` without a name.'),
   candidates: candidates.prefault({}),
+  constraints: constraintsSchema
+    .prefault({})
+    .describe('What a slate may and must hold: each a mask or a shift of the chance of a slot given those before it.'),
   linearGaussian: linearGaussian.prefault({}),
   baggedLinear: baggedLinear.prefault({}),
   twoTower: twoTower.prefault({}),
@@ -484,6 +488,10 @@ function crossChecks(config: Config): string[] {
     if (!offered[algorithm].includes(need))
       problems.push(`policies.${name}: explorer ${explorer.name} needs ${needText[need]}, which ${algorithm} has not`)
   }
+  for (const { name, constraints } of config.policies)
+    for (const type of constraints.excludeSeen?.types ?? [])
+      if (!Object.hasOwn(config.state.typeWeights, type))
+        problems.push(`policies.${name}: excludeSeen: ${type} is not in state.typeWeights, so no history holds it`)
   for (const { name, algorithm, weighing } of config.policies)
     if (weighing.delays || weighing.positions) {
       if (algorithm !== 'linear-gaussian')

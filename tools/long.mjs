@@ -1,5 +1,5 @@
 /**
- * `npm run test:long`: the suites that draw random histories, with many more of them than in `npm test`. FEEDLOOP_SEEDS
+ * `npm run test:long`: the suites that draw random histories and slates, with many more of them than in `npm test`. FEEDLOOP_SEEDS
  * (simulated loops; ten times as many simulated chains) and FEEDLOOP_RUNS (cases of a property) say how many.
  */
 import { spawn } from 'node:child_process'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const env = { FEEDLOOP_SEEDS: '10000', FEEDLOOP_RUNS: '100000', ...process.env }
-const suites = ['test/simulation/*.test.ts', 'test/transitions/*.test.ts']
+const suites = ['test/simulation/*.test.ts', 'test/transitions/*.test.ts', 'test/ranker/constraints/*.test.ts']
 const child = spawn(process.execPath, ['--test', ...suites], { cwd: root, env, stdio: 'inherit' })
 child.on('close', code => {
   process.exitCode = code ?? 1

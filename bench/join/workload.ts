@@ -3,6 +3,7 @@
  * them. Every second decision is clicked, half a minute later. Seeded, so that every run joins the same bytes.
  */
 import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
+import { unconstrained } from '../../src/recommendations/decision.ts'
 import { slateHash } from '../../src/recommendations/slate-hash.ts'
 import { createRandom, type Random } from '../../src/state/random.ts'
 
@@ -83,7 +84,7 @@ function decisionOf(random: Random, index: number, user: number, timeMs: number)
       context: { device: 'phone', hour: Math.floor(24 * random.uniform()) },
     },
     candidates,
-    constraints: { masked: [], counters: {} },
+    constraints: unconstrained,
     slots: [
       {
         item_id: candidates[chosen].item_id,
@@ -91,6 +92,7 @@ function decisionOf(random: Random, index: number, user: number, timeMs: number)
         position: 0,
         first_draw_propensity: propensity,
         conditional_propensity: propensity,
+        pinned: false,
       },
     ],
     first_slot_probabilities: candidates.map((_, i) =>

@@ -90,6 +90,7 @@ export function toTransition({ shared, items, taken, click }: Decision, index: n
       source: 'request',
       inclusion_probability: 1,
     })),
+    masked: [],
     action: [itemName(items[taken])],
     propensity: probability,
     first_draw_propensity: probability,

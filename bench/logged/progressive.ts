@@ -87,6 +87,8 @@ function toRow({ context, actions, taken, cost, probability }: LoggedDecision, i
       context: { ...context, [warmStart.propensity]: probability },
       candidates: actions,
       baseline: [actions[taken]],
+      excluded: null,
+      pinned: null,
       deferred: false,
     },
     events: [{ ...place, ...outcome, event_id: String(index), decision_id: String(index) }],

@@ -144,6 +144,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       context: observation.context,
       candidates: observation.candidates,
       baseline: null,
+      excluded: null,
+      pinned: null,
       deferred: false,
     }
     stats.request()

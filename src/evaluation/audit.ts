@@ -13,6 +13,7 @@
  */
 import type { Recommendation, Request, Transition } from '../../schemas/records.ts'
 import { type TopicName, topicName } from '../pipeline.ts'
+import { unconstrained } from '../recommendations/decision.ts'
 import { openBuckets } from './audit/buckets.ts'
 import { type Entry, judgeBucket } from './audit/judge.ts'
 import { type Difference, type Ledger, openLedger } from './audit/ledger.ts'
@@ -108,7 +109,7 @@ const pruned = (decision: Recommendation): Recommendation => ({
   ...decision,
   state: { ...decision.state, profile: null, history: [], counts: {}, context: {} },
   candidates: [],
-  constraints: { masked: [], counters: {} },
+  constraints: unconstrained,
   first_slot_probabilities: [],
 })
 

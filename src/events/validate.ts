@@ -46,7 +46,7 @@ export const unknownPolicy = ({ policy }: Pick<Request, 'policy'>, policies: Rea
 
 /** A wish for a recommendation: RECORD_INVALID, TIME_IN_FUTURE. */
 export function validateRequest(request: Request, nowMs: number, limits: Limits): Fault | null {
-  const { slots, candidates, baseline } = request
+  const { slots, candidates, baseline, excluded, pinned } = request
   if (slots < 1 || slots > limits.maxSlots) return invalid(`slots: ${slots} is not within 1 … ${limits.maxSlots}`)
   return (
     badId('request_id', request.request_id) ??
@@ -55,8 +55,20 @@ export function validateRequest(request: Request, nowMs: number, limits: Limits)
     badId('session_id', request.session_id) ??
     (candidates && badIds('candidates', candidates, limits.maxCandidates)) ??
     (baseline && badIds('baseline', baseline, limits.maxSlots)) ??
+    (excluded && badIds('excluded', excluded, limits.maxCandidates)) ??
+    (pinned && badPins(pinned, slots, limits)) ??
     badTime(request.time_ms, nowMs, limits)
   )
+}
+
+/** Each place and each item once, within the slate. */
+function badPins(pinned: NonNullable<Request['pinned']>, slots: number, { maxSlots }: Limits): Fault | null {
+  const outside = pinned.find(({ position }) => position < 0 || position >= slots)
+  if (outside) return invalid(`pinned: position ${outside.position} is not within 0 … ${slots - 1}`)
+  const places = new Set(pinned.map(({ position }) => position))
+  if (places.size < pinned.length) return invalid('pinned names a position twice')
+  const ids = pinned.map(({ item_id }) => item_id)
+  return badIds('pinned', ids, maxSlots)
 }
 
 /** Something a person did: RECORD_INVALID, TIME_IN_FUTURE, REWARD_NOT_FINITE, REWARD_TOO_LARGE. */

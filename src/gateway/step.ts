@@ -51,9 +51,11 @@ export function eventsFault(events: readonly BehaviorEvent[], nowMs: number, lim
 }
 
 /** What a request asks for, whoever asks again and when: two with one id must agree in it. */
-const wished = ({ user_id, session_id, policy, slots, context, candidates, baseline }: Request): string => {
+const wished = (request: Request): string => {
+  const { user_id, session_id, policy, slots, context, candidates, baseline, excluded, pinned } = request
   const words = Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify([user_id, session_id, policy, slots, words, candidates, baseline])
+  const places = pinned?.toSorted((a, b) => a.position - b.position)
+  return JSON.stringify([user_id, session_id, policy, slots, words, candidates, baseline, excluded, places])
 }
 
 export const sameWish = (a: Request, b: Request): boolean => wished(a) === wished(b)
@@ -84,9 +86,10 @@ export const answerOf = (decision: Decision): Logged => ({
   reason: decision.reason,
 })
 
-export const baselineOf = (baseline: readonly string[]): Answer => ({
+/** What the request excludes is not shown without a decision either. */
+export const baselineOf = (baseline: readonly string[], excluded: readonly string[] | null): Answer => ({
   logged: false,
-  items: baseline,
+  items: baseline.filter(itemId => !excluded?.includes(itemId)),
   reason: 'log_unavailable',
 })
 

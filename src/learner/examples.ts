@@ -29,6 +29,13 @@ export interface ExampleOptions {
   readonly range?: RewardRange
 }
 
+/** Those that could be drawn, since the choice was made among them, and what was shown: a pinned item is masked. */
+function openTo({ candidates, masked, action }: LearnedTransition): readonly Candidate[] {
+  if (masked.length === 0) return candidates!
+  const isMasked = new Set(masked)
+  return candidates!.filter(({ item_id }, i) => !isMasked.has(i) || item_id === action[0])
+}
+
 export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
   const { encoder, usesCandidates, weightOf, range } = options
   const zeros = new Float32Array(options.dimensions)
@@ -47,7 +54,7 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
         return vector
       }
       const vectorOf = (candidate: Candidate) => known(candidate.item_id, candidate.feature_version) ?? zeros
-      const candidates = usesCandidates ? transition.candidates! : []
+      const candidates = usesCandidates ? openTo(transition) : []
       const example: Example = {
         transition: withLeast(transition, range),
         state: encoder.encode(transition.state, known),

@@ -12,7 +12,7 @@ export interface Example {
   readonly transition: LearnedTransition
   /** Encoded state, of src/state/encode.ts. */
   readonly state: Float64Array
-  /** Candidate vectors in the order of `transition.candidates`; none for a learner that does not use them. */
+  /** Vectors of the candidates that could be drawn, in the order of `transition.candidates`; none for a learner that does not use them. */
   readonly candidates: readonly Float32Array[]
   /** Vector of the action's item as the catalogue has it now; absent: none is known. */
   readonly item?: Float32Array

@@ -35,6 +35,7 @@ const nothingElse = {
   session_id: '',
   session_step: 0,
   state: { profile_version: 0, profile: null, history: [], counts: {}, context: {} },
+  masked: [],
   propensity: 1,
   first_draw_propensity: 1,
   propensity_kind: 'unknown',

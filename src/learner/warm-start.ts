@@ -155,6 +155,7 @@ function toTransition(
     state,
     candidates: candidatesOf(request, catalogue),
     action: [request.baseline![slot]],
+    masked: [],
     propensity,
     first_draw_propensity: propensity,
     propensity_kind: propensity > 0 ? 'exact' : 'unknown',

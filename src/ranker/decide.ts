@@ -3,15 +3,16 @@
  * id. The same five give the same bytes. Never wrong-footed: no model, an expired request, an empty catalogue or scores
  * that are no numbers each have a defined answer with a reason in the record.
  */
-import type { Mode, Recommendation, Request, Slot } from '../../schemas/records.ts'
+import type { Constraints, Mode, Quota, Recommendation, Request, Slot } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Learned, Policy, Scorer } from '../models/policy.ts'
 import { buildDecision, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
-import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
+import { type Catalogue, createCandidateFinder, type Drop } from './candidates.ts'
 import { type Moment, momentOf } from './condition.ts'
+import { createRules, type Limited } from './constraints/rules.ts'
 import type { Explorer } from './explorers/explorer.ts'
 import { createExplorer } from './explorers/named.ts'
 import { explorerNeeds } from './explorers/schema.ts'
@@ -43,6 +44,9 @@ export type Decide = (request: Request, user: UserState, nowMs: number, view: Ra
 export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const explorers = new Map(config.policies.map(policy => [policy.name, createExplorer(policy.explorer)]))
+  const rules = new Map(
+    config.policies.map(({ name, constraints }) => [name, createRules(constraints, config.features.dimensions)]),
+  )
   const encoder = createStateEncoder(config)
   const findCandidates = createCandidateFinder(config, encoder)
 
@@ -63,21 +67,24 @@ export function createDecide(config: Config): Decide {
       explorer: logged(explorer, learned),
       seed: seedOf(request.request_id),
     }
-    const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, nowMs)
+    const attributes = user.profile?.attributes ?? {}
+    const moment = momentOf(request.context, request.user_id, attributes, nowMs)
     const { failed } = moment
     if (request.deadline_ms !== null && nowMs > request.deadline_ms)
       return { recommendation: nothing(circumstances, 'none', 'expired'), dropped: [], failed }
-    const state = encoder.encode(circumstances.snapshot, view.features.vector)
+    const { snapshot } = circumstances
+    const state = encoder.encode(snapshot, view.features.vector)
     const found = findCandidates({ request, moment, state, policy: serving.policy }, view)
-    const { dropped } = found
+    const { dropped, retrievalVersion } = found
     if (found.reason !== '')
-      return { recommendation: nothing(circumstances, found.retrievalVersion, found.reason), dropped, failed }
+      return { recommendation: nothing(circumstances, retrievalVersion, found.reason), dropped, failed }
+    const limited = rules.get(policy.name)!({ request, found, snapshot, moment }, view)
     const scorer = serving.policy
-      ? serving.policy.scorer(state, found.vectors)
-      : initialScorer(request, found.vectors.itemIds)
+      ? serving.policy.scorer(state, limited.vectors)
+      : initialScorer(request, limited.vectors.itemIds)
     const means = areFinite(scorer, explorer)
-      ? { found, scorer, learned, explorer, reason: '' }
-      : { found, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
+      ? { retrievalVersion, limited, scorer, learned, explorer, reason: limited.reason }
+      : { retrievalVersion, limited, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
     const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
     return { recommendation, dropped, failed }
   }
@@ -99,7 +106,8 @@ const nothing = (circumstances: Circumstances, retrievalVersion: string, reason:
   buildDecision(circumstances, nothingChosen(retrievalVersion, reason))
 
 interface Means {
-  readonly found: Found
+  readonly retrievalVersion: string
+  readonly limited: Limited
   readonly scorer: Scorer
   readonly learned: Learned | undefined
   readonly explorer: Explorer
@@ -107,29 +115,41 @@ interface Means {
   readonly reason: string
 }
 
-function choose(circumstances: Circumstances, { found, scorer, learned, explorer, reason }: Means): Recommendation {
+function choose(circumstances: Circumstances, means: Means): Recommendation {
+  const { retrievalVersion, limited, scorer, learned, explorer, reason } = means
   const { request, seed } = circumstances
+  const { candidates } = limited
   const random = createRandom(seed)
   const exploration = explorer.open(scorer, random, learned)
-  const { draws, firstSlot } = sampleSlate(exploration, random, found.candidates.length, request.slots)
+  const { draws, firstSlot } = sampleSlate(exploration, random, request.slots, limited.limits)
   const slots = draws.map(
     (draw, position): Slot => ({
-      item_id: found.candidates[draw.candidate].item_id,
+      item_id: candidates[draw.candidate].item_id,
       candidate: draw.candidate,
       position,
       first_draw_propensity: draw.firstDraw,
       conditional_propensity: draw.conditional,
+      pinned: draw.pinned,
     }),
   )
+  const isDrawn = firstSlot.length > 0
   return buildDecision(circumstances, {
-    retrievalVersion: found.retrievalVersion,
-    candidates: found.candidates,
+    retrievalVersion,
+    candidates,
+    constraints: counted(limited.constraints, slots),
     slots,
     firstSlotProbabilities: Array.from(firstSlot),
-    propensityKind: explorer.propensityKind(learned),
+    propensityKind: isDrawn ? explorer.propensityKind(learned) : slots.length > 0 ? 'deterministic' : 'unknown',
     mode: 'online',
-    chosenBy: 'policy',
+    chosenBy: isDrawn || slots.length === 0 ? 'policy' : 'pinned',
     shadowSlate: null,
-    reason: reason || (slots.length < request.slots ? 'short_slate' : ''),
+    reason: reason || (slots.length === 0 ? 'nothing_allowed' : slots.length < request.slots ? 'short_slate' : ''),
   })
+}
+
+/** With how many slots each group has got. */
+function counted(constraints: Constraints, slots: readonly Slot[]): Constraints {
+  if (constraints.quotas.length === 0) return constraints
+  const shown = ({ candidates }: Quota) => slots.filter(({ candidate }) => candidates.includes(candidate)).length
+  return { ...constraints, counters: Object.fromEntries(constraints.quotas.map(quota => [quota.name, shown(quota)])) }
 }

@@ -5,6 +5,7 @@
 import type {
   Candidate,
   ChosenBy,
+  Constraints,
   Explorer,
   Mode,
   PropensityKind,
@@ -32,6 +33,7 @@ export interface Circumstances {
 export interface Choice {
   readonly retrievalVersion: string
   readonly candidates: readonly Candidate[]
+  readonly constraints: Constraints
   readonly slots: readonly Slot[]
   readonly firstSlotProbabilities: readonly number[]
   readonly propensityKind: PropensityKind
@@ -42,10 +44,14 @@ export interface Choice {
   readonly reason: string
 }
 
+/** Nothing limited the choice. */
+export const unconstrained: Constraints = { masked: [], counters: {}, quotas: [], shifts: [], diversity: null }
+
 /** A decision to show nothing, for a reason. It has no propensities, so they are worth nothing. */
 export const nothingChosen = (retrievalVersion: string, reason: string): Choice => ({
   retrievalVersion,
   candidates: [],
+  constraints: unconstrained,
   slots: [],
   firstSlotProbabilities: [],
   propensityKind: 'unknown',
@@ -77,7 +83,7 @@ export function buildDecision(circumstances: Circumstances, choice: Choice): Rec
     explorer: circumstances.explorer,
     state: circumstances.snapshot,
     candidates: choice.candidates,
-    constraints: { masked: [], counters: {} },
+    constraints: choice.constraints,
     slots: choice.slots,
     first_slot_probabilities: choice.firstSlotProbabilities,
     shadow_slate: choice.shadowSlate,

@@ -168,6 +168,8 @@ const blankRequest: Omit<Request, 'request_id' | 'user_id' | 'session_id' | 'tim
   context: {},
   candidates: [...items],
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
 }
 const blankEvent: Omit<BehaviorEvent, 'event_id' | 'user_id' | 'type' | 'time_ms'> = {

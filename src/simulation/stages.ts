@@ -47,6 +47,8 @@ export const logged: WarmStart = {
         context: {},
         candidates: null,
         baseline: [items[0]],
+        excluded: null,
+        pinned: null,
         deferred: false,
       },
     },

@@ -21,6 +21,7 @@ export const decisionFields = [
   'propensity_kind',
   'state',
   'candidates',
+  'constraints',
   'slots',
   'slate_hash',
   'pass_probability',
@@ -40,6 +41,7 @@ const slotFields = [
   'position',
   'first_draw_propensity',
   'conditional_propensity',
+  'pinned',
 ] as const satisfies readonly (keyof Slot)[]
 
 /** True when nothing that the joiner looks into differs. */
@@ -48,7 +50,8 @@ export const sameDecision = (a: Decision, b: Decision): boolean =>
   a.slots.every((slot, i) => slotFields.every(field => slot[field] === b.slots[i][field])) &&
   decisionFields.every(field => isPart(field) || a[field] === b[field])
 
-const isPart = (field: string): boolean => field === 'state' || field === 'candidates' || field === 'slots'
+const parts: readonly string[] = ['state', 'candidates', 'constraints', 'slots']
+const isPart = (field: string): boolean => parts.includes(field)
 
 /** A transition as the joiner writes it. */
 export type Written = Omit<Transition, keyof Unread | 'next_state' | 'next_candidates'> &

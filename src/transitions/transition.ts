@@ -4,6 +4,7 @@
  * - s   `state`, `candidates`: what the decision at time t was taken on, as logged; nothing is recomputed later.
  * - a   `action`: the slot's item, or the whole slate for slot -1 (written only when the slate has several slots).
  * - mu  `propensity`: P(a in this slot | s, the slots before); for the slate the product, so the joint probability.
+ *     A pinned slot's is 1, `deterministic` and `chosen_by` pinned: a rule's, which no policy is to be credited with.
  * - r   `cumulative`: by component c, r_c = reduce_c{values of the outcomes of type c}, the default when there is none.
  *       A component replaces its default, it does not add to it. The scalar reward is sum_c weight_c r_c.
  * - s'  `next_state`, `next_candidates`: of the session's next decision under the same policy, at time t'.
@@ -74,6 +75,7 @@ export const firstRevision = {
 /** One revision, field by field: an object of this size that is spread into another costs as much as all else about it. */
 export function transitionOf(decision: Decision, slot: number, revised: Revised): Written {
   const chosen = slot === SLATE ? decision.slots : [decision.slots[slot]]
+  const pinned = slot !== SLATE && chosen[0].pinned
   return {
     transition_id: transitionId(decision.decision_id, slot),
     decision_id: decision.decision_id,
@@ -85,12 +87,13 @@ export function transitionOf(decision: Decision, slot: number, revised: Revised)
     session_step: decision.session_step,
     state: decision.state,
     candidates: decision.candidates,
+    masked: decision.constraints.masked,
     action: chosen.map(each => each.item_id),
     propensity: product(chosen, each => each.conditional_propensity),
     first_draw_propensity: product(chosen, each => each.first_draw_propensity),
-    propensity_kind: decision.propensity_kind,
+    propensity_kind: pinned ? 'deterministic' : decision.propensity_kind,
     mode: decision.mode,
-    chosen_by: decision.chosen_by,
+    chosen_by: pinned ? 'pinned' : decision.chosen_by,
     model_version: decision.model_version,
     weight: 1 / decision.pass_probability,
     decision_time_ms: decision.decision_time_ms,

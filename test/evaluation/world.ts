@@ -50,6 +50,8 @@ const request = ({ decision_id, user_id, session_id, policy, request_time_ms }: 
   context: {},
   candidates: null,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
 })
 

@@ -17,6 +17,8 @@ const request: Request = {
   context: {},
   candidates: null,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
 }
 const event: BehaviorEvent = {
@@ -61,6 +63,30 @@ const requests: [string, Partial<Request>, Expected][] = [
   ['NUL in the request id', { request_id: 'r\0' }, ['RECORD_INVALID', /request_id holds NUL/]],
   ['NUL in the user', { user_id: 'a\0b' }, ['RECORD_INVALID', /user_id holds NUL/]],
   ['an empty baseline', { baseline: [] }, ['RECORD_INVALID', /baseline/]],
+  ['an excluded item twice', { excluded: ['a', 'a'] }, ['RECORD_INVALID', /excluded/]],
+  [
+    'two pins at a place',
+    {
+      slots: 2,
+      pinned: [
+        { position: 1, item_id: 'a' },
+        { position: 1, item_id: 'b' },
+      ],
+    },
+    ['RECORD_INVALID', /pinned names a position twice/],
+  ],
+  [
+    'a pin of an item twice',
+    {
+      slots: 2,
+      pinned: [
+        { position: 1, item_id: 'a' },
+        { position: 0, item_id: 'a' },
+      ],
+    },
+    ['RECORD_INVALID', /pinned names an id twice/],
+  ],
+  ['a pin before the slate', { pinned: [{ position: -1, item_id: 'a' }] }, ['RECORD_INVALID', /position -1/]],
   ['a baseline item twice', { baseline: ['a', 'a'] }, ['RECORD_INVALID', /baseline/]],
 ]
 const events: [string, Partial<BehaviorEvent>, Expected][] = [

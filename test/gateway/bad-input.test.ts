@@ -79,6 +79,12 @@ const cases: readonly Case[] = [
   { name: 'too many candidates', body: wish({ candidates: ids(1001) }), says: /1001 ids, more than 1000/ },
   { name: 'a candidate twice', body: wish({ candidates: ['a', 'b', 'a'] }), says: /candidates names an id twice/ },
   { name: 'a baseline item twice', body: wish({ baseline: ['a', 'a'] }), says: /baseline names an id twice/ },
+  {
+    name: 'a pin outside of the slate',
+    body: wish({ slots: 1, pinned: [{ position: 1, item_id: 'a' }] }),
+    says: /position 1 is not within 0/,
+  },
+  { name: 'a pin without an item', body: { ...wish(), pinned: [{ position: 0 }] }, says: /pinned\.0.*item_id/ },
   { name: 'a nested context', body: { ...wish(), context: { a: { b: 1 } } }, says: /context\.a: must be/ },
   { name: 'a context that is a list', body: { ...wish(), context: [1] }, says: /context: must be object/ },
   {

@@ -74,6 +74,8 @@ export function doorContract(openLog: () => Log | undefined): void {
       { context: { x: 1 } },
       { candidates: ['a', 'b'] },
       { baseline: ['a'] },
+      { excluded: ['a'] },
+      { pinned: [{ position: 0, item_id: 'a' }] },
     ]
     for (const other of others) {
       const { status, body } = await world.post(RECOMMEND, { ...mine, ...other })

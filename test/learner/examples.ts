@@ -46,6 +46,7 @@ export function transitionOf(changes: Partial<Transition> = {}): Transition {
     first_draw_propensity: 0.5,
     propensity_kind: 'exact',
     mode: 'online',
+    masked: [],
     chosen_by: 'policy',
     model_version: '',
     weight: 1,

@@ -25,6 +25,8 @@ const shows = (id: string, changes: Partial<Request> = {}): LoggedRow => ({
     context: {},
     candidates: null,
     baseline: ['a'],
+    excluded: null,
+    pinned: null,
     deferred: false,
     ...changes,
   },

@@ -94,6 +94,8 @@ export const request = (user: string, fields: Partial<Request> = {}): Request =>
   context: {},
   candidates: null,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
   ...fields,
 })

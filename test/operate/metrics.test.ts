@@ -67,6 +67,8 @@ const request = (id: string, fields: object) => ({
   context: {},
   candidates: null,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
   ...fields,
 })

@@ -19,6 +19,8 @@ export const request = (over: Partial<Request> = {}): Request => ({
   context: {},
   candidates: null,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
   ...over,
 })

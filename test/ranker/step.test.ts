@@ -86,7 +86,7 @@ test('a decision logs what it was taken on and how it chose', () => {
       source: 'catalogue',
       inclusion_probability: 1,
     })),
-    constraints: { masked: [], counters: {} },
+    constraints: { masked: [], counters: {}, quotas: [], shifts: [], diversity: null },
     shadow_slate: null,
     pass_probability: 1,
     shed: false,

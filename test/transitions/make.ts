@@ -1,6 +1,7 @@
 /** Short ways to write records for the joiner's tests. Times are in seconds after T0. */
 import type { BehaviorEvent, Recommendation, Transition } from '../../schemas/records.ts'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
+import { unconstrained } from '../../src/recommendations/decision.ts'
 import type { Input, Output, Tick } from '../../src/stage.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
@@ -49,13 +50,14 @@ export function decision(id: string, seconds: number, options: DecisionOptions =
     explorer: { name: 'uniform', parameters: {} },
     state: { profile_version: 0, profile: null, history: [], counts: {}, context: { of: id } },
     candidates: items.map(item_id => ({ item_id, feature_version: 1, source: 'request', inclusion_probability: 1 })),
-    constraints: { masked: [], counters: {} },
+    constraints: unconstrained,
     slots: items.map((item_id, position) => ({
       item_id,
       candidate: position,
       position,
       first_draw_propensity: firstDraw,
       conditional_propensity: propensity,
+      pinned: false,
     })),
     first_slot_probabilities: items.map(() => 1 / items.length),
     shadow_slate: null,

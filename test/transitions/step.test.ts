@@ -49,6 +49,25 @@ test('a transition carries the decision as it was logged', () => {
   assert.deepEqual([first.emitted_time_ms, first.reward_time_ms, first.discount], [at(1), at(1), null])
 })
 
+test('a pinned slot is a rule’s: its transition says so, the others and the slate are the policy’s', () => {
+  const { run, take } = startRun(makeConfig())
+  const drawn = decision('d1', 0, { items: ['a', 'b', 'c'], propensity: 0.5 })
+  const slots = drawn.slots.map((slot, i) =>
+    i === 1 ? { ...slot, pinned: true, conditional_propensity: 1, first_draw_propensity: 0 } : slot,
+  )
+  const constraints = { ...drawn.constraints, masked: [1] }
+  take({ tick: tick(0), inputs: [input({ ...drawn, slots, constraints })] })
+  assert.deepEqual(
+    run.written.map(each => [each.slot, each.chosen_by, each.propensity_kind, each.propensity, each.masked]),
+    [
+      [0, 'policy', 'exact', 0.5, [1]],
+      [1, 'pinned', 'deterministic', 1, [1]],
+      [2, 'policy', 'exact', 0.5, [1]],
+      [-1, 'policy', 'exact', 0.25, [1]],
+    ],
+  )
+})
+
 test('the discount of a bandit is 0 at once', () => {
   const { run, take } = startRun(makeConfig())
   take({ tick: tick(0), inputs: [input(decision('d1', 0))] })

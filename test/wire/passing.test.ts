@@ -72,6 +72,8 @@ describe('narrowed', () => {
     context: {},
     candidates: null,
     baseline: null,
+    excluded: null,
+    pinned: null,
     deferred: false,
   }
 

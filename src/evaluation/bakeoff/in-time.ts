@@ -90,6 +90,8 @@ export function run(options: RunOptions): Run {
         context: observation.context,
         candidates: observation.candidates,
         baseline: null,
+        excluded: null,
+        pinned: null,
         deferred: false,
       }
       const decided = decide(request, newUser, timeMs, view).recommendation

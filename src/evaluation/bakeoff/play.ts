@@ -136,6 +136,8 @@ const requestOf = ({ userId, sessionId }: Session, observation: Observation, pol
   context: observation.context,
   candidates: observation.candidates,
   baseline: null,
+  excluded: null,
+  pinned: null,
   deferred: false,
 })
 

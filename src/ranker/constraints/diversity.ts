@@ -1,0 +1,112 @@
+/**
+ * Diversity as a shift of a slot's logits given the items before it, from the cosines of item vectors:
+ * - mmr, maximal marginal relevance (Carbonell & Goldstein 1998): -strength · max_j cos(i, j);
+ * - dpp: +strength · ln d_i², with d_i² = det S_{Y∪i} / det S_Y what the items Y before leave unexplained of the unit vector i.
+ *   With strength 1 and p_i as the quality of i that is the conditional of a determinantal point process with kernel
+ *   √p_i S_ij √p_j, the next item given Y. d_i² is kept by an incremental Cholesky factor (Chen, Zhang & Zhou 2018).
+ * An item without a vector is like none. An item before costs candidates × dimensions, once.
+ */
+import type { Diversity } from '../../../schemas/records.ts'
+
+/** What a copy of an item before is left with, d²: vectors are float32. */
+const LEAST_LEFT = 1e-6
+
+export interface DiversityShift {
+  show(candidate: number): void
+  /** Of each candidate by what was shown, the boosts included; null: nothing shifts. */
+  current(): Float64Array | null
+}
+
+/** What speaks against each candidate, by the items before. */
+interface Likeness {
+  add(candidate: number): void
+  against(candidate: number): number
+}
+
+export function createDiversity(
+  { kind, strength }: Diversity,
+  vectors: readonly Float32Array[],
+  boosts: Float64Array | null,
+): DiversityShift {
+  const likeness = (kind === 'dpp' ? determinantal : marginal)(cosinesOf(vectors), vectors.length)
+  const shift = new Float64Array(vectors.length)
+  const waiting: number[] = []
+  let isShifted = false
+  return {
+    show: candidate => waiting.push(candidate),
+    current() {
+      if (waiting.length === 0) return isShifted ? shift : boosts
+      isShifted = true
+      for (const candidate of waiting.splice(0)) likeness.add(candidate)
+      for (let i = 0; i < shift.length; i++) shift[i] = (boosts?.[i] ?? 0) - strength * likeness.against(i)
+      return shift
+    },
+  }
+}
+
+function marginal(cosines: Cosines, count: number): Likeness {
+  const most = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
+  const next = new Float64Array(count)
+  return {
+    add(candidate) {
+      cosines(candidate, next)
+      for (let i = 0; i < count; i++) if (next[i] > most[i]) most[i] = next[i]
+    },
+    against: i => most[i],
+  }
+}
+
+function determinantal(cosines: Cosines, count: number): Likeness {
+  const left = new Float64Array(count).fill(1)
+  const factor: Float64Array[] = []
+  return {
+    add(candidate) {
+      if (left[candidate] < LEAST_LEFT) return
+      const row = new Float64Array(count)
+      cosines(candidate, row)
+      for (const before of factor) for (let i = 0; i < count; i++) row[i] -= before[i] * before[candidate]
+      const scale = 1 / Math.sqrt(left[candidate])
+      for (let i = 0; i < count; i++) {
+        row[i] *= scale
+        left[i] -= row[i] * row[i]
+      }
+      factor.push(row)
+    },
+    against: i => -Math.log(Math.max(LEAST_LEFT, left[i])),
+  }
+}
+
+/** Cosines of all candidates to one, into `out`. */
+type Cosines = (candidate: number, out: Float64Array) => void
+
+function cosinesOf(vectors: readonly Float32Array[]): Cosines {
+  let inverse: Float64Array | undefined
+  return (candidate, out) => {
+    inverse ??= Float64Array.from(vectors, inverseNorm)
+    const own = vectors[candidate]
+    for (let i = 0; i < out.length; i++) out[i] = inverse[i] * inverse[candidate] * dot(vectors[i], own)
+    out[candidate] = 1
+  }
+}
+
+const inverseNorm = (vector: Float32Array): number => {
+  const square = dot(vector, vector)
+  return square > 0 ? 1 / Math.sqrt(square) : 0
+}
+
+/** In four sums: one alone would wait for each addition before the next. */
+function dot(a: Float32Array, b: Float32Array): number {
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let k = 0
+  for (const end = b.length - 3; k < end; k += 4) {
+    s0 += a[k] * b[k]
+    s1 += a[k + 1] * b[k + 1]
+    s2 += a[k + 2] * b[k + 2]
+    s3 += a[k + 3] * b[k + 3]
+  }
+  for (; k < b.length; k++) s0 += a[k] * b[k]
+  return s0 + s1 + (s2 + s3)
+}

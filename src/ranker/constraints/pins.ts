@@ -1,0 +1,49 @@
+/** Which items stand at which places before anything is drawn, and their places among the candidates. */
+import type { Candidate } from '../../../schemas/records.ts'
+import type { CandidateVectors } from '../../models/policy.ts'
+import type { Catalogue } from '../candidates.ts'
+import type { Pinned } from './limits.ts'
+import type { Asked } from './rules.ts'
+import type { ConstraintsConfig } from './schema.ts'
+
+interface Known {
+  /** Items that must not be shown. */
+  readonly hidden: ReadonlySet<string>
+  readonly catalogue: Catalogue
+  readonly dimensions: number
+}
+
+export interface Pins {
+  readonly pins: readonly Pinned[]
+  /** A pin must not be shown, or is not to be had: its place is drawn. */
+  readonly dropped: boolean
+  /** With what is pinned and was not among them. */
+  readonly candidates: readonly Candidate[]
+  readonly vectors: CandidateVectors
+}
+
+/** The request's pins come before the policy's, place by place and item by item. */
+export function findPins(config: ConstraintsConfig['pinned'], { request, found }: Asked, known: Known): Pins {
+  const { hidden, catalogue, dimensions } = known
+  const own = (request.pinned ?? []).map(({ position, item_id }) => ({ position, item: item_id }))
+  const others = config.filter(pin => !own.some(({ position, item }) => position === pin.position || item === pin.item))
+  const wanted = [...own, ...others].filter(pin => pin.position < request.slots).sort((a, b) => a.position - b.position)
+  const may = wanted.filter(({ item }) => !hidden.has(item) && isToBeHad(item, catalogue))
+  const candidates = found.candidates.slice()
+  const { itemIds, vectors } = { itemIds: found.vectors.itemIds.slice(), vectors: found.vectors.vectors.slice() }
+  const pins = may.map(({ position, item }) => {
+    const among = itemIds.indexOf(item)
+    if (among >= 0) return { position, candidate: among }
+    const { featureVersion = 0, vector = new Float32Array(dimensions) } = catalogue.features.current(item) ?? {}
+    candidates.push({ item_id: item, feature_version: featureVersion, source: 'pinned', inclusion_probability: 1 })
+    vectors.push(vector)
+    return { position, candidate: itemIds.push(item) - 1 }
+  })
+  return { pins, dropped: may.length < wanted.length, candidates, vectors: { itemIds, vectors } }
+}
+
+/** As for candidates: unknown is not to be had once the catalogue has been read. */
+function isToBeHad(itemId: string, { features, catalogueReady }: Catalogue): boolean {
+  const item = features.current(itemId)
+  return item === undefined ? !catalogueReady : item.available
+}

@@ -1,0 +1,93 @@
+/**
+ * A policy's constraints and a request's own, applied to the candidates of one decision: what is masked, pinned, counted and
+ * shifted, as the record logs it. What must not be shown never gives way, then come pins, caps, floors, and the slate's length:
+ * a pin of what must not be shown is dropped and its place drawn, a pin may pass a cap, floors are lowered, a slate is short.
+ */
+import type { Candidate, Constraints, Request, Snapshot } from '../../../schemas/records.ts'
+import type { CatalogueItem } from '../../features/store.ts'
+import type { CandidateVectors } from '../../models/policy.ts'
+import { unconstrained } from '../../recommendations/decision.ts'
+import type { Catalogue, Found } from '../candidates.ts'
+import type { Moment } from '../condition.ts'
+import { createBoosts } from './boosts.ts'
+import { createLimits, type Limits, type Pinned, unlimited } from './limits.ts'
+import { findPins } from './pins.ts'
+import { quotasOf } from './quotas.ts'
+import type { ConstraintsConfig } from './schema.ts'
+
+export interface Asked {
+  readonly request: Request
+  readonly found: Found
+  readonly snapshot: Snapshot
+  readonly moment: Moment
+}
+
+export interface Limited {
+  /** The candidates, pinned ones among them. */
+  readonly candidates: readonly Candidate[]
+  readonly vectors: CandidateVectors
+  readonly constraints: Constraints
+  readonly limits: Limits
+  /** What gave way; empty: nothing. */
+  readonly reason: '' | 'pin_dropped' | 'floor_lowered'
+}
+
+export type Limit = (asked: Asked, catalogue: Catalogue) => Limited
+
+/** @param dimensions of item vectors */
+export function createRules(config: ConstraintsConfig, dimensions: number): Limit {
+  const boosts = createBoosts(config.boosts)
+  const isEmpty =
+    config.pinned.length + config.banned.length + config.quotas.length + config.boosts.length === 0 &&
+    config.excludeSeen === undefined &&
+    config.diversity === undefined
+  return (asked, catalogue) => {
+    const { request, snapshot, moment, found } = asked
+    if (isEmpty && request.excluded === null && request.pinned === null) return untouched(found)
+    const hidden = hiddenFrom(config, request, snapshot)
+    const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { hidden, catalogue, dimensions })
+    /** What must not be shown is out of all groups and conditions. */
+    const items = candidates.map(({ item_id }) => (hidden.has(item_id) ? null : catalogue.features.current(item_id)))
+    const constraints: Constraints = {
+      masked: maskedOf(items, pins),
+      counters: {},
+      quotas: quotasOf(config.quotas, items, request.slots),
+      shifts: boosts(items, moment),
+      diversity: config.diversity ?? null,
+    }
+    const limits = createLimits(constraints, pins, request.slots, vectors.vectors)
+    const isLowered = limits.quotas.some(({ floor }, q) => floor < constraints.quotas[q].floor)
+    return {
+      candidates,
+      vectors,
+      constraints: { ...constraints, quotas: limits.quotas },
+      limits,
+      reason: dropped ? 'pin_dropped' : isLowered ? 'floor_lowered' : '',
+    }
+  }
+}
+
+const untouched = ({ candidates, vectors }: Found): Limited => ({
+  candidates,
+  vectors,
+  constraints: unconstrained,
+  limits: unlimited(candidates.length),
+  reason: '',
+})
+
+/** What must not be shown to this person now. */
+function hiddenFrom({ banned, excludeSeen }: ConstraintsConfig, request: Request, snapshot: Snapshot): Set<string> {
+  const hidden = new Set([...banned, ...(request.excluded ?? [])])
+  if (excludeSeen === undefined) return hidden
+  const { types, withinMs = Number.POSITIVE_INFINITY } = excludeSeen
+  for (const { item_id, type, age_ms } of snapshot.history)
+    if (age_ms <= withinMs && (types === undefined || types.includes(type))) hidden.add(item_id)
+  return hidden
+}
+
+/** Hidden or pinned, ascending. */
+function maskedOf(items: readonly (CatalogueItem | undefined | null)[], pins: readonly Pinned[]): number[] {
+  const masked = pins.map(({ candidate }) => candidate)
+  for (let i = 0; i < items.length; i++) if (items[i] === null) masked.push(i)
+  return masked.sort((a, b) => a - b)
+}
