@@ -8,6 +8,7 @@ import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
 import { addForget } from './commands/forget.ts'
+import { addRelease } from './commands/release.ts'
 import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
@@ -29,6 +30,7 @@ for (const add of [
   addBakeoff,
   addDeadLetters,
   addForget,
+  addRelease,
   addChain,
   addSimulate,
 ])

@@ -88,6 +88,7 @@ function toRow({ context, actions, taken, cost, probability }: LoggedDecision, i
       candidates: actions,
       baseline: [actions[taken]],
       deferred: false,
+      explain: false,
     },
     events: [{ ...place, ...outcome, event_id: String(index), decision_id: String(index) }],
   }

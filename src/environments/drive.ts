@@ -145,6 +145,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       candidates: observation.candidates,
       baseline: null,
       deferred: false,
+      explain: false,
     }
     stats.request()
     asked.set(request.request_id, { live, sentMs: performance.now() })

@@ -25,6 +25,8 @@ export interface Serving {
   serving(policy: string, userId: string): Served
   /** The release that decides what serves; undefined before the first. */
   inForce(policy: string): Release | undefined
+  /** Versions that the newest release waits for and that no reader will bring any more, since newer ones are here. */
+  lacks(policy: string): readonly string[]
   /** Versions refused so far, by code. */
   readonly refusals: ReadonlyMap<ErrorCode, number>
 }
@@ -40,6 +42,8 @@ interface Slot {
   begun: boolean
   readonly policies: Map<string, Policy>
   readonly salt: number
+  /** Before the first release. */
+  readonly mode: Mode
   /** In force. */
   release: Release | undefined
   /** Newer ones, in order, that name a version which is not here yet. */
@@ -55,6 +59,7 @@ export function createServing(config: Config): Serving {
       begun: false,
       policies: new Map(),
       salt: seedOf(policy.name) | 0,
+      mode: policy.mode,
       release: undefined,
       waiting: [],
     })
@@ -82,9 +87,16 @@ export function createServing(config: Config): Serving {
       if (slot.waiting.length > KEPT) slot.waiting.shift()
     },
     inForce: policy => slots.get(policy)?.release,
+    lacks(policy) {
+      const slot = slots.get(policy)
+      const newest = slot?.waiting.at(-1)
+      if (!slot || !newest) return []
+      const passed = (version: string): boolean => [...slot.policies.keys()].some(known => known > version)
+      return versionsOf(newest).filter(version => !slot.policies.has(version) && passed(version))
+    },
     serving(policy, userId) {
       const slot = slots.get(policy)
-      if (!slot?.release) return { policy: null, releaseVersion: '', mode: 'online' }
+      if (!slot?.release) return { policy: null, releaseVersion: '', mode: slot?.mode ?? 'online' }
       const version = versionFor(slot.release, seedOf(userId, slot.salt) / BUCKETS)
       return {
         policy: slot.policies.get(version) ?? null,

@@ -1,22 +1,21 @@
 /**
- * One decision: a pure function of the request, the person's state, the model, the catalogue and a seed made of the request
- * id. The same five give the same bytes. Never wrong-footed: no model, an expired request, an empty catalogue or scores
- * that are no numbers each have a defined answer with a reason in the record.
+ * One decision: a pure function of the request, the person's state, the model, the catalogue, the load and a seed made of
+ * the request id. The same six give the same bytes. Never wrong-footed: no model, no time, an empty catalogue or scores
+ * that are no numbers each have a defined answer with a reason in the record (src/recommendations/reasons.ts).
  */
-import type { Mode, Recommendation, Request, Slot } from '../../schemas/records.ts'
+import type { Mode, Recommendation, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
-import type { Learned, Policy, Scorer } from '../models/policy.ts'
-import { buildDecision, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
+import type { Policy } from '../models/policy.ts'
+import { buildDecision, type Choice, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
+import type { Reason } from '../recommendations/reasons.ts'
 import { createStateEncoder } from '../state/encode.ts'
-import { createRandom, seedOf } from '../state/random.ts'
-import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
+import { seedOf } from '../state/random.ts'
+import { isUnknown, noSnapshot, placeInSession, snapshotOf, type UserState } from '../state/user.ts'
+import { apprentice, loggingOnly } from './baseline.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
-import type { Explorer } from './explorers/explorer.ts'
+import { type Chosen, choose, logged } from './choose.ts'
 import { createExplorer } from './explorers/named.ts'
-import { explorerNeeds } from './explorers/schema.ts'
-import { uniform } from './explorers/uniform.ts'
 import { initialExplorer, initialScorer } from './initial.ts'
-import { sampleSlate } from './slate.ts'
 
 export interface Serving {
   /** Null: no release yet, the initial policy of the configuration serves. */
@@ -45,86 +44,64 @@ export function createDecide(config: Config): Decide {
 
   return (request, user, nowMs, view) => {
     const policy = policies.get(request.policy)!
-    const serving = view.serving(request.policy, request.user_id)
-    const explorer = serving.policy === null ? initialExplorer(policy) : explorers.get(policy.name)!
-    const learned = serving.policy?.learned
-    const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
-    const circumstances: Circumstances = {
+    const { policy: model, releaseVersion, mode } = view.serving(request.policy, request.user_id)
+    const explorer = model === null ? initialExplorer(policy) : explorers.get(policy.name)!
+    const thin: Circumstances = {
       request,
       session: placeInSession(user, request, policy.sessionGapMs),
-      snapshot: snapshotOf(user, request.context, nowMs, versionOf),
+      snapshot: noSnapshot,
       decisionTimeMs: nowMs,
       encoderVersion: encoder.version,
-      modelVersion: serving.policy?.version ?? '',
-      releaseVersion: serving.releaseVersion,
-      explorer: logged(explorer, learned),
+      modelVersion: model?.version ?? '',
+      releaseVersion,
+      mode,
       seed: seedOf(request.request_id),
+      passProbability: 1,
     }
-    if (request.deadline_ms !== null && nowMs > request.deadline_ms) return nothing(circumstances, 'none', 'expired')
+    const how = {
+      explorer: logged(explorer, model?.learned),
+      chosenBy: mode === 'online' ? 'policy' : 'baseline',
+    } as const
+    if (isLate(request, mode, nowMs)) {
+      const nothing = nothingChosen({ ...how, retrievalVersion: 'none' }, 'expired')
+      return { recommendation: buildDecision(thin, nothing), dropped: [] }
+    }
+    const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
+    const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const found = findCandidates(request, view)
-    if (found.reason !== '') return nothing(circumstances, found.retrievalVersion, found.reason, found.dropped)
-    const scorer = serving.policy
-      ? serving.policy.scorer(encoder.encode(circumstances.snapshot, view.features.vector), found.vectors)
-      : initialScorer(request, found.vectors.itemIds)
-    const means = areFinite(scorer, explorer)
-      ? { found, scorer, learned, explorer, reason: '' }
-      : { found, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
-    const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
-    return { recommendation, dropped: found.dropped }
+    const chosen = (): Chosen | null => {
+      if (found.reason !== '') return null
+      const scorer = model
+        ? model.scorer(encoder.encode(snapshot, view.features.vector), found.vectors)
+        : initialScorer(request, found.vectors.itemIds)
+      const { candidates } = found
+      return choose({ candidates, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
+    }
+    const choice = {
+      online: () => online(found, chosen(), how),
+      apprentice: () =>
+        apprentice({ request, found, catalogue: view, epsilon: policy.baselineEpsilon, policy: chosen() }),
+      logging_only: () => loggingOnly({ request, found, catalogue: view }),
+    }[mode]()
+    const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
+    const { retrievalVersion, dropped } = found
+    const recommendation = buildDecision(
+      { ...thin, snapshot },
+      { ...choice, retrievalVersion, explanation: null, reason },
+    )
+    return { recommendation, dropped }
   }
 }
 
-/** Only what the explorer uses is looked at: what it does not is not computed. */
-const areFinite = (scorer: Scorer, { name }: Explorer): boolean => {
-  const need = explorerNeeds[name]
-  const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [scorer.deviation ?? []] : []
-  return [scorer.mean, ...others].every(values => values.every(Number.isFinite))
-}
+/** What is only logged was shown already. */
+const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number): boolean =>
+  mode !== 'logging_only' && deadlineMs !== null && nowMs > deadlineMs
 
-const logged = (explorer: Explorer, learned: Learned | undefined) => ({
-  name: explorer.name,
-  parameters: explorer.parameters(learned),
-})
+type How = Pick<Choice, 'explorer' | 'chosenBy'>
 
-const nothing = (
-  circumstances: Circumstances,
-  retrievalVersion: string,
-  reason: string,
-  dropped: readonly Drop[] = [],
-): Decision => ({ recommendation: buildDecision(circumstances, nothingChosen(retrievalVersion, reason)), dropped })
-
-interface Means {
-  readonly found: Found
-  readonly scorer: Scorer
-  readonly learned: Learned | undefined
-  readonly explorer: Explorer
-  /** What is unusual about them; empty: nothing. */
-  readonly reason: string
-}
-
-function choose(circumstances: Circumstances, { found, scorer, learned, explorer, reason }: Means): Recommendation {
-  const { request, seed } = circumstances
-  const random = createRandom(seed)
-  const exploration = explorer.open(scorer, random, learned)
-  const { draws, firstSlot } = sampleSlate(exploration, random, found.candidates.length, request.slots)
-  const slots = draws.map(
-    (draw, position): Slot => ({
-      item_id: found.candidates[draw.candidate].item_id,
-      candidate: draw.candidate,
-      position,
-      first_draw_propensity: draw.firstDraw,
-      conditional_propensity: draw.conditional,
-    }),
-  )
-  return buildDecision(circumstances, {
-    retrievalVersion: found.retrievalVersion,
-    candidates: found.candidates,
-    slots,
-    firstSlotProbabilities: Array.from(firstSlot),
-    propensityKind: explorer.propensityKind(learned),
-    mode: 'online',
-    chosenBy: 'policy',
-    shadowSlate: null,
-    reason: reason || (slots.length < request.slots ? 'short_slate' : ''),
-  })
+/** @param chosen null: nothing was found, for `found.reason` */
+function online(found: Found, chosen: Chosen | null, how: How): Omit<Choice, 'explanation'> {
+  const { retrievalVersion, candidates } = found
+  if (chosen === null) return nothingChosen({ ...how, retrievalVersion }, found.reason as Reason)
+  return { ...chosen, retrievalVersion, candidates, chosenBy: 'policy', shadowSlate: null }
 }

@@ -7,7 +7,7 @@ import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.
 import { createFeatureStore } from '../features/store.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import { createServing } from '../models/serving.ts'
-import { servingStart } from '../models/start.ts'
+import { findVersion, servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
 import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
@@ -36,12 +36,21 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const readAll = async (): Promise<void> => {
     const start = await servingStart({ ...context, signal: abort.signal })
     // releases first: a version that none names is forgotten after a while
-    await take<Release>('releases', watched.putRelease, { from: start.releases })
+    await take<Release>('releases', putRelease, { from: start.releases })
     await Promise.all([
       take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
       take<ModelVersion>('models', watched.putModel, { from: start.models }),
     ])
     catalogueReady = true
+  }
+  /** An order may name a version from before those that are kept. */
+  const putRelease = (release: Release): void => {
+    watched.putRelease(release)
+    for (const version of serving.lacks(release.policy))
+      findVersion({ ...context, signal: abort.signal }, release.policy, version).then(
+        model => model && serving.putModel(model),
+        error => abort.signal.aborted || failed.reject(error),
+      )
   }
   const putFeatures = (value: ItemFeatures): void => {
     features.put(value)

@@ -169,6 +169,7 @@ const blankRequest: Omit<Request, 'request_id' | 'user_id' | 'session_id' | 'tim
   candidates: [...items],
   baseline: null,
   deferred: false,
+  explain: false,
 }
 const blankEvent: Omit<BehaviorEvent, 'event_id' | 'user_id' | 'type' | 'time_ms'> = {
   session_id: null,

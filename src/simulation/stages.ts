@@ -48,6 +48,7 @@ export const logged: WarmStart = {
         candidates: null,
         baseline: [items[0]],
         deferred: false,
+        explain: false,
       },
     },
   ],

@@ -51,6 +51,7 @@ const request = ({ decision_id, user_id, session_id, policy, request_time_ms }: 
   candidates: null,
   baseline: null,
   deferred: false,
+  explain: false,
 })
 
 /** What an undisturbed loop makes of these decisions and events. */

@@ -18,6 +18,7 @@ const request: Request = {
   candidates: null,
   baseline: null,
   deferred: false,
+  explain: false,
 }
 const event: BehaviorEvent = {
   event_id: 'e',

@@ -26,6 +26,7 @@ const shows = (id: string, changes: Partial<Request> = {}): LoggedRow => ({
     candidates: null,
     baseline: ['a'],
     deferred: false,
+    explain: false,
     ...changes,
   },
 })

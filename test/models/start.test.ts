@@ -34,7 +34,7 @@ const releaseOf = (version: number, serving: number): Release => ({
   release_version: name(version),
   policy: 'default',
   time_ms: version,
-  shares: [{ model_version: name(serving), share: 1 }],
+  shares: [{ model_version: name(serving), share: 1, follows: true }],
   mode: 'online',
   reason: version === serving ? 'promoted' : 'refused:MODEL_TOO_FAR',
   refused_version: version === serving ? null : name(version),

@@ -95,6 +95,7 @@ export const request = (user: string, fields: Partial<Request> = {}): Request =>
   candidates: null,
   baseline: null,
   deferred: false,
+  explain: false,
   ...fields,
 })
 export const did = (user: string, type: string, fields: Partial<BehaviorEvent> = {}): BehaviorEvent => ({

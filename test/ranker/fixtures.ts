@@ -20,6 +20,7 @@ export const request = (over: Partial<Request> = {}): Request => ({
   candidates: null,
   baseline: null,
   deferred: false,
+  explain: false,
   ...over,
 })
 

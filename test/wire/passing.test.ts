@@ -73,6 +73,7 @@ describe('narrowed', () => {
     candidates: null,
     baseline: null,
     deferred: false,
+    explain: false,
   }
 
   test('bytes outlive the buffer that they came in', () => {

@@ -70,6 +70,7 @@ export const recommendation: Recommendation = {
   shed: false,
   deferred: false,
   reason: '',
+  explanation: null,
 }
 
 export const transition: Transition = {

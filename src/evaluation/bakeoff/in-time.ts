@@ -91,6 +91,7 @@ export function run(options: RunOptions): Run {
         candidates: observation.candidates,
         baseline: null,
         deferred: false,
+        explain: false,
       }
       const decided = decide(request, newUser, timeMs, view).recommendation
       const recommendation = options.slate ? showing(decided, options.slate(made)) : decided

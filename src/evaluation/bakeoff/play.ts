@@ -137,6 +137,7 @@ const requestOf = ({ userId, sessionId }: Session, observation: Observation, pol
   candidates: observation.candidates,
   baseline: null,
   deferred: false,
+  explain: false,
 })
 
 const eventOf = (act: Act, { userId, sessionId }: Session, id: string, timeMs: number): BehaviorEvent => ({
