@@ -191,6 +191,28 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  shedding: z
+    .strictObject({
+      fromRequests: z
+        .number()
+        .int()
+        .positive()
+        .default(10)
+        .describe('Requests that a step of the ranker must take for their waiting to be called load.'),
+      fromMs: ms(500).describe(
+        "Above this waiting time (median of a step, by the records' own timestamps) some requests are shed: answered without scores, never learned.",
+      ),
+      toMs: ms(second).describe('From this waiting time on as many as ever are shed.'),
+      leastPass: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.02)
+        .describe('Share that passes then; weighed by its inverse it stands for all.'),
+    })
+    .refine(({ fromMs, toMs }) => fromMs < toMs, 'fromMs must be less than toMs')
+    .optional()
+    .describe('Load shedding; none: requests wait for as long as it takes.'),
   state: z
     .strictObject({
       folder: z

@@ -70,6 +70,11 @@ export const metricTable = {
     help: 'Requests answered with an empty slate, by reason.',
     labels: ['reason'],
   },
+  feedloop_requests_shed_total: {
+    type: 'counter',
+    help: 'Requests shed under load, by what they got: baseline or empty.',
+    labels: ['answer'],
+  },
   feedloop_shadow_slots_total: {
     type: 'counter',
     help: "Items that an apprentice would have shown, by what the baseline did: the same place, elsewhere or absent. The match rate is same's share.",

@@ -297,6 +297,7 @@ function wayOn(
 ): Pick<ExpectedTransition, 'nextId' | 'discount' | 'end'> {
   if (policy.gamma === 0) return { nextId: null, discount: 0, end: null }
   const next = chain[chain.indexOf(decision) + 1]
+  if (next?.shed) return { nextId: null, discount: null, end: 'truncated' }
   if (next) {
     const seconds = (next.request_time_ms - decision.request_time_ms) / 1000
     return { nextId: next.decision_id, discount: policy.gamma ** seconds, end: null }

@@ -4,7 +4,7 @@
  * ε = `baselineEpsilon` > 0 its propensities are exact and every candidate has one; with 0 it is deterministic. Logging
  * only: the caller has shown it already; by what chances it chose is its own affair, so they are `unknown`.
  */
-import type { Candidate, Request } from '../../schemas/records.ts'
+import type { Candidate, Mode, Request } from '../../schemas/records.ts'
 import type { Choice } from '../recommendations/decision.ts'
 import type { Reason } from '../recommendations/reasons.ts'
 import { createRandom, seedOf } from '../state/random.ts'
@@ -33,7 +33,7 @@ export function apprentice({ request, found, catalogue, epsilon, policy }: Appre
   const baseline = request.baseline?.filter(itemId => mayBeShown(itemId, catalogue)) ?? []
   const shadowSlate = policy?.slots.map(slot => slot.item_id) ?? []
   const why = policy?.reason === 'scores_not_finite' ? policy.reason : ''
-  const shown = show({ request, baseline, found, catalogue, epsilon })
+  const shown = show({ request, baseline, candidates: found.candidates, catalogue, epsilon })
   const beyond = shown.candidates.length - found.candidates.length
   return {
     ...shown,
@@ -47,12 +47,26 @@ export function apprentice({ request, found, catalogue, epsilon, policy }: Appre
 
 /** What was shown may no longer be available: it is logged all the same. */
 export const loggingOnly = ({ request, found, catalogue }: Omit<Apprentice, 'epsilon' | 'policy'>): Shown => ({
-  ...show({ request, baseline: request.baseline ?? [], found, catalogue, epsilon: 0 }),
+  ...show({ request, baseline: request.baseline ?? [], candidates: found.candidates, catalogue, epsilon: 0 }),
   propensityKind: 'unknown',
   firstSlotProbabilities: [],
   shadowSlate: null,
   reason: reasonOf(request, request.baseline ?? []),
 })
+
+/** Of a request that is not scored: its baseline where it has one, whatever the mode. */
+export const shed = (request: Request, mode: Mode, catalogue: Catalogue): Choice => {
+  const baseline = request.baseline?.filter(itemId => mode === 'logging_only' || mayBeShown(itemId, catalogue)) ?? []
+  return {
+    ...show({ request, baseline, candidates: [], catalogue, epsilon: 0 }),
+    retrievalVersion: 'none',
+    propensityKind: 'unknown',
+    firstSlotProbabilities: [],
+    shadowSlate: null,
+    explanation: null,
+    reason: 'shed',
+  }
+}
 
 /** Before the catalogue is read nothing is known to be absent. */
 export function mayBeShown(itemId: string, { features, catalogueReady }: Catalogue): boolean {
@@ -66,14 +80,16 @@ function reasonOf(request: Request, baseline: readonly string[]): Reason | '' {
   return baseline.length < request.slots ? 'short_slate' : ''
 }
 
-interface Showing extends Omit<Apprentice, 'policy'> {
+interface Showing extends Pick<Apprentice, 'request' | 'catalogue' | 'epsilon'> {
   /** Of it, what may be shown. */
   readonly baseline: readonly string[]
+  /** Others that were found. */
+  readonly candidates: readonly Candidate[]
 }
 
 /** As many slots as the baseline fills. */
-function show({ request, baseline, found, catalogue, epsilon }: Showing) {
-  const candidates = baseline.length > 0 ? withBaseline(found.candidates, baseline, catalogue) : found.candidates
+function show({ request, baseline, candidates: found, catalogue, epsilon }: Showing) {
+  const candidates = baseline.length > 0 ? withBaseline(found, baseline, catalogue) : found
   const itemIds = candidates.map(candidate => candidate.item_id)
   const exploration = greedyOn(initialScorer({ ...request, baseline }, itemIds).mean, epsilon)
   const random = createRandom(seedOf(request.request_id, baselineSalt))

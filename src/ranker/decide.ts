@@ -11,11 +11,12 @@ import type { Reason } from '../recommendations/reasons.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { seedOf } from '../state/random.ts'
 import { isUnknown, noSnapshot, placeInSession, snapshotOf, type UserState } from '../state/user.ts'
-import { apprentice, loggingOnly } from './baseline.ts'
+import { apprentice, loggingOnly, shed } from './baseline.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
 import { type Chosen, choose, logged } from './choose.ts'
 import { createExplorer } from './explorers/named.ts'
 import { initialExplorer, initialScorer } from './initial.ts'
+import { passes } from './shed.ts'
 
 export interface Serving {
   /** Null: no release yet, the initial policy of the configuration serves. */
@@ -33,8 +34,15 @@ export interface Decision {
   readonly dropped: readonly Drop[]
 }
 
-/** @param nowMs decision time, ms since the epoch */
-export type Decide = (request: Request, user: UserState, nowMs: number, view: RankerView) => Decision
+/** @param nowMs decision time, ms since the epoch
+ * @param passProbability with which it is not shed (shed.ts) */
+export type Decide = (
+  request: Request,
+  user: UserState,
+  nowMs: number,
+  view: RankerView,
+  passProbability?: number,
+) => Decision
 
 export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
@@ -42,7 +50,7 @@ export function createDecide(config: Config): Decide {
   const encoder = createStateEncoder(config)
   const findCandidates = createCandidateFinder(config.limits.maxCandidates, config.features.dimensions)
 
-  return (request, user, nowMs, view) => {
+  return (request, user, nowMs, view, passProbability = 1) => {
     const policy = policies.get(request.policy)!
     const { policy: model, releaseVersion, mode } = view.serving(request.policy, request.user_id)
     const explorer = model === null ? initialExplorer(policy) : explorers.get(policy.name)!
@@ -56,7 +64,7 @@ export function createDecide(config: Config): Decide {
       releaseVersion,
       mode,
       seed: seedOf(request.request_id),
-      passProbability: 1,
+      passProbability,
     }
     const how = {
       explorer: logged(explorer, model?.learned),
@@ -64,8 +72,10 @@ export function createDecide(config: Config): Decide {
     } as const
     if (isLate(request, mode, nowMs)) {
       const nothing = nothingChosen({ ...how, retrievalVersion: 'none' }, 'expired')
-      return { recommendation: buildDecision(thin, nothing), dropped: [] }
+      return { recommendation: buildDecision({ ...thin, passProbability: 1 }, nothing), dropped: [] }
     }
+    if (!passes(request.request_id, passProbability))
+      return { recommendation: buildDecision(thin, shed(request, mode, view)), dropped: [] }
     const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const found = findCandidates(request, view)

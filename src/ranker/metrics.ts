@@ -23,6 +23,8 @@ export function createTally(): Tally {
       add('feedloop_decisions_total', labelsOf(recommendation))
       if (recommendation.slots.length === 0)
         add('feedloop_requests_unanswerable_total', { reason: recommendation.reason })
+      if (recommendation.shed)
+        add('feedloop_requests_shed_total', { answer: recommendation.slots.length > 0 ? 'baseline' : 'empty' })
       for (const result of shadowResults(recommendation))
         add('feedloop_shadow_slots_total', { policy: recommendation.policy, result })
       for (const reason of dropped) add('feedloop_candidates_dropped_total', { reason })

@@ -1,0 +1,31 @@
+/**
+ * Load shedding: above a bound only some of the requests are decided in full, by a seeded coin of known probability. The
+ * coin knows the load and the request id and nothing else, so whatever may be learned or estimated of those that pass,
+ * each weighed by 1 / pass_probability, is unbiased for all (Horvitz & Thompson 1952). The probability falls on a line
+ * from 1 to `leastPass` while the waiting time grows from `fromMs` to `toMs` (random early detection, Floyd & Jacobson
+ * 1993); it never is 0, or what happens under load could not be known at all.
+ */
+import type { Request } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import type { Input, Tick } from '../stage.ts'
+import { createRandom, seedOf } from '../state/random.ts'
+
+/** Salt of the coin's own stream: what a decision chooses does not depend on it. */
+const shedSalt = 3
+
+/** The probability with which each request of a step passes. The waiting time is the median of the step's requests, so
+ * that no clock of a single producer decides it; a few requests are no load, however old they are. */
+export function passProbabilityOf(
+  requests: readonly Input<Request>[],
+  tick: Tick,
+  { shedding }: Pick<Config, 'shedding'>,
+): number {
+  if (shedding === undefined || requests.length < shedding.fromRequests) return 1
+  const { fromMs, toMs, leastPass } = shedding
+  const waitedMs = requests.map(({ timestampMs }) => tick.timeMs - timestampMs).sort((a, b) => a - b)
+  const over = (waitedMs[waitedMs.length >> 1] - fromMs) / (toMs - fromMs)
+  return 1 - (1 - leastPass) * Math.min(1, Math.max(0, over))
+}
+
+export const passes = (requestId: string, probability: number): boolean =>
+  probability === 1 || createRandom(seedOf(requestId, shedSalt)).uniform() < probability
