@@ -24,7 +24,8 @@ export function passProbabilityOf(
   const { fromMs, toMs, leastPass } = shedding
   const waitedMs = requests.map(({ timestampMs }) => tick.timeMs - timestampMs).sort((a, b) => a - b)
   const over = (waitedMs[waitedMs.length >> 1] - fromMs) / (toMs - fromMs)
-  return 1 - (1 - leastPass) * Math.min(1, Math.max(0, over))
+  if (over <= 0) return 1
+  return over >= 1 ? leastPass : 1 - (1 - leastPass) * over
 }
 
 export const passes = (requestId: string, probability: number): boolean =>

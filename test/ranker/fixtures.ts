@@ -1,5 +1,5 @@
 /** Small worlds for the ranker's tests. */
-import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
+import type { BehaviorEvent, ItemFeatures, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import { createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
 import type { Policy } from '../../src/models/policy.ts'
 import type { TopicName } from '../../src/pipeline.ts'
@@ -61,22 +61,26 @@ export const input = <T>(topic: TopicName, value: T): Input<T> => ({
 /** Items i0, i1 … with one-hot vectors; `unavailable` ones are known but must not be shown. */
 export function catalogue(count: number, unavailable: readonly string[] = []) {
   const features = createFeatureStore()
-  for (let i = 0; i < count; i++) {
-    const vector = new Float32Array(Math.max(2, count))
-    vector[i] = 1
-    features.put({
+  for (const item of catalogueRecords(count, Math.max(2, count)))
+    features.put({ ...item, available: !unavailable.includes(item.item_id) })
+  return features
+}
+
+export const catalogueRecords = (count: number, dimensions: number): ItemFeatures[] =>
+  Array.from({ length: count }, (_, i) => {
+    const vector = new Float32Array(dimensions)
+    vector[i % dimensions] = 1
+    return {
       feature_key: `i${i}@${i + 1}`,
       item_id: `i${i}`,
       feature_version: i + 1,
       encoder_version: 'test-1',
       vector: vectorToBytes(vector),
       attributes: {},
-      available: !unavailable.includes(`i${i}`),
+      available: true,
       time_ms: nowMs,
-    })
-  }
-  return features
-}
+    }
+  })
 
 export const initialServing: Serving = { policy: null, releaseVersion: '', mode: 'online' }
 
