@@ -7,6 +7,7 @@ import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
+import { addExplain } from './commands/explain.ts'
 import { addForget } from './commands/forget.ts'
 import { addRelease } from './commands/release.ts'
 import { addReplay } from './commands/replay.ts'
@@ -29,6 +30,7 @@ for (const add of [
   addAudit,
   addBakeoff,
   addDeadLetters,
+  addExplain,
   addForget,
   addRelease,
   addChain,

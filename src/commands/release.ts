@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Mode, Share } from '../../schemas/records.ts'
-import { orderRelease } from '../gate/order.ts'
+import { orderRelease } from '../operate/release.ts'
 import { atLeast, onBus, printJson, withConfig } from './shared.ts'
 
 interface ReleaseFlags {

@@ -15,7 +15,7 @@ import { assertFinite } from '../learner/tensors.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy, PolicyLoader } from '../models/policy.ts'
 import type { Standing } from '../models/start.ts'
-import { championOf, firstTraffic, type Order, ordered, promoted, type Traffic } from '../models/traffic.ts'
+import { championOf, firstTraffic, hasPassed, type Order, ordered, promoted, type Traffic } from '../models/traffic.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
@@ -142,7 +142,7 @@ export function createGate(config: Config, standings?: Standings, order?: Order)
         const track = state.tracks.get(value.policy)
         if (!track) continue
         track.traffic = { mode: value.mode, shares: value.shares }
-        if (passed.has(value.reason)) track.latest = String(value.evidence.version)
+        if (hasPassed(value)) track.latest = String(value.evidence.version)
         track.releasedMs = value.time_ms
       }
     },
@@ -239,9 +239,6 @@ function assertClose(track: Track, policy: Policy, { maxKl, holdMs, nowMs }: Bou
     throw new FeedloopError('MODEL_TOO_FAR', `version ${policy.version}: mean KL ${mean.toFixed(3)} exceeds ${maxKl}`)
   track.heldSinceMs = null
 }
-
-/** Reasons of releases that say: this version may serve. */
-const passed: ReadonlySet<string> = new Set(['promoted', 'passed'])
 
 function release(state: GateState, track: Track, model: ModelVersion, verdict: Verdict, tick: Tick): Release {
   if (verdict.policy) pass(track, verdict.policy)

@@ -76,9 +76,9 @@ export function askEarly(wish: Wish, { config, now }: Pick<Asking, 'config' | 'n
 }
 
 /** The caller's own baseline, by configuration. @throws FeedloopError `error` */
-function withoutLog({ baseline }: Wish, { gateway }: Config, error: unknown): Given {
+function withoutLog({ baseline, slots }: Wish, { gateway }: Config, error: unknown): Given {
   if (gateway.unlogged !== 'baseline' || baseline === null) throw error
-  return { answer: baselineOf(baseline), kind: 'unlogged', toActivate: null }
+  return { answer: baselineOf(baseline.slice(0, slots)), kind: 'unlogged', toActivate: null }
 }
 
 /** @throws FeedloopError of the fault, if there is one */

@@ -82,6 +82,8 @@ export const answerOf = (decision: Decision): Logged => ({
   slots: decision.slots,
   slate_hash: decision.slate_hash,
   reason: decision.reason,
+  shadow_slate: decision.shadow_slate,
+  explanation: decision.explanation,
 })
 
 export const baselineOf = (baseline: readonly string[]): Answer => ({

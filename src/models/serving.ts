@@ -9,6 +9,7 @@ import { type ErrorCode, FeedloopError } from '../errors.ts'
 import { seedOf } from '../state/random.ts'
 import { createPolicyLoader } from './load.ts'
 import type { Policy, PolicyLoader } from './policy.ts'
+import { hasPassed } from './traffic.ts'
 
 export interface Served {
   /** Null: the initial policy. */
@@ -16,6 +17,8 @@ export interface Served {
   /** Empty before the first release. */
   readonly releaseVersion: string
   readonly mode: Mode
+  /** On what the version was let serve; empty: the initial policy, or its release was not read here. */
+  readonly evidence: Release['evidence']
 }
 
 export interface Serving {
@@ -41,6 +44,8 @@ interface Slot {
   /** A full checkpoint was loaded: increments before it build on what was before our first record. */
   begun: boolean
   readonly policies: Map<string, Policy>
+  /** Of versions that passed. */
+  readonly evidence: Map<string, Release['evidence']>
   readonly salt: number
   /** Before the first release. */
   readonly mode: Mode
@@ -58,6 +63,7 @@ export function createServing(config: Config): Serving {
       loader: createPolicyLoader(policy),
       begun: false,
       policies: new Map(),
+      evidence: new Map(),
       salt: seedOf(policy.name) | 0,
       mode: policy.mode,
       release: undefined,
@@ -82,6 +88,7 @@ export function createServing(config: Config): Serving {
     putRelease(release) {
       const slot = slots.get(release.policy)
       if (!slot) return
+      if (hasPassed(release)) slot.evidence.set(String(release.evidence.version), release.evidence)
       slot.waiting.push(release)
       advance(slot)
       if (slot.waiting.length > KEPT) slot.waiting.shift()
@@ -96,16 +103,19 @@ export function createServing(config: Config): Serving {
     },
     serving(policy, userId) {
       const slot = slots.get(policy)
-      if (!slot?.release) return { policy: null, releaseVersion: '', mode: slot?.mode ?? 'online' }
+      if (!slot?.release) return { policy: null, releaseVersion: '', mode: slot?.mode ?? 'online', evidence: none }
       const version = versionFor(slot.release, seedOf(userId, slot.salt) / BUCKETS)
       return {
         policy: slot.policies.get(version) ?? null,
         releaseVersion: slot.release.release_version,
         mode: slot.release.mode,
+        evidence: slot.evidence.get(version) ?? none,
       }
     },
   }
 }
+
+const none: Release['evidence'] = {}
 
 /** Puts the newest complete release in force and drops those before it. */
 function advance(slot: Slot): void {
@@ -134,6 +144,8 @@ function forget(slot: Slot): void {
   const needed = new Set(releases.flatMap(versionsOf))
   for (const version of slot.policies.keys()) {
     if (slot.policies.size <= KEPT + needed.size) return
-    if (!needed.has(version)) slot.policies.delete(version)
+    if (needed.has(version)) continue
+    slot.policies.delete(version)
+    slot.evidence.delete(version)
   }
 }

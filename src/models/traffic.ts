@@ -16,6 +16,9 @@ export const firstTraffic = (mode: Mode): Traffic => ({
 export const championOf = (shares: readonly Share[]): string =>
   (shares.find(share => share.follows) ?? shares[0])?.model_version ?? ''
 
+/** Does a release say that a version, the one of its evidence, may serve? */
+export const hasPassed = ({ reason }: Pick<Release, 'reason'>): boolean => reason === 'promoted' || reason === 'passed'
+
 /** A version that passed takes the place of the one before it; pinned shares stay. */
 export const promoted = ({ mode, shares }: Traffic, version: string): Traffic => ({
   mode,

@@ -3,17 +3,17 @@
  * the request id. The same six give the same bytes. Never wrong-footed: no model, no time, an empty catalogue or scores
  * that are no numbers each have a defined answer with a reason in the record (src/recommendations/reasons.ts).
  */
-import type { Mode, Recommendation, Request } from '../../schemas/records.ts'
+import type { Mode, Recommendation, Release, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Policy } from '../models/policy.ts'
 import { buildDecision, type Choice, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
-import type { Reason } from '../recommendations/reasons.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { seedOf } from '../state/random.ts'
 import { isUnknown, noSnapshot, placeInSession, snapshotOf, type UserState } from '../state/user.ts'
 import { apprentice, loggingOnly, shed } from './baseline.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
 import { type Chosen, choose, logged } from './choose.ts'
+import { createExplain } from './explain.ts'
 import { createExplorer } from './explorers/named.ts'
 import { initialExplorer, initialScorer } from './initial.ts'
 import { passes } from './shed.ts'
@@ -23,6 +23,7 @@ export interface Serving {
   readonly policy: Policy | null
   readonly releaseVersion: string
   readonly mode: Mode
+  readonly evidence: Release['evidence']
 }
 
 export interface RankerView extends Catalogue {
@@ -48,11 +49,12 @@ export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const explorers = new Map(config.policies.map(policy => [policy.name, createExplorer(policy.explorer)]))
   const encoder = createStateEncoder(config)
+  const explain = createExplain(config)
   const findCandidates = createCandidateFinder(config.limits.maxCandidates, config.features.dimensions)
 
   return (request, user, nowMs, view, passProbability = 1) => {
     const policy = policies.get(request.policy)!
-    const { policy: model, releaseVersion, mode } = view.serving(request.policy, request.user_id)
+    const { policy: model, releaseVersion, mode, evidence } = view.serving(request.policy, request.user_id)
     const explorer = model === null ? initialExplorer(policy) : explorers.get(policy.name)!
     const thin: Circumstances = {
       request,
@@ -76,29 +78,30 @@ export function createDecide(config: Config): Decide {
     }
     if (!passes(request.request_id, passProbability))
       return { recommendation: buildDecision(thin, shed(request, mode, view)), dropped: [] }
+    const lookup = view.features.vector
     const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const found = findCandidates(request, view)
-    const chosen = (): Chosen | null => {
-      if (found.reason !== '') return null
-      const scorer = model
-        ? model.scorer(encoder.encode(snapshot, view.features.vector), found.vectors)
-        : initialScorer(request, found.vectors.itemIds)
-      const { candidates } = found
-      return choose({ candidates, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
-    }
+    const scorer =
+      found.reason !== '' || mode === 'logging_only'
+        ? null
+        : model
+          ? model.scorer(encoder.encode(snapshot, lookup), found.vectors)
+          : initialScorer(request, found.vectors.itemIds)
+    const { candidates } = found
+    const chosen =
+      scorer && choose({ candidates, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
     const choice = {
-      online: () => online(found, chosen(), how),
+      online: () => online(found, chosen, how),
       apprentice: () =>
-        apprentice({ request, found, catalogue: view, epsilon: policy.baselineEpsilon, policy: chosen() }),
+        apprentice({ request, found, catalogue: view, epsilon: policy.baselineEpsilon, policy: chosen }),
       logging_only: () => loggingOnly({ request, found, catalogue: view }),
     }[mode]()
+    const explained = { policy: model, snapshot, lookup, vectors: found.vectors, chosen: mode === 'online', evidence }
+    const explanation = request.explain && scorer ? explain({ ...explained, ...choice, mean: scorer.mean }) : null
     const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
     const { retrievalVersion, dropped } = found
-    const recommendation = buildDecision(
-      { ...thin, snapshot },
-      { ...choice, retrievalVersion, explanation: null, reason },
-    )
+    const recommendation = buildDecision({ ...thin, snapshot }, { ...choice, retrievalVersion, explanation, reason })
     return { recommendation, dropped }
   }
 }
@@ -109,9 +112,9 @@ const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number)
 
 type How = Pick<Choice, 'explorer' | 'chosenBy'>
 
-/** @param chosen null: nothing was found, for `found.reason` */
+/** @param chosen null where nothing was found, for `found.reason` */
 function online(found: Found, chosen: Chosen | null, how: How): Omit<Choice, 'explanation'> {
-  const { retrievalVersion, candidates } = found
-  if (chosen === null) return nothingChosen({ ...how, retrievalVersion }, found.reason as Reason)
-  return { ...chosen, retrievalVersion, candidates, chosenBy: 'policy', shadowSlate: null }
+  const { retrievalVersion, candidates, reason } = found
+  if (reason !== '') return nothingChosen({ ...how, retrievalVersion }, reason)
+  return { ...chosen!, retrievalVersion, candidates, chosenBy: 'policy', shadowSlate: null }
 }

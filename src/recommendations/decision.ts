@@ -95,8 +95,7 @@ export function buildDecision(circumstances: Circumstances, choice: Choice): Rec
     seed: circumstances.seed,
     pass_probability: circumstances.passProbability,
     shed: choice.reason === 'shed',
-    // What is logged only was shown before it was asked.
-    deferred: request.deferred && circumstances.mode !== 'logging_only',
+    deferred: request.deferred,
     reason: choice.reason,
     explanation: choice.explanation,
   }

@@ -82,7 +82,7 @@ export const catalogueRecords = (count: number, dimensions: number): ItemFeature
     }
   })
 
-export const initialServing: Serving = { policy: null, releaseVersion: '', mode: 'online' }
+export const initialServing: Serving = { policy: null, releaseVersion: '', mode: 'online', evidence: {} }
 
 export const view = (over: Partial<RankerView> = {}): RankerView => ({
   features: catalogue(4),
@@ -102,7 +102,7 @@ export const weighted = (weights: readonly number[]): Policy => ({
 })
 
 export const serve = (policy: Policy): RankerView['serving'] => {
-  const serving: Serving = { policy, releaseVersion: 'release-3', mode: 'online' }
+  const serving: Serving = { policy, releaseVersion: 'release-3', mode: 'online', evidence: {} }
   return () => serving
 }
 

@@ -64,7 +64,7 @@ export function run(options: RunOptions): Run {
   const view: RankerView = {
     features: catalogue(environment, config.features.dimensions),
     catalogueReady: true,
-    serving: () => ({ policy: served, releaseVersion: 'live', mode: 'online' }),
+    serving: () => ({ policy: served, releaseVersion: 'live', mode: 'online', evidence: {} }),
   }
   const rewards = new Float64Array(decisions)
   const coming: Outcome[] = []

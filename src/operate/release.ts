@@ -5,13 +5,13 @@
  */
 import type { Release } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
+import { gateInputs } from '../gate/service.ts'
+import { createGate } from '../gate/step.ts'
 import { startTask } from '../log/chain/task.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import { findVersion, servingStart } from '../models/start.ts'
 import { type Order, sharesFault } from '../models/traffic.ts'
-import type { ServiceContext } from '../operate/context.ts'
-import { gateInputs } from './service.ts'
-import { createGate } from './step.ts'
+import type { ServiceContext } from './context.ts'
 
 /** @returns the release that says so, accepted
  * @throws FeedloopError USAGE for what cannot be ordered, MODEL_NOT_FINITE and MODEL_INCOMPATIBLE for a version that
