@@ -199,6 +199,14 @@ export const configSchema = z.strictObject({
         .positive()
         .default(10)
         .describe('Requests that a step of the ranker must take for their waiting to be called load.'),
+      perStep: z
+        .number()
+        .int()
+        .positive()
+        .default(500)
+        .describe(
+          'Of more requests that a step takes, so many pass on average: a step decides them all before it answers any.',
+        ),
       fromMs: ms(500).describe(
         "Above this waiting time (median of a step, by the records' own timestamps) some requests are shed: answered without scores, never learned.",
       ),

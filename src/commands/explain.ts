@@ -25,7 +25,7 @@ export function addExplain(program: Command): void {
   )
 }
 
-/** Who decided, then each item with its score and what made it, the largest first. */
+/** Who decided, then each item with its score and what made it, the largest first; what adds nothing is left out. */
 export function describeDecision({ decision, explanation, release }: ExplainedDecision): string {
   const { decision_id, user_id, policy, model_version, mode, chosen_by, explorer, reason } = decision
   const version = model_version === '' ? 'the initial policy' : `version ${model_version}`
@@ -45,6 +45,7 @@ const describeItem = (item: ExplainedItem): string[] => [
   `${item.slot < 0 ? 'not shown' : `slot ${item.slot}`}  ${item.item_id}: score ${rounded(item.score)} (rank ${item.rank}), ` +
     `first-slot probability ${rounded(item.probability)}${howChosen(item)}`,
   ...Object.entries(item.contributions)
+    .filter(([, value]) => value !== 0)
     .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
     .map(([name, value]) => `  ${value < 0 ? '-' : '+'}${rounded(Math.abs(value)).padEnd(10)} ${name}`),
 ]

@@ -30,6 +30,8 @@ export interface Serving {
   inForce(policy: string): Release | undefined
   /** Versions that the newest release waits for and that no reader will bring any more, since newer ones are here. */
   lacks(policy: string): readonly string[]
+  /** A version that is not in the log any more: who has a share of it gets what the others get, lest all wait for it. */
+  forsake(policy: string, version: string): void
   /** Versions refused so far, by code. */
   readonly refusals: ReadonlyMap<ErrorCode, number>
 }
@@ -46,6 +48,8 @@ interface Slot {
   readonly policies: Map<string, Policy>
   /** Of versions that passed. */
   readonly evidence: Map<string, Release['evidence']>
+  /** Named by releases, and not to be had. */
+  readonly forsaken: Set<string>
   readonly salt: number
   /** Before the first release. */
   readonly mode: Mode
@@ -64,6 +68,7 @@ export function createServing(config: Config): Serving {
       begun: false,
       policies: new Map(),
       evidence: new Map(),
+      forsaken: new Set(),
       salt: seedOf(policy.name) | 0,
       mode: policy.mode,
       release: undefined,
@@ -99,12 +104,21 @@ export function createServing(config: Config): Serving {
       const newest = slot?.waiting.at(-1)
       if (!slot || !newest) return []
       const passed = (version: string): boolean => [...slot.policies.keys()].some(known => known > version)
-      return versionsOf(newest).filter(version => !slot.policies.has(version) && passed(version))
+      return versionsOf(newest).filter(version => !isSettled(slot, version) && passed(version))
+    },
+    forsake(policy, version) {
+      const slot = slots.get(policy)
+      if (!slot) return
+      slot.forsaken.add(version)
+      advance(slot)
     },
     serving(policy, userId) {
       const slot = slots.get(policy)
       if (!slot?.release) return { policy: null, releaseVersion: '', mode: slot?.mode ?? 'online', evidence: none }
-      const version = versionFor(slot.release, seedOf(userId, slot.salt) / BUCKETS)
+      const drawn = versionFor(slot.release, seedOf(userId, slot.salt) / BUCKETS)
+      const version = slot.forsaken.has(drawn)
+        ? (versionsOf(slot.release).find(each => slot.policies.has(each)) ?? '')
+        : drawn
       return {
         policy: slot.policies.get(version) ?? null,
         releaseVersion: slot.release.release_version,
@@ -119,11 +133,14 @@ const none: Release['evidence'] = {}
 
 /** Puts the newest complete release in force and drops those before it. */
 function advance(slot: Slot): void {
-  const index = slot.waiting.findLastIndex(release => versionsOf(release).every(version => slot.policies.has(version)))
+  const index = slot.waiting.findLastIndex(release => versionsOf(release).every(version => isSettled(slot, version)))
   if (index < 0) return
   slot.release = slot.waiting[index]
   slot.waiting = slot.waiting.slice(index + 1)
 }
+
+const isSettled = ({ policies, forsaken }: Slot, version: string): boolean =>
+  policies.has(version) || forsaken.has(version)
 
 const versionsOf = (release: Release): string[] =>
   release.shares.map(share => share.model_version).filter(version => version !== '')

@@ -17,7 +17,7 @@ import { observeDecisions } from './metrics.ts'
 import { createRanker } from './step.ts'
 
 export async function runRanker(context: ServiceContext): Promise<Running> {
-  const { config, meter, now } = context
+  const { config, logger, meter, now } = context
   let catalogueReady = false
   const features = createFeatureStore()
   const serving = createServing(config)
@@ -41,16 +41,23 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
       take<ModelVersion>('models', watched.putModel, { from: start.models }),
     ])
+    await Promise.all(policies.map(bring))
     catalogueReady = true
   }
-  /** An order may name a version from before those that are kept. */
+  /** A release may name a version from before those that are kept, or from before what the log still has. */
+  const bring = async (policy: string): Promise<void> => {
+    for (const version of serving.lacks(policy)) {
+      const model = await findVersion({ ...context, signal: abort.signal }, policy, version)
+      if (model) serving.putModel(model)
+      else {
+        logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
+        serving.forsake(policy, version)
+      }
+    }
+  }
   const putRelease = (release: Release): void => {
     watched.putRelease(release)
-    for (const version of serving.lacks(release.policy))
-      findVersion({ ...context, signal: abort.signal }, release.policy, version).then(
-        model => model && serving.putModel(model),
-        error => abort.signal.aborted || failed.reject(error),
-      )
+    if (catalogueReady) bring(release.policy).catch(error => abort.signal.aborted || failed.reject(error))
   }
   const putFeatures = (value: ItemFeatures): void => {
     features.put(value)

@@ -3,7 +3,7 @@
  * coin knows the load and the request id and nothing else, so whatever may be learned or estimated of those that pass,
  * each weighed by 1 / pass_probability, is unbiased for all (Horvitz & Thompson 1952). The probability falls on a line
  * from 1 to `leastPass` while the waiting time grows from `fromMs` to `toMs` (random early detection, Floyd & Jacobson
- * 1993); it never is 0, or what happens under load could not be known at all.
+ * 1993), and of a burst `perStep` pass on average; it never is 0, or what happens under load could not be known at all.
  */
 import type { Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
@@ -21,9 +21,14 @@ export function passProbabilityOf(
   { shedding }: Pick<Config, 'shedding'>,
 ): number {
   if (shedding === undefined || requests.length < shedding.fromRequests) return 1
-  const { fromMs, toMs, leastPass } = shedding
   const waitedMs = requests.map(({ timestampMs }) => tick.timeMs - timestampMs).sort((a, b) => a - b)
-  const over = (waitedMs[waitedMs.length >> 1] - fromMs) / (toMs - fromMs)
+  const byWaiting = onLine(waitedMs[waitedMs.length >> 1], shedding)
+  return Math.max(shedding.leastPass, Math.min(byWaiting, shedding.perStep / requests.length))
+}
+
+/** 1 at `fromMs`, `leastPass` at `toMs`. */
+function onLine(waitedMs: number, { fromMs, toMs, leastPass }: NonNullable<Config['shedding']>): number {
+  const over = (waitedMs - fromMs) / (toMs - fromMs)
   if (over <= 0) return 1
   return over >= 1 ? leastPass : 1 - (1 - leastPass) * over
 }

@@ -46,7 +46,14 @@ test('a decision of the log is explained as the ranker explained it', { timeout:
   const told = await explainDecision(context, silent.decision_id)
   assert.equal(told.explanation!.evidence.version, silent.model_version)
   const text = describeDecision(told)
-  for (const part of [silent.decision_id, 'history:a', 'slot 0', 'kl_mean', `version ${silent.model_version}`])
+  for (const part of [
+    silent.decision_id,
+    'history:a',
+    'bias:item',
+    'slot 0',
+    'kl_mean',
+    `version ${silent.model_version}`,
+  ])
     assert.ok(text.includes(part), `${part} is not in\n${text}`)
   await assert.rejects(
     explainDecision(context, 'nobody'),

@@ -35,7 +35,12 @@ describe('serving', () => {
     const serving = start()
     serving.putModel(model('1'))
     assert.deepEqual(now(serving), [null, ''])
-    assert.deepEqual(serving.serving('no such', 'u'), { policy: null, releaseVersion: '', mode: 'online' })
+    assert.deepEqual(serving.serving('no such', 'u'), {
+      policy: null,
+      releaseVersion: '',
+      mode: 'online',
+      evidence: {},
+    })
   })
 
   test('a release waits for its version; until then the one before serves', () => {
@@ -90,6 +95,18 @@ describe('serving', () => {
     assert.deepEqual([serving.lacks('default'), now(serving)[1]], [[], 'manual'])
     serving.putModel(model('301'))
     assert.equal(now(serving)[1], 'next')
+  })
+
+  test('a version that is nowhere any more: its users get what the others get', () => {
+    const serving = start()
+    for (const version of ['200', '201']) serving.putModel(model(version))
+    serving.putRelease(release('r', { '101': 0.5, '200': 0.5 }))
+    assert.deepEqual([serving.lacks('default'), now(serving)[0]], [['101'], null])
+    serving.forsake('default', '101')
+    assert.deepEqual(serving.lacks('default'), [])
+    for (let i = 0; i < 50; i++) assert.deepEqual(now(serving, `u${i}`), ['200', 'r'])
+    serving.putRelease(release('all of it', { '101': 1 }))
+    assert.deepEqual(now(serving), [null, 'all of it'], 'the initial policy')
   })
 
   test('before the first release the mode is the configured one, after it the last release says', () => {

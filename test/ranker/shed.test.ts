@@ -13,7 +13,7 @@ import { firstRevision, transitionOf } from '../../src/transitions/transition.ts
 import { catalogue, event, input, nowMs, request, serve, shown, view, weighted } from './fixtures.ts'
 import { meanOf } from './statistics.ts'
 
-const shedding = { fromRequests: 3, fromMs: 100, toMs: 200, leastPass: 0.1 }
+const shedding = { fromRequests: 3, perStep: 500, fromMs: 100, toMs: 200, leastPass: 0.1 }
 const config = parseConfig({ shedding })
 const tick = { timeMs: nowMs, watermarkMs: -1 }
 /** Requests that have waited for so long. */
@@ -32,6 +32,11 @@ describe('the probability to pass', () => {
   ]
   for (const [name, ages, expected] of cases)
     test(name, () => assert.ok(Math.abs(passProbabilityOf(waiting(ages), tick, config) - expected) < 1e-12))
+  test('of a burst perStep pass on average', () => {
+    const burst = waiting(new Array(2000).fill(0))
+    assert.equal(passProbabilityOf(burst, tick, config), 0.25)
+    assert.equal(passProbabilityOf(burst, tick, parseConfig({ shedding: { ...shedding, perStep: 1 } })), 0.1)
+  })
   test('without the setting everything passes', () =>
     assert.equal(passProbabilityOf(waiting([1e6, 1e6, 1e6]), tick, parseConfig({})), 1))
   test('the coin falls as often as it says, and does not know what is chosen', () => {
