@@ -167,7 +167,7 @@ const blankRequest: Omit<Request, 'request_id' | 'user_id' | 'session_id' | 'tim
   slots: 1,
   context: {},
   candidates: [...items],
-  baseline: null,
+  baseline: items.slice(0, 3),
   deferred: false,
   explain: false,
 }

@@ -41,6 +41,8 @@ async function openContext(): Promise<ServiceContext> {
     ...preset,
     topics: { prefix, partitions: PARTITIONS },
     step: { progressMs: 200, idleMs: 200 },
+    policies: [...(preset.policies ?? [{}]), { name: 'apprentice', mode: 'apprentice' }],
+    shedding: { fromRequests: 1, perStep: 1, leastPass: 0.5 },
     learner: { publishMs: 200, fullEvery: 2 },
     http: { host: '127.0.0.1', port: 0 },
     gateway: { host: '127.0.0.1', port: 0, maxWaiting: 1 },
@@ -67,7 +69,7 @@ const request = (id: string, fields: object) => ({
   ...fields,
 })
 
-/** What an orderly world does not send: duplicates, nonsense, unknown candidates, a slate of two, a rival's batch. */
+/** What an orderly world does not send: duplicates, nonsense, unknown candidates, a slate of two, an apprentice's, a rival's batch. */
 async function misbehave({ log, wire }: ServiceContext): Promise<void> {
   const partition = partitionFor('u', PARTITIONS)
   const put = (topic: TopicName, value: unknown) =>
@@ -75,6 +77,8 @@ async function misbehave({ log, wire }: ServiceContext): Promise<void> {
   for (const id of ['twice', 'twice']) await put('requests', request(id, { slots: 2 }))
   await put('requests', request('nothing', { candidates: ['no such item'] }))
   await put('requests', request('nonsense', { slots: 0 }))
+  const [{ item_id }] = environment.items()
+  for (const id of ['a', 'b', 'c']) await put('requests', request(id, { policy: 'apprentice', baseline: [item_id] }))
   const click = event('click', 0, { decision_id: null, time_ms: Date.now() })
   for (const copy of [click, click]) await put('events', copy)
   await log.append('shop', 0, [{ key: null, value: Buffer.from('{"type":"click"}') }])
