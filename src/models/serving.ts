@@ -39,6 +39,7 @@ export interface Serving {
 /** Loaded versions kept beside those that serve, and releases kept waiting, to bridge the lag of one topic's reader
  * behind the other's. */
 const KEPT = 64
+const EVIDENCE_KEPT = 8 * KEPT
 const BUCKETS = 2 ** 53
 
 interface Slot {
@@ -93,7 +94,7 @@ export function createServing(config: Config): Serving {
     putRelease(release) {
       const slot = slots.get(release.policy)
       if (!slot) return
-      if (hasPassed(release)) slot.evidence.set(String(release.evidence.version), release.evidence)
+      if (hasPassed(release)) rememberEvidence(slot, release)
       slot.waiting.push(release)
       advance(slot)
       if (slot.waiting.length > KEPT) slot.waiting.shift()
@@ -130,6 +131,13 @@ export function createServing(config: Config): Serving {
 }
 
 const none: Release['evidence'] = {}
+
+/** Also of versions that are still to come; of those that never do, only so many. */
+function rememberEvidence({ evidence, policies }: Slot, release: Release): void {
+  evidence.set(String(release.evidence.version), release.evidence)
+  const [oldest] = evidence.keys()
+  if (evidence.size > EVIDENCE_KEPT && oldest !== undefined && !policies.has(oldest)) evidence.delete(oldest)
+}
 
 /** Puts the newest complete release in force and drops those before it. */
 function advance(slot: Slot): void {

@@ -52,10 +52,11 @@ export function createDecide(config: Config): Decide {
   const explain = createExplain(config)
   const findCandidates = createCandidateFinder(config.limits.maxCandidates, config.features.dimensions)
 
-  return (request, user, nowMs, view, passProbability = 1) => {
+  /** What holds whatever is chosen, and nothing that costs. */
+  const begin = (request: Request, user: UserState, nowMs: number, view: RankerView, passProbability: number) => {
     const policy = policies.get(request.policy)!
-    const { policy: model, releaseVersion, mode, evidence } = view.serving(request.policy, request.user_id)
-    const explorer = model === null ? initialExplorer(policy) : explorers.get(policy.name)!
+    const serving = view.serving(request.policy, request.user_id)
+    const { policy: model, releaseVersion, mode } = serving
     const thin: Circumstances = {
       request,
       session: placeInSession(user, request, policy.sessionGapMs),
@@ -68,6 +69,17 @@ export function createDecide(config: Config): Decide {
       seed: seedOf(request.request_id),
       passProbability,
     }
+    const explorer = model === null ? initialExplorer(policy) : explorers.get(policy.name)!
+    return { thin, serving, explorer, epsilon: policy.baselineEpsilon }
+  }
+  const score = ({ request, snapshot }: Circumstances, model: Policy | null, { vectors }: Found, view: RankerView) =>
+    model
+      ? model.scorer(encoder.encode(snapshot, view.features.vector), vectors)
+      : initialScorer(request, vectors.itemIds)
+
+  return (request, user, nowMs, view, passProbability = 1) => {
+    const { thin, serving, explorer, epsilon } = begin(request, user, nowMs, view, passProbability)
+    const { policy: model, mode, evidence } = serving
     const how = {
       explorer: logged(explorer, model?.learned),
       chosenBy: mode === 'online' ? 'policy' : 'baseline',
@@ -81,27 +93,22 @@ export function createDecide(config: Config): Decide {
     const lookup = view.features.vector
     const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
+    const circumstances = { ...thin, snapshot }
     const found = findCandidates(request, view)
-    const scorer =
-      found.reason !== '' || mode === 'logging_only'
-        ? null
-        : model
-          ? model.scorer(encoder.encode(snapshot, lookup), found.vectors)
-          : initialScorer(request, found.vectors.itemIds)
-    const { candidates } = found
-    const chosen =
-      scorer && choose({ candidates, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
+    const { candidates, vectors, retrievalVersion, dropped } = found
+    const isScored = found.reason === '' && mode !== 'logging_only'
+    const scorer = isScored ? score(circumstances, model, found, view) : null
+    const { slots } = request
+    const chosen = scorer && choose({ candidates, scorer, learned: model?.learned, explorer, slots, seed: thin.seed })
     const choice = {
       online: () => online(found, chosen, how),
-      apprentice: () =>
-        apprentice({ request, found, catalogue: view, epsilon: policy.baselineEpsilon, policy: chosen }),
+      apprentice: () => apprentice({ request, found, catalogue: view, epsilon, policy: chosen }),
       logging_only: () => loggingOnly({ request, found, catalogue: view }),
     }[mode]()
-    const explained = { policy: model, snapshot, lookup, vectors: found.vectors, chosen: mode === 'online', evidence }
+    const explained = { policy: model, snapshot, lookup, vectors, chosen: mode === 'online', evidence }
     const explanation = request.explain && scorer ? explain({ ...explained, ...choice, mean: scorer.mean }) : null
     const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
-    const { retrievalVersion, dropped } = found
-    const recommendation = buildDecision({ ...thin, snapshot }, { ...choice, retrievalVersion, explanation, reason })
+    const recommendation = buildDecision(circumstances, { ...choice, retrievalVersion, explanation, reason })
     return { recommendation, dropped }
   }
 }

@@ -44,15 +44,19 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     await Promise.all(policies.map(bring))
     catalogueReady = true
   }
+  const sought = new Set<string>()
   /** A release may name a version from before those that are kept, or from before what the log still has. */
   const bring = async (policy: string): Promise<void> => {
     for (const version of serving.lacks(policy)) {
+      if (sought.has(`${policy} ${version}`)) continue
+      sought.add(`${policy} ${version}`)
       const model = await findVersion({ ...context, signal: abort.signal }, policy, version)
       if (model) serving.putModel(model)
       else {
         logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
         serving.forsake(policy, version)
       }
+      sought.delete(`${policy} ${version}`)
     }
   }
   const putRelease = (release: Release): void => {
