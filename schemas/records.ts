@@ -232,6 +232,32 @@ export interface Slot {
   readonly pinned: boolean
 }
 
+/** One candidate's score and what made it. */
+export interface ExplainedItem {
+  /** Item. */
+  readonly item_id: string
+  /** Position shown, from 0; -1: an alternative, not shown. */
+  readonly slot: number
+  /** Place among all candidates by score, from 1. */
+  readonly rank: number
+  /** Expected reward, or logit (two-tower). */
+  readonly score: number
+  /** The policy's probability of it for the first slot. */
+  readonly probability: number
+  /** Shown by the policy although another that was left scored higher. */
+  readonly explored: boolean
+  /** Parts of the score, which add up to it. */
+  readonly contributions: Readonly<Record<string, number>>
+}
+
+/** How scores came about. */
+export interface Explanation {
+  /** What was shown, then the best of the others, by score. */
+  readonly items: readonly ExplainedItem[]
+  /** On what the version was let serve; empty: the initial policy, or it is not known here. */
+  readonly evidence: Readonly<Record<string, boolean | string | number>>
+}
+
 /** A decision, with all that is needed to learn from it and to evaluate others on it. */
 export interface Recommendation {
   /** The request id. */
@@ -276,7 +302,7 @@ export interface Recommendation {
   readonly constraints: Constraints
   /** The slate. */
   readonly slots: readonly Slot[]
-  /** The policy's probability of each candidate in the first draw; sums to 1; empty when shed or nothing was drawn. */
+  /** The policy's probability of each candidate in the first draw; sums to 1; empty when it drew nothing: shed, logging only, nothing to choose among. */
   readonly first_slot_probabilities: readonly number[]
   /** In apprentice mode: what the policy would have shown. */
   readonly shadow_slate: readonly string[] | null
@@ -292,6 +318,8 @@ export interface Recommendation {
   readonly deferred: boolean
   /** Why nothing or something unusual was shown; empty: as usual. */
   readonly reason: string
+  /** For requests that ask to explain. */
+  readonly explanation: Explanation | null
 }
 
 /** Traffic of one version. */
@@ -300,6 +328,8 @@ export interface Share {
   readonly model_version: string
   /** Part of the users, [0, 1]; all sum to 1. */
   readonly share: number
+  /** The next version that the gate lets through takes its place; else the version is pinned. */
+  readonly follows: boolean
 }
 
 /** Which versions serve a policy, from now on. */
@@ -314,7 +344,7 @@ export interface Release {
   readonly shares: readonly Share[]
   /** What decisions are for. */
   readonly mode: Mode
-  /** promoted, refused:CODE, repeated (what serves, before it expires), rolled-back, manual … */
+  /** promoted, passed (it may serve, but no share follows), refused:CODE, repeated (what serves, before it expires), manual (an order of `feedloop release`). */
   readonly reason: string
   /** The version that was refused, where one was. */
   readonly refused_version: string | null
@@ -358,6 +388,8 @@ export interface Request {
   readonly excluded: readonly string[] | null
   /** Items put at places of this slate; before the policy's own. */
   readonly pinned: readonly Pin[] | null
+  /** The decision also says how its scores came about. */
+  readonly explain: boolean
 }
 
 export type RevisionKind = 'initial' | 'reward' | 'continuation' | 'close' | 'retraction'

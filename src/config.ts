@@ -78,6 +78,20 @@ const policy = z.strictObject({
       'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head.',
     ),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
+  mode: z
+    .enum(['online', 'apprentice', 'logging_only'])
+    .default('online')
+    .describe(
+      "What decisions are for, until an order of `feedloop release` says otherwise. `online`: the policy's slate is shown; `apprentice`: the request's `baseline`, with what the policy would have shown beside it; `logging_only`: the caller has shown its baseline already.",
+    ),
+  baselineEpsilon: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'In apprentice mode a place of the baseline is given to a candidate at random with this probability: its propensities are then exact, and other policies can be evaluated on it. 0: shown as it is.',
+    ),
   explorer: explorerSchema
     .prefault({})
     .describe('How the policy explores: a name with the parameters that it takes. `thompson` without a name.'),
@@ -213,6 +227,36 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  shedding: z
+    .strictObject({
+      fromRequests: z
+        .number()
+        .int()
+        .positive()
+        .default(10)
+        .describe('Requests that a step of the ranker must take for their waiting to be called load.'),
+      perStep: z
+        .number()
+        .int()
+        .positive()
+        .default(500)
+        .describe(
+          'Of more requests that a step takes, so many pass on average: a step decides them all before it answers any.',
+        ),
+      fromMs: ms(500).describe(
+        "Above this waiting time (median of a step, by the records' own timestamps) some requests are shed: answered without scores, never learned.",
+      ),
+      toMs: ms(second).describe('From this waiting time on as many as ever are shed.'),
+      leastPass: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.02)
+        .describe('Share that passes then; weighed by its inverse it stands for all.'),
+    })
+    .refine(({ fromMs, toMs }) => fromMs < toMs, 'fromMs must be less than toMs')
+    .optional()
+    .describe('Load shedding; none: requests wait for as long as it takes.'),
   state: z
     .strictObject({
       folder: z

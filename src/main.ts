@@ -7,7 +7,9 @@ import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
+import { addExplain } from './commands/explain.ts'
 import { addForget } from './commands/forget.ts'
+import { addRelease } from './commands/release.ts'
 import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
@@ -28,7 +30,9 @@ for (const add of [
   addAudit,
   addBakeoff,
   addDeadLetters,
+  addExplain,
   addForget,
+  addRelease,
   addChain,
   addSimulate,
 ])

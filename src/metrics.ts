@@ -70,6 +70,16 @@ export const metricTable = {
     help: 'Requests answered with an empty slate, by reason.',
     labels: ['reason'],
   },
+  feedloop_requests_shed_total: {
+    type: 'counter',
+    help: 'Requests shed under load, by what they got: baseline or empty.',
+    labels: ['answer'],
+  },
+  feedloop_shadow_slots_total: {
+    type: 'counter',
+    help: "Items that an apprentice would have shown, by what the baseline did: the same place, elsewhere or absent. The match rate is same's share.",
+    labels: ['policy', 'result'],
+  },
   feedloop_candidates_dropped_total: {
     type: 'counter',
     help: 'Candidates of requests left out, by reason: unknown, unavailable or filtered.',
@@ -191,7 +201,7 @@ export const metricTable = {
   // gate
   feedloop_releases_total: {
     type: 'counter',
-    help: 'Releases by reason: promoted, refused or repeated.',
+    help: 'Releases by reason: promoted, passed, refused, repeated or manual.',
     labels: ['reason'],
   },
   // intake

@@ -105,6 +105,7 @@ function decisionOf(random: Random, index: number, user: number, timeMs: number)
     shed: false,
     deferred: false,
     reason: '',
+    explanation: null,
   }
 }
 

@@ -90,6 +90,7 @@ function toRow({ context, actions, taken, cost, probability }: LoggedDecision, i
       excluded: null,
       pinned: null,
       deferred: false,
+      explain: false,
     },
     events: [{ ...place, ...outcome, event_id: String(index), decision_id: String(index) }],
   }

@@ -135,6 +135,10 @@ const doors: readonly Alert[] = [
     'The HTTP door refuses {{ $value }} calls a second: {{ $labels.reason }}',
     'full: add gateways or rankers. log: see the brokers. not_ready: see what /readyz of the gateway waits for.',
   ]),
+  alert('RequestsShed', 'warning', `sum by (answer) (${rate('feedloop_requests_shed_total', '5m')}) > 0.1`, '5m', [
+    'The rankers shed {{ $value }} requests a second: {{ $labels.answer }}',
+    'They are not scored and never learned. Add rankers, up to one a partition, or ask for fewer candidates.',
+  ]),
 ]
 
 export const alertRules = () => [

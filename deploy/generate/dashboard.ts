@@ -22,6 +22,8 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
       'feedloop_decision_seconds',
       'feedloop_requests_duplicate_total',
       'feedloop_requests_unanswerable_total',
+      'feedloop_requests_shed_total',
+      'feedloop_shadow_slots_total',
       'feedloop_candidates_dropped_total',
       'feedloop_conditions_failed_total',
       'feedloop_retrieval_seconds',

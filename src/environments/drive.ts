@@ -147,6 +147,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       excluded: null,
       pinned: null,
       deferred: false,
+      explain: false,
     }
     stats.request()
     asked.set(request.request_id, { live, sentMs: performance.now() })

@@ -68,7 +68,7 @@ export function batchJoin(
 
   const seen = decisions.filter(each => isShown(each, outcomes.get(each.decision_id)!, policies))
   const showing = Map.groupBy(
-    seen.filter(each => !each.shed).flatMap(each => each.slots.map(slot => ({ decision: each, item: slot.item_id }))),
+    seen.flatMap(each => each.slots.map(slot => ({ decision: each, item: slot.item_id }))),
     each => `${each.decision.user_id}\0${each.item}`,
   )
   const visible = new Set(seen)
@@ -81,7 +81,7 @@ export function batchJoin(
   const met: Gone = (one, other) => !dropped(one, other) && !dropped(other, one)
   const takes = (type: string) => config.policies.flatMap(policy => policy.rewards[type]?.cancels ?? [])
   const standing: Standing[] = []
-  for (const decision of decisions.filter(each => each.reason !== 'expired' && !each.shed))
+  for (const decision of decisions.filter(each => each.reason !== 'expired'))
     for (const { place, parts: _, ...event } of outcomes.get(decision.decision_id)!)
       if (place >= 0) standing.push({ event, item: decision.slots[place].item_id, of: [decision] })
   for (const event of events.filter(each => each.decision_id === null && takes(each.type).length === 0)) {
@@ -297,6 +297,7 @@ function wayOn(
 ): Pick<ExpectedTransition, 'nextId' | 'discount' | 'end'> {
   if (policy.gamma === 0) return { nextId: null, discount: 0, end: null }
   const next = chain[chain.indexOf(decision) + 1]
+  if (next?.shed) return { nextId: null, discount: null, end: 'truncated' }
   if (next) {
     const seconds = (next.request_time_ms - decision.request_time_ms) / 1000
     return { nextId: next.decision_id, discount: policy.gamma ** seconds, end: null }

@@ -1,8 +1,13 @@
 /** Wiring of the gate: model versions of all policies -> releases. One task, since all releases share one partition. */
+import type { Config } from '../config.ts'
+import type { TaskInput } from '../log/chain/task.ts'
 import { servingStart } from '../models/start.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { createGate } from './step.ts'
+
+export const gateInputs = ({ policies }: Config): readonly TaskInput[] =>
+  policies.map((_, partition) => ({ topic: 'models', partition }))
 
 export function runGate(context: ServiceContext): Promise<Running> {
   const abort = new AbortController()
@@ -11,7 +16,7 @@ export function runGate(context: ServiceContext): Promise<Running> {
     name: 'gate',
     stage: () => createGate(context.config, standings),
     assigned: ['releases'],
-    inputs: () => context.config.policies.map((_, partition) => ({ topic: 'models' as const, partition })),
+    inputs: () => gateInputs(context.config),
     view: () => undefined,
     release: async () => abort.abort(),
   })

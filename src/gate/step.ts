@@ -5,7 +5,8 @@
  * stay close to one another for gate.holdMs is somewhere else for good (a long pause, a world that moved) and is let
  * through, or the version that happened to serve would stay for ever. Every judged version gets a release; a refused one
  * repeats the shares that serve, with the reason and the numbers. What serves is in the last release, so recovery reads
- * releases only; the versions behind it, to compare with and to build on, are asked for once before the first step.
+ * releases only; the versions behind it, to compare with and to build on, are asked for before the first step.
+ * A person's order (`feedloop release`) is a step of a gate too, that of the command: of two gates the log says who was first.
  */
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
@@ -14,6 +15,7 @@ import { assertFinite } from '../learner/tensors.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy, PolicyLoader } from '../models/policy.ts'
 import type { Standing } from '../models/start.ts'
+import { championOf, firstTraffic, hasPassed, type Order, ordered, promoted, type Traffic } from '../models/traffic.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
@@ -28,11 +30,13 @@ interface Track {
   loaded: boolean
   /** Version judged last before the state was opened, which increments may build on; null: none in the log. */
   judged: string | null
-  /** What serves; '': the initial policy. */
-  serving: string
+  /** What serves, by the last release. */
+  traffic: Traffic
+  /** Newest version that passed; '': none since the first release that was read. */
+  latest: string
   /** Its last release, ms; 0: none yet. */
   releasedMs: number
-  /** What serves, loaded; null: the initial policy, or a version that is not in the log or does not load any more. */
+  /** The champion, loaded; null: the initial policy, or a version that is not in the log or does not load any more. */
   policy: Policy | null
   /** Loaded last, serving or not. */
   last: Policy | null
@@ -42,6 +46,10 @@ interface Track {
 
 export interface GateState extends StageState {
   releases: number
+  /** Still to be carried out. */
+  order: Order | null
+  /** False: where the policies stand must be asked before the next step. */
+  stands: boolean
   readonly tracks: ReadonlyMap<string, Track>
 }
 
@@ -58,11 +66,12 @@ const VERSION_DIGITS = 12
 const temperatureOf = ({ explorer }: Config['policies'][number]): number =>
   explorer.name === 'softmax' ? explorer.temperature : 1
 
-/** Asked each time the state is opened, once before its first step. */
+/** Asked before the first step of an opened state, and after an order. */
 export type Standings = () => Promise<ReadonlyMap<string, Standing>>
 
-/** @param standings where each policy stood before the state was opened; absent: nothing was judged before */
-export function createGate(config: Config, standings?: Standings): Stage<GateState> {
+/** @param standings where each policy stood before the state was opened; absent: nothing was judged before
+ * @param order carried out by the first step, after the versions that it judges */
+export function createGate(config: Config, standings?: Standings, order?: Order): Stage<GateState> {
   const stateDimensions = createStateEncoder(config).dimensions
   const itemDimensions = config.features.dimensions
   const newTrack = (policy: Config['policies'][number]): Track => ({
@@ -71,7 +80,8 @@ export function createGate(config: Config, standings?: Standings): Stage<GateSta
     seen: null,
     loaded: false,
     judged: null,
-    serving: '',
+    traffic: firstTraffic(policy.mode),
+    latest: '',
     releasedMs: 0,
     policy: null,
     last: null,
@@ -85,17 +95,19 @@ export function createGate(config: Config, standings?: Standings): Stage<GateSta
     recovery: 'positions-in-output',
     open() {
       const tracks = new Map(config.policies.map(policy => [policy.name, newTrack(policy)]))
-      let begun = standings === undefined
-      const standAgain = async (): Promise<void> => {
-        await begin(tracks, standings!)
-        begun = true
-      }
-      return {
+      const state: GateState = {
         releases: 0,
+        order: order ?? null,
+        stands: standings === undefined,
         tracks,
         commit() {},
-        room: () => (begun ? undefined : standAgain()),
+        room: () => (state.stands ? undefined : standAgain()),
       }
+      const standAgain = async (): Promise<void> => {
+        await begin(tracks, standings!)
+        state.stands = true
+      }
+      return state
     },
     step(state, inputs, tick) {
       const outputs: Output<Release>[] = []
@@ -104,8 +116,15 @@ export function createGate(config: Config, standings?: Standings): Stage<GateSta
         const track = state.tracks.get(model.policy)
         if (!track || passOver(track, model)) continue
         const verdict = judge(track, model, config.gate, tick)
-        outputs.push({ key: model.policy, value: release(state, track, model, verdict, tick) })
-        counts.push(...countsOf(verdict))
+        const made = release(state, track, model, verdict, tick)
+        outputs.push({ key: model.policy, value: made })
+        counts.push(...countsOf(verdict, made))
+      }
+      if (state.order) {
+        outputs.push({ key: state.order.policy, value: carriedOut(state, state.order, tick) })
+        counts.push({ metric: 'feedloop_releases_total', labels: { reason: 'manual' }, value: 1 })
+        state.order = null
+        state.stands = standings === undefined
       }
       for (const [policy, track] of state.tracks) {
         if (!expires(track, tick)) continue
@@ -114,14 +133,16 @@ export function createGate(config: Config, standings?: Standings): Stage<GateSta
       }
       return { outputs, refusals: [], counts }
     },
-    due: (state, tick) => [...state.tracks.values()].some(track => expires(track, tick)),
+    due: (state, tick) => state.order !== null || [...state.tracks.values()].some(track => expires(track, tick)),
     whole: state => [...state.tracks.values()].every(track => track.releasedMs > 0),
     fold(state, _inputs, outputs) {
       for (const { value } of outputs as readonly Output<Release>[]) {
         state.releases = Number(value.release_version)
+        if (value.evidence.order === state.order?.id) state.order = null
         const track = state.tracks.get(value.policy)
         if (!track) continue
-        track.serving = value.shares[0].model_version
+        track.traffic = { mode: value.mode, shares: value.shares }
+        if (hasPassed(value)) track.latest = String(value.evidence.version)
         track.releasedMs = value.time_ms
       }
     },
@@ -133,7 +154,7 @@ async function begin(tracks: ReadonlyMap<string, Track>, standings: Standings): 
   for (const [policy, { judged, serving }] of await standings()) {
     const track = tracks.get(policy)
     if (!track) continue
-    if (serving && serving.version === track.serving) track.policy = reloaded(track, serving)
+    track.policy = serving?.version === championOf(track.traffic.shares) ? reloaded(track, serving!) : null
     track.judged = judged?.version ?? null
     if (judged) track.last = judged.version === track.policy?.version ? track.policy : reloaded(track, judged)
   }
@@ -220,15 +241,35 @@ function assertClose(track: Track, policy: Policy, { maxKl, holdMs, nowMs }: Bou
 }
 
 function release(state: GateState, track: Track, model: ModelVersion, verdict: Verdict, tick: Tick): Release {
-  if (verdict.policy) {
-    track.serving = model.version
-    track.policy = verdict.policy
-  }
+  if (verdict.policy) pass(track, verdict.policy)
   return {
     ...nextRelease(state, model.policy, track, tick),
-    reason: verdict.refused ? `refused:${verdict.refused}` : 'promoted',
+    reason: reasonOf(track, verdict),
     refused_version: verdict.refused ? model.version : null,
     evidence: verdict.evidence,
+  }
+}
+
+function pass(track: Track, policy: Policy): void {
+  track.latest = policy.version
+  track.traffic = promoted(track.traffic, policy.version)
+  if (championOf(track.traffic.shares) === policy.version) track.policy = policy
+}
+
+/** Where all shares are pinned, a version may pass and yet not serve. */
+const reasonOf = ({ traffic }: Track, { refused }: Verdict): string => {
+  if (refused) return `refused:${refused}`
+  return traffic.shares.some(share => share.follows) ? 'promoted' : 'passed'
+}
+
+function carriedOut(state: GateState, order: Order, tick: Tick): Release {
+  const track = state.tracks.get(order.policy)!
+  track.traffic = ordered(track.traffic, order, track.latest || championOf(track.traffic.shares))
+  return {
+    ...nextRelease(state, order.policy, track, tick),
+    reason: 'manual',
+    refused_version: null,
+    evidence: { order: order.id, why: order.why, by: order.by },
   }
 }
 
@@ -246,12 +287,11 @@ function nextRelease(state: GateState, policy: string, track: Track, tick: Tick)
     release_version: String(++state.releases).padStart(VERSION_DIGITS, '0'),
     policy,
     time_ms: tick.timeMs,
-    shares: [{ model_version: track.serving, share: 1 }],
-    mode: 'online' as const,
+    ...track.traffic,
   }
 }
 
-const countsOf = ({ refused }: Verdict): Count[] => [
-  { metric: 'feedloop_releases_total', labels: { reason: refused ? 'refused' : 'promoted' }, value: 1 },
+const countsOf = ({ refused }: Verdict, { reason }: Release): Count[] => [
+  { metric: 'feedloop_releases_total', labels: { reason: refused ? 'refused' : reason }, value: 1 },
   ...(refused ? [{ metric: 'feedloop_models_refused_total', labels: { stage: 'gate', code: refused }, value: 1 }] : []),
 ]

@@ -76,9 +76,9 @@ export function askEarly(wish: Wish, { config, now }: Pick<Asking, 'config' | 'n
 }
 
 /** The caller's own baseline, by configuration. @throws FeedloopError `error` */
-function withoutLog({ baseline, excluded }: Wish, { gateway }: Config, error: unknown): Given {
+function withoutLog({ baseline, excluded, slots }: Wish, { gateway }: Config, error: unknown): Given {
   if (gateway.unlogged !== 'baseline' || baseline === null) throw error
-  return { answer: baselineOf(baseline, excluded), kind: 'unlogged', toActivate: null }
+  return { answer: baselineOf(baseline, excluded, slots), kind: 'unlogged', toActivate: null }
 }
 
 /** @throws FeedloopError of the fault, if there is one */

@@ -2,6 +2,7 @@
 import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { currentSchema } from '../log/wire/schemas.ts'
+import type { Reason } from '../recommendations/reasons.ts'
 import { type AvroRecord, type JsonSchema, objectOf } from './json-schema.ts'
 
 /** The body of POST /v1/recommendations, with defaults filled in: a Request, but for the time, which is its arrival. */
@@ -29,6 +30,8 @@ export const answerFields = [
   'slots',
   'slate_hash',
   'reason',
+  'shadow_slate',
+  'explanation',
 ] as const satisfies readonly (keyof Recommendation)[]
 
 /** A decision, accepted and logged. */
@@ -42,7 +45,7 @@ export type Logged = Readonly<Pick<Recommendation, (typeof answerFields)[number]
 export interface Unlogged {
   readonly logged: false
   readonly items: readonly string[]
-  readonly reason: 'log_unavailable'
+  readonly reason: Extract<Reason, 'log_unavailable'>
 }
 
 export type Answer = Logged | Unlogged

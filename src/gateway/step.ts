@@ -84,12 +84,14 @@ export const answerOf = (decision: Decision): Logged => ({
   slots: decision.slots,
   slate_hash: decision.slate_hash,
   reason: decision.reason,
+  shadow_slate: decision.shadow_slate,
+  explanation: decision.explanation,
 })
 
 /** What the request excludes is not shown without a decision either. */
-export const baselineOf = (baseline: readonly string[], excluded: readonly string[] | null): Answer => ({
+export const baselineOf = (baseline: readonly string[], excluded: readonly string[] | null, slots: number): Answer => ({
   logged: false,
-  items: baseline.filter(itemId => !excluded?.includes(itemId)),
+  items: baseline.filter(itemId => !excluded?.includes(itemId)).slice(0, slots),
   reason: 'log_unavailable',
 })
 

@@ -109,7 +109,7 @@ export const twoTower = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'What a baseline chose in apprentice mode without exact propensities is imitated (cross-entropy) and not refused: the policy starts as the baseline.',
+      'What a baseline chose (apprentice, logging only) without exact propensities is imitated (cross-entropy) and not refused: the policy starts as the baseline.',
     ),
   seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
 })

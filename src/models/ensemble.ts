@@ -41,6 +41,7 @@ export const baggedPolicy = (version: string, [first, ...others]: readonly Polic
         means ??= [scorer.mean, ...others.map(member => member.scorer(state, candidates).mean)]
         return means
       },
+      bias: scorer.bias,
       draw: scorer.draw,
     } satisfies Scorer
   },

@@ -127,6 +127,12 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
     get deviation() {
       return deviations()
     },
+    bias: k => ({
+      shared: dot(reading.prior.mean, phi),
+      content:
+        (known[k] ? arms.get(itemIds[k])!.block.offset : offsetOf(reading.prior.content, itemIds[k], vectors[k])) *
+        phi[0],
+    }),
     draw(random: Random, alpha: number, out: Float64Array) {
       const spread = deviations()
       for (let k = 0; k < mean.length; k++) out[k] = mean[k] + alpha * spread[k] * random.normal()

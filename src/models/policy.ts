@@ -28,6 +28,9 @@ export interface Scorer {
   readonly deviation?: Float64Array
   /** Expected rewards by each of several models of the same, none of which is better than another; M of length K. */
   readonly members?: readonly Float64Array[]
+  /** What of candidate k's mean all items have in common, and what its vector foretells; the rest is its own. Absent
+   * when the model cannot tell. */
+  bias?(k: number): { readonly shared: number; readonly content: number }
   /** One joint draw from the posterior of the expected rewards, scaled by `alpha`, into `out` (length K). */
   draw?(random: Random, alpha: number, out: Float64Array): void
 }

@@ -16,6 +16,7 @@ import { chainRules } from '../log/chain/rules.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { type TopicName, topicName } from '../pipeline.ts'
+import { championOf } from './traffic.ts'
 
 /** Where the versions are. */
 export interface Bus {
@@ -67,11 +68,21 @@ export async function servingStart(bus: Bus): Promise<ServingStart> {
 }
 
 function standingOf(releases: readonly Release[], models: readonly ModelVersion[]): Standing {
-  const serving = releases.at(-1)?.shares[0]?.model_version
+  const serving = championOf(releases.at(-1)?.shares ?? [])
   // a release that only says again what serves judged nothing
   const judged = releases.findLast(({ evidence }) => evidence.version !== undefined)?.evidence.version ?? serving
   const whole = (version: unknown) => (typeof version === 'string' ? wholeVersion(models, version) : undefined)
   return { judged: whole(judged), serving: whole(serving) }
+}
+
+/** One version with all its tensors, wherever it stands in the log; undefined: not there (any more).
+ * @throws as `servingStart` */
+export async function findVersion(bus: Bus, policy: string, version: string): Promise<ModelVersion | undefined> {
+  const partition = bus.config.policies.findIndex(({ name }) => name === policy)
+  const { values } = await tailOf<ModelVersion>(bus, 'models', partition, tail =>
+    tail.some(model => model.base_version === null && model.version <= version),
+  )
+  return wholeVersion(values, version)
 }
 
 /** Versions are numbers with leading zeros, so that text order is their order. */

@@ -1,30 +1,32 @@
 /**
- * One decision: a pure function of the request, the person's state, the model, the catalogue and a seed made of the request
- * id. The same five give the same bytes. Never wrong-footed: no model, an expired request, an empty catalogue or scores
- * that are no numbers each have a defined answer with a reason in the record.
+ * One decision: a pure function of the request, the person's state, the model, the catalogue, the load and a seed made of
+ * the request id. The same six give the same bytes. Never wrong-footed: no model, no time, an empty catalogue or scores
+ * that are no numbers each have a defined answer with a reason in the record (src/recommendations/reasons.ts).
  */
-import type { Constraints, Mode, Quota, Recommendation, Request, Slot } from '../../schemas/records.ts'
+import type { Mode, Recommendation, Release, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
-import type { Learned, Policy, Scorer } from '../models/policy.ts'
-import { buildDecision, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
+import type { CandidateVectors, Policy, Scorer } from '../models/policy.ts'
+import { buildDecision, type Choice, type Circumstances, nothingChosen } from '../recommendations/decision.ts'
 import { createStateEncoder } from '../state/encode.ts'
-import { createRandom, seedOf } from '../state/random.ts'
-import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
-import { type Catalogue, createCandidateFinder, type Drop } from './candidates.ts'
+import { seedOf } from '../state/random.ts'
+import { isUnknown, noSnapshot, placeInSession, snapshotOf, type UserState } from '../state/user.ts'
+import { apprentice, loggingOnly, shed } from './baseline.ts'
+import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
+import { type Chosen, choose, logged } from './choose.ts'
 import { type Moment, momentOf } from './condition.ts'
-import { createRules, type Limited } from './constraints/rules.ts'
-import type { Explorer } from './explorers/explorer.ts'
+import { createRules } from './constraints/rules.ts'
+import { createExplain } from './explain.ts'
 import { createExplorer } from './explorers/named.ts'
-import { explorerNeeds } from './explorers/schema.ts'
-import { uniform } from './explorers/uniform.ts'
 import { initialExplorer, initialScorer } from './initial.ts'
-import { sampleSlate } from './slate.ts'
+import { createMayBeShown } from './may-be-shown.ts'
+import { passes } from './shed.ts'
 
 export interface Serving {
   /** Null: no release yet, the initial policy of the configuration serves. */
   readonly policy: Policy | null
   readonly releaseVersion: string
   readonly mode: Mode
+  readonly evidence: Release['evidence']
 }
 
 export interface RankerView extends Catalogue {
@@ -38,118 +40,105 @@ export interface Decision {
   readonly failed: Moment['failed']
 }
 
-/** @param nowMs decision time, ms since the epoch */
-export type Decide = (request: Request, user: UserState, nowMs: number, view: RankerView) => Decision
+/** @param nowMs decision time, ms since the epoch
+ * @param passProbability with which it is not shed (shed.ts) */
+export type Decide = (
+  request: Request,
+  user: UserState,
+  nowMs: number,
+  view: RankerView,
+  passProbability?: number,
+) => Decision
 
 export function createDecide(config: Config): Decide {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const explorers = new Map(config.policies.map(policy => [policy.name, createExplorer(policy.explorer)]))
+  const encoder = createStateEncoder(config)
+  const explain = createExplain(config)
+  const findCandidates = createCandidateFinder(config, encoder)
+  const mayBeShown = createMayBeShown(config)
   const rules = new Map(
     config.policies.map(({ name, constraints }) => [name, createRules(constraints, config.features.dimensions)]),
   )
-  const encoder = createStateEncoder(config)
-  const findCandidates = createCandidateFinder(config, encoder)
 
-  return (request, user, nowMs, view) => {
+  /** What holds whatever is chosen, and nothing that costs. */
+  const begin = (request: Request, user: UserState, nowMs: number, view: RankerView, passProbability: number) => {
     const policy = policies.get(request.policy)!
     const serving = view.serving(request.policy, request.user_id)
-    const explorer = serving.policy === null ? initialExplorer(policy) : explorers.get(policy.name)!
-    const learned = serving.policy?.learned
-    const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
-    const circumstances: Circumstances = {
+    const { policy: model, releaseVersion, mode } = serving
+    const thin: Circumstances = {
       request,
       session: placeInSession(user, request, policy.sessionGapMs),
-      snapshot: snapshotOf(user, request.context, nowMs, versionOf),
+      snapshot: noSnapshot,
       decisionTimeMs: nowMs,
       encoderVersion: encoder.version,
-      modelVersion: serving.policy?.version ?? '',
-      releaseVersion: serving.releaseVersion,
-      explorer: logged(explorer, learned),
+      modelVersion: model?.version ?? '',
+      releaseVersion,
+      mode,
       seed: seedOf(request.request_id),
+      passProbability,
     }
-    const attributes = user.profile?.attributes ?? {}
-    const moment = momentOf(request.context, request.user_id, attributes, nowMs)
+    const explorer = model === null ? initialExplorer(policy) : explorers.get(policy.name)!
+    return { thin, serving, explorer, epsilon: policy.baselineEpsilon }
+  }
+
+  return (request, user, nowMs, view, passProbability = 1) => {
+    const { thin, serving, explorer, epsilon } = begin(request, user, nowMs, view, passProbability)
+    const { policy: model, mode, evidence } = serving
+    const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, nowMs)
     const { failed } = moment
-    if (request.deadline_ms !== null && nowMs > request.deadline_ms)
-      return { recommendation: nothing(circumstances, 'none', 'expired'), dropped: [], failed }
-    const { snapshot } = circumstances
-    const state = encoder.encode(snapshot, view.features.vector)
-    const found = findCandidates({ request, moment, state, policy: serving.policy }, view)
-    const { dropped, retrievalVersion } = found
-    if (found.reason !== '')
-      return { recommendation: nothing(circumstances, retrievalVersion, found.reason), dropped, failed }
-    const limited = rules.get(policy.name)!({ request, found, snapshot, moment }, view)
-    const scorer = serving.policy
-      ? serving.policy.scorer(state, limited.vectors)
-      : initialScorer(request, limited.vectors.itemIds)
-    const means = areFinite(scorer, explorer)
-      ? { retrievalVersion, limited, scorer, learned, explorer, reason: limited.reason }
-      : { retrievalVersion, limited, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
-    const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
+    const how = {
+      explorer: logged(explorer, model?.learned),
+      chosenBy: mode === 'online' ? 'policy' : 'baseline',
+    } as const
+    if (isLate(request, mode, nowMs)) {
+      const nothing = nothingChosen({ ...how, retrievalVersion: 'none' }, 'expired')
+      return { recommendation: buildDecision({ ...thin, passProbability: 1 }, nothing), dropped: [], failed }
+    }
+    if (!passes(request.request_id, passProbability)) {
+      const may = mayBeShown({ request, snapshot: noSnapshot, moment }, view)
+      return { recommendation: buildDecision(thin, shed(request, mode, { may, catalogue: view })), dropped: [], failed }
+    }
+    const lookup = view.features.vector
+    const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
+    const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
+    const circumstances = { ...thin, snapshot }
+    const state = encoder.encode(snapshot, lookup)
+    const found = findCandidates({ request, moment, state, policy: model }, view)
+    const { retrievalVersion, dropped } = found
+    const may = mayBeShown({ request, snapshot, moment }, view)
+    const limited = rules.get(request.policy)!({ request, found, snapshot, moment, may }, view)
+    const { candidates, vectors } = limited
+    const isScored = found.reason === '' && mode !== 'logging_only'
+    const scorer = isScored ? score(request, state, model, vectors) : null
+    const chosen =
+      scorer && choose({ limited, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
+    const shown = { catalogue: view, may }
+    const choice = {
+      online: () => online(found, chosen, how),
+      apprentice: () => apprentice({ ...shown, request, candidates, epsilon, policy: chosen }),
+      logging_only: () => loggingOnly({ ...shown, request, candidates: found.candidates }),
+    }[mode]()
+    const explained = { policy: model, snapshot, lookup, vectors, chosen: mode === 'online', evidence }
+    const explanation = request.explain && scorer ? explain({ ...explained, ...choice, mean: scorer.mean }) : null
+    const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
+    const recommendation = buildDecision(circumstances, { ...choice, retrievalVersion, explanation, reason })
     return { recommendation, dropped, failed }
   }
 }
 
-/** Only what the explorer uses is looked at: what it does not is not computed. */
-const areFinite = (scorer: Scorer, { name }: Explorer): boolean => {
-  const need = explorerNeeds[name]
-  const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [scorer.deviation ?? []] : []
-  return [scorer.mean, ...others].every(values => values.every(Number.isFinite))
-}
+const score = (request: Request, state: Float64Array, model: Policy | null, vectors: CandidateVectors): Scorer =>
+  model ? model.scorer(state, vectors) : initialScorer(request, vectors.itemIds)
 
-const logged = (explorer: Explorer, learned: Learned | undefined) => ({
-  name: explorer.name,
-  parameters: explorer.parameters(learned),
-})
+/** What is only logged was shown already. */
+const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number): boolean =>
+  mode !== 'logging_only' && deadlineMs !== null && nowMs > deadlineMs
 
-const nothing = (circumstances: Circumstances, retrievalVersion: string, reason: string): Recommendation =>
-  buildDecision(circumstances, nothingChosen(retrievalVersion, reason))
+type How = Pick<Choice, 'explorer' | 'chosenBy'>
 
-interface Means {
-  readonly retrievalVersion: string
-  readonly limited: Limited
-  readonly scorer: Scorer
-  readonly learned: Learned | undefined
-  readonly explorer: Explorer
-  /** What is unusual about them; empty: nothing. */
-  readonly reason: string
-}
-
-function choose(circumstances: Circumstances, means: Means): Recommendation {
-  const { retrievalVersion, limited, scorer, learned, explorer, reason } = means
-  const { request, seed } = circumstances
-  const { candidates } = limited
-  const random = createRandom(seed)
-  const exploration = explorer.open(scorer, random, learned)
-  const { draws, firstSlot } = sampleSlate(exploration, random, request.slots, limited.limits)
-  const slots = draws.map(
-    (draw, position): Slot => ({
-      item_id: candidates[draw.candidate].item_id,
-      candidate: draw.candidate,
-      position,
-      first_draw_propensity: draw.firstDraw,
-      conditional_propensity: draw.conditional,
-      pinned: draw.pinned,
-    }),
-  )
-  const isDrawn = firstSlot.length > 0
-  return buildDecision(circumstances, {
-    retrievalVersion,
-    candidates,
-    constraints: counted(limited.constraints, slots),
-    slots,
-    firstSlotProbabilities: Array.from(firstSlot),
-    propensityKind: isDrawn ? explorer.propensityKind(learned) : slots.length > 0 ? 'deterministic' : 'unknown',
-    mode: 'online',
-    chosenBy: isDrawn || slots.length === 0 ? 'policy' : 'pinned',
-    shadowSlate: null,
-    reason: reason || (slots.length === 0 ? 'nothing_allowed' : slots.length < request.slots ? 'short_slate' : ''),
-  })
-}
-
-/** With how many slots each group has got. */
-function counted(constraints: Constraints, slots: readonly Slot[]): Constraints {
-  if (constraints.quotas.length === 0) return constraints
-  const shown = ({ candidates }: Quota) => slots.filter(({ candidate }) => candidates.includes(candidate)).length
-  return { ...constraints, counters: Object.fromEntries(constraints.quotas.map(quota => [quota.name, shown(quota)])) }
+/** @param chosen null where nothing was found, for `found.reason` */
+function online(found: Found, chosen: Chosen | null, how: How): Omit<Choice, 'explanation'> {
+  const { retrievalVersion, reason } = found
+  if (reason !== '') return nothingChosen({ ...how, retrievalVersion }, reason)
+  return { ...chosen!, retrievalVersion, shadowSlate: null }
 }

@@ -20,7 +20,7 @@ export function initialExplorer({ initial, explorer }: PolicyConfig): Explorer {
 }
 
 /** Scores that fall by one from each candidate to the next in the caller's order. */
-export function initialScorer(request: Request, itemIds: readonly string[]): Scorer {
+export function initialScorer(request: Pick<Request, 'baseline'>, itemIds: readonly string[]): Scorer {
   const baseline = new Map((request.baseline ?? []).map((itemId, rank) => [itemId, rank]))
   const mean = new Float64Array(itemIds.length)
   for (let i = 0; i < itemIds.length; i++) mean[i] = -(baseline.get(itemIds[i]) ?? baseline.size + i)

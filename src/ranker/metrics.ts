@@ -23,6 +23,10 @@ export function createTally(): Tally {
       add('feedloop_decisions_total', labelsOf(recommendation))
       if (recommendation.slots.length === 0)
         add('feedloop_requests_unanswerable_total', { reason: recommendation.reason })
+      if (recommendation.shed)
+        add('feedloop_requests_shed_total', { answer: recommendation.slots.length > 0 ? 'baseline' : 'empty' })
+      for (const result of shadowResults(recommendation))
+        add('feedloop_shadow_slots_total', { policy: recommendation.policy, result })
       for (const reason of dropped) add('feedloop_candidates_dropped_total', { reason })
       for (const [condition, count] of failed) add('feedloop_conditions_failed_total', { condition }, count)
     },
@@ -31,6 +35,13 @@ export function createTally(): Tally {
 }
 
 const labelsOf = ({ mode, chosen_by }: Recommendation) => ({ mode, chosen_by })
+
+/** What became of each item that the policy would have shown. */
+const shadowResults = ({ shadow_slate: shadow, slots }: Recommendation): readonly string[] =>
+  (shadow ?? []).map((itemId, position) => {
+    if (slots[position]?.item_id === itemId) return 'same'
+    return slots.some(slot => slot.item_id === itemId) ? 'elsewhere' : 'absent'
+  })
 
 /** Decisions of an accepted step. */
 export function observeDecisions(meter: Meter, outputs: readonly Output[]): void {

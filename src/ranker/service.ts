@@ -7,7 +7,7 @@ import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.
 import { createFeatureStore } from '../features/store.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import { createServing } from '../models/serving.ts'
-import { servingStart } from '../models/start.ts'
+import { findVersion, servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
 import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
@@ -20,7 +20,7 @@ import { type ScanThread, startScanThread } from './retrieval/thread.ts'
 import { createRanker, type RankerView } from './step.ts'
 
 export async function runRanker(context: ServiceContext): Promise<Running> {
-  const { config, meter, now } = context
+  const { config, logger, meter, now } = context
   let catalogueReady = false
   const features = createFeatureStore()
   const serving = createServing(config)
@@ -46,14 +46,34 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const readAll = async (): Promise<void> => {
     const start = await servingStart({ ...context, signal: abort.signal })
     // releases first: a version that none names is forgotten after a while
-    await take<Release>('releases', watched.putRelease, { from: start.releases })
+    await take<Release>('releases', putRelease, { from: start.releases })
     await Promise.all([
       take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
       take<ModelVersion>('models', watched.putModel, { from: start.models }),
     ])
     await following.first(abort.signal)
     slices = setInterval(following.slice, SLICE_EVERY_MS)
+    await Promise.all(policies.map(bring))
     catalogueReady = true
+  }
+  const sought = new Set<string>()
+  /** A release may name a version from before those that are kept, or from before what the log still has. */
+  const bring = async (policy: string): Promise<void> => {
+    for (const version of serving.lacks(policy)) {
+      if (sought.has(`${policy} ${version}`)) continue
+      sought.add(`${policy} ${version}`)
+      const model = await findVersion({ ...context, signal: abort.signal }, policy, version)
+      if (model) serving.putModel(model)
+      else {
+        logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
+        serving.forsake(policy, version)
+      }
+      sought.delete(`${policy} ${version}`)
+    }
+  }
+  const putRelease = (release: Release): void => {
+    watched.putRelease(release)
+    if (catalogueReady) bring(release.policy).catch(error => abort.signal.aborted || failed.reject(error))
   }
   const putFeatures = (value: ItemFeatures): void => {
     features.put(value)

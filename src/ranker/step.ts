@@ -15,6 +15,7 @@ import { applyDecision, applyEvent, applyProfile, newUser, type UserState } from
 import { createDecide, type RankerView } from './decide.ts'
 import { type DecidedIds, decidedIds } from './decided.ts'
 import { createTally, type Tally } from './metrics.ts'
+import { passProbabilityOf } from './shed.ts'
 
 export type { RankerView } from './decide.ts'
 
@@ -50,13 +51,15 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
         const refused = fault ?? unknownItem(input.value, view)
         if (refused !== null) refusals.push({ input, ...refused })
       }
-      for (const input of of<Request>(inputs, 'requests')) {
+      const requests = of<Request>(inputs, 'requests')
+      const passProbability = passProbabilityOf(requests, tick, config)
+      for (const input of requests) {
         const request = input.value
         const fault = requestFault(request, tick)
         if (fault !== null) refusals.push({ input, ...fault })
         else if (state.decided.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
         else {
-          const decision = decide(request, userOf(state, request.user_id), tick.timeMs, view)
+          const decision = decide(request, userOf(state, request.user_id), tick.timeMs, view, passProbability)
           remember(state, decision.recommendation)
           tally.decided(decision)
           outputs.push({ key: request.user_id, value: decision.recommendation })

@@ -6,6 +6,7 @@ import type {
   Candidate,
   ChosenBy,
   Constraints,
+  Explanation,
   Explorer,
   Mode,
   PropensityKind,
@@ -15,6 +16,7 @@ import type {
   Snapshot,
 } from '../../schemas/records.ts'
 import type { SessionPlace } from '../state/user.ts'
+import type { Reason } from './reasons.ts'
 import { slateHash } from './slate-hash.ts'
 
 /** What holds whatever is chosen. */
@@ -26,38 +28,43 @@ export interface Circumstances {
   readonly encoderVersion: string
   readonly modelVersion: string
   readonly releaseVersion: string
-  readonly explorer: Explorer
+  readonly mode: Mode
   readonly seed: number
+  /** Probability of not having been shed; 1: nothing is. */
+  readonly passProbability: number
 }
 
 export interface Choice {
+  readonly explorer: Explorer
   readonly retrievalVersion: string
   readonly candidates: readonly Candidate[]
   readonly constraints: Constraints
   readonly slots: readonly Slot[]
   readonly firstSlotProbabilities: readonly number[]
   readonly propensityKind: PropensityKind
-  readonly mode: Mode
   readonly chosenBy: ChosenBy
   readonly shadowSlate: readonly string[] | null
+  readonly explanation: Explanation | null
   /** Empty: as usual. */
-  readonly reason: string
+  readonly reason: Reason | ''
 }
 
 /** Nothing limited the choice. */
 export const unconstrained: Constraints = { masked: [], counters: {}, quotas: [], shifts: [], diversity: null }
 
 /** A decision to show nothing, for a reason. It has no propensities, so they are worth nothing. */
-export const nothingChosen = (retrievalVersion: string, reason: string): Choice => ({
-  retrievalVersion,
+export const nothingChosen = (
+  how: Pick<Choice, 'explorer' | 'retrievalVersion' | 'chosenBy'>,
+  reason: Reason,
+): Choice => ({
+  ...how,
   candidates: [],
   constraints: unconstrained,
   slots: [],
   firstSlotProbabilities: [],
   propensityKind: 'unknown',
-  mode: 'online',
-  chosenBy: 'policy',
   shadowSlate: null,
+  explanation: null,
   reason,
 })
 
@@ -77,10 +84,10 @@ export function buildDecision(circumstances: Circumstances, choice: Choice): Rec
     release_version: circumstances.releaseVersion,
     encoder_version: circumstances.encoderVersion,
     retrieval_version: choice.retrievalVersion,
-    mode: choice.mode,
+    mode: circumstances.mode,
     chosen_by: choice.chosenBy,
     propensity_kind: choice.propensityKind,
-    explorer: circumstances.explorer,
+    explorer: choice.explorer,
     state: circumstances.snapshot,
     candidates: choice.candidates,
     constraints: choice.constraints,
@@ -92,9 +99,10 @@ export function buildDecision(circumstances: Circumstances, choice: Choice): Rec
       choice.slots.map(slot => slot.item_id),
     ),
     seed: circumstances.seed,
-    pass_probability: 1,
-    shed: false,
+    pass_probability: circumstances.passProbability,
+    shed: choice.reason === 'shed',
     deferred: request.deferred,
     reason: choice.reason,
+    explanation: choice.explanation,
   }
 }

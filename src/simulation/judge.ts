@@ -126,11 +126,13 @@ function loaded(config: Config, models: readonly ModelVersion[]): ReadonlyMap<st
 function rankersView({ wire }: Finished, batch: AcceptedInLog, policies: ReadonlyMap<string, Policy>) {
   const [first] = batch.header.outputs === 0 ? [] : batch.records
   const decision =
-    first && (wire.decode('recommendations', first.value!) as { model_version: string; release_version: string })
+    first &&
+    (wire.decode('recommendations', first.value!) as Pick<Recommendation, 'model_version' | 'release_version' | 'mode'>)
   const served = {
     policy: (decision && policies.get(decision.model_version)) ?? null,
     releaseVersion: decision?.release_version ?? '',
-    mode: 'online' as const,
+    mode: decision?.mode ?? 'online',
+    evidence: {},
   }
   return { features: catalogue, catalogueReady: true, serving: () => served }
 }

@@ -121,6 +121,7 @@ function configOf(plan: Plan): Config {
     state: { historyLength: 4, blocks: ['history', 'context'], contextDimensions: 2 },
     features: { dimensions: 2 },
     policies: [plan.policy],
+    shedding: plan.shedding,
     learner: { fullEvery: 3 },
   })
 }

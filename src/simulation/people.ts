@@ -167,10 +167,11 @@ const blankRequest: Omit<Request, 'request_id' | 'user_id' | 'session_id' | 'tim
   slots: 1,
   context: {},
   candidates: [...items],
-  baseline: null,
+  baseline: items.slice(0, 3),
   excluded: null,
   pinned: null,
   deferred: false,
+  explain: false,
 }
 const blankEvent: Omit<BehaviorEvent, 'event_id' | 'user_id' | 'type' | 'time_ms'> = {
   session_id: null,

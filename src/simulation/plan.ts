@@ -106,6 +106,7 @@ export interface Plan {
   readonly trouble: number
   readonly policy: NonNullable<ConfigInput['policies']>[number]
   readonly requestDedupMs: number
+  readonly shedding: ConfigInput['shedding']
   readonly acts: readonly Act[]
 }
 
@@ -129,8 +130,9 @@ export function planOf(seed: number): Plan {
   return {
     seed,
     trouble,
-    policy,
+    policy: { ...policy, ...modeOf(dice) },
     requestDedupMs,
+    shedding: dice.among([undefined, { fromRequests: 1, perStep: 2, fromMs: 10, toMs: 60, leastPass: 0.3 }]),
     acts: acts.filter(act => requestDedupMs === NEVER_MS || !forgets(act)),
   }
 }
@@ -165,6 +167,11 @@ function policyOf(dice: Dice): Plan['policy'] {
     sessionGapMs: 150,
   }
 }
+
+const modeOf = (dice: Dice) => ({
+  mode: dice.among(['online', 'online', 'apprentice', 'logging_only'] as const),
+  baselineEpsilon: dice.among([0, 0.5]),
+})
 
 /** Longer than any run. */
 const NEVER_MS = 1_000_000

@@ -50,6 +50,7 @@ export const logged: WarmStart = {
         excluded: null,
         pinned: null,
         deferred: false,
+        explain: false,
       },
     },
   ],

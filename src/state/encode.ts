@@ -95,26 +95,29 @@ const numbersBlock = (names: readonly string[]): Block => ({
  * `scale` of the interaction. |w| in the denominator, so that negative type weights (a dislike) cannot make it vanish.
  * Interactions whose vector is unknown, or whose type has no weight, are absent from both sums. */
 function meanBlock(config: Config, scale: (interaction: Interaction) => number): Block {
-  const { halfLifeMs, typeWeights } = config.state
   const { dimensions } = config.features
-  const weights = new Map(Object.entries(typeWeights))
-  const decay = (ageMs: number): number => (halfLifeMs > 0 ? 2 ** (-ageMs / halfLifeMs) : 1)
+  const weightOf = interactionWeight(config.state)
   return {
     dimensions,
     write(out, offset, { history }, lookup) {
       let total = 0
       for (const interaction of history) {
-        const typeWeight = weights.get(interaction.type) ?? 0
-        if (typeWeight === 0) continue
+        const weight = weightOf(interaction)
+        if (weight === 0) continue
         const vector = lookup(interaction.item_id, interaction.feature_version)
         if (vector === undefined) continue
-        const weight = typeWeight * decay(interaction.age_ms)
         total += Math.abs(weight)
         addScaled(out, offset, vector, weight * scale(interaction), dimensions)
       }
       if (total > 0) for (let d = 0; d < dimensions; d++) out[offset + d] /= total
     },
   }
+}
+
+/** w of an interaction in the mean of the history. */
+export function interactionWeight({ halfLifeMs, typeWeights }: Config['state']): (interaction: Interaction) => number {
+  const weights = new Map(Object.entries(typeWeights))
+  return ({ type, age_ms: ageMs }) => (weights.get(type) ?? 0) * (halfLifeMs > 0 ? 2 ** (-ageMs / halfLifeMs) : 1)
 }
 
 function addScaled(out: Float64Array, offset: number, vector: Float32Array, factor: number, dimensions: number): void {

@@ -137,5 +137,12 @@ export function snapshotOf(
   }
 }
 
+/** Of whom nothing is known but that they asked. */
+export const isUnknown = ({ history, counts, profile }: UserState): boolean =>
+  profile === null && history.length === 0 && Object.keys(counts).length === 0
+
+/** Of a decision that was taken on nothing. */
+export const noSnapshot: Snapshot = { profile_version: 0, profile: null, history: [], counts: {}, context: {} }
+
 const countedAs = (counts: UserState['counts'], type: string): string =>
   Object.hasOwn(counts, type) || Object.keys(counts).length < MAX_COUNTED_TYPES ? type : OTHER_TYPES

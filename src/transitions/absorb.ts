@@ -12,7 +12,7 @@ import { decisionFlaw, outcomeFlaw, slotOf } from './attribution.ts'
 import { type Decision, sameDecision } from './decision.ts'
 import { truncationMs } from './emit.ts'
 import { forgetUser, mark, unmark } from './forget.ts'
-import { type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
+import { hasShown, type Join, joinTime, openJoin, outcomeOf, withOutcome, withoutOutcome } from './join.ts'
 import {
   emptySession,
   joinSession,
@@ -67,7 +67,7 @@ function open(work: Work, decision: Decision): void {
   countDecision(work, join.kind === 'open' ? 'opened' : join.kind === 'empty' ? 'inactive' : join.kind)
   dirty.add(id)
   if (join.active) activate(work, join)
-  const isShown = join.kind === 'open' && join.active
+  const isShown = hasShown(join) && join.active
   if (!isShown) mark(work, decision.user_id, id)
   const waiting = state.waiting.get(id)
   if (!waiting) return
@@ -88,13 +88,12 @@ function scheduleJoin({ state, rules }: Work, join: Join): void {
 /** People can have seen it: it takes its place in the session, and the outcomes on its items that name no decision. */
 function activate(work: Work, join: Join): void {
   const { decision } = join
-  if (join.kind === 'expired' || join.kind === 'empty') return
+  if (!hasShown(join)) return
   if (work.rules.policies.get(decision.policy)!.gamma > 0) enterSession(work, join)
   const { decision_id: id, policy } = decision
   const shown = { id, policy, timeMs: joinTime(join) }
-  if (join.kind === 'open')
-    for (const { item_id } of decision.slots)
-      changeTouch(work, touchKey(decision.user_id, item_id), touch => withShown(touch, shown, work.rules))
+  for (const { item_id } of decision.slots)
+    changeTouch(work, touchKey(decision.user_id, item_id), touch => withShown(touch, shown, work.rules))
 }
 
 function enterSession({ state, dirty }: Work, { decision }: Join): void {
@@ -208,7 +207,7 @@ function joinOutcome(work: Work, join: Join, input: Input<BehaviorEvent>): void 
     countOutcome(work, ageMs > policy.attributionWindowMs ? 'correction' : 'joined')
     countAttributed(work, 'decision')
     addOutcome(work, join, event, 1)
-    if (join.kind === 'open' && work.rules.cancellable.has(event.type)) touchNamed(work, join, event)
+    if (hasShown(join) && work.rules.cancellable.has(event.type)) touchNamed(work, join, event)
     if (event.type === 'leave' && policy.gamma > 0) {
       rememberLeave(work, event, join.decision.session_id)
       noteLeave(work, sessionOf(join.decision), event.time_ms)

@@ -32,12 +32,14 @@ export function isReleased(join: Join, policy: PolicyConfig, nowMs: number): boo
 export const truncationMs = (join: Join, policy: PolicyConfig): number =>
   joinTime(join) + Math.min(policy.sessionGapMs, policy.correctionWindowMs)
 
-/** The way on from a decision, as it is known now. At gamma = 0 nothing beyond matters and none is sought. */
+/** The way on from a decision, as it is known now. At gamma = 0 nothing beyond matters and none is sought. Of what was shed
+ * the state was not kept: observation ends there. */
 export function continuationOf(tables: JoinerTables, join: Join, policy: PolicyConfig, nowMs: number): Continuation {
   if (policy.gamma === 0) return open
   const session = tables.sessions.get(sessionOf(join.decision)) ?? emptySession
   const { next } = neighbours(session, join.decision.decision_id)
-  if (next) return { ...open, nextId: next.id }
+  if (next)
+    return tables.joins.get(next.id)?.kind === 'shed' ? { ...open, truncated: true } : { ...open, nextId: next.id }
   const { leaveMs } = tables.sessions.get(userKey(policy.name, join.decision.user_id)) ?? emptySession
   const terminated = Math.max(session.leaveMs, leaveMs) >= joinTime(join)
   return { nextId: null, terminated, truncated: !terminated && nowMs >= truncationMs(join, policy) }

@@ -60,6 +60,9 @@ function kindOf(decision: Decision): JoinKind {
   return decision.shed ? 'shed' : 'open'
 }
 
+/** People may have seen it: outcomes on its items that name no decision may be its own, also where it is not learned. */
+export const hasShown = ({ kind }: Join): boolean => kind === 'open' || kind === 'shed'
+
 export const joinTime = (join: Join): number => timeOf(join.decision)
 
 export const outcomeOf = (event: BehaviorEvent, slot: number, parts: number): Outcome => ({

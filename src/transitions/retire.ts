@@ -3,7 +3,7 @@
  * every policy; a waiting outcome whose decision never came becomes an orphan, one that no decision claimed is organic.
  */
 import { unmark } from './forget.ts'
-import type { Join } from './join.ts'
+import { hasShown, type Join } from './join.ts'
 import { type Session, sessionOf, userKey, withoutMember } from './session.ts'
 import type { JoinerState } from './state.ts'
 import { isEmptyTouch, type Touch, touchKey, withoutEvent, withoutShown } from './touch.ts'
@@ -50,9 +50,10 @@ function keepSession({ state, rules }: Work, key: string, session: Session, unti
 }
 
 /** Items of a decision that was shown lead to it, a mark to any other. */
-function leaveTouches(work: Work, { decision, kind, active }: Join): void {
-  if (kind !== 'open' || decision.deferred) unmark(work, decision.user_id, decision.decision_id)
-  if (kind !== 'open' || !active) return
+function leaveTouches(work: Work, join: Join): void {
+  const { decision, active } = join
+  if (!hasShown(join) || decision.deferred) unmark(work, decision.user_id, decision.decision_id)
+  if (!hasShown(join) || !active) return
   for (const { item_id } of decision.slots)
     changeTouch(work, touchKey(decision.user_id, item_id), touch =>
       withoutShown(touch, decision.decision_id, decision.request_time_ms, work.rules),

@@ -10,7 +10,8 @@
  * - s'  `next_state`, `next_candidates`: of the session's next decision under the same policy, at time t'.
  * - g   `discount` = gamma^((t' - t) / 1 s). gamma is per second; at gamma = 0 it is 0 at once and no continuation comes.
  * - `terminated`: a `leave` event at or after t, and no decision after it: the value beyond is zero.
- * - `truncated`: no next decision within the session gap: observation ended, the value beyond is unknown, not zero.
+ * - `truncated`: no next decision within the session gap, or one that was shed: observation ended, the value beyond is
+ *   unknown, not zero.
  *
  * An episode is a session. It starts with its first decision; its last decision is the one without a next: exactly one
  * of terminated and truncated is set there once it closed, both are false before and everywhere else. gamma applies

@@ -53,6 +53,7 @@ const request = ({ decision_id, user_id, session_id, policy, request_time_ms }: 
   excluded: null,
   pinned: null,
   deferred: false,
+  explain: false,
 })
 
 /** What an undisturbed loop makes of these decisions and events. */

@@ -20,6 +20,7 @@ const request: Request = {
   excluded: null,
   pinned: null,
   deferred: false,
+  explain: false,
 }
 const event: BehaviorEvent = {
   event_id: 'e',

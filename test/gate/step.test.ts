@@ -8,6 +8,7 @@ import { neuralLinearLearner } from '../../src/learner/neural-linear/learner.ts'
 import { loadTensorFlow } from '../../src/learner/tensorflow.ts'
 import { createTwoTowerLearner } from '../../src/learner/two-tower/learner.ts'
 import { type Standing, wholeVersion } from '../../src/models/start.ts'
+import { type Order, sharesFault } from '../../src/models/traffic.ts'
 import { topics } from '../../src/pipeline.ts'
 import type { Input } from '../../src/stage.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
@@ -244,6 +245,110 @@ describe('the gate', () => {
     )
   })
 
+  describe('an order', () => {
+    const pinned = (version: string, share: number) => ({ model_version: version, share, follows: false })
+    const latest = (share: number) => ({ model_version: '', share, follows: true })
+    const order = (over: Partial<Order>): Order => ({
+      id: 'o1',
+      policy: 'default',
+      mode: null,
+      shares: null,
+      why: 'a trial',
+      by: 'ann',
+      ...over,
+    })
+    /** A gate that carries the order out after these releases, and what it says. */
+    const carry = (over: Partial<Order>, before: readonly Release[] = []) => {
+      const stage = createGate(config, undefined, order(over))
+      const state = stage.open(0) as GateState
+      for (const value of before) stage.fold(state, [], [{ key: 'default', value }], tick)
+      assert.equal(stage.due!(state, tick), true)
+      const [release] = judge(state, [], stage)
+      assert.equal(stage.due!(state, tick), false, 'once')
+      return { stage, state, release: release! }
+    }
+    const traffic = ({ mode, shares }: Release) => [mode, shares]
+
+    test('changes what it names, says who and why, and holds for the releases after it', () => {
+      const all = versions(3)
+      const before = judge(opened(), all.slice(0, 1))
+      const { stage, state, release } = carry({ mode: 'apprentice' }, before)
+      assert.deepEqual(
+        [release.release_version, release.reason, release.evidence],
+        ['000000000002', 'manual', { order: 'o1', why: 'a trial', by: 'ann' }],
+      )
+      assert.deepEqual(traffic(release), ['apprentice', [{ ...latest(1), model_version: '1' }]])
+      const full = { ...versions(1)[0], version: '2', parent: '1' }
+      const [next] = judge(state, [full], stage)
+      assert.deepEqual(traffic(next!), ['apprentice', [{ ...latest(1), model_version: '2' }]])
+    })
+
+    test('pinned shares stay when a version is promoted, and it is compared with the one that it follows', () => {
+      const all = versions(3)
+      const before = judge(opened(), all.slice(0, 2))
+      const { release } = carry({ shares: [pinned('1', 0.25), latest(0.75)] }, before)
+      assert.deepEqual(traffic(release), ['online', [pinned('1', 0.25), { ...latest(0.75), model_version: '2' }]])
+      const state = opened()
+      judge(state, all.slice(0, 2))
+      gate.fold(state, [], [{ key: 'default', value: release }], tick)
+      const [next] = judge(state, all.slice(2))
+      assert.deepEqual(traffic(next!), ['online', [pinned('1', 0.25), { ...latest(0.75), model_version: '3' }]])
+      assert.deepEqual([next!.reason, next!.evidence.compared_with], ['promoted', '2'])
+    })
+
+    test('where nothing follows, a version passes and does not serve; `latest` finds it later', () => {
+      const all = versions(2)
+      const before = judge(opened(), all.slice(0, 1))
+      const { release } = carry({ shares: [pinned('1', 0.5), pinned('', 0.5)] }, before)
+      const state = opened()
+      judge(state, all.slice(0, 1))
+      gate.fold(state, [], [{ key: 'default', value: release }], tick)
+      const [passed] = judge(state, all.slice(1))
+      assert.deepEqual([passed!.reason, passed!.shares, passed!.evidence.version], ['passed', release.shares, '2'])
+      const again = carry({ id: 'o2', shares: [latest(1)] }, [...before, release, passed!])
+      assert.deepEqual(again.release.shares, [{ ...latest(1), model_version: '2' }])
+    })
+
+    test('before any version: mode and shares of the initial policy', () => {
+      const { release } = carry({ mode: 'logging_only' })
+      assert.deepEqual(traffic(release), ['logging_only', [latest(1)]])
+    })
+
+    test('a rival of the command carries it out no second time: the accepted release is known by its order', () => {
+      const { release } = carry({ mode: 'apprentice' })
+      const stage = createGate(config, undefined, order({ mode: 'apprentice' }))
+      const state = stage.open(0) as GateState
+      stage.fold(state, [], [{ key: 'default', value: release }], tick)
+      assert.equal(stage.due!(state, tick), false)
+      assert.deepEqual(judge(state, [], stage), [])
+    })
+
+    test('who follows it asks again where the policies stand', async () => {
+      let asked = 0
+      const standings = async () => {
+        asked++
+        return new Map<string, Standing>()
+      }
+      const stage = createGate(config, standings, order({ mode: 'apprentice' }))
+      const state = stage.open(0) as GateState
+      await state.room!()
+      judge(state, [], stage)
+      await state.room!()
+      assert.deepEqual([asked, state.room!()], [2, undefined])
+    })
+
+    const refused: Record<string, Order['shares']> = {
+      'shares sum to 0.5, not to 1': [latest(0.5)],
+      'a share is within 0 and 1': [latest(1.5), pinned('1', -0.5)],
+      'one share at most follows': [latest(0.5), latest(0.5)],
+      'a version is named twice': [pinned('1', 0.5), pinned('1', 0.5)],
+    }
+    for (const [fault, shares] of Object.entries(refused))
+      test(`refused: ${fault}`, () => assert.equal(sharesFault(shares!), fault))
+    test('shares that sum to 1 but for rounding are fine', () =>
+      assert.equal(sharesFault([pinned('1', 0.1), pinned('2', 0.2), latest(0.7)]), ''))
+  })
+
   test('versions of policies that are not configured are left alone', () =>
     assert.deepEqual(judge(opened(), [{ ...versions(1)[0], policy: 'other' }]), []))
 })
@@ -267,7 +372,7 @@ test('what serves is said again before its release expires, by who was restarted
     const { reason, shares, release_version, time_ms } = again!.value as Release
     assert.deepEqual(
       [more, reason, shares, release_version, time_ms],
-      [[], 'repeated', [{ model_version: '2', share: 1 }], '000000000003', due],
+      [[], 'repeated', [{ model_version: '2', share: 1, follows: true }], '000000000003', due],
     )
     assert.equal(gate.due!(who, at(due + 1)), false)
   }

@@ -32,7 +32,7 @@ const typesOf = (type: unknown): string[] =>
     .map(each =>
       typeof each === 'string'
         ? jsonType[each]
-        : { array: 'array', map: 'object', enum: 'string' }[each.type as string],
+        : { array: 'array', map: 'object', record: 'object', enum: 'string' }[each.type as string],
     )
     .sort() as string[]
 

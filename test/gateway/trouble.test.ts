@@ -136,7 +136,10 @@ test('by configuration the baseline is given back while the log is away: marked,
   const world = await openWorld(t, { gateway: { unlogged: 'baseline' } })
   const way = await behind(t, world, 'append')
   way.shut()
-  const { status, body } = await post(way.url + RECOMMEND, wish({ baseline: ['c', 'a'], timeout_ms: 100 }))
+  const { status, body } = await post(
+    way.url + RECOMMEND,
+    wish({ baseline: ['c', 'a', 'b'], slots: 2, timeout_ms: 100 }),
+  )
   assert.deepEqual([status, body], [200, { logged: false, items: ['c', 'a'], reason: 'log_unavailable' }])
   assert.equal((await post(way.url + RECOMMEND, wish({ timeout_ms: 100 }))).status, 503, 'without a baseline')
   assert.match(await counted(world, 'feedloop_gateway_answers_total'), /kind="unlogged"\} 1/)

@@ -28,6 +28,7 @@ const shows = (id: string, changes: Partial<Request> = {}): LoggedRow => ({
     excluded: null,
     pinned: null,
     deferred: false,
+    explain: false,
     ...changes,
   },
 })

@@ -4,14 +4,14 @@ import { realRim } from '../../src/log/chain/rim.ts'
 import { chainRules } from '../../src/log/chain/rules.ts'
 import { createWriter, type Writer } from '../../src/log/chain/writer.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import type { Log } from '../../src/log/log.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { createLogger, type ServiceContext } from '../../src/operate/context.ts'
 import { type TopicName, topicName } from '../../src/pipeline.ts'
 
-export async function openBus(config: Config): Promise<ServiceContext> {
-  const log = openEmbeddedLog()
+export async function openBus(config: Config, log: Log = openEmbeddedLog()): Promise<ServiceContext> {
   const wire = await createWire({ prefix: config.topics.prefix })
   await applyTopics(log, topicSpecs({ ...config.topics, policies: config.policies.length }))
   return { config, log, wire, meter: createMeter(), logger: createLogger('silent'), now: Date.now }

@@ -18,7 +18,7 @@ const release = (release_version: string, shares: Record<string, number>): Relea
   release_version,
   policy: 'default',
   time_ms: 0,
-  shares: Object.entries(shares).map(([model_version, share]) => ({ model_version, share })),
+  shares: Object.entries(shares).map(([model_version, share]) => ({ model_version, share, follows: true })),
   mode: 'online',
   reason: 'promoted',
   refused_version: null,
@@ -35,7 +35,12 @@ describe('serving', () => {
     const serving = start()
     serving.putModel(model('1'))
     assert.deepEqual(now(serving), [null, ''])
-    assert.deepEqual(serving.serving('no such', 'u'), { policy: null, releaseVersion: '', mode: 'online' })
+    assert.deepEqual(serving.serving('no such', 'u'), {
+      policy: null,
+      releaseVersion: '',
+      mode: 'online',
+      evidence: {},
+    })
   })
 
   test('a release waits for its version; until then the one before serves', () => {
@@ -74,6 +79,81 @@ describe('serving', () => {
     serving.putRelease(release('r2', { '2': 1 }))
     assert.deepEqual(now(serving), ['1', 'r1'])
     assert.deepEqual([...serving.refusals], [['MODEL_INCOMPATIBLE', 1]])
+  })
+
+  test('an order for a version from long ago: it is told to be lacking, and serves once it is brought', () => {
+    const serving = start()
+    for (let i = 101; i <= 300; i++) {
+      serving.putModel(model(String(i)))
+      serving.putRelease(release(`r${i}`, { [i]: 1 }))
+    }
+    serving.putRelease(release('manual', { '101': 0.5, '300': 0.5 }))
+    assert.deepEqual([serving.lacks('default'), now(serving)[1]], [['101'], 'r300'])
+    serving.putRelease(release('next', { '101': 0.5, '301': 0.5 }))
+    assert.deepEqual(serving.lacks('default'), ['101'], '301 is still to come')
+    serving.putModel(model('101'))
+    assert.deepEqual([serving.lacks('default'), now(serving)[1]], [[], 'manual'])
+    serving.putModel(model('301'))
+    assert.equal(now(serving)[1], 'next')
+  })
+
+  test('a version that is nowhere any more: its users get what the others get', () => {
+    const serving = start()
+    for (const version of ['200', '201']) serving.putModel(model(version))
+    serving.putRelease(release('r', { '101': 0.5, '200': 0.5 }))
+    assert.deepEqual([serving.lacks('default'), now(serving)[0]], [['101'], null])
+    serving.forsake('default', '101')
+    assert.deepEqual(serving.lacks('default'), [])
+    for (let i = 0; i < 50; i++) assert.deepEqual(now(serving, `u${i}`), ['200', 'r'])
+    serving.putRelease(release('all of it', { '101': 1 }))
+    assert.deepEqual(now(serving), [null, 'all of it'], 'the initial policy')
+  })
+
+  test('before the first release the mode is the configured one, after it the last release says', () => {
+    const serving = createServing(parseConfig({ policies: [{ mode: 'apprentice' }] }))
+    assert.equal(serving.serving('default', 'u').mode, 'apprentice')
+    serving.putRelease({ ...release('r1', { '': 1 }), mode: 'logging_only' })
+    assert.equal(serving.serving('default', 'u').mode, 'logging_only')
+  })
+
+  describe('traffic shares', () => {
+    const users = Array.from({ length: 20_000 }, (_, i) => `user${i}`)
+    const served = (shares: Record<string, number>, name = 'default') => {
+      const serving = createServing(parseConfig({ policies: [{ name: 'default' }, { name: 'other' }] }))
+      for (const version of Object.keys(shares).filter(Boolean))
+        for (const policy of ['default', 'other']) serving.putModel({ ...model(version), policy })
+      for (const policy of ['default', 'other']) serving.putRelease({ ...release('r', shares), policy })
+      return users.map(user => serving.serving(name, user).policy?.version ?? '')
+    }
+    const counts = (all: readonly string[]) =>
+      Object.values(Object.groupBy(all, each => each)).map(each => each!.length)
+
+    test('are met: chi-square over 20,000 users', () => {
+      const shares = [0.5, 0.3, 0.15, 0.05]
+      const found = served(Object.fromEntries(shares.map((share, i) => [String(i + 1), share])))
+      const square = shares.reduce((sum, share, i) => {
+        const count = found.filter(version => version === String(i + 1)).length
+        return sum + (count - users.length * share) ** 2 / (users.length * share)
+      }, 0)
+      assert.ok(square < 21.1, `${square}: p < 1e-4 with 3 degrees of freedom`)
+    })
+
+    test('a share that grows takes users over and gives none away', () => {
+      const before = served({ '1': 0.25, '2': 0.75 })
+      const after = served({ '1': 0.5, '2': 0.5 })
+      const moved = users.filter((_, i) => before[i] !== after[i])
+      assert.ok(Math.abs(moved.length / users.length - 0.25) < 0.02)
+      assert.ok(users.every((_, i) => before[i] !== '1' || after[i] === '1'))
+    })
+
+    test('of two policies are independent of each other: the salt is the policy', () => {
+      const other = served({ '1': 0.5, '2': 0.5 }, 'other')
+      const pairs = served({ '1': 0.5, '2': 0.5 }).map((version, i) => version + other[i])
+      assert.ok(
+        counts(pairs).every(count => Math.abs(count / users.length - 0.25) < 0.02),
+        String(counts(pairs)),
+      )
+    })
   })
 
   test('shares split the users by hash, and a user stays', () => {

@@ -5,7 +5,7 @@ import type { ModelVersion, Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createServing } from '../../src/models/serving.ts'
-import { servingStart, wholeVersion } from '../../src/models/start.ts'
+import { findVersion, servingStart, wholeVersion } from '../../src/models/start.ts'
 import { follow } from '../../src/operate/broadcast.ts'
 import type { ServiceContext } from '../../src/operate/context.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
@@ -34,7 +34,7 @@ const releaseOf = (version: number, serving: number): Release => ({
   release_version: name(version),
   policy: 'default',
   time_ms: version,
-  shares: [{ model_version: name(serving), share: 1 }],
+  shares: [{ model_version: name(serving), share: 1, follows: true }],
   mode: 'online',
   reason: version === serving ? 'promoted' : 'refused:MODEL_TOO_FAR',
   refused_version: version === serving ? null : name(version),
@@ -106,6 +106,14 @@ describe('the start of who serves', () => {
       })
       await context.log.close()
     })
+
+  test('one version is found wherever it stands, with all its tensors', async () => {
+    const context = await bus(models, 200)
+    for (const version of [1, 34, 35, 36, 199, 200])
+      assert.deepEqual(await findVersion(context, 'default', name(version)), wholeVersion(models, name(version)))
+    assert.equal(await findVersion(context, 'default', name(201)), undefined)
+    await context.log.close()
+  })
 
   test('what does not decode is passed over', async () => {
     const context = await bus(models, 200, ['models', 'releases'])

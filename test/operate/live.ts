@@ -97,6 +97,7 @@ export const request = (user: string, fields: Partial<Request> = {}): Request =>
   excluded: null,
   pinned: null,
   deferred: false,
+  explain: false,
   ...fields,
 })
 export const did = (user: string, type: string, fields: Partial<BehaviorEvent> = {}): BehaviorEvent => ({

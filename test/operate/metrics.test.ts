@@ -39,12 +39,16 @@ async function openContext(): Promise<ServiceContext> {
   const preset = environment.preset as ConfigInput
   const config = parseConfig({
     ...preset,
-    policies: preset.policies!.map(policy => ({
-      ...policy,
-      candidates: { filters: ['!has(item.price) || item.price < 5.0'] },
-    })),
+    policies: [
+      ...preset.policies!.map(policy => ({
+        ...policy,
+        candidates: { filters: ['!has(item.price) || item.price < 5.0'] },
+      })),
+      { name: 'apprentice', mode: 'apprentice' },
+    ],
     topics: { prefix, partitions: PARTITIONS },
     step: { progressMs: 200, idleMs: 200 },
+    shedding: { fromRequests: 1, perStep: 1, leastPass: 0.5 },
     learner: { publishMs: 200, fullEvery: 2 },
     http: { host: '127.0.0.1', port: 0 },
     gateway: { host: '127.0.0.1', port: 0, maxWaiting: 1 },
@@ -74,7 +78,7 @@ const request = (id: string, fields: object) => ({
 })
 
 /** What an orderly world does not send: duplicates, nonsense, unknown candidates, a price that is no number, a slate of
- * two, a rival's batch. */
+ * two, an apprentice's, a rival's batch. */
 async function misbehave({ log, wire }: ServiceContext): Promise<void> {
   const partition = partitionFor('u', PARTITIONS)
   const put = (topic: TopicName, value: unknown) =>
@@ -84,6 +88,8 @@ async function misbehave({ log, wire }: ServiceContext): Promise<void> {
   await put('requests', request('nonsense', { slots: 0 }))
   const item = { item_id: 'u', text: null, attributes: { price: 'much' }, available: true, time_ms: 1 }
   await log.append(`${prefix}items`, 0, [{ key: Buffer.from('u'), value: wire.encode('items', item) }])
+  const [{ item_id }] = environment.items()
+  for (const id of ['a', 'b', 'c']) await put('requests', request(id, { policy: 'apprentice', baseline: [item_id] }))
   const click = event('click', 0, { decision_id: null, time_ms: Date.now() })
   for (const copy of [click, click]) await put('events', copy)
   await log.append('shop', 0, [{ key: null, value: Buffer.from('{"type":"click"}') }])

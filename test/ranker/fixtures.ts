@@ -1,5 +1,5 @@
 /** Small worlds for the ranker's tests. */
-import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
+import type { BehaviorEvent, ItemFeatures, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import { createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
 import type { Policy } from '../../src/models/policy.ts'
 import type { TopicName } from '../../src/pipeline.ts'
@@ -22,6 +22,7 @@ export const request = (over: Partial<Request> = {}): Request => ({
   excluded: null,
   pinned: null,
   deferred: false,
+  explain: false,
   ...over,
 })
 
@@ -62,24 +63,28 @@ export const input = <T>(topic: TopicName, value: T): Input<T> => ({
 /** Items i0, i1 … with one-hot vectors; `unavailable` ones are known but must not be shown. */
 export function catalogue(count: number, unavailable: readonly string[] = []) {
   const features = createFeatureStore()
-  for (let i = 0; i < count; i++) {
-    const vector = new Float32Array(Math.max(2, count))
-    vector[i] = 1
-    features.put({
+  for (const item of catalogueRecords(count, Math.max(2, count)))
+    features.put({ ...item, available: !unavailable.includes(item.item_id) })
+  return features
+}
+
+export const catalogueRecords = (count: number, dimensions: number): ItemFeatures[] =>
+  Array.from({ length: count }, (_, i) => {
+    const vector = new Float32Array(dimensions)
+    vector[i % dimensions] = 1
+    return {
       feature_key: `i${i}@${i + 1}`,
       item_id: `i${i}`,
       feature_version: i + 1,
       encoder_version: 'test-1',
       vector: vectorToBytes(vector),
       attributes: {},
-      available: !unavailable.includes(`i${i}`),
+      available: true,
       time_ms: nowMs,
-    })
-  }
-  return features
-}
+    }
+  })
 
-export const initialServing: Serving = { policy: null, releaseVersion: '', mode: 'online' }
+export const initialServing: Serving = { policy: null, releaseVersion: '', mode: 'online', evidence: {} }
 
 export const view = (over: Partial<RankerView> = {}): RankerView => ({
   features: catalogue(4),
@@ -99,7 +104,7 @@ export const weighted = (weights: readonly number[]): Policy => ({
 })
 
 export const serve = (policy: Policy): RankerView['serving'] => {
-  const serving: Serving = { policy, releaseVersion: 'release-3', mode: 'online' }
+  const serving: Serving = { policy, releaseVersion: 'release-3', mode: 'online', evidence: {} }
   return () => serving
 }
 

@@ -9,6 +9,7 @@ import { event, input, nowMs, profile, request, view } from './fixtures.ts'
 const config = parseConfig({
   state: { historyLength: 3 },
   limits: { requestDedupMs: 4000, futureSkewMs: 1000 },
+  shedding: { fromRequests: 1, fromMs: 500, toMs: 4000 },
   policies: [{ name: 'a', sessionGapMs: 2000 }, { name: 'b' }],
 })
 const horizonMs = 10_000
@@ -41,6 +42,7 @@ const anyRequest = fc
     slots: fc.integer({ min: 0, max: 3 }),
     deadline_ms: fc.constantFrom(null, nowMs + 3000),
     candidates: fc.constantFrom(null, ['i0', 'i3'], ['unknown']),
+    baseline: fc.constantFrom(null, ['i3', 'i1']),
   })
   .map(over => input('requests', request(over)))
 const anyStep = fc.record({

@@ -92,6 +92,7 @@ test('a decision logs what it was taken on and how it chose', () => {
     shed: false,
     deferred: true,
     reason: '',
+    explanation: null,
   })
   const weight = (score: number) => Math.exp(score / 0.5)
   const p = (0.9 * weight(1)) / (weight(1) + 3) + 0.1 / 4

@@ -67,6 +67,7 @@ export function decision(id: string, seconds: number, options: DecisionOptions =
     shed: false,
     deferred: false,
     reason: '',
+    explanation: null,
     ...rest,
   }
 }

@@ -75,6 +75,7 @@ describe('narrowed', () => {
     excluded: null,
     pinned: null,
     deferred: false,
+    explain: false,
   }
 
   test('bytes outlive the buffer that they came in', () => {

@@ -90,6 +90,7 @@ export const recommendation: Recommendation = {
   shed: false,
   deferred: false,
   reason: '',
+  explanation: null,
 }
 
 export const transition: Transition = {

@@ -64,7 +64,7 @@ export function run(options: RunOptions): Run {
   const view: RankerView = {
     features: catalogue(environment, config.features.dimensions),
     catalogueReady: true,
-    serving: () => ({ policy: served, releaseVersion: 'live', mode: 'online' }),
+    serving: () => ({ policy: served, releaseVersion: 'live', mode: 'online', evidence: {} }),
   }
   const rewards = new Float64Array(decisions)
   const coming: Outcome[] = []
@@ -93,6 +93,7 @@ export function run(options: RunOptions): Run {
         excluded: null,
         pinned: null,
         deferred: false,
+        explain: false,
       }
       const decided = decide(request, newUser, timeMs, view).recommendation
       const recommendation = options.slate ? showing(decided, options.slate(made)) : decided

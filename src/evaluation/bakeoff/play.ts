@@ -78,7 +78,7 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
   const weightOf = componentWeights(policy.rewards)
   const { learner, live } = createLive(config, encoder, weightOf, tensorflow)
   const served = frozen ?? live
-  const serving = { policy: served, releaseVersion: 'live', mode: 'online' } as const
+  const serving = { policy: served, releaseVersion: 'live', mode: 'online', evidence: {} } as const
   const features = catalogueOf(environment, config.features.dimensions)
   const view: RankerView = { features, catalogueReady: true, serving: () => serving }
   const decide = createDecide(config)
@@ -139,6 +139,7 @@ const requestOf = ({ userId, sessionId }: Session, observation: Observation, pol
   excluded: null,
   pinned: null,
   deferred: false,
+  explain: false,
 })
 
 const eventOf = (act: Act, { userId, sessionId }: Session, id: string, timeMs: number): BehaviorEvent => ({

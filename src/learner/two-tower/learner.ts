@@ -2,7 +2,7 @@
  * The two-tower softmax policy with a value head, learned off-policy from a buffer (class `replace`): each batch of
  * revisions first updates the buffer, then gradient steps are taken on uniform draws from it (objective.ts), with Adam.
  * Importance weights need the true propensity of the shown item: every kind but `exact` is refused. For slots after the
- * first π and μ are those of a first draw. With `imitate`, what an apprentice saw a baseline choose without exact
+ * first π and μ are those of a first draw. With `imitate`, what a baseline chose (apprentice, logging only) without exact
  * propensities is not refused but imitated, from a buffer of its own: the policy starts as the baseline.
  * A checkpoint holds weights, Adam moments and the step counter, which is all the random state there is; the buffer is
  * not in it. After a restart learning goes on from the same weights with an empty buffer: late rewards of transitions
@@ -100,7 +100,7 @@ function learn(state: State, batch: readonly Example[]): LearnStats {
 
 /** What a transition teaches, by what it says alone. */
 const goalOf = ({ imitate }: TwoTowerOptions, { transition: { mode, propensity_kind: kind } }: Example): Goal =>
-  imitate && mode === 'apprentice' && kind !== 'exact' ? 'imitation' : 'reward'
+  imitate && mode !== 'online' && kind !== 'exact' ? 'imitation' : 'reward'
 
 /** Why a revision can't be learned, by what it says alone: the same for every revision of a transition. */
 function refusal(options: TwoTowerOptions, example: Example, goal: Goal): string | undefined {

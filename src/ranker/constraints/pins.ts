@@ -7,8 +7,6 @@ import type { Asked } from './rules.ts'
 import type { ConstraintsConfig } from './schema.ts'
 
 interface Known {
-  /** Items that must not be shown. */
-  readonly hidden: ReadonlySet<string>
   readonly catalogue: Catalogue
   readonly dimensions: number
 }
@@ -23,12 +21,16 @@ export interface Pins {
 }
 
 /** The request's pins come before the policy's, place by place and item by item. */
-export function findPins(config: ConstraintsConfig['pinned'], { request, found }: Asked, known: Known): Pins {
-  const { hidden, catalogue, dimensions } = known
+export function findPins(
+  config: ConstraintsConfig['pinned'],
+  { request, found, may: mayBeShown }: Asked,
+  known: Known,
+): Pins {
+  const { catalogue, dimensions } = known
   const own = (request.pinned ?? []).map(({ position, item_id }) => ({ position, item: item_id }))
   const others = config.filter(pin => !own.some(({ position, item }) => position === pin.position || item === pin.item))
   const wanted = [...own, ...others].filter(pin => pin.position < request.slots).sort((a, b) => a.position - b.position)
-  const may = wanted.filter(({ item }) => !hidden.has(item) && isToBeHad(item, catalogue))
+  const may = wanted.filter(({ item }) => mayBeShown(item))
   const candidates = found.candidates.slice()
   const { itemIds, vectors } = { itemIds: found.vectors.itemIds.slice(), vectors: found.vectors.vectors.slice() }
   const pins = may.map(({ position, item }) => {
@@ -40,10 +42,4 @@ export function findPins(config: ConstraintsConfig['pinned'], { request, found }
     return { position, candidate: itemIds.push(item) - 1 }
   })
   return { pins, dropped: may.length < wanted.length, candidates, vectors: { itemIds, vectors } }
-}
-
-/** As for candidates: unknown is not to be had once the catalogue has been read. */
-function isToBeHad(itemId: string, { features, catalogueReady }: Catalogue): boolean {
-  const item = features.current(itemId)
-  return item === undefined ? !catalogueReady : item.available
 }

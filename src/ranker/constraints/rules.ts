@@ -9,6 +9,7 @@ import type { CandidateVectors } from '../../models/policy.ts'
 import { unconstrained } from '../../recommendations/decision.ts'
 import type { Catalogue, Found } from '../candidates.ts'
 import type { Moment } from '../condition.ts'
+import type { MayBeShown } from '../may-be-shown.ts'
 import { createBoosts } from './boosts.ts'
 import { createLimits, type Limits, type Pinned, unlimited } from './limits.ts'
 import { findPins } from './pins.ts'
@@ -20,6 +21,8 @@ export interface Asked {
   readonly found: Found
   readonly snapshot: Snapshot
   readonly moment: Moment
+  /** Of any item; pins need not be candidates. */
+  readonly may: MayBeShown
 }
 
 export interface Limited {
@@ -45,7 +48,7 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     const { request, snapshot, moment, found } = asked
     if (isEmpty && request.excluded === null && request.pinned === null) return untouched(found)
     const hidden = hiddenFrom(config, request, snapshot)
-    const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { hidden, catalogue, dimensions })
+    const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { catalogue, dimensions })
     /** What must not be shown is out of all groups and conditions. */
     const items = candidates.map(({ item_id }) => (hidden.has(item_id) ? null : catalogue.features.current(item_id)))
     const constraints: Constraints = {
@@ -76,7 +79,11 @@ const untouched = ({ candidates, vectors }: Found): Limited => ({
 })
 
 /** What must not be shown to this person now. */
-function hiddenFrom({ banned, excludeSeen }: ConstraintsConfig, request: Request, snapshot: Snapshot): Set<string> {
+export function hiddenFrom(
+  { banned, excludeSeen }: ConstraintsConfig,
+  request: Request,
+  snapshot: Snapshot,
+): Set<string> {
   const hidden = new Set([...banned, ...(request.excluded ?? [])])
   if (excludeSeen === undefined) return hidden
   const { types, withinMs = Number.POSITIVE_INFINITY } = excludeSeen

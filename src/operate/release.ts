@@ -1,0 +1,65 @@
+/**
+ * Carries out a person's order about a policy's traffic: the command is a gate for one step, whether or not another gate
+ * runs. It recovers where that one stands, judges what came meanwhile, appends the order's release and leaves. The chain
+ * decides who was first; the other one follows. Rankers take the release over between two steps.
+ */
+import type { Release } from '../../schemas/records.ts'
+import { FeedloopError } from '../errors.ts'
+import { gateInputs } from '../gate/service.ts'
+import { createGate } from '../gate/step.ts'
+import { startTask } from '../log/chain/task.ts'
+import { createPolicyLoader } from '../models/load.ts'
+import { findVersion, servingStart } from '../models/start.ts'
+import { type Order, sharesFault } from '../models/traffic.ts'
+import type { ServiceContext } from './context.ts'
+
+/** @returns the release that says so, accepted
+ * @throws FeedloopError USAGE for what cannot be ordered, MODEL_NOT_FINITE and MODEL_INCOMPATIBLE for a version that
+ * cannot serve, DEADLINE_EXCEEDED, and what a gate's task throws */
+export async function orderRelease(context: ServiceContext, order: Order, timeoutMs: number): Promise<Release> {
+  await check(context, order)
+  const { config } = context
+  const accepted = Promise.withResolvers<Release>()
+  const task = startTask({
+    ...context,
+    stage: createGate(config, async () => (await servingStart(context)).standings, order),
+    prefix: config.topics.prefix,
+    inputs: gateInputs(config),
+    output: { topic: 'releases', partition: 0 },
+    partitions: config.topics.partitions,
+    view: () => undefined,
+    step: config.step,
+    group: `${config.topics.prefix}gate`,
+    accepted: ({ outputs }) => {
+      const release = outputs.map(({ value }) => value as Release).find(({ evidence }) => evidence.order === order.id)
+      if (release) accepted.resolve(release)
+    },
+  })
+  task.done.catch(accepted.reject)
+  const late = new FeedloopError(
+    'DEADLINE_EXCEEDED',
+    `the order on ${order.policy} was not accepted: look before you repeat it`,
+  )
+  const timer = setTimeout(() => accepted.reject(late), timeoutMs)
+  try {
+    return await accepted.promise
+  } finally {
+    clearTimeout(timer)
+    await task.stop().catch(() => {})
+  }
+}
+
+/** A version is tried before it is named: rankers would wait for one that does not load. */
+async function check(context: ServiceContext, { policy: name, shares }: Order): Promise<void> {
+  const policy = context.config.policies.find(each => each.name === name)
+  if (!policy) throw new FeedloopError('USAGE', `policy ${name} is not configured`)
+  const fault = sharesFault(shares ?? [{ model_version: '', share: 1, follows: true }])
+  if (fault !== '') throw new FeedloopError('USAGE', `--share: ${fault}`)
+  for (const { model_version: version, follows } of shares ?? []) {
+    if (follows || version === '') continue
+    const model = await findVersion(context, name, version)
+    if (!model)
+      throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${version} of ${name} is not in the log (any more)`)
+    createPolicyLoader(policy).load(model)
+  }
+}

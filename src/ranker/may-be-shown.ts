@@ -1,0 +1,42 @@
+/**
+ * What may be shown to a person at a moment, whoever proposes it: a caller's baseline no more than the policy. Known and
+ * available, met by the policy's filters, neither banned nor excluded nor seen.
+ */
+import type { Request, Snapshot } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import type { Catalogue } from './candidates.ts'
+import { compileCondition, type Moment } from './condition.ts'
+import { hiddenFrom } from './constraints/rules.ts'
+
+export interface Showing {
+  readonly request: Request
+  /** What the person has seen; what load shedding leaves out of it is not known. */
+  readonly snapshot: Snapshot
+  readonly moment: Moment
+}
+
+export type MayBeShown = (itemId: string) => boolean
+
+export function createMayBeShown(config: Config) {
+  const policies = new Map(
+    config.policies.map(({ name, candidates, constraints }) => [
+      name,
+      { constraints, filters: candidates.filters.map(compileCondition) },
+    ]),
+  )
+  return ({ request, snapshot, moment }: Showing, catalogue: Catalogue): MayBeShown => {
+    const { constraints, filters } = policies.get(request.policy)!
+    const hidden = hiddenFrom(constraints, request, snapshot)
+    return itemId => {
+      if (hidden.has(itemId) || !isToBeHad(itemId, catalogue)) return false
+      const item = catalogue.features.current(itemId)
+      return filters.every(filter => filter(item, moment))
+    }
+  }
+}
+
+/** Before the catalogue is read nothing is known to be absent. */
+export function isToBeHad(itemId: string, { features, catalogueReady }: Catalogue): boolean {
+  const item = features.current(itemId)
+  return item?.available ?? !catalogueReady
+}

@@ -1,0 +1,62 @@
+/** `explain` over HTTP, and of the same decisions from the log. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describeDecision } from '../../src/commands/explain.ts'
+import type { FeedloopError } from '../../src/errors.ts'
+import { explainAnew, explainDecision } from '../../src/evaluation/explain.ts'
+import { openWorld, wish } from '../gateway/world.ts'
+import { did } from '../operate/live.ts'
+
+test('a decision of the log is explained as the ranker explained it', { timeout: 120_000 }, async t => {
+  const world = await openWorld(t, { policies: [{ initial: 'greedy' }] })
+  const { context } = world
+  const ask = async (fields: Record<string, unknown>) => {
+    const { status, body } = await world.post('/v1/recommendations', { ...wish(fields), explain: true })
+    assert.equal(status, 200, JSON.stringify(body))
+    return body
+  }
+  const first = await ask({ baseline: ['c', 'a'], slots: 1 })
+  assert.equal(first.explanation.items[0].slot, 0)
+  assert.deepEqual(Object.keys(first.explanation.items[0].contributions), ['order'])
+  for (const item of ['a', 'a', 'b']) await world.append('events', 'ann', did('ann', 'click', { item_id: item }))
+  await world.append('events', 'ann', did('ann', 'click', { item_id: first.items[0], decision_id: first.decision_id }))
+  let learned = first
+  while (learned.model_version === '') {
+    await sleep(50)
+    learned = await ask({ context: { device: 'phone' } })
+  }
+  for (const item of learned.explanation.items) {
+    const sum = Object.values<number>(item.contributions).reduce((total, value) => total + value, 0)
+    assert.ok(Math.abs(sum - item.score) < 1e-9)
+    assert.ok('history:a' in item.contributions && 'context:device' in item.contributions)
+  }
+  assert.equal(learned.explanation.evidence.version, learned.model_version)
+
+  for (const answer of [first, learned])
+    for (const user of ['ann', undefined]) {
+      const { decision, explanation, release } = await explainDecision(context, answer.decision_id, user)
+      assert.deepEqual(JSON.parse(JSON.stringify(explanation)), answer.explanation)
+      assert.equal(release?.release_version ?? '', answer.release_version)
+      const anew = await explainAnew(context, { ...decision, explanation: null }, explanation!.evidence)
+      assert.deepEqual(anew, explanation)
+    }
+  const { body: silent } = await world.post('/v1/recommendations', wish({ context: { device: 'phone' } }))
+  assert.equal(silent.explanation, null)
+  const told = await explainDecision(context, silent.decision_id)
+  assert.equal(told.explanation!.evidence.version, silent.model_version)
+  const text = describeDecision(told)
+  for (const part of [
+    silent.decision_id,
+    'history:a',
+    'bias:item',
+    'slot 0',
+    'kl_mean',
+    `version ${silent.model_version}`,
+  ])
+    assert.ok(text.includes(part), `${part} is not in\n${text}`)
+  await assert.rejects(
+    explainDecision(context, 'nobody'),
+    (error: FeedloopError) => error.code === 'DATA_MISSING' && error.message.includes('nobody'),
+  )
+})
