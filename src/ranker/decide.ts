@@ -11,6 +11,7 @@ import { createStateEncoder } from '../state/encode.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { placeInSession, snapshotOf, type UserState } from '../state/user.ts'
 import { type Catalogue, createCandidateFinder, type Drop } from './candidates.ts'
+import { type Moment, momentOf } from './condition.ts'
 import { createRules, type Limited } from './constraints/rules.ts'
 import type { Explorer } from './explorers/explorer.ts'
 import { createExplorer } from './explorers/named.ts'
@@ -33,8 +34,8 @@ export interface RankerView extends Catalogue {
 export interface Decision {
   readonly recommendation: Recommendation
   readonly dropped: readonly Drop[]
-  /** Evaluations of conditions that failed, by source. */
-  readonly failed: ReadonlyMap<string, number>
+  /** Conditions that could not be evaluated, by source. */
+  readonly failed: Moment['failed']
 }
 
 /** @param nowMs decision time, ms since the epoch */
@@ -70,17 +71,17 @@ export function createDecide(config: Config): Decide {
     const found = findCandidates(request, view)
     if (found.reason !== '') return nothing(circumstances, found.retrievalVersion, found.reason, found.dropped)
     const { snapshot } = circumstances
-    const attributes = user.profile?.attributes ?? {}
-    const limited = rules.get(policy.name)!({ request, found, snapshot, attributes, nowMs }, view)
+    const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, nowMs)
+    const limited = rules.get(policy.name)!({ request, found, snapshot, moment }, view)
+    const { vectors } = limited.found
     const scorer = serving.policy
-      ? serving.policy.scorer(encoder.encode(snapshot, view.features.vector), limited.vectors)
-      : initialScorer(request, limited.vectors.itemIds)
-    const { retrievalVersion } = found
+      ? serving.policy.scorer(encoder.encode(snapshot, view.features.vector), vectors)
+      : initialScorer(request, vectors.itemIds)
     const means = areFinite(scorer, explorer)
-      ? { retrievalVersion, limited, scorer, learned, explorer, reason: limited.reason }
-      : { retrievalVersion, limited, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
+      ? { limited, scorer, learned, explorer, reason: limited.reason }
+      : { limited, scorer, learned, explorer: uniform, reason: 'scores_not_finite' }
     const recommendation = choose({ ...circumstances, explorer: logged(means.explorer, learned) }, means)
-    return { recommendation, dropped: found.dropped, failed: limited.failed }
+    return { recommendation, dropped: found.dropped, failed: moment.failed }
   }
 }
 
@@ -108,7 +109,6 @@ const nothing = (
 })
 
 interface Means {
-  readonly retrievalVersion: string
   readonly limited: Limited
   readonly scorer: Scorer
   readonly learned: Learned | undefined
@@ -118,12 +118,12 @@ interface Means {
 }
 
 function choose(circumstances: Circumstances, means: Means): Recommendation {
-  const { retrievalVersion, limited, scorer, learned, explorer, reason } = means
+  const { limited, scorer, learned, explorer, reason } = means
   const { request, seed } = circumstances
-  const { candidates } = limited
+  const { candidates, retrievalVersion } = limited.found
   const random = createRandom(seed)
   const exploration = explorer.open(scorer, random, learned)
-  const { draws, firstSlot } = sampleSlate(exploration, random, request.slots, limited.limits)
+  const { draws, firstSlot } = sampleSlate(exploration, random, candidates.length, request.slots, limited.limits)
   const slots = draws.map(
     (draw, position): Slot => ({
       item_id: candidates[draw.candidate].item_id,

@@ -6,16 +6,16 @@ import type { Count, Output } from '../stage.ts'
 import type { Decision } from './decide.ts'
 
 export interface Tally {
-  add(metric: MetricName, labels?: Readonly<Record<string, string>>, times?: number): void
+  add(metric: MetricName, labels?: Readonly<Record<string, string>>, value?: number): void
   decided(decision: Decision): void
   counts(): readonly Count[]
 }
 
 export function createTally(): Tally {
   const totals = new Map<string, Count>()
-  const add: Tally['add'] = (metric, labels = {}, times = 1) => {
+  const add: Tally['add'] = (metric, labels = {}, value = 1) => {
     const key = `${metric} ${Object.values(labels).join(' ')}`
-    totals.set(key, { metric, labels, value: (totals.get(key)?.value ?? 0) + times })
+    totals.set(key, { metric, labels, value: (totals.get(key)?.value ?? 0) + value })
   }
   return {
     add,
@@ -24,7 +24,7 @@ export function createTally(): Tally {
       if (recommendation.slots.length === 0)
         add('feedloop_requests_unanswerable_total', { reason: recommendation.reason })
       for (const reason of dropped) add('feedloop_candidates_dropped_total', { reason })
-      for (const [condition, times] of failed) add('feedloop_conditions_failed_total', { condition }, times)
+      for (const [condition, count] of failed) add('feedloop_conditions_failed_total', { condition }, count)
     },
     counts: () => [...totals.values()],
   }

@@ -3,12 +3,11 @@
  * shifted, as the record logs it. What must not be shown never gives way, then come pins, caps, floors, and the slate's length:
  * a pin of what must not be shown is dropped and its place drawn, a pin may pass a cap, floors are lowered, a slate is short.
  */
-import type { Candidate, Constraints, Request, Snapshot } from '../../../schemas/records.ts'
+import type { Constraints, Request, Snapshot } from '../../../schemas/records.ts'
 import type { CatalogueItem } from '../../features/store.ts'
-import type { CandidateVectors } from '../../models/policy.ts'
 import { unconstrained } from '../../recommendations/decision.ts'
 import type { Catalogue, Found } from '../candidates.ts'
-import { momentOf } from '../condition.ts'
+import type { Moment } from '../condition.ts'
 import { createBoosts } from './boosts.ts'
 import { createLimits, type Limits, type Pinned, unlimited } from './limits.ts'
 import { findPins } from './pins.ts'
@@ -19,26 +18,19 @@ export interface Asked {
   readonly request: Request
   readonly found: Found
   readonly snapshot: Snapshot
-  /** Of the profile; none: empty. */
-  readonly attributes: Snapshot['context']
-  readonly nowMs: number
+  readonly moment: Moment
 }
 
 export interface Limited {
-  /** The candidates, pinned ones among them. */
-  readonly candidates: readonly Candidate[]
-  readonly vectors: CandidateVectors
+  /** Pinned items among the candidates. */
+  readonly found: Found
   readonly constraints: Constraints
   readonly limits: Limits
   /** What gave way; empty: nothing. */
   readonly reason: '' | 'pin_dropped' | 'floor_lowered'
-  /** Boosts' conditions that could not be evaluated. */
-  readonly failed: ReadonlyMap<string, number>
 }
 
 export type Limit = (asked: Asked, catalogue: Catalogue) => Limited
-
-const nothingFailed: ReadonlyMap<string, number> = new Map()
 
 /** @param dimensions of item vectors */
 export function createRules(config: ConstraintsConfig, dimensions: number): Limit {
@@ -48,11 +40,10 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     config.excludeSeen === undefined &&
     config.diversity === undefined
   return (asked, catalogue) => {
-    const { request, snapshot, attributes, nowMs, found } = asked
+    const { request, snapshot, moment, found } = asked
     if (isEmpty && request.excluded === null && request.pinned === null) return untouched(found)
     const hidden = hiddenFrom(config, request, snapshot)
     const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { hidden, catalogue, dimensions })
-    const moment = momentOf(request.context, request.user_id, attributes, nowMs)
     /** What must not be shown is out of all groups and conditions. */
     const items = candidates.map(({ item_id }) => (hidden.has(item_id) ? null : catalogue.features.current(item_id)))
     const constraints: Constraints = {
@@ -65,23 +56,19 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     const limits = createLimits(constraints, pins, request.slots, vectors.vectors)
     const isLowered = limits.quotas.some(({ floor }, q) => floor < constraints.quotas[q].floor)
     return {
-      candidates,
-      vectors,
+      found: { ...found, candidates, vectors },
       constraints: { ...constraints, quotas: limits.quotas },
       limits,
       reason: dropped ? 'pin_dropped' : isLowered ? 'floor_lowered' : '',
-      failed: moment.failed,
     }
   }
 }
 
-const untouched = ({ candidates, vectors }: Found): Limited => ({
-  candidates,
-  vectors,
+const untouched = (found: Found): Limited => ({
+  found,
   constraints: unconstrained,
-  limits: unlimited(candidates.length),
+  limits: unlimited(found.candidates.length),
   reason: '',
-  failed: nothingFailed,
 })
 
 /** What must not be shown to this person now. */

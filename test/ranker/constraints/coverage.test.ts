@@ -68,7 +68,7 @@ function log({ explorer, slate }: Case, targetOf: ReadonlyMap<string, number>, s
   for (let i = 0; i < decisions; i++) {
     const { constraints, pins, slots } = slate
     const limits = pins.length === 0 ? unlimited(mean.length) : createLimits(constraints, pins, slots, vectors)
-    const { draws } = sampleSlate(configured.open(loggingScorer, random), random, slots, limits)
+    const { draws } = sampleSlate(configured.open(loggingScorer, random), random, mean.length, slots, limits)
     const logged = draws.reduce((product, { conditional }) => product * conditional, 1)
     const weight = (targetOf.get(draws.map(({ candidate }) => candidate).join()) ?? 0) / logged
     const clicks = draws.filter(({ candidate }, at) => random.uniform() < chanceAt(candidate, at)).length

@@ -56,7 +56,13 @@ const together: Omit<Slate, 'slots' | 'vectors'> = {
 }
 
 const sample = (slate: Slate, exploration: Exploration, chance: Random) =>
-  sampleSlate(exploration, chance, slate.slots, createLimits(slate.constraints, slate.pins, slate.slots, slate.vectors))
+  sampleSlate(
+    exploration,
+    chance,
+    count,
+    slate.slots,
+    createLimits(slate.constraints, slate.pins, slate.slots, slate.vectors),
+  )
 
 /** How often each slate came. */
 function drawMany(slate: Slate, exploration: Exploration): ReadonlyMap<string, number> {
