@@ -7,7 +7,6 @@ import { createExampleEncoder } from '../../src/learner/examples.ts'
 import type { Example } from '../../src/learner/learner.ts'
 import { createLearnerStage, type LearnerState } from '../../src/learner/step.ts'
 import { createPolicyLoader } from '../../src/models/load.ts'
-import { unlimited } from '../../src/ranker/constraints/limits.ts'
 import { createExplorer } from '../../src/ranker/explorers/named.ts'
 import { sampleSlate } from '../../src/ranker/slate.ts'
 import type { Input, Stage } from '../../src/stage.ts'
@@ -63,7 +62,7 @@ async function decideAndLearn(config: Config, transitions: readonly Transition[]
     const itemIds = transition.candidates!.map(each => each.item_id)
     const random = createRandom(seedOf(transition.decision_id))
     const exploration = explorer.open(version.scorer(encoded, { itemIds, vectors: [] }), random, version.learned)
-    return sampleSlate(exploration, random, 1, unlimited(itemIds.length))
+    return sampleSlate(exploration, random, itemIds.length, 1)
   }
   return cpuMicrosOf(run) / transitions.length
 }

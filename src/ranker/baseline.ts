@@ -104,7 +104,7 @@ function show({ request, baseline, candidates: found, catalogue, may, epsilon }:
   const masked = itemIds.flatMap((itemId, i) => (may(itemId) ? [] : [i]))
   const constraints = { ...unconstrained, masked }
   const limits = createLimits(constraints, [], wanted, new Array(itemIds.length))
-  const slots = wanted > 0 ? slotsOf(sampleSlate(exploration, random, wanted, limits), candidates) : []
+  const slots = wanted > 0 ? slotsOf(sampleSlate(exploration, random, itemIds.length, wanted, limits), candidates) : []
   const explorer = { name: 'baseline', parameters: { epsilon } }
   return { explorer, candidates, constraints, slots, chosenBy: 'baseline' as const }
 }

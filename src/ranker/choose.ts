@@ -39,11 +39,12 @@ export interface Chosen {
 
 /** Scores that are no numbers say nothing: then every candidate alike. */
 export function choose({ limited, scorer, learned, explorer, slots: wanted, seed }: Scored): Chosen {
-  const { candidates, constraints, limits } = limited
+  const { constraints, limits, found } = limited
+  const { candidates } = found
   const sound = areFinite(scorer, explorer)
   const used = sound ? explorer : uniform
   const random = createRandom(seed)
-  const sampled = sampleSlate(used.open(scorer, random, learned), random, wanted, limits)
+  const sampled = sampleSlate(used.open(scorer, random, learned), random, candidates.length, wanted, limits)
   const slots = slotsOf(sampled, candidates)
   const isDrawn = sampled.firstSlot.length > 0
   const isEmpty = slots.length === 0

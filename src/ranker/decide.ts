@@ -108,7 +108,7 @@ export function createDecide(config: Config): Decide {
     const { retrievalVersion, dropped } = found
     const may = mayBeShown({ request, snapshot, moment }, view)
     const limited = rules.get(request.policy)!({ request, found, snapshot, moment, may }, view)
-    const { candidates, vectors } = limited
+    const { candidates, vectors } = limited.found
     const isScored = found.reason === '' && mode !== 'logging_only'
     const scorer = isScored ? score(request, state, model, vectors) : null
     const chosen =

@@ -4,7 +4,7 @@
  * conditional (constraints/limits.ts), or takes a place before anything is drawn: a pin.
  */
 import type { Random } from '../state/random.ts'
-import { type Limits, tilt } from './constraints/limits.ts'
+import { type Limits, tilt, unlimited } from './constraints/limits.ts'
 import type { Exploration } from './explorers/explorer.ts'
 
 export interface Draw {
@@ -24,8 +24,15 @@ export interface SampledSlate {
   readonly firstSlot: Float64Array
 }
 
-/** @param slots wanted; the slate is shorter when nothing more may be drawn. A pin whose place is not reached then moves up. */
-export function sampleSlate(exploration: Exploration, random: Random, slots: number, limits: Limits): SampledSlate {
+/** @param count candidates, 1 or more
+ * @param slots wanted; the slate is shorter when nothing more may be drawn. A pin whose place is not reached then moves up. */
+export function sampleSlate(
+  exploration: Exploration,
+  random: Random,
+  count: number,
+  slots: number,
+  limits: Limits = unlimited(count),
+): SampledSlate {
   const draws: Draw[] = []
   const pins = limits.pins.slice()
   let firstSlot: Float64Array = new Float64Array(0)
@@ -37,7 +44,7 @@ export function sampleSlate(exploration: Exploration, random: Random, slots: num
       if (pin === undefined) break
       draws.push({ candidate: pin.candidate, firstDraw: 0, conditional: 1, pinned: true })
     } else {
-      if (probabilities === firstSlot) probabilities = new Float64Array(limits.available.length)
+      if (probabilities === firstSlot) probabilities = new Float64Array(count)
       conditionalOf(exploration, limits, probabilities)
       if (firstSlot.length === 0) firstSlot = probabilities
       const candidate = drawFrom(probabilities, random.uniform())

@@ -3,7 +3,6 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type ConfigInput, type ExplorerConfig, parseConfig } from '../../src/config.ts'
 import type { Learned, Scorer } from '../../src/models/policy.ts'
-import { unlimited } from '../../src/ranker/constraints/limits.ts'
 import type { Exploration } from '../../src/ranker/explorers/explorer.ts'
 import { createExplorer } from '../../src/ranker/explorers/named.ts'
 import { explorerNames, explorerNeeds } from '../../src/ranker/explorers/schema.ts'
@@ -28,7 +27,7 @@ function disagreement(drawn: Exploration, logged: Exploration, slots: number): n
   const chance = createRandom(seedOf(`slates of ${slots}`))
   const seen = new Map<string, number>()
   for (let i = 0; i < draws; i++) {
-    const slate = sampleSlate(drawn, chance, slots, unlimited(count))
+    const slate = sampleSlate(drawn, chance, count, slots)
     const key = slate.draws.map(draw => draw.candidate).join()
     seen.set(key, (seen.get(key) ?? 0) + 1)
   }
@@ -55,7 +54,7 @@ for (const { name, slots } of each) {
     for (let i = 0; i < 4000; i++) {
       const chance = createRandom(seedOf(`request-${i}`))
       const exploration = createExplorer(settings[name]).open(scorer, chance, learned)
-      const slate = sampleSlate(exploration, chance, slots, unlimited(count))
+      const slate = sampleSlate(exploration, chance, count, slots)
       for (let a = 0; a < count; a++) {
         gap[a] += (slate.draws[0].candidate === a ? 1 : 0) - slate.firstSlot[a]
         variance[a] += slate.firstSlot[a] * (1 - slate.firstSlot[a])
@@ -109,7 +108,7 @@ test('the same seed gives the same bytes', () => {
   for (const { name, slots } of each) {
     const slate = () => {
       const chance = createRandom(5)
-      return sampleSlate(createExplorer(settings[name]).open(scorer, chance, learned), chance, slots, unlimited(count))
+      return sampleSlate(createExplorer(settings[name]).open(scorer, chance, learned), chance, count, slots)
     }
     assert.deepEqual(slate(), slate())
   }
@@ -134,7 +133,7 @@ test('every slot is a distribution over what is left, nothing shown has propensi
         }
         const chance = createRandom(seedOf(means.join()))
         const exploration = createExplorer(config).open(drawn, chance, contained)
-        const slate = sampleSlate(exploration, chance, slots, unlimited(means.length))
+        const slate = sampleSlate(exploration, chance, means.length, slots)
         const items = slate.draws.map(draw => draw.candidate)
         assert.equal(items.length, Math.min(slots, means.length))
         assert.equal(new Set(items).size, items.length)

@@ -59,7 +59,7 @@ const fits = ({ quotasOf, left, room }: Ledger, kind: number): boolean =>
   left[kind] > 0 && quotasOf[kind].every(q => room[q] > 0)
 
 /** A plan for at most so many slots; null: there is none, or it was not found in the steps that are left.
- * @param from kinds before it were tried for the same quota */
+ * @param before quota and kind of the step before: for the same quota the kinds below it were tried */
 function complete(ledger: Ledger, slots: number, before = { quota: -1, from: 0 }): Plan | null {
   const { lack, kindsOf, left, floored, overlap } = ledger
   let quota = -1

@@ -3,9 +3,8 @@
  * shifted, as the record logs it. What must not be shown never gives way, then come pins, caps, floors, and the slate's length:
  * a pin of what must not be shown is dropped and its place drawn, a pin may pass a cap, floors are lowered, a slate is short.
  */
-import type { Candidate, Constraints, Request, Snapshot } from '../../../schemas/records.ts'
+import type { Constraints, Request, Snapshot } from '../../../schemas/records.ts'
 import type { CatalogueItem } from '../../features/store.ts'
-import type { CandidateVectors } from '../../models/policy.ts'
 import { unconstrained } from '../../recommendations/decision.ts'
 import type { Catalogue, Found } from '../candidates.ts'
 import type { Moment } from '../condition.ts'
@@ -26,9 +25,8 @@ export interface Asked {
 }
 
 export interface Limited {
-  /** The candidates, pinned ones among them. */
-  readonly candidates: readonly Candidate[]
-  readonly vectors: CandidateVectors
+  /** Pinned items among the candidates. */
+  readonly found: Found
   readonly constraints: Constraints
   readonly limits: Limits
   /** What gave way; empty: nothing. */
@@ -61,8 +59,7 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     const limits = createLimits(constraints, pins, request.slots, vectors.vectors)
     const isLowered = limits.quotas.some(({ floor }, q) => floor < constraints.quotas[q].floor)
     return {
-      candidates,
-      vectors,
+      found: { ...found, candidates, vectors },
       constraints: { ...constraints, quotas: limits.quotas },
       limits,
       reason: dropped ? 'pin_dropped' : isLowered ? 'floor_lowered' : '',
@@ -70,11 +67,10 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
   }
 }
 
-const untouched = ({ candidates, vectors }: Found): Limited => ({
-  candidates,
-  vectors,
+const untouched = (found: Found): Limited => ({
+  found,
   constraints: unconstrained,
-  limits: unlimited(candidates.length),
+  limits: unlimited(found.candidates.length),
   reason: '',
 })
 
