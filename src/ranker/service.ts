@@ -12,7 +12,9 @@ import { watchServing } from '../models/watch.ts'
 import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { localState } from '../operate/local-state.ts'
 import type { TopicName } from '../pipeline.ts'
+import { rankerCodecs, rankerVersion } from './layout.ts'
 import { observeDecisions } from './metrics.ts'
 import { createRanker } from './step.ts'
 
@@ -47,11 +49,12 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     features.put(value)
     meter.set('feedloop_catalogue_items', {}, features.size)
   }
+  const openStore = localState(context, { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs })
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
   return runChainStage(context, {
     name: 'ranker',
-    stage: () => createRanker(config),
+    stage: () => createRanker(config, openStore),
     assigned: ['requests', 'events', 'profiles'],
     inputs: partition => [
       { topic: 'profiles', partition },

@@ -9,21 +9,20 @@ import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../..
 import type { Config } from '../config.ts'
 import { isForget } from '../events/forget.ts'
 import { type Fault, unknownPolicy, validateEvent, validateRequest } from '../events/validate.ts'
-import type { Input, Output, Refusal, Stage, StageState, Tick } from '../stage.ts'
-import { memoryTable, type Table } from '../state/table.ts'
-import { applyDecision, applyEvent, applyProfile, newUser, type UserState } from '../state/user.ts'
+import type { Input, Output, Refusal, Stage, Tick } from '../stage.ts'
+import { applyDecision, applyEvent, applyProfile, newUser } from '../state/user.ts'
 import { createDecide, type RankerView } from './decide.ts'
-import { type DecidedIds, decidedIds } from './decided.ts'
 import { createTally, type Tally } from './metrics.ts'
+import { createState, dropUser, putUser, type RankerState, type RankerStore, userOf } from './state.ts'
 
 export type { RankerView } from './decide.ts'
+export type { RankerState } from './state.ts'
 
-export interface RankerState extends StageState {
-  readonly users: Table<UserState>
-  readonly decided: DecidedIds
-}
-
-export function createRanker(config: Config): Stage<RankerState, RankerView> {
+/** @param openStore where the tables of a partition are; in memory when absent */
+export function createRanker(
+  config: Config,
+  openStore?: (partition: number) => Promise<RankerStore>,
+): Stage<RankerState, RankerView> {
   const decide = createDecide(config)
   const policies = new Set(config.policies.map(policy => policy.name))
 
@@ -33,7 +32,7 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
 
   return {
     name: 'ranker',
-    open: () => createState(config),
+    open: partition => openStore?.(partition).then(store => createState(config, store)) ?? createState(config),
     step(state, inputs, tick, view) {
       const tally = createTally()
       const refusals: Refusal[] = []
@@ -49,7 +48,7 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
         const request = input.value
         const fault = requestFault(request, tick)
         if (fault !== null) refusals.push({ input, ...fault })
-        else if (state.decided.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
+        else if (state.decidedIds.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
         else {
           const decision = decide(request, userOf(state, request.user_id), tick.timeMs, view)
           remember(state, decision.recommendation)
@@ -57,6 +56,7 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
           outputs.push({ key: request.user_id, value: decision.recommendation })
         }
       }
+      settle(state)
       return { outputs, refusals, counts: tally.counts() }
     },
     fold(state, inputs, outputs, tick) {
@@ -64,31 +64,18 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
       for (const { value } of of<BehaviorEvent>(inputs, 'events'))
         if (eventFault(value, tick) === null) learnEvent(state, value, config)
       for (const { value } of outputs) remember(state, value as Recommendation)
+      settle(state)
     },
   }
 }
 
-function createState(config: Config): RankerState {
-  const users = memoryTable<UserState>()
-  const decided = decidedIds(config.limits.requestDedupMs)
-  return {
-    users,
-    decided,
-    commit() {
-      users.commit()
-      decided.commit()
-    },
-    discard() {
-      users.discard()
-      decided.discard()
-    },
-  }
+function settle(state: RankerState): void {
+  state.decidedIds.settle()
+  state.seal?.()
 }
 
 const of = <T>(inputs: readonly Input[], topic: Input['topic']): readonly Input<T>[] =>
   inputs.filter(input => input.topic === topic) as readonly Input<T>[]
-
-const userOf = (state: RankerState, userId: string): UserState => state.users.get(userId) ?? newUser
 
 /** A null value is a deletion, and says whose by its key alone. */
 function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
@@ -96,16 +83,15 @@ function learnProfiles(state: RankerState, inputs: readonly Input[]): void {
     const userId = value?.user_id ?? key
     if (userId === null) continue
     const user = userOf(state, userId)
-    if (value !== null) state.users.set(userId, applyProfile(user, value))
-    else if (user.profile !== null) state.users.set(userId, { ...user, profile: null })
+    putUser(state, userId, user, value === null ? { ...user, profile: null } : applyProfile(user, value))
   }
 }
 
 /** Also a profile that is read before the erasure, since a step takes profiles first, may be from after it. */
-function forget({ users }: RankerState, { user_id: id, time_ms }: BehaviorEvent): void {
-  const profile = users.get(id)?.profile ?? null
-  if (profile !== null && profile.time_ms > time_ms) users.set(id, { ...newUser, profile })
-  else users.delete(id)
+function forget(state: RankerState, { user_id: id, time_ms }: BehaviorEvent): void {
+  const { profile } = userOf(state, id)
+  dropUser(state, id)
+  if (profile !== null && profile.time_ms > time_ms) putUser(state, id, newUser, { ...newUser, profile })
 }
 
 function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, tally?: Tally): void {
@@ -116,14 +102,13 @@ function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, ta
   const before = userOf(state, event.user_id)
   const after = applyEvent(before, event, config.state)
   if (after === before) tally?.add('feedloop_events_duplicate_total')
-  else state.users.set(event.user_id, after)
+  else putUser(state, event.user_id, before, after)
 }
 
 function remember(state: RankerState, decision: Recommendation): void {
-  state.decided.add(decision.decision_id, decision.decision_time_ms)
+  state.decidedIds.add(decision.decision_id, decision.decision_time_ms)
   const before = userOf(state, decision.user_id)
-  const after = applyDecision(before, decision)
-  if (after !== before) state.users.set(decision.user_id, after)
+  putUser(state, decision.user_id, before, applyDecision(before, decision))
 }
 
 const unknownItem = (event: BehaviorEvent, { features, catalogueReady }: RankerView): Fault | null =>

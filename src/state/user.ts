@@ -30,11 +30,15 @@ export interface Session {
 /** Open sessions remembered of one person: tabs and devices at a time, times the policies. */
 const sessionsKept = 8
 
-export interface UserState {
+/** What a person did and is. */
+export interface Person {
   /** Newest first by event time, at most `state.historyLength`. */
   readonly history: readonly PastInteraction[]
   readonly counts: Readonly<Record<string, number>>
   readonly profile: UserFeatures | null
+}
+
+export interface UserState extends Person {
   /** Last decided first. Each belongs to one policy: two that serve one page do not continue each other's episodes. */
   readonly sessions: readonly Session[]
 }
@@ -137,5 +141,8 @@ export function snapshotOf(
   }
 }
 
+/** A map on the wire may not have the key `__proto__`. */
 const countedAs = (counts: UserState['counts'], type: string): string =>
-  Object.hasOwn(counts, type) || Object.keys(counts).length < MAX_COUNTED_TYPES ? type : OTHER_TYPES
+  Object.hasOwn(counts, type) || (Object.keys(counts).length < MAX_COUNTED_TYPES && type !== '__proto__')
+    ? type
+    : OTHER_TYPES

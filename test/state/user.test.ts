@@ -56,7 +56,7 @@ const histories: {
       { event_id: 'e' },
     ],
     ids: 'e',
-    counts: { impression: 1, toString: 1, ['__proto__']: 1, click: 2 },
+    counts: { impression: 1, toString: 1, other: 1, click: 2 },
   },
 ]
 for (const { name, events, ids, counts } of histories)
