@@ -1,14 +1,14 @@
 /**
  * The ranker's rows as bytes, in memory (src/state/packed) and on disk, by Avro schemas of their own. What a decision
- * changes of a person (sessions) is apart from what an event does (the history), which is twenty times as large. The
- * types of a history are few and are named once.
+ * changes of a person (sessions) is apart from what an event does (the history), which is ten times as large.
  */
 import { createHash } from 'node:crypto'
-import type { UserFeatures } from '../../schemas/records.ts'
+import avro from 'avsc'
 import { currentSchema } from '../log/wire/schemas.ts'
+import type { Tap, TypeHook } from '../log/wire/types.ts'
 import { avroCodec } from '../state/codec.ts'
 import type { Codec } from '../state/table.ts'
-import type { PastInteraction, Person, Session } from '../state/user.ts'
+import type { Person, Session } from '../state/user.ts'
 import type { Ages } from './decided.ts'
 import type { RankerRows } from './state.ts'
 
@@ -19,11 +19,44 @@ const record = (name: string, fields: Readonly<Record<string, unknown>>) => ({
 })
 const list = (items: unknown) => ({ type: 'array', items })
 
-const past = { eventId: 'string', itemId: 'string', type: 'int', timeMs: 'long', value: 'double' }
+/** Types that a byte stands for; new ones may be added at the end. */
+const types: readonly string[] = [
+  'impression',
+  'click',
+  'view',
+  'purchase',
+  'rating',
+  'dwell',
+  'share',
+  'like',
+  'skip',
+  'hide',
+  'dislike',
+  'refund',
+]
+
+/** An event type: its place among those, from 1 on, or 0 and the text. */
+class EventType extends avro.types.StringType {
+  _read(tap: Tap): string {
+    const place = tap.readLong()
+    return place === 0 ? tap.readString() : types[place - 1]!
+  }
+  _write(tap: Tap, type: string): void {
+    const place = types.indexOf(type) + 1
+    tap.writeLong(place)
+    if (place === 0) tap.writeString(type)
+  }
+  _skip(tap: Tap): void {
+    if (tap.readLong() === 0) tap.skipString()
+  }
+}
+const eventType = { type: 'string', logicalType: 'event-type' }
+const wellKnown: TypeHook = part => (part === eventType ? new EventType() : undefined)
+
+const past = { eventHash: 'double', itemId: 'string', type: eventType, timeMs: 'long', value: 'double' }
 const session = { policy: 'string', id: 'string', lastDecisionId: 'string', step: 'int', lastTimeMs: 'long' }
 const schemas = {
   people: record('Person', {
-    types: list('string'),
     history: list(record('Past', past)),
     counts: { type: 'map', values: 'long' },
     profile: ['null', currentSchema('UserFeatures')],
@@ -46,31 +79,9 @@ const ROWS = 1
 /** All that the rows' bytes depend on. Not the configuration: what was kept of a person by other rules is still true. */
 export const rankerVersion: string = JSON.stringify([ROWS, layoutPrint])
 
-interface PersonRow {
-  readonly types: readonly string[]
-  readonly history: readonly (Omit<PastInteraction, 'type'> & { readonly type: number })[]
-  readonly counts: Person['counts']
-  readonly profile: UserFeatures | null
-}
-const personRow = avroCodec<PersonRow>(schemas.people)
-
-function withNumbers({ history, counts, profile }: Person): PersonRow {
-  const types = [...new Set(history.map(({ type }) => type))]
-  return { types, history: history.map(each => ({ ...each, type: types.indexOf(each.type) })), counts, profile }
-}
-
-const people: Codec<Person> = {
-  encode: person => personRow.encode(withNumbers(person)),
-  layOut: person => personRow.layOut!(withNumbers(person)),
-  decode(bytes) {
-    const { types, history, counts, profile } = personRow.decode(bytes)
-    return { history: history.map(each => ({ ...each, type: types[each.type] })), counts, profile }
-  },
-}
-
 /** Rows of keys that come in no order are small, so that many of them share a page; a person's is half a page by itself. */
 export const rankerCodecs: { readonly [K in keyof RankerRows]: Codec<RankerRows[K]> } = {
-  people,
+  people: avroCodec<Person>(schemas.people, wellKnown),
   sessions: { ...avroCodec<readonly Session[]>(schemas.sessions), scattered: true },
   decided: { ...avroCodec<number>(schemas.decided), scattered: true },
   pages: avroCodec<readonly string[]>(schemas.pages),

@@ -107,8 +107,10 @@ function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, ta
 
 function remember(state: RankerState, decision: Recommendation): void {
   state.decidedIds.add(decision.decision_id, decision.decision_time_ms)
-  const before = userOf(state, decision.user_id)
-  putUser(state, decision.user_id, before, applyDecision(before, decision))
+  const { sessions } = state.tables
+  const before = sessions.get(decision.user_id) ?? newUser.sessions
+  const after = applyDecision(before, decision)
+  if (after !== before) sessions.set(decision.user_id, after)
 }
 
 const unknownItem = (event: BehaviorEvent, { features, catalogueReady }: RankerView): Fault | null =>
