@@ -206,16 +206,31 @@ export const configSchema = z.strictObject({
         .describe('Weight of an interaction in the history mean by event type; types not listed count nothing.'),
       halfLifeMs: ms(0).describe("An interaction's weight halves in this time; 0: never."),
       blocks: z
-        .array(z.enum(['history', 'values', 'profile', 'context', 'numbers']))
+        .array(z.enum(['history', 'values', 'profile', 'context', 'numbers', 'counts']))
         .default(['history', 'context'])
         .describe(
-          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context; `numbers`: numbers of the context named in `state.numbers`, each with a place of its own. A bias of 1 always comes first.',
+          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context; `numbers`: numbers of the context named in `state.numbers`, each with a place of its own; `counts`: what the person has done so far, by `state.counts` and `state.rates`. A bias of 1 always comes first.',
         ),
       contextDimensions: z.number().int().positive().default(8).describe('Dimensions of the hashed context.'),
       numbers: z
         .array(z.string())
         .default([])
         .describe('Names of context numbers of the `numbers` block; standardised by the linear-Gaussian learner.'),
+      counts: z
+        .array(z.string())
+        .default([])
+        .describe('Event types of the `counts` block: log(1 + n) of each, n events of a person so far.'),
+      rates: z
+        .array(
+          z.strictObject({
+            of: z.string().describe('Event type that is counted, e.g. click.'),
+            per: z.string().describe('Event type that it is counted per, e.g. impression.'),
+            prior: z.number().min(0).default(0.05).describe('Rate of somebody unknown.'),
+            strength: z.number().positive().default(20).describe('Events that the prior is worth.'),
+          }),
+        )
+        .default([])
+        .describe('Rates of the `counts` block: (n_of - prior · n_per) / (n_per + strength), 0 for somebody unknown.'),
       valueScale: z.number().positive().default(1).describe('Values are divided by this in the `values` block.'),
     })
     .prefault({}),
