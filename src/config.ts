@@ -316,7 +316,10 @@ export const configSchema = z.strictObject({
     ),
   http: z
     .strictObject({
-      host: z.string().default('0.0.0.0').describe("Address of the operator's door: /livez, /readyz, /metrics."),
+      host: z
+        .string()
+        .default('0.0.0.0')
+        .describe("Address of the operator's door: /livez, /readyz, /metrics, of a ranker /v1/users/{id}/state."),
       port: z.number().int().min(0).max(65535).default(9464).describe('Its port; 0: any free one.'),
     })
     .prefault({}),
@@ -362,6 +365,12 @@ export const configSchema = z.strictObject({
         .max(topics.requests.maxBatchBytes)
         .default(1 << 20)
         .describe('Largest body of a call.'),
+      rankers: z
+        .array(z.url({ protocol: /^https?$/ }))
+        .default([])
+        .describe(
+          "Operator's doors of the rankers, `http://host:9464`, to ask for a user's state; a name that stands for several machines is asked at each. None: the one of this process.",
+        ),
       maxEvents: z.number().int().positive().default(1000).describe('Events of one call.'),
     })
     .prefault({}),

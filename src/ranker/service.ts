@@ -14,6 +14,7 @@ import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { localState } from '../operate/local-state.ts'
 import type { TopicName } from '../pipeline.ts'
+import { createHolder } from './answer.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
 import { observeDecisions } from './metrics.ts'
 import { createRanker } from './step.ts'
@@ -52,7 +53,8 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const openStore = localState(context, { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs })
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
-  return runChainStage(context, {
+  const holder = createHolder(config.topics.partitions)
+  const running = await runChainStage(context, {
     name: 'ranker',
     stage: () => createRanker(config, openStore),
     assigned: ['requests', 'events', 'profiles'],
@@ -62,6 +64,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       { topic: 'requests', partition },
     ],
     view: () => ({ features, serving: serving.serving, catalogueReady }),
+    holds: holder.hold,
     observe: ({ outputs }) => observeDecisions(meter, outputs),
     prepare,
     alongside: [failed.promise],
@@ -71,4 +74,5 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       await Promise.all(followers.map(each => each.stop()))
     },
   })
+  return { ...running, describe: holder.describe }
 }
