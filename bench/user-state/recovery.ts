@@ -1,0 +1,111 @@
+/**
+ * A ranker on an embedded log hears of so many users and decides for some, and its state is abandoned as a kill leaves it:
+ * without its last second. Then a task recovers, once from what is on disk and once from the topics alone.
+ */
+import { rm } from 'node:fs/promises'
+import pino from 'pino'
+import { parseConfig } from '../../src/config.ts'
+import { recover } from '../../src/log/chain/recover.ts'
+import { type ChainIo, realRim } from '../../src/log/chain/rim.ts'
+import { chainRules } from '../../src/log/chain/rules.ts'
+import { startTask, type TaskOptions } from '../../src/log/chain/task.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import { createMeter } from '../../src/metrics.ts'
+import { boundNewSpace } from '../../src/operate/collector.ts'
+import { localState } from '../../src/operate/local-state.ts'
+import type { TopicName } from '../../src/pipeline.ts'
+import type { RankerView } from '../../src/ranker/decide.ts'
+import { rankerCodecs, rankerVersion } from '../../src/ranker/layout.ts'
+import type { RankerState } from '../../src/ranker/state.ts'
+import { createRanker } from '../../src/ranker/step.ts'
+import { catalogue, eventOf, policy, requestOf } from './load.ts'
+
+export interface RecoveryResult {
+  readonly users: number
+  readonly events: number
+  readonly decisions: number
+  readonly localSeconds: number
+  readonly topicsSeconds: number
+}
+
+const BATCH = 2000
+const EVENTS_EACH = 2
+const DECISIONS_FOR = 0.1
+const { folder, users } = JSON.parse(process.argv[2]!) as { folder: string; users: number }
+boundNewSpace()
+const prefix = 'bench.'
+const config = parseConfig({ state: { folder } })
+const wire = await createWire({ prefix })
+const meter = createMeter()
+const logger = pino({ level: 'info' }, pino.destination(2))
+const log = openEmbeddedLog()
+await applyTopics(log, topicSpecs({ prefix, partitions: 1, policies: 1, replicationFactor: 1 }))
+const io: ChainIo = { log, rim: realRim(Date.now), rules: chainRules }
+const openStore = localState(
+  { config, logger, meter, now: Date.now },
+  { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs },
+)
+const serving = { policy, releaseVersion: 'bench', mode: 'online' } as const
+const view = { features: catalogue(), serving: () => serving, catalogueReady: true }
+
+const optionsWith = (onDisk: boolean): TaskOptions<RankerState, RankerView> => ({
+  log,
+  wire,
+  meter,
+  logger,
+  stage: createRanker(config, onDisk ? openStore : undefined),
+  prefix,
+  inputs: (['profiles', 'events', 'requests'] as const).map(topic => ({ topic, partition: 0 })),
+  output: { topic: 'recommendations', partition: 0 },
+  view: () => view,
+  now: Date.now,
+  step: { ...config.step, intervalMs: 0 },
+})
+const recovered = async (onDisk: boolean): Promise<number> => {
+  const begun = performance.now()
+  const options = optionsWith(onDisk)
+  const session = await recover({ options, io, squeeze: { records: BATCH, time: 1 }, notify: () => {} })
+  const seconds = (performance.now() - begun) / 1000
+  const { size } = session.state.tables.people
+  if (size !== users) throw new Error(`${size} of ${users} users came back`)
+  await session.close()
+  return seconds
+}
+
+const decisions = Math.round(users * DECISIONS_FOR)
+const put = async (topic: TopicName, count: number, made: (index: number) => { user_id: string }) => {
+  for (let from = 0; from < count; from += BATCH) {
+    const values = Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => made(from + i))
+    await log.append(
+      `${prefix}${topic}`,
+      0,
+      values.map(value => ({ key: Buffer.from(value.user_id), value: wire.encode(topic, value) })),
+    )
+  }
+}
+const startMs = Date.now() - 86_400_000
+const all = Promise.withResolvers<void>()
+const options = optionsWith(true)
+const abandoned = async (partition: number) => ({ ...(await options.stage.open(partition)), close: undefined })
+const task = startTask({
+  ...options,
+  stage: { ...options.stage, open: abandoned },
+  observed: () => false,
+  accepted({ header }) {
+    const next = (topic: string) => header.inputs.find(input => input.topic === topic)!.next
+    if (next('events') === users * EVENTS_EACH && next('requests') === decisions) all.resolve()
+  },
+})
+await task.ready
+await put('events', users * EVENTS_EACH, i => eventOf(i % users, Math.floor(i / users), startMs + i))
+await put('requests', decisions, i => requestOf(i * 7, 0, startMs + i))
+await all.promise
+await task.stop()
+
+const localSeconds = await recovered(true)
+const topicsSeconds = await recovered(false)
+await rm(folder, { recursive: true, force: true })
+const result: RecoveryResult = { users, events: users * EVENTS_EACH, decisions, localSeconds, topicsSeconds }
+process.stdout.write(JSON.stringify(result), () => process.exit(0))
