@@ -193,6 +193,9 @@ export const configSchema = z.strictObject({
         .describe(
           'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much, and as much again rows that wait to be written to their places.',
         ),
+      snapshotMs: ms(minute).describe(
+        'A user whose state has changed is written to `snapshots` so long after the first change, ms: what a machine that takes the partition over replays is about as long.',
+      ),
       historyLength: z
         .number()
         .int()

@@ -5,7 +5,7 @@
  *   your topics -> intake -> requests, events, items, users
  *   HTTP -> gateway -> requests, events; the accepted decisions (recommendations) -> gateway -> HTTP
  *   items, users -> features -> features, profiles
- *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations
+ *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations; snapshots -> ranker
  *   recommendations, events -> joiner -> transitions
  *   transitions (+ features) -> learner -> models
  *   models -> gate -> releases
@@ -71,6 +71,13 @@ export const topics = {
     cleanup: 'compact',
     chained: false,
     holds: 'user vectors with their versions',
+  },
+  snapshots: {
+    ...perUser,
+    schema: 'UserSnapshot',
+    cleanup: 'compact',
+    chained: false,
+    holds: "users' states as the ranker keeps them, for whoever takes a partition over",
   },
   requests: { ...perUser, schema: 'Request', chained: false, holds: 'what is to be decided' },
   events: { ...perUser, schema: 'BehaviorEvent', chained: false, holds: 'what people did' },
@@ -169,7 +176,7 @@ export const pipeline = [
     stage: 'ranker',
     reads: ['requests', 'events', 'profiles'],
     broadcast: ['features', 'releases', 'models'],
-    writes: ['recommendations'],
+    writes: ['recommendations', 'snapshots'],
     runs: 'chain',
     does: 'keeps user state, scores, explores, logs the decision',
     step: 'src/ranker/step.ts',

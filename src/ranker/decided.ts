@@ -27,11 +27,17 @@ interface Bucket {
   readonly pages: number
 }
 
+export interface DecidedId {
+  readonly id: string
+  /** Decision time, ms. */
+  readonly timeMs: number
+}
+
 export interface DecidedTables {
   /** Decision time by id, ms. */
   readonly decided: Table<number>
   /** Ids by bucket and page. */
-  readonly pages: Table<readonly string[]>
+  readonly pages: Table<readonly DecidedId[]>
   /** One row. */
   readonly ages: Table<Ages>
 }
@@ -54,14 +60,17 @@ export function decidedIds(windowMs: number, { decided, pages, ages }: DecidedTa
     const isOpen = last !== undefined && fromMs < last.fromMs + bucketMs
     const bucket = isOpen ? last : { number: (last?.number ?? 0) + 1, fromMs, newestMs: 0, pages: 0 }
     for (const [id, timeMs] of added) decided.set(id, timeMs)
-    pages.set(pageKey(bucket.number, bucket.pages), [...added.keys()])
+    pages.set(
+      pageKey(bucket.number, bucket.pages),
+      [...added].map(([id, timeMs]) => ({ id, timeMs })),
+    )
     const grown = { ...bucket, newestMs: Math.max(bucket.newestMs, untilMs), pages: bucket.pages + 1 }
     return { newestMs: Math.max(newestMs, untilMs), buckets: [...(isOpen ? buckets.slice(0, -1) : buckets), grown] }
   }
   const forget = ({ number, pages: count }: Bucket, beforeMs: number): void => {
     for (let page = 0; page < count; page++) {
       const key = pageKey(number, page)
-      for (const id of pages.get(key) ?? []) if (decided.get(id)! < beforeMs) decided.delete(id)
+      for (const { id } of pages.get(key) ?? []) if (decided.get(id)! < beforeMs) decided.delete(id)
       pages.delete(key)
     }
   }
@@ -82,6 +91,25 @@ export function decidedIds(windowMs: number, { decided, pages, ages }: DecidedTa
       added = new Map()
     },
   }
+}
+
+/** Puts ids back by their pages, when neither `decided` nor `ages` is there. */
+export function restorePage({ decided, pages, ages }: DecidedTables, key: string, ids: readonly DecidedId[]): void {
+  const [number, page] = key.split('/').map(Number) as [number, number]
+  const times = ids.map(({ timeMs }) => timeMs)
+  const [fromMs, untilMs] = [Math.min(...times), Math.max(...times)]
+  const { newestMs, buckets } = ages.get(ROW) ?? none
+  const before = buckets.find(each => each.number === number) ?? { number, fromMs, newestMs: 0, pages: 0 }
+  const bucket = {
+    number,
+    fromMs: Math.min(before.fromMs, fromMs),
+    newestMs: Math.max(before.newestMs, untilMs),
+    pages: Math.max(before.pages, page + 1),
+  }
+  for (const { id, timeMs } of ids) decided.set(id, timeMs)
+  pages.set(key, ids)
+  const all = [...buckets.filter(each => each.number !== number), bucket].sort((a, b) => a.number - b.number)
+  ages.set(ROW, { newestMs: Math.max(newestMs, untilMs), buckets: all })
 }
 
 const pageKey = (bucket: number, page: number): string => `${bucket}/${page}`

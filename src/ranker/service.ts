@@ -5,7 +5,8 @@
  */
 import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
 import { createFeatureStore } from '../features/store.ts'
-import { Stopped } from '../log/chain/rim.ts'
+import { realRim, Stopped } from '../log/chain/rim.ts'
+import { chainRules } from '../log/chain/rules.ts'
 import { createServing } from '../models/serving.ts'
 import { servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
@@ -17,6 +18,8 @@ import type { TopicName } from '../pipeline.ts'
 import { createHolder } from './answer.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
 import { observeDecisions } from './metrics.ts'
+import { withSnapshots } from './snapshots.ts'
+import { heapTables } from './state.ts'
 import { createRanker } from './step.ts'
 
 export async function runRanker(context: ServiceContext): Promise<Running> {
@@ -51,12 +54,17 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     meter.set('feedloop_catalogue_items', {}, features.size)
   }
   const openStore = localState(context, { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs })
+  const openTables = async (partition: number, signal?: AbortSignal) =>
+    withSnapshots(
+      { ...context, partition, io: { log: context.log, rim: realRim(now), rules: chainRules, signal } },
+      (await openStore?.(partition)) ?? heapTables(),
+    )
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
   const holder = createHolder(config.topics.partitions)
   const running = await runChainStage(context, {
     name: 'ranker',
-    stage: () => createRanker(config, openStore),
+    stage: () => createRanker(config, openTables),
     assigned: ['requests', 'events', 'profiles'],
     inputs: partition => [
       { topic: 'profiles', partition },

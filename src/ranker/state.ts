@@ -3,11 +3,13 @@
  * from the inputs and the accepted outputs; it is a cache of the log.
  */
 import type { Config } from '../config.ts'
+import type { TopicName } from '../pipeline.ts'
 import { packedTable } from '../state/packed/table.ts'
 import { asState, type Store } from '../state/table.ts'
 import { newUser, type Person, type Session, type UserState } from '../state/user.ts'
-import { type Ages, type DecidedIds, decidedIds } from './decided.ts'
+import { type Ages, type DecidedId, type DecidedIds, decidedIds } from './decided.ts'
 import { rankerCodecs } from './layout.ts'
+import type { Unsaved } from './saving.ts'
 
 /** The tables' rows. */
 export interface RankerRows {
@@ -16,11 +18,16 @@ export interface RankerRows {
   /** By user id; last decided first. */
   readonly sessions: readonly Session[]
   readonly decided: number
-  readonly pages: readonly string[]
+  readonly pages: readonly DecidedId[]
   readonly ages: Ages
+  readonly unsaved: Unsaved
 }
 
-export type RankerStore = Store<RankerRows>
+export type RankerStore = Store<RankerRows> & {
+  /** True when what is known of the user contains the record already: it came from a snapshot that is newer than the step
+   * that is folded. */
+  contains?(userId: string, topic: TopicName, offset: number): boolean
+}
 
 export interface RankerState extends RankerStore {
   readonly decidedIds: DecidedIds
@@ -33,12 +40,16 @@ export function heapTables(): RankerStore {
     decided: packedTable(rankerCodecs.decided),
     pages: packedTable(rankerCodecs.pages),
     ages: packedTable(rankerCodecs.ages),
+    unsaved: packedTable(rankerCodecs.unsaved),
   }
   return { ...asState(tables), tables }
 }
 
 export const createState = (config: Config, store: RankerStore = heapTables()): RankerState => ({
   ...store,
+  get openedAt() {
+    return store.openedAt ?? null
+  },
   decidedIds: decidedIds(config.limits.requestDedupMs, store.tables),
 })
 

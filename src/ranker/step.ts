@@ -21,7 +21,7 @@ export type { RankerState } from './state.ts'
 /** @param openStore where the tables of a partition are; in memory when absent */
 export function createRanker(
   config: Config,
-  openStore?: (partition: number) => Promise<RankerStore>,
+  openStore?: (partition: number, signal?: AbortSignal) => Promise<RankerStore>,
 ): Stage<RankerState, RankerView> {
   const decide = createDecide(config)
   const policies = new Set(config.policies.map(policy => policy.name))
@@ -32,7 +32,8 @@ export function createRanker(
 
   return {
     name: 'ranker',
-    open: partition => openStore?.(partition).then(store => createState(config, store)) ?? createState(config),
+    open: (partition, signal) =>
+      openStore?.(partition, signal).then(store => createState(config, store)) ?? createState(config),
     step(state, inputs, tick, view) {
       const tally = createTally()
       const refusals: Refusal[] = []
@@ -51,7 +52,7 @@ export function createRanker(
         else if (state.decidedIds.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
         else {
           const decision = decide(request, userOf(state, request.user_id), tick.timeMs, view)
-          remember(state, decision.recommendation)
+          remember(state, { key: request.user_id, value: decision.recommendation })
           tally.decided(decision)
           outputs.push({ key: request.user_id, value: decision.recommendation })
         }
@@ -60,10 +61,11 @@ export function createRanker(
       return { outputs, refusals, counts: tally.counts() }
     },
     fold(state, inputs, outputs, tick) {
-      learnProfiles(state, inputs)
-      for (const { value } of of<BehaviorEvent>(inputs, 'events'))
+      const fresh = inputs.filter(input => !isContained(state, input))
+      learnProfiles(state, fresh)
+      for (const { value } of of<BehaviorEvent>(fresh, 'events'))
         if (eventFault(value, tick) === null) learnEvent(state, value, config)
-      for (const { value } of outputs) remember(state, value as Recommendation)
+      for (const output of outputs) remember(state, output as Output<Recommendation>)
       settle(state)
     },
   }
@@ -105,8 +107,15 @@ function learnEvent(state: RankerState, event: BehaviorEvent, config: Config, ta
   else putUser(state, event.user_id, before, after)
 }
 
-function remember(state: RankerState, decision: Recommendation): void {
+/** A snapshot that is newer than the step has it already. */
+function isContained(state: RankerState, { topic, key, value, offset }: Input): boolean {
+  const userId = (value as { user_id?: string } | null)?.user_id ?? key
+  return userId !== null && state.contains?.(userId, topic, offset) === true
+}
+
+function remember(state: RankerState, { value: decision, offset }: Output<Recommendation>): void {
   state.decidedIds.add(decision.decision_id, decision.decision_time_ms)
+  if (offset !== undefined && state.contains?.(decision.user_id, 'recommendations', offset)) return
   const { sessions } = state.tables
   const before = sessions.get(decision.user_id) ?? newUser.sessions
   const after = applyDecision(before, decision)

@@ -50,6 +50,9 @@ export interface FixedPart<V> {
   decode(bytes: Buffer): object
 }
 
+/** Behind every key. */
+export const LAST_KEY = '\u{10ffff}'
+
 const absent = Symbol('absent')
 
 /** By code points, as UTF-8 on disk has it; `<` goes by UTF-16 units, which sorts U+FFFD after an emoji. */

@@ -47,7 +47,7 @@ test('killed at any point, 20 times over', { timeout: 240_000 }, async () => {
   const child = fileURLToPath(new URL('disk-child.ts', import.meta.url))
   let kept = 0
   for (let kill = 0; kill < 20; kill++) {
-    const running = spawn(process.execPath, [child, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const running = spawn(process.execPath, [child, folder, 'disk'], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(running.stdout, 'data')
     await sleep(Math.random() * 300)
     running.kill('SIGKILL')
