@@ -32,9 +32,11 @@ export interface SnapshotOptions {
   readonly meter: Meter
   readonly logger: Logger
   readonly partition: number
+  /** Pause between two appends, ms: with `KEYS_AT_ONCE` the most that is written in a second. */
+  readonly pauseMs?: number
 }
 
-/** Keys and bytes of one append, and the pause between two: at most so many a second. */
+/** Keys and bytes of one append. */
 const KEYS_AT_ONCE = 200
 const BYTES_AT_ONCE = 512 << 10
 const PAUSE_MS = 100
@@ -46,7 +48,7 @@ const SAY_EVERY_MS = 5000
 /** A store whose rows are also in the log: empty ones are filled from there, and changes are written there in the background.
  * @throws FeedloopError TOPIC_UNKNOWN and what the log throws for good */
 export async function withSnapshots(options: SnapshotOptions, store: RankerStore): Promise<RankerStore> {
-  const { config, partition, meter, logger, io } = options
+  const { config, partition, meter, logger, io, pauseMs = PAUSE_MS } = options
   const { snapshotMs } = config.state
   const topic = await openSnapshotTopic(io, { ...options, prefix: config.topics.prefix })
   const { floor, late } = await topic.lastFloor()
@@ -99,7 +101,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   const pump = (): void => {
     const nowMs = io.rim.now()
     if (closed || appending !== null || changed.size > 0 || last === null || pending.size > 0 || nowMs < nextMs) return
-    nextMs = nowMs + PAUSE_MS
+    nextMs = nowMs + pauseMs
     const gathered = gather()
     appending = (gathered.records.length > 0 ? write(gathered) : Promise.resolve())
       .then(() => saving.settle(true))
@@ -114,7 +116,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
         appending = null
       })
   }
-  const timer = setInterval(pump, PAUSE_MS)
+  const timer = setInterval(pump, pauseMs)
   timer.unref()
   return {
     ...store,
