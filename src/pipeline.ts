@@ -138,6 +138,8 @@ export interface StageEntry {
   /** Inputs that every instance reads whole, outside the assigner. */
   readonly broadcast: readonly TopicName[]
   readonly writes: readonly TopicName[]
+  /** Its own state, for whoever takes a partition over: written and read by nobody else. */
+  readonly keeps?: readonly TopicName[]
   /** `chain`: one task an output partition, exactly once. `forward`: at least once, idempotent by key. */
   readonly runs: 'chain' | 'forward'
   readonly does: string
@@ -176,7 +178,8 @@ export const pipeline = [
     stage: 'ranker',
     reads: ['requests', 'events', 'profiles'],
     broadcast: ['features', 'releases', 'models'],
-    writes: ['recommendations', 'snapshots'],
+    writes: ['recommendations'],
+    keeps: ['snapshots'],
     runs: 'chain',
     does: 'keeps user state, scores, explores, logs the decision',
     step: 'src/ranker/step.ts',

@@ -17,6 +17,9 @@ export interface Saving {
   changed(keys: Iterable<string>, at: ChainPoint | undefined, nowMs: number): void
   /** Keys of the oldest changes that are older than `ageMs`, at most so many; none while others are under way. */
   take(ageMs: number, most: number, nowMs: number): readonly string[]
+  /** These are saved beside it. Returns what makes it true: call it when the log has them, and no row holds their keys any
+   * more, but for what changed since. */
+  erase(keys: readonly string[]): () => void
   /** What was taken is in the log, or is not. */
   settle(saved: boolean): void
   /** All that changed up to this step is saved; null: nothing can be said. */
@@ -45,6 +48,8 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
   const known = new Set<string>()
   let next = 0
   let done: string[] = []
+  /** Keys to be taken out of rows with lower numbers. */
+  const erased = new Map<string, number>()
   let taken: { readonly group: Group; readonly keys: readonly string[] } | null = null
 
   const add = (group: Group, row: string, keys: readonly string[]): void => {
@@ -53,6 +58,15 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
       group.keys.add(key)
       known.add(key)
     }
+  }
+  /** Few are ever erased. */
+  const forget = (): void => {
+    for (const row of groups.flatMap(({ rows }) => rows)) {
+      const { before, keys } = unsaved.get(row)!
+      const left = keys.filter(key => Number(row) >= (erased.get(key) ?? 0))
+      if (left.length < keys.length) unsaved.set(row, { before, keys: left })
+    }
+    erased.clear()
   }
   const open = (before: ChainPoint | null, sinceMs: number): Group => {
     const group: Group = { before, sinceMs, rows: [], keys: new Set() }
@@ -77,6 +91,7 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
       }
       for (const row of done) unsaved.delete(row)
       done = []
+      if (erased.size > 0) forget()
       last = at ?? null
     },
     take(ageMs, most, atMs) {
@@ -89,6 +104,16 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
       }
       taken = { group, keys }
       return keys
+    },
+    erase(keys) {
+      for (const key of keys) {
+        for (const group of groups) group.keys.delete(key)
+        known.delete(key)
+      }
+      const before = next
+      return () => {
+        for (const key of keys) erased.set(key, before)
+      }
     },
     settle(saved) {
       if (taken === null) return
@@ -112,6 +137,7 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
       known.clear()
       taken = null
       done = []
+      erased.clear()
       last = null
     },
     from(at) {

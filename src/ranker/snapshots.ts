@@ -65,8 +65,10 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
 
   const saving = createSaving(store.tables.unsaved, openedAt, io.rim.now())
   const changed = new Set<string>()
-  const tables = tracked(store.tables, key => changed.add(key))
-  /** Keys of which somebody else has written since. */
+  /** Of which: deleted. */
+  const gone = new Set<string>()
+  const tables = tracked(store.tables, changed, gone)
+  /** Keys that are to be written at once: somebody else has written of them since, or they are erased. */
   const strangers = new Set<string>(late)
   // A state that was on disk before there were snapshots has all to save.
   if (!wasEmpty && floor === null) for (const key of allKeys(store.tables)) strangers.add(key)
@@ -85,8 +87,15 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
     return { records: [...strange, ...keys].map(recordOf), keys, strange }
   }
   const write = async ({ records, strange }: ReturnType<typeof gather>): Promise<void> => {
-    for (const batch of inBatches(records)) for (const key of await topic.append(batch)) strangers.add(key)
     for (const key of strange) strangers.delete(key)
+    const erased = saving.erase(strange.filter((_, i) => records[i]!.value === null))
+    try {
+      for (const batch of inBatches(records)) for (const key of await topic.append(batch)) strangers.add(key)
+      erased()
+    } catch (error) {
+      for (const key of strange) strangers.add(key)
+      throw error
+    }
     meter.add('feedloop_snapshots_written_total', {}, records.length)
   }
   const moveFloor = async (): Promise<void> => {
@@ -116,6 +125,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
         appending = null
       })
   }
+  meter.set('feedloop_snapshot_load_progress', { partition: String(partition) }, 1)
   const timer = setInterval(pump, pauseMs)
   timer.unref()
   return {
@@ -128,7 +138,8 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
     unproved: () => pending.size > 0,
     commit(at) {
       saving.changed(changed, at, io.rim.now())
-      changed.clear()
+      for (const key of gone) strangers.add(key)
+      for (const set of [changed, gone]) set.clear()
       store.commit(at)
       last = at ?? null
       for (const [userId, { offset, id }] of pending)
@@ -136,15 +147,16 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
       pump()
     },
     discard() {
-      changed.clear()
+      for (const set of [changed, gone]) set.clear()
       store.discard()
     },
     async reset(reason, detail) {
+      last = null
       await appending
       if (store.reset) await store.reset(reason, detail)
       else empty(store)
       saving.clear()
-      for (const set of [changed, strangers, pending]) set.clear()
+      for (const set of [changed, gone, strangers, pending]) set.clear()
       last = moved = openedAt = null
       if (!filled) {
         // It was the disk's; the topic's may be better.
@@ -210,7 +222,6 @@ async function load(
     logger.info({ ...labels, percent: Math.round(100 * share), snapshots: count }, 'loading snapshots')
   }
   await commit(point)
-  meter.set('feedloop_snapshot_load_progress', labels, 1)
   const seconds = Math.round(io.rim.now() - startedMs) / 1000
   if (count > 0) logger.info({ ...labels, snapshots: count, seconds }, 'snapshots loaded')
 }
@@ -230,9 +241,9 @@ function* allKeys({ people, sessions, pages }: RankerStore['tables']): Iterable<
   for (const [key] of pages.range('', LAST_KEY)) yield keyOfPage(key)
 }
 
-/** The tables, telling of each key of `snapshots` that changes. */
-function tracked(tables: RankerStore['tables'], changed: (key: string) => void): RankerStore['tables'] {
-  const telling = <V>(table: Table<V>, keyOf: (key: string) => string): Table<V> => ({
+/** The tables, noting each key of `snapshots` that changes, and each that goes. */
+function tracked(tables: RankerStore['tables'], changed: Set<string>, gone: Set<string>): RankerStore['tables'] {
+  const telling = <V>(table: Table<V>, keyOf: (key: string) => string, erased?: Set<string>): Table<V> => ({
     get: table.get,
     range: table.range,
     get size() {
@@ -241,19 +252,21 @@ function tracked(tables: RankerStore['tables'], changed: (key: string) => void):
     commit: table.commit,
     discard: table.discard,
     set(key, value) {
-      changed(keyOf(key))
+      changed.add(keyOf(key))
       table.set(key, value)
     },
     delete(key) {
-      changed(keyOf(key))
+      if (table.get(key) === undefined) return
+      changed.add(keyOf(key))
+      erased?.add(key)
       table.delete(key)
     },
   })
   const same = (key: string): string => key
   return {
     ...tables,
-    people: telling(tables.people, same),
-    sessions: telling(tables.sessions, same),
+    people: telling(tables.people, same, gone),
+    sessions: telling(tables.sessions, same, gone),
     pages: telling(tables.pages, keyOfPage),
   }
 }
