@@ -183,7 +183,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe(
-          "Folder of this process for the joiner's open joins on disk, beyond memory and across restarts; none: on the heap, rebuilt from the topics at every start. The joiner's only: the ranker keeps every user of whom it has read anything since its start, profiles included, on its heap; more users are more partitions and instances.",
+          "Folder of this process for state on disk, beyond memory and across restarts: the joiner's open joins, the ranker's users. None: in memory; at every start the joiner's is rebuilt from the topics, the ranker's from `snapshots` and what came after them.",
         ),
       cacheBytes: z
         .number()
