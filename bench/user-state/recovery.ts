@@ -128,7 +128,9 @@ const floor = async (): Promise<number> => {
   const point = (await topic.lastFloor()).floor?.point
   return point ? (JSON.parse(point) as ChainPoint).head.offset : 0
 }
-await until(async () => (await floor()) >= taken.base)
+const waiting = async (): Promise<number> =>
+  (await meter.registry.getSingleMetric('feedloop_snapshots_waiting')?.get())?.values[0]?.value ?? 1
+await until(async () => (await waiting()) === 0 && (await floor()) >= taken.base)
 const { latest: saidUntil } = await log.ends(`${prefix}recommendations`, 0)
 await put('requests', TAIL, i => requestOf(i * 7, 1, startMs + i))
 await until(() => taken.requests === decisions + TAIL)
