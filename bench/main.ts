@@ -32,6 +32,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptio
   logged: () => import('./logged.ts'),
   loop: () => import('./loop.ts'),
   retrieval: () => import('./retrieval.ts'),
+  'user-state': () => import('./user-state.ts'),
 }
 
 export const passes = ({ value, atLeast, atMost }: Bar): boolean =>

@@ -493,3 +493,79 @@ export interface UserProfile {
   /** When this state of the profile became true, ms since the epoch. */
   readonly time_ms: number
 }
+
+/** One interaction of a history. */
+export interface PastInteraction {
+  /** 53 bits of the event id's hash, to know a repeated one. */
+  readonly event_hash: number
+  /** Item interacted with. */
+  readonly item_id: string
+  /** Event type, e.g. click. */
+  readonly type: string
+  /** The event's time, ms since the epoch. */
+  readonly time_ms: number
+  /** The event's value; 1 when it had none. */
+  readonly value: number
+}
+
+/** A session that may go on. */
+export interface OpenSession {
+  /** Policy that decided in it. */
+  readonly policy: string
+  /** Session. */
+  readonly session_id: string
+  /** Its last decision with a slate. */
+  readonly last_decision_id: string
+  /** Decisions with a slate so far. */
+  readonly step: number
+  /** Newest request time, ms since the epoch. */
+  readonly last_time_ms: number
+}
+
+/** A request that was decided. */
+export interface DecidedId {
+  /** The request id. */
+  readonly decision_id: string
+  /** When it was decided, ms since the epoch. */
+  readonly decision_time_ms: number
+}
+
+/** A step of the ranker. */
+export interface SnapshotPoint {
+  /** Where its batch stands in `recommendations`. */
+  readonly offset: number
+  /** The batch's id, 16 hex digits. */
+  readonly id: string
+  /** First offset of each topic, `recommendations` too, whose effects are not in the state. */
+  readonly next: Readonly<Record<string, number>>
+}
+
+/** What the snapshots of a partition add up to. */
+export interface Floor {
+  /** JSON of the step (head and header) all of whose changes are in the snapshots before `until`; null: nothing is, a rebuild began here. */
+  readonly point: string | null
+  /** Snapshots before this offset are void. */
+  readonly since: number
+  /** See `point`. */
+  readonly until: number
+}
+
+/** What the ranker keeps of a user, after some step of its chain; or, without a user, of the partition. */
+export interface UserSnapshot {
+  /** User; empty: none. */
+  readonly user_id: string
+  /** Last interactions, newest first. */
+  readonly history: readonly PastInteraction[]
+  /** Events so far by type. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Profile. */
+  readonly profile: UserFeatures | null
+  /** Last decided first. */
+  readonly sessions: readonly OpenSession[]
+  /** Requests that were decided lately; with no user. */
+  readonly decided: readonly DecidedId[]
+  /** The step after which this was so. */
+  readonly contains: SnapshotPoint | null
+  /** With no user. */
+  readonly floor: Floor | null
+}

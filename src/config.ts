@@ -263,7 +263,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe(
-          "Folder of this process for the joiner's open joins on disk, beyond memory and across restarts; none: on the heap, rebuilt from the topics at every start. The joiner's only: the ranker keeps every user of whom it has read anything since its start, profiles included, on its heap; more users are more partitions and instances.",
+          "Folder of this process for state on disk, beyond memory and across restarts: the joiner's open joins, the ranker's users. None: in memory; at every start the joiner's is rebuilt from the topics, the ranker's from `snapshots` and what came after them.",
         ),
       cacheBytes: z
         .number()
@@ -273,6 +273,9 @@ export const configSchema = z.strictObject({
         .describe(
           'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much, and as much again rows that wait to be written to their places.',
         ),
+      snapshotMs: ms(minute).describe(
+        'A user whose state has changed is written to `snapshots` so long after the first change, ms: what a machine that takes the partition over replays is about as long.',
+      ),
       historyLength: z
         .number()
         .int()
@@ -286,16 +289,31 @@ export const configSchema = z.strictObject({
         .describe('Weight of an interaction in the history mean by event type; types not listed count nothing.'),
       halfLifeMs: ms(0).describe("An interaction's weight halves in this time; 0: never."),
       blocks: z
-        .array(z.enum(['history', 'values', 'profile', 'context', 'numbers']))
+        .array(z.enum(['history', 'values', 'profile', 'context', 'numbers', 'counts']))
         .default(['history', 'context'])
         .describe(
-          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context; `numbers`: numbers of the context named in `state.numbers`, each with a place of its own. A bias of 1 always comes first.',
+          'Parts of the state vector. `history`: weighted mean of item vectors; `values`: the same weighted by value; `profile`: the user vector; `context`: hashed request context; `numbers`: numbers of the context named in `state.numbers`, each with a place of its own; `counts`: what the person has done so far, by `state.counts` and `state.rates`. A bias of 1 always comes first.',
         ),
       contextDimensions: z.number().int().positive().default(8).describe('Dimensions of the hashed context.'),
       numbers: z
         .array(z.string())
         .default([])
         .describe('Names of context numbers of the `numbers` block; standardised by the linear-Gaussian learner.'),
+      counts: z
+        .array(z.string())
+        .default([])
+        .describe('Event types of the `counts` block: log(1 + n) of each, n events of a person so far.'),
+      rates: z
+        .array(
+          z.strictObject({
+            of: z.string().describe('Event type that is counted, e.g. click.'),
+            per: z.string().describe('Event type that it is counted per, e.g. impression.'),
+            prior: z.number().min(0).default(0.05).describe('Rate of somebody unknown.'),
+            strength: z.number().positive().default(20).describe('Events that the prior is worth.'),
+          }),
+        )
+        .default([])
+        .describe('Rates of the `counts` block: (n_of - prior · n_per) / (n_per + strength), 0 for somebody unknown.'),
       valueScale: z.number().positive().default(1).describe('Values are divided by this in the `values` block.'),
     })
     .prefault({}),
@@ -381,7 +399,10 @@ export const configSchema = z.strictObject({
     ),
   http: z
     .strictObject({
-      host: z.string().default('0.0.0.0').describe("Address of the operator's door: /livez, /readyz, /metrics."),
+      host: z
+        .string()
+        .default('0.0.0.0')
+        .describe("Address of the operator's door: /livez, /readyz, /metrics, of a ranker /v1/users/{id}/state."),
       port: z.number().int().min(0).max(65535).default(9464).describe('Its port; 0: any free one.'),
     })
     .prefault({}),
@@ -427,6 +448,12 @@ export const configSchema = z.strictObject({
         .max(topics.requests.maxBatchBytes)
         .default(1 << 20)
         .describe('Largest body of a call.'),
+      rankers: z
+        .array(z.url({ protocol: /^https?$/ }))
+        .default([])
+        .describe(
+          "Operator's doors of the rankers, `http://host:9464`, to ask for a user's state; a name that stands for several machines is asked at each. None: the one of this process.",
+        ),
       maxEvents: z.number().int().positive().default(1000).describe('Events of one call.'),
     })
     .prefault({}),

@@ -198,6 +198,14 @@ export const errorTable = {
     'The gateway failed at a call in a way that it does not know.',
     'A bug: report what its log says.',
   ),
+  USER_UNKNOWN: terminal(
+    'Nothing is known of this user: no event, no profile, no decision with a slate.',
+    'Nothing: a request for them is answered all the same, as for somebody new.',
+  ),
+  USER_ELSEWHERE: retryable(
+    "No ranker that was asked holds the user's partition now.",
+    'Try again after Retry-After: partitions change hands, and recover; where it lasts, name every ranker in gateway.rankers.',
+  ),
   GATEWAY_FULL: retryable(
     'As many calls wait as gateway.maxWaiting allows.',
     'Try again after Retry-After; add gateways or rankers where it lasts.',

@@ -57,6 +57,24 @@ export const metricTable = {
     help: 'Local states that were dropped and are rebuilt from the topics: version, torn, crashed, unfinished, not_in_chain or behind_retention.',
     labels: ['stage', 'reason'],
   },
+  feedloop_snapshots_written_total: {
+    type: 'counter',
+    help: "Users' states (and pages of decided ids) written to `snapshots`.",
+  },
+  feedloop_snapshots_waiting: {
+    type: 'gauge',
+    help: 'Rows that changed since the log had a snapshot of them.',
+    labels: ['partition'],
+  },
+  feedloop_snapshot_load_progress: {
+    type: 'gauge',
+    help: 'Share of `snapshots` that a ranker without local state has read; 1 when it is done.',
+    labels: ['partition'],
+  },
+  feedloop_snapshots_shadowed_total: {
+    type: 'counter',
+    help: 'Snapshots passed over because a late rival wrote them; what compaction left of the users is lost but for the topics.',
+  },
   feedloop_dead_letters_total: { type: 'counter', help: 'Refused records by code.', labels: ['stage', 'code'] },
   // ranker
   feedloop_decisions_total: {

@@ -5,7 +5,7 @@
  *   your topics -> intake -> requests, events, items, users
  *   HTTP -> gateway -> requests, events; the accepted decisions (recommendations) -> gateway -> HTTP
  *   items, users -> features -> features, profiles
- *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations
+ *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations; snapshots -> ranker
  *   recommendations, events -> joiner -> transitions
  *   transitions (+ features) -> learner -> models
  *   models -> gate -> releases
@@ -72,6 +72,13 @@ export const topics = {
     chained: false,
     holds: 'user vectors with their versions',
   },
+  snapshots: {
+    ...perUser,
+    schema: 'UserSnapshot',
+    cleanup: 'compact',
+    chained: false,
+    holds: "users' states as the ranker keeps them, for whoever takes a partition over",
+  },
   requests: { ...perUser, schema: 'Request', chained: false, holds: 'what is to be decided' },
   events: { ...perUser, schema: 'BehaviorEvent', chained: false, holds: 'what people did' },
   // A decision repeats its request's context and names its candidates; its transitions repeat both, one a slot.
@@ -131,6 +138,8 @@ export interface StageEntry {
   /** Inputs that every instance reads whole, outside the assigner. */
   readonly broadcast: readonly TopicName[]
   readonly writes: readonly TopicName[]
+  /** Its own state, for whoever takes a partition over: written and read by nobody else. */
+  readonly keeps?: readonly TopicName[]
   /** `chain`: one task an output partition, exactly once. `forward`: at least once, idempotent by key. */
   readonly runs: 'chain' | 'forward'
   readonly does: string
@@ -170,6 +179,7 @@ export const pipeline = [
     reads: ['requests', 'events', 'profiles'],
     broadcast: ['features', 'releases', 'models'],
     writes: ['recommendations'],
+    keeps: ['snapshots'],
     runs: 'chain',
     does: 'keeps user state, scores, explores, logs the decision',
     step: 'src/ranker/step.ts',

@@ -36,6 +36,8 @@ export interface Tick {
 export interface Output<T = unknown> {
   readonly key: string | null
   readonly value: T
+  /** Where it stands; absent: it is not in the log yet. */
+  readonly offset?: number
 }
 
 /** An input record that the step refuses: it goes to the dead letters with the code. */
@@ -76,6 +78,8 @@ export interface StageState {
   readonly openedAt?: ChainPoint | null
   /** Drops everything, because the chain does not have `openedAt` (any more). */
   reset?(reason: 'not_in_chain' | 'behind_retention', detail: string): Promise<void>
+  /** True after recovery when part of the state claims to contain steps that the chain did not have. It is reset then. */
+  unproved?(): boolean
   /** Awaited before each step: the state may ask to be let catch up. */
   room?(): Promise<void> | undefined
   /** Called once when the state is not used any more. */
@@ -87,7 +91,8 @@ export interface Stage<S extends StageState, V = undefined> {
   readonly name: string
   /** Fingerprints of the configuration that its outputs follow from, by policy; each step's header states them. */
   readonly rules?: Readonly<Record<string, string>>
-  open(partition: number): Promise<S> | S
+  /** @param signal aborted when nobody waits for it any more */
+  open(partition: number, signal?: AbortSignal): Promise<S> | S
   step(state: S, inputs: readonly Input[], tick: Tick, view: V): StepResult
   fold(state: S, inputs: readonly Input[], outputs: readonly Output[], tick: Tick): void
   /** True when the state has something to do at this tick although no input came (windows to close). */

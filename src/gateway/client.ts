@@ -4,9 +4,9 @@
  * the first try: the same request id gets the same decision, the same event id counts once.
  */
 import type { BehaviorEvent, Request } from '../../schemas/records.ts'
-import type { Answer, Appended, Problem } from './schemas.ts'
+import type { Answer, Appended, Problem, UserAnswer } from './schemas.ts'
 
-export type { Answer, Logged, Problem, Unlogged } from './schemas.ts'
+export type { Answer, Logged, Problem, Unlogged, UserAnswer } from './schemas.ts'
 
 /** Whom to recommend to, and whatever else is to be said. */
 export type RecommendOptions = Pick<Request, 'user_id'> & Partial<Omit<Request, 'user_id' | 'time_ms' | 'deadline_ms'>>
@@ -28,6 +28,8 @@ export interface Client {
   recommend(request: RecommendOptions): Promise<Answer>
   /** Tells what people did; resolves when the log has it. @throws FeedloopProblem */
   tell(events: readonly EventOptions[]): Promise<void>
+  /** What is known of a user; null: nothing. @throws FeedloopProblem */
+  state(userId: string): Promise<UserAnswer | null>
 }
 
 /** A call without an answer: `code` of docs/errors.md, or `UNREACHABLE`. */
@@ -48,16 +50,17 @@ const LONGEST_PAUSE_MS = 1000
 
 export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: ClientOptions): Client {
   const base = url.replace(/\/+$/, '')
-  const attempt = async <T>(path: string, body: object, leftMs: number): Promise<T> => {
+  const attempt = async <T>(path: string, body: object | null, leftMs: number): Promise<T> => {
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)))
     const headers = { 'content-type': 'application/json' }
-    const response = await send(base + path, { method: 'POST', headers, body: JSON.stringify(body), signal })
+    const post = body && { method: 'POST', headers, body: JSON.stringify(body) }
+    const response = await send(base + path, { ...post, signal })
     const answer = await response.json()
     if (!response.ok) throw new FeedloopProblem(answer as Problem)
     return answer as T
   }
-  /** @param bodyOf of the time that is left, ms */
-  const insist = async <T>(path: string, bodyOf: (leftMs: number) => object): Promise<T> => {
+  /** @param bodyOf of the time that is left, ms; null: a GET */
+  const insist = async <T>(path: string, bodyOf: (leftMs: number) => object | null): Promise<T> => {
     const endMs = performance.now() + timeoutMs
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
       const leftMs = endMs - performance.now()
@@ -82,6 +85,11 @@ export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: Cli
       const named = events.map(event => ({ event_id: crypto.randomUUID(), time_ms: Date.now(), ...event }))
       await insist<Appended>('/v1/events', () => ({ events: named }))
     },
+    state: userId =>
+      insist<UserAnswer>(`/v1/users/${encodeURIComponent(userId)}/state`, () => null).catch(problem => {
+        if (problem.code === 'USER_UNKNOWN') return null
+        throw problem
+      }),
   }
 }
 

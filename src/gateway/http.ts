@@ -1,5 +1,5 @@
 /**
- * The callers' door: two routes and the OpenAPI document that is made from their schemas. Open from the start, so that
+ * The callers' door: three routes and the OpenAPI document that is made from their schemas. Open from the start, so that
  * who comes too early is told so; whoever has been let in is answered, also while the door closes.
  */
 import { isUtf8 } from 'node:buffer'
@@ -19,9 +19,11 @@ import {
   type EventsBody,
   eventsSchema,
   problemSchema,
+  userAnswerSchema,
   type Wish,
   wishSchema,
 } from './schemas.ts'
+import type { Look } from './state.ts'
 import type { Decision } from './step.ts'
 import type { Tell } from './tell.ts'
 
@@ -37,6 +39,7 @@ interface DoorOptions {
 export interface Answerer {
   readonly ask: Ask
   readonly tell: Tell
+  readonly look: Look
   /** Its answer was handed to the socket. */
   readonly delivered: (decision: Decision) => void
   /** Empty when calls can be answered, else what is awaited. */
@@ -54,6 +57,7 @@ export interface Door {
 /** Statuses that callers should know, with what they mean; 400 and 5xx of each route. */
 const problems = {
   400: 'The body breaks a rule; the detail names the field.',
+  404: 'Nothing is known of this user.',
   409: 'The request id was asked before with other content.',
   413: 'The body is too large.',
   415: 'The body is not declared as JSON.',
@@ -229,6 +233,16 @@ async function addRoutes(
     await answerer().tell(request.body.events)
     return { appended: request.body.events.length }
   })
+
+  const state = {
+    operationId: 'userState',
+    summary: 'What is known of a user.',
+    params: { type: 'object', required: ['id'], properties: { id: { type: 'string', description: 'User id.' } } },
+    response: { 200: body(userAnswerSchema(), 'The state.'), ...refused(404, 500, 503, 504) },
+  }
+  server.get<{ Params: { id: string } }>('/v1/users/:id/state', { schema: state }, (request, reply) =>
+    answerer().look(request.params.id, goneSignal(reply)),
+  )
 
   server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger())
 }

@@ -1,5 +1,5 @@
 /** What the door takes and gives, derived from schemas/*.avsc; what is added stands here and nowhere else. */
-import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
+import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { currentSchema } from '../log/wire/schemas.ts'
 import type { Reason } from '../recommendations/reasons.ts'
@@ -53,6 +53,27 @@ export type Answer = Logged | Unlogged
 /** What was appended. */
 export interface Appended {
   readonly appended: number
+}
+
+/** What the ranker knows of a user. */
+export interface UserAnswer {
+  readonly user_id: string
+  readonly partition: number
+  readonly history: readonly {
+    readonly item_id: string
+    readonly type: string
+    readonly time_ms: number
+    readonly value: number
+  }[]
+  readonly counts: Readonly<Record<string, number>>
+  readonly profile: Pick<UserFeatures, 'profile_version' | 'encoder_version' | 'attributes' | 'time_ms'> | null
+  readonly sessions: readonly {
+    readonly policy: string
+    readonly session_id: string
+    readonly last_decision_id: string
+    readonly decisions: number
+    readonly last_time_ms: number
+  }[]
 }
 
 /** RFC 9457, with the code of docs/errors.md. */
@@ -127,6 +148,39 @@ export const appendedSchema: JsonSchema = {
   additionalProperties: false,
   properties: { appended: { type: 'integer', description: 'Events that the log has acknowledged.' } },
 }
+
+const objectWith = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+  type: 'object',
+  required: Object.keys(properties),
+  additionalProperties: false,
+  properties,
+})
+const text = { type: 'string' }
+const timeMs = { type: 'integer', description: 'ms since the epoch.' }
+
+export const userAnswerSchema = (): JsonSchema => {
+  const { properties } = objectOf(record('UserFeatures'), 'out', profileFields)
+  const past = { item_id: text, type: text, time_ms: timeMs, value: { type: 'number' } }
+  const session = {
+    policy: text,
+    session_id: text,
+    last_decision_id: text,
+    decisions: { type: 'integer', description: 'With a slate.' },
+    last_time_ms: timeMs,
+  }
+  return {
+    ...objectWith({
+      user_id: text,
+      partition: { type: 'integer', description: 'Of the per-user topics.' },
+      history: { type: 'array', items: objectWith(past), description: 'Last interactions, newest first.' },
+      counts: { type: 'object', additionalProperties: { type: 'integer' }, description: 'Events so far by type.' },
+      profile: { ...objectWith(properties as Record<string, JsonSchema>), type: ['object', 'null'] },
+      sessions: { type: 'array', items: objectWith(session), description: 'Last decided first.' },
+    }),
+    description: 'What the ranker knows of a user, as the next decision would see it.',
+  }
+}
+const profileFields = ['profile_version', 'encoder_version', 'attributes', 'time_ms'] as const
 
 export const problemSchema: JsonSchema = {
   type: 'object',

@@ -12,6 +12,7 @@ import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
 import { type Door, openDoor } from './http.ts'
 import { anchoredStart } from './start.ts'
+import { createLook } from './state.ts'
 import { activationOf, type Decision, decisionFields } from './step.ts'
 import { createTell, recordOf } from './tell.ts'
 import { createWaiting } from './waiting.ts'
@@ -63,6 +64,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   door.lead({
     ask: createAsk(asking),
     tell: createTell(asking),
+    look: createLook(config),
     waitingFor: () => awaited,
     delivered: decision =>
       appends.insist(

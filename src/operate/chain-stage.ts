@@ -24,6 +24,8 @@ export interface ChainStageOptions<S extends StageState, V> {
   readonly step?: (partition: number) => Partial<TaskOptions<S, V>['step']>
   /** Told of each accepted step of a partition, for metrics. */
   readonly observe?: (step: AcceptedStep<S>, partition: number) => void
+  /** Told of the state of a partition once it is recovered, and of undefined when it is let go. */
+  readonly holds?: (partition: number, state: S | undefined) => void
   /** Outputs that `observe` wants to see; all when absent. */
   readonly observed?: (output: Output) => boolean
   /** Told when a partition is this member's no more. */
@@ -68,6 +70,7 @@ export async function runChainStage<S extends StageState, V>(
       step: { ...config.step, ...options.step?.(partition) },
       group,
       observed: options.observed,
+      holds: state => options.holds?.(partition, state),
       followed: progress,
       accepted: step => {
         progress(step)

@@ -1,6 +1,7 @@
 /** What every service of a process shares. Made once, at the rim; nothing pure may see it. */
 import { type Logger, pino } from 'pino'
 import type { Config } from '../config.ts'
+import type { UserAnswer } from '../gateway/schemas.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Meter } from '../metrics.ts'
@@ -19,6 +20,8 @@ export interface Running {
   readonly name: string
   /** Empty when ready, else what is awaited. */
   waitingFor(): string
+  /** Of a ranker: what its tasks know of a user. @throws FeedloopError USER_ELSEWHERE, USER_UNKNOWN */
+  readonly describe?: (userId: string) => UserAnswer
   /** Rejects when the service ends with a terminal error. */
   readonly done: Promise<void>
   /** Finishes what is in flight, then stops. */

@@ -32,7 +32,7 @@ type Context = Pick<ServiceContext, 'log' | 'wire' | 'config' | 'now'>
  * when the stage runs; call again then. TOPIC_UNKNOWN */
 export async function forgetUser(context: Context, userId: string, timeoutMs: number): Promise<Forgotten> {
   const deadlineMs = context.now() + timeoutMs
-  for (const topic of ['users', 'profiles'] as const)
+  for (const topic of ['users', 'profiles', 'snapshots'] as const)
     await append(context, topic, userId, { key: Buffer.from(userId), value: null })
   const { partition, offset: first } = await appendForget(context, userId)
   const until = (stage: StageName, topic: TopicName, next: number) =>

@@ -50,7 +50,9 @@ export async function stopServices(running: readonly Running[]): Promise<void> {
  * @throws FeedloopError PARTITION_COUNT_CHANGED */
 async function assertPartitions({ log, config }: ServiceContext, names: readonly StageName[]): Promise<void> {
   const entries = names.map(stageEntry)
-  const used = new Set(entries.flatMap(({ reads, broadcast, writes }) => [...reads, ...broadcast, ...writes]))
+  const used = new Set(
+    entries.flatMap(({ reads, broadcast, writes, keeps = [] }) => [...reads, ...broadcast, ...writes, ...keeps]),
+  )
   const { prefix, partitions } = config.topics
   for (const topic of [...used].filter(each => topics[each].partitions === 'users')) {
     const count = await log.partitionCount(topicName(prefix, topic))

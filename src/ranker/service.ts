@@ -5,18 +5,24 @@
  */
 import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
 import { createFeatureStore } from '../features/store.ts'
-import { Stopped } from '../log/chain/rim.ts'
+import { realRim, Stopped } from '../log/chain/rim.ts'
+import { chainRules } from '../log/chain/rules.ts'
 import { createServing } from '../models/serving.ts'
 import { findVersion, servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
 import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { localState } from '../operate/local-state.ts'
 import type { TopicName } from '../pipeline.ts'
+import { createHolder } from './answer.ts'
+import { rankerCodecs, rankerVersion } from './layout.ts'
 import { observeDecisions } from './metrics.ts'
 import { createSearchAhead } from './retrieval/ahead.ts'
 import { createFollowing, SLICE_EVERY_MS } from './retrieval/following.ts'
 import { type ScanThread, startScanThread } from './retrieval/thread.ts'
+import { withSnapshots } from './snapshots.ts'
+import { heapTables } from './state.ts'
 import { createRanker, type RankerView } from './step.ts'
 
 export async function runRanker(context: ServiceContext): Promise<Running> {
@@ -80,11 +86,18 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     meter.set('feedloop_catalogue_items', {}, features.size)
   }
   const view = (): RankerView => ({ features, serving: serving.serving, catalogueReady, following: true })
+  const openStore = localState(context, { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs })
+  const openTables = async (partition: number, signal?: AbortSignal) =>
+    withSnapshots(
+      { ...context, partition, io: { log: context.log, rim: realRim(now), rules: chainRules, signal } },
+      (await openStore?.(partition)) ?? heapTables(),
+    )
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
+  const holder = createHolder(config.topics.partitions)
   const running = await runChainStage(context, {
     name: 'ranker',
-    stage: () => createRanker(config),
+    stage: () => createRanker(config, openTables),
     assigned: ['requests', 'events', 'profiles'],
     inputs: partition => [
       { topic: 'profiles', partition },
@@ -100,6 +113,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       if (foundAhead.size > 0) meter.observe('feedloop_retrieval_seconds', {}, seconds)
       return { ...lent, foundAhead }
     },
+    holds: holder.hold,
     observe: ({ outputs }) => observeDecisions(meter, outputs),
     prepare,
     alongside: [failed.promise],
@@ -112,6 +126,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   })
   return {
     ...running,
+    describe: holder.describe,
     async stop() {
       await running.stop()
       // Last, since a task may be waiting for it.

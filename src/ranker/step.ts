@@ -9,27 +9,21 @@ import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../..
 import type { Config } from '../config.ts'
 import { isForget } from '../events/forget.ts'
 import { type Fault, unknownPolicy, validateEvent, validateRequest } from '../events/validate.ts'
-import type { Input, Output, Refusal, Stage, StageState, Tick } from '../stage.ts'
-import { memoryTable, type Table } from '../state/table.ts'
-import { applyDecision, applyEvent, applyProfile, newUser, type UserState } from '../state/user.ts'
+import type { Input, Output, Refusal, Stage, Tick } from '../stage.ts'
+import { applyDecision, applyEvent, applyProfile, newUser } from '../state/user.ts'
 import { createDecide, type RankerView } from './decide.ts'
-import { type DecidedIds, decidedIds } from './decided.ts'
 import { createTally, type Tally } from './metrics.ts'
 import { passProbabilityOf } from './shed.ts'
+import { createState, dropUser, type People, putUser, type RankerState, type RankerStore, userOf } from './state.ts'
 
 export type { RankerView } from './decide.ts'
+export type { RankerState } from './state.ts'
 
-export interface RankerState extends StageState {
-  readonly users: Table<UserState>
-  readonly decided: DecidedIds
-}
-
-/** A table of people, or what stands for one. */
-export interface People {
-  readonly users: Pick<RankerState['users'], 'get' | 'set' | 'delete'>
-}
-
-export function createRanker(config: Config): Stage<RankerState, RankerView> {
+/** @param openStore where the tables of a partition are; in memory when absent */
+export function createRanker(
+  config: Config,
+  openStore?: (partition: number, signal?: AbortSignal) => Promise<RankerStore>,
+): Stage<RankerState, RankerView> {
   const decide = createDecide(config)
   const policies = new Set(config.policies.map(policy => policy.name))
 
@@ -39,7 +33,8 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
 
   return {
     name: 'ranker',
-    open: () => createState(config),
+    open: (partition, signal) =>
+      openStore?.(partition, signal).then(store => createState(config, store)) ?? createState(config),
     step(state, inputs, tick, view) {
       const tally = createTally()
       const refusals: Refusal[] = []
@@ -57,19 +52,22 @@ export function createRanker(config: Config): Stage<RankerState, RankerView> {
         const request = input.value
         const fault = requestFault(request, tick)
         if (fault !== null) refusals.push({ input, ...fault })
-        else if (state.decided.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
+        else if (state.decidedIds.has(request.request_id)) tally.add('feedloop_requests_duplicate_total')
         else {
           const decision = decide(request, userOf(state, request.user_id), tick.timeMs, view, passProbability)
-          remember(state, decision.recommendation)
+          remember(state, { key: request.user_id, value: decision.recommendation })
           tally.decided(decision)
           outputs.push({ key: request.user_id, value: decision.recommendation })
         }
       }
+      settle(state)
       return { outputs, refusals, counts: tally.counts() }
     },
     fold(state, inputs, outputs, tick) {
-      learn(state, inputs, config, tick)
-      for (const { value } of outputs) remember(state, value as Recommendation)
+      const fresh = inputs.filter(input => !isContained(state, input))
+      learn(state, fresh, config, tick)
+      for (const output of outputs) remember(state, output as Output<Recommendation>)
+      settle(state)
     },
   }
 }
@@ -81,27 +79,13 @@ export function learn(state: People, inputs: readonly Input[], config: Config, t
     if (validateEvent(value, tick.timeMs, config.limits) === null) learnEvent(state, value, config)
 }
 
-function createState(config: Config): RankerState {
-  const users = memoryTable<UserState>()
-  const decided = decidedIds(config.limits.requestDedupMs)
-  return {
-    users,
-    decided,
-    commit() {
-      users.commit()
-      decided.commit()
-    },
-    discard() {
-      users.discard()
-      decided.discard()
-    },
-  }
+function settle(state: RankerState): void {
+  state.decidedIds.settle()
+  state.seal?.()
 }
 
 const of = <T>(inputs: readonly Input[], topic: Input['topic']): readonly Input<T>[] =>
   inputs.filter(input => input.topic === topic) as readonly Input<T>[]
-
-export const userOf = (state: People, userId: string): UserState => state.users.get(userId) ?? newUser
 
 /** A null value is a deletion, and says whose by its key alone. */
 function learnProfiles(state: People, inputs: readonly Input[]): void {
@@ -109,16 +93,15 @@ function learnProfiles(state: People, inputs: readonly Input[]): void {
     const userId = value?.user_id ?? key
     if (userId === null) continue
     const user = userOf(state, userId)
-    if (value !== null) state.users.set(userId, applyProfile(user, value))
-    else if (user.profile !== null) state.users.set(userId, { ...user, profile: null })
+    putUser(state, userId, user, value === null ? { ...user, profile: null } : applyProfile(user, value))
   }
 }
 
 /** Also a profile that is read before the erasure, since a step takes profiles first, may be from after it. */
-function forget({ users }: People, { user_id: id, time_ms }: BehaviorEvent): void {
-  const profile = users.get(id)?.profile ?? null
-  if (profile !== null && profile.time_ms > time_ms) users.set(id, { ...newUser, profile })
-  else users.delete(id)
+function forget(state: People, { user_id: id, time_ms }: BehaviorEvent): void {
+  const { profile } = userOf(state, id)
+  dropUser(state, id)
+  if (profile !== null && profile.time_ms > time_ms) putUser(state, id, newUser, { ...newUser, profile })
 }
 
 function learnEvent(state: People, event: BehaviorEvent, config: Config, tally?: Tally): void {
@@ -129,14 +112,22 @@ function learnEvent(state: People, event: BehaviorEvent, config: Config, tally?:
   const before = userOf(state, event.user_id)
   const after = applyEvent(before, event, config.state)
   if (after === before) tally?.add('feedloop_events_duplicate_total')
-  else state.users.set(event.user_id, after)
+  else putUser(state, event.user_id, before, after)
 }
 
-function remember(state: RankerState, decision: Recommendation): void {
-  state.decided.add(decision.decision_id, decision.decision_time_ms)
-  const before = userOf(state, decision.user_id)
+/** A snapshot that is newer than the step has it already. */
+function isContained(state: RankerState, { topic, key, value, offset }: Input): boolean {
+  const userId = (value as { user_id?: string } | null)?.user_id ?? key
+  return userId !== null && state.contains?.(userId, topic, offset) === true
+}
+
+function remember(state: RankerState, { value: decision, offset }: Output<Recommendation>): void {
+  state.decidedIds.add(decision.decision_id, decision.decision_time_ms)
+  if (offset !== undefined && state.contains?.(decision.user_id, 'recommendations', offset)) return
+  const { sessions } = state.tables
+  const before = sessions.get(decision.user_id) ?? newUser.sessions
   const after = applyDecision(before, decision)
-  if (after !== before) state.users.set(decision.user_id, after)
+  if (after !== before) sessions.set(decision.user_id, after)
 }
 
 const unknownItem = (event: BehaviorEvent, { features, catalogueReady }: RankerView): Fault | null =>

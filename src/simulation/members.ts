@@ -169,8 +169,8 @@ const RESTART_MS = 20
 
 /** A disk that may be full: then the state's owner ends, and what it had is what was written before. */
 const fallible = (disk: SimulatedDisk, place: string, isFull: () => boolean): SimulatedDisk => ({
-  open() {
-    const store = disk.open()
+  open(empty) {
+    const store = disk.open(empty)
     return {
       ...store,
       commit(point) {

@@ -11,9 +11,11 @@ import type { TaskInput } from '../log/chain/task.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createServing, type Serving } from '../models/serving.ts'
 import type { TopicName } from '../pipeline.ts'
+import { heapTables as rankersTables } from '../ranker/state.ts'
 import { createRanker } from '../ranker/step.ts'
 import type { Stage } from '../stage.ts'
 import { joinersWire } from '../transitions/decision.ts'
+import { heapTables as joinersTables } from '../transitions/state.ts'
 import { createJoiner } from '../transitions/step.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { EPOCH_MS, items, PARTITIONS } from './plan.ts'
@@ -63,13 +65,13 @@ export const wiring: Readonly<Record<StageKind, Wiring>> = {
   ranker: {
     output: 'recommendations',
     inputs: partition => of(partition, 'profiles', 'events', 'requests'),
-    stage: config => createRanker(config),
+    stage: (config, disk) => createRanker(config, disk && (async () => disk.open(rankersTables))),
     wire: same,
   },
   joiner: {
     output: 'transitions',
     inputs: partition => of(partition, 'recommendations', 'events'),
-    stage: (config, disk) => createJoiner(config, disk && (async () => disk.open())),
+    stage: (config, disk) => createJoiner(config, disk && (async () => disk.open(joinersTables))),
     wire: joinersWire,
   },
   learner: {

@@ -44,7 +44,15 @@ export function createStateEncoder(config: Config): StateEncoder {
   const layout = names.map((name, i) => `${name}${blocks[i].dimensions}`).join('+')
   const weights = Object.entries(state.typeWeights).sort(([a], [b]) => (a < b ? -1 : 1))
   const named = names.includes('numbers') ? [state.numbers] : []
-  const settings = JSON.stringify([features.dimensions, state.halfLifeMs, state.valueScale, weights, ...named])
+  const counted = names.includes('counts') ? [state.counts, state.rates] : []
+  const settings = JSON.stringify([
+    features.dimensions,
+    state.halfLifeMs,
+    state.valueScale,
+    weights,
+    ...named,
+    ...counted,
+  ])
   const fromOf = (name: (typeof names)[number]): number =>
     blocks.slice(0, Math.max(0, names.indexOf(name))).reduce((sum, block) => sum + block.dimensions, 1)
   return {
@@ -73,6 +81,7 @@ function createBlock(name: Config['state']['blocks'][number], config: Config): B
     return { dimensions, write: (out, offset, { profile }) => copy(out, offset, profile, dimensions) }
   const { contextDimensions, numbers, blocks } = config.state
   if (name === 'numbers') return numbersBlock(numbers)
+  if (name === 'counts') return countsBlock(config.state)
   const placed = new Set(blocks.includes('numbers') ? numbers : [])
   return {
     dimensions: contextDimensions,
@@ -87,6 +96,21 @@ const numbersBlock = (names: readonly string[]): Block => ({
     names.forEach((name, i) => {
       const value = context[name]
       out[offset + i] = typeof value === 'number' ? value : value === true ? 1 : 0
+    })
+  },
+})
+
+/** log(1 + n) of each event type listed, then each rate as its distance from the prior, shrunk to 0 while little is known:
+ * the mean of a Beta posterior less that of the prior. Smooth in the counts, and 0 for somebody unknown. */
+const countsBlock = ({ counts: types, rates }: Config['state']): Block => ({
+  dimensions: types.length + rates.length,
+  write(out, offset, { counts }) {
+    const seen = (type: string): number => (Object.hasOwn(counts, type) ? counts[type] : 0)
+    types.forEach((type, i) => {
+      out[offset + i] = Math.log1p(seen(type))
+    })
+    rates.forEach(({ of, per, prior, strength }, i) => {
+      out[offset + types.length + i] = (seen(of) - prior * seen(per)) / (seen(per) + strength)
     })
   },
 })

@@ -5,6 +5,7 @@
  * place, so one piece that got old keeps all later ones, with all that was in them, until the whole heap is looked through.
  * This implementation keeps everything on the heap; one on disk fits the same interface.
  */
+import type { StageState } from '../stage.ts'
 
 export interface Table<V> {
   get(key: string): V | undefined
@@ -17,6 +18,15 @@ export interface Table<V> {
   seal?(): void
   commit(): void
   discard(): void
+}
+
+/** A stage's tables with what makes a state of them: in memory, or on disk (disk.ts).
+ * @typeParam R rows by table */
+export type Store<R> = StageState & {
+  readonly tables: { readonly [K in keyof R]: Table<R[K]> }
+  discard(): void
+  /** The step is over, what it changed may take its lasting form. */
+  seal?(): void
 }
 
 /** How a table on disk or of bytes (packed/) lays out its values. Decoded, a value may point into `bytes`. */
@@ -39,6 +49,9 @@ export interface FixedPart<V> {
   encode(value: V): Buffer
   decode(bytes: Buffer): object
 }
+
+/** Behind every key. */
+export const LAST_KEY = '\u{10ffff}'
 
 const absent = Symbol('absent')
 

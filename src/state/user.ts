@@ -7,9 +7,11 @@
  */
 import type { BehaviorEvent, Recommendation, Request, Snapshot, UserFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
+import { seedOf } from './random.ts'
 
 export interface PastInteraction {
-  readonly eventId: string
+  /** Of the event's id, 53 bits, to know a repeated one: what the state need not hold it does not hold. */
+  readonly eventHash: number
   readonly itemId: string
   readonly type: string
   readonly timeMs: number
@@ -30,11 +32,15 @@ export interface Session {
 /** Open sessions remembered of one person: tabs and devices at a time, times the policies. */
 const sessionsKept = 8
 
-export interface UserState {
+/** What a person did and is. */
+export interface Person {
   /** Newest first by event time, at most `state.historyLength`. */
   readonly history: readonly PastInteraction[]
   readonly counts: Readonly<Record<string, number>>
   readonly profile: UserFeatures | null
+}
+
+export interface UserState extends Person {
   /** Last decided first. Each belongs to one policy: two that serve one page do not continue each other's episodes. */
   readonly sessions: readonly Session[]
 }
@@ -49,7 +55,8 @@ export const newUser: UserState = { history: [], counts: {}, profile: null, sess
  * `state.typeWeights` enter the history; the others (impressions, refunds …) are counted only, lest they push what the
  * person liked out of it. So a repeated event is noticed only while the history remembers it. */
 export function applyEvent(user: UserState, event: BehaviorEvent, config: Config['state']): UserState {
-  if (user.history.some(past => past.eventId === event.event_id)) return user
+  const hash = seedOf(event.event_id)
+  if (user.history.some(past => past.eventHash === hash)) return user
   const type = countedAs(user.counts, event.type)
   const seen = Object.hasOwn(user.counts, type) ? user.counts[type] : 0
   const counts = { ...user.counts, [type]: seen + 1 }
@@ -63,7 +70,7 @@ function insert(history: readonly PastInteraction[], event: BehaviorEvent, lengt
   const at = place < 0 ? history.length : place
   if (at >= length) return history
   const past: PastInteraction = {
-    eventId: event.event_id,
+    eventHash: seedOf(event.event_id),
     itemId: event.item_id!,
     type: event.type,
     timeMs: event.time_ms,
@@ -80,9 +87,9 @@ export function applyProfile(user: UserState, profile: UserFeatures): UserState 
 
 /** Moves the session on. A decision without a slate shows nobody anything: it leaves the session where it was, so that
  * the next one continues from the last slate that was shown. */
-export function applyDecision(user: UserState, decision: Recommendation): UserState {
-  if (decision.slots.length === 0) return user
-  const before = sessionOf(user, decision.policy, decision.session_id)
+export function applyDecision(sessions: readonly Session[], decision: Recommendation): readonly Session[] {
+  if (decision.slots.length === 0) return sessions
+  const before = sessionOf(sessions, decision.policy, decision.session_id)
   const session: Session = {
     policy: decision.policy,
     id: decision.session_id,
@@ -90,13 +97,13 @@ export function applyDecision(user: UserState, decision: Recommendation): UserSt
     step: decision.session_step + 1,
     lastTimeMs: Math.max(before?.lastTimeMs ?? 0, decision.request_time_ms),
   }
-  const others = user.sessions.filter(each => each !== before)
-  return { ...user, sessions: [session, ...others].slice(0, sessionsKept) }
+  const others = sessions.filter(each => each !== before)
+  return [session, ...others].slice(0, sessionsKept)
 }
 
 /** The session of that id; without one, the last of the policy. */
-const sessionOf = (user: UserState, policy: string, id: string | null): Session | undefined =>
-  user.sessions.find(each => each.policy === policy && (id === null || each.id === id))
+const sessionOf = (sessions: readonly Session[], policy: string, id: string | null): Session | undefined =>
+  sessions.find(each => each.policy === policy && (id === null || each.id === id))
 
 export interface SessionPlace {
   readonly sessionId: string
@@ -107,7 +114,7 @@ export interface SessionPlace {
 /** Where a request falls: in the session that it names; else in the policy's last one unless more than `gapMs` lie
  * between; else in a new one, named after the request that opens it. */
 export function placeInSession(user: UserState, request: Request, gapMs: number): SessionPlace {
-  const last = sessionOf(user, request.policy, request.session_id)
+  const last = sessionOf(user.sessions, request.policy, request.session_id)
   if (last !== undefined && (request.session_id !== null || request.time_ms - last.lastTimeMs <= gapMs))
     return { sessionId: last.id, previousDecisionId: last.lastDecisionId, step: last.step }
   const sessionId = request.session_id ?? `${request.user_id}~${request.request_id}`
@@ -144,5 +151,8 @@ export const isUnknown = ({ history, counts, profile }: UserState): boolean =>
 /** Of a decision that was taken on nothing. */
 export const noSnapshot: Snapshot = { profile_version: 0, profile: null, history: [], counts: {}, context: {} }
 
+/** A map on the wire may not have the key `__proto__`. */
 const countedAs = (counts: UserState['counts'], type: string): string =>
-  Object.hasOwn(counts, type) || Object.keys(counts).length < MAX_COUNTED_TYPES ? type : OTHER_TYPES
+  Object.hasOwn(counts, type) || (Object.keys(counts).length < MAX_COUNTED_TYPES && type !== '__proto__')
+    ? type
+    : OTHER_TYPES

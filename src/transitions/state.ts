@@ -10,7 +10,7 @@ import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Input, StageState, Tick } from '../stage.ts'
 import { packedTable } from '../state/packed/table.ts'
-import { asState, memoryTable, type Table } from '../state/table.ts'
+import { asState, memoryTable, type Store, type Table } from '../state/table.ts'
 import type { Join } from './join.ts'
 import { layouts } from './layout.ts'
 import type { Session } from './session.ts'
@@ -72,12 +72,7 @@ export interface JoinerState extends StageState, JoinerTables {
 export const keepMs = (config: Config): number => Math.max(...config.policies.map(each => each.correctionWindowMs))
 
 /** The tables with what makes a state of them: on the heap, or on disk (src/state/disk.ts). */
-export type JoinerStore = StageState & {
-  readonly tables: JoinerTables
-  discard(): void
-  /** The step is over, what it changed may take its lasting form. */
-  seal?(): void
-}
+export type JoinerStore = Store<JoinerRows>
 
 export function heapTables(): JoinerStore {
   const tables = {

@@ -48,7 +48,7 @@ test('when something is wrong it tells the few acts that show it, and ends with 
     ...stage,
     async open(partition) {
       const state = (await stage.open(partition)) as RankerState
-      return { ...state, decided: { ...state.decided, has: () => false } }
+      return { ...state, decidedIds: { ...state.decidedIds, has: () => false } }
     },
   })
   const lines: string[] = []

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { createDecided, readBackMs } from '../../src/gateway/decided.ts'
 import { createPositions } from '../../src/gateway/positions.ts'
 import { decidedIds } from '../../src/ranker/decided.ts'
+import { heapTables } from '../../src/ranker/state.ts'
 import { seedOf } from '../../src/state/random.ts'
 
 describe('positions', () => {
@@ -38,13 +39,13 @@ describe('what was decided lately', () => {
       fc.property(fc.array(step, { maxLength: 100 }), steps => {
         const windowMs = 1000
         const decided = createDecided(2, windowMs)
-        const rankers = [decidedIds(windowMs), decidedIds(windowMs)]
+        const rankers = [decidedIds(windowMs, heapTables().tables), decidedIds(windowMs, heapTables().tables)]
         const clocks = [10_000, 10_000]
         for (const [offset, { id, partition, afterMs }] of steps.entries()) {
           const name = `${partition}-${id}`
           clocks[partition] += afterMs
           rankers[partition].add(name, clocks[partition])
-          rankers[partition].commit()
+          rankers[partition].settle()
           decided.add(seedOf(name), { partition, offset }, clocks[partition])
           for (const known of steps.map(each => `${partition}-${each.id}`))
             if (rankers[partition].has(known)) assert.notEqual(decided.find(seedOf(known), partition), null)

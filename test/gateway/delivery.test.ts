@@ -40,6 +40,7 @@ async function openOne(maxTimeoutMs = 10_000) {
       return answer.promise
     },
     tell: async () => {},
+    look: () => assert.fail('nobody asked'),
     delivered: each => delivered.push(each),
     waitingFor: () => '',
   })

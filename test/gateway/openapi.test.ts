@@ -40,7 +40,7 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
   const world = await openWorld(t)
   const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as JsonObject
   assert.equal(document.openapi, '3.1.0')
-  assert.deepEqual(Object.keys(document.paths), ['/v1/recommendations', '/v1/events'])
+  assert.deepEqual(Object.keys(document.paths), ['/v1/recommendations', '/v1/events', '/v1/users/{id}/state'])
   const bodyOf = (path: string) => document.paths[path].post.requestBody.content['application/json'].schema
   const { timeout_ms: _, ...properties } = bodyOf('/v1/recommendations').properties
   const compare = (found: JsonObject, names: readonly string[], record: string, required: boolean) => {
@@ -79,6 +79,12 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
 
   const valid = (schema: JsonObject, value: unknown) => z.fromJSONSchema(schema).parse(value)
   valid(answer, (await world.post('/v1/recommendations', wish())).body)
+  await world.settled()
+  const state = document.paths['/v1/users/{id}/state'].get.responses[200].content['application/json'].schema
+  const known = world.services().flatMap(each => each.describe?.('ann') ?? [])
+  assert.equal(known.length, 1)
+  valid(state, known[0])
+  assert.throws(() => valid(state, { ...known[0], more: 1 }))
   valid(document.components.schemas.Problem, (await world.post('/v1/recommendations', {})).body)
   assert.throws(() => valid(answer, { logged: true, items: [] }))
 })

@@ -7,8 +7,10 @@ import { audit } from '../../src/evaluation/audit.ts'
 import { encodeHeader, STEP_HEADER, type StepHeader } from '../../src/log/chain/header.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { forgetUser } from '../../src/operate/forget.ts'
-import { localState } from '../../src/operate/local-state.ts'
+import { type LocalStateOptions, localState } from '../../src/operate/local-state.ts'
 import { type TopicName, topicName } from '../../src/pipeline.ts'
+import { rankerCodecs, rankerVersion } from '../../src/ranker/layout.ts'
+import type { Table } from '../../src/state/table.ts'
 import { joinerCodecs, joinerVersion } from '../../src/transitions/codec.ts'
 import { did, type Live, openLive, profile, publishItems, request } from './live.ts'
 
@@ -25,18 +27,20 @@ async function temporary(t: TestContext): Promise<string> {
   return folder
 }
 
-/** Every row of the joiner's tables on disk, keys and values. */
-async function rowsOnDisk({ context }: Live): Promise<string> {
-  const version = joinerVersion(context.config)
-  const open = localState(context, { stage: 'joiner', version, codecs: joinerCodecs })!
+/** Every row of a stage's tables on disk, keys and values. */
+async function rowsOnDisk<T extends object>({ context }: Live, options: LocalStateOptions<T>): Promise<string> {
+  const open = localState(context, options)!
   let rows = ''
   for (let partition = 0; partition < context.config.topics.partitions; partition++) {
     const { tables, close } = await open(partition)
-    for (const table of Object.values(tables)) rows += JSON.stringify([...table.range('', LAST_KEY)])
+    for (const table of Object.values<Table<unknown>>(tables)) rows += JSON.stringify([...table.range('', LAST_KEY)])
     await close()
   }
   return rows
 }
+const joinersRows = (loop: Live) =>
+  rowsOnDisk(loop, { stage: 'joiner', version: joinerVersion(loop.context.config), codecs: joinerCodecs })
+const rankersRows = (loop: Live) => rowsOnDisk(loop, { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs })
 const LAST_KEY = '\u{10ffff}'
 
 test('a user is forgotten while the services run, and again by a rebuild; the audit balances', {
@@ -50,14 +54,15 @@ test('from local state too: no row on disk names the user after it', { timeout: 
   await forgetsAnna(loop, {
     async asked() {
       await loop.stop()
-      assert.match(await rowsOnDisk(loop), /anna/)
+      for (const rows of [joinersRows, rankersRows]) assert.match(await rows(loop), /anna/)
       await loop.start()
     },
     async forgotten() {
       await loop.stop()
-      const rows = await rowsOnDisk(loop)
-      assert.doesNotMatch(rows, /anna/)
-      assert.match(rows, /bert/)
+      for (const rows of [joinersRows, rankersRows]) {
+        assert.doesNotMatch(await rows(loop), /anna/)
+        assert.match(await rows(loop), /bert/)
+      }
       await loop.start()
     },
   })

@@ -23,6 +23,8 @@ export interface Live {
   append(topic: TopicName, userId: string, value: unknown): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
+  /** Those that run. */
+  services(): readonly Running[]
   /** All that was appended is decided, joined, learned. */
   settled(): Promise<void>
   decisions(): Promise<Recommendation[]>
@@ -63,6 +65,7 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
       for (const service of running) while (service.waitingFor() !== '') await sleep(10)
     },
     stop,
+    services: () => running,
     // Not the gate: after a restart it passes versions over in silence until a full checkpoint comes.
     settled: () => settle(context, ['features', 'ranker', 'joiner', 'learner'], 30_000),
     async decisions() {

@@ -2,39 +2,67 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { decidedIds } from '../../src/ranker/decided.ts'
+import { heapTables } from '../../src/ranker/state.ts'
 import { nowMs } from './fixtures.ts'
 
 const windowMs = 1000
-const bucketMs = windowMs / 8
+const opened = (ms = windowMs) => {
+  const { tables, commit, discard } = heapTables()
+  return { decided: decidedIds(ms, tables), tables, commit, discard }
+}
+const offsets = fc.array(fc.integer({ min: 0, max: 4 * windowMs }), { minLength: 1, maxLength: 40 })
 
-test('an id is remembered for the whole window and forgotten within a bucket after it', () => {
+test('an id is remembered for the window by the newest decision, in whatever order and steps they come', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 4 * windowMs }), { minLength: 1, maxLength: 12 }), offsets => {
-      const decided = decidedIds(windowMs)
-      for (const [i, offset] of offsets.entries()) decided.add(`${i}`, nowMs + offset)
-      decided.commit()
-      const newest = Math.max(...offsets)
-      for (const [i, offset] of offsets.entries()) {
-        const age = newest - offset
-        if (age <= windowMs) assert.ok(decided.has(`${i}`), `age ${age}`)
-        if (age >= windowMs + bucketMs) assert.ok(!decided.has(`${i}`), `age ${age}`)
+    fc.property(fc.array(offsets, { minLength: 1, maxLength: 6 }), steps => {
+      const { decided, commit } = opened()
+      let newest = 0
+      const all: number[] = []
+      for (const step of steps) {
+        for (const offset of step) decided.add(`${all.push(offset)}`, nowMs + offset)
+        newest = Math.max(newest, ...step)
+        decided.settle()
+        commit()
+        for (const [i, offset] of all.entries()) assert.equal(decided.has(`${i + 1}`), newest - offset <= windowMs)
       }
     }),
   )
 })
 
-test('an id of an overlay is known at once, and gone when the overlay is discarded', () => {
-  const decided = decidedIds(windowMs)
+test('what is forgotten leaves no row behind', () => {
+  const { decided, tables, commit } = opened()
+  for (let i = 0; i < 5000; i++) {
+    decided.add(`${i}`, nowMs + i)
+    decided.settle()
+    commit()
+  }
+  assert.ok(tables.decided.size < 1.02 * windowMs, `${tables.decided.size}`)
+  assert.ok(tables.pages.size < 1.02 * windowMs, `${tables.pages.size}`)
+})
+
+test('an id that is decided anew after the window is remembered anew', () => {
+  const { decided } = opened()
+  for (const afterMs of [0, 1500, 2400]) {
+    decided.add(afterMs === 2400 ? 'b' : 'a', nowMs + afterMs)
+    decided.settle()
+  }
+  assert.ok(decided.has('a'))
+})
+
+test('an id of a step is known at once, and gone when the step is discarded', () => {
+  const { decided, commit, discard } = opened()
   decided.add('a', nowMs)
   assert.ok(decided.has('a'))
-  decided.discard()
+  decided.settle()
+  assert.ok(decided.has('a'))
+  discard()
   assert.ok(!decided.has('a'))
-  decided.commit()
+  commit()
   assert.ok(!decided.has('a'))
 })
 
 test('a window of 0 still keeps one step from deciding twice', () => {
-  const decided = decidedIds(0)
+  const { decided } = opened(0)
   decided.add('a', nowMs)
   assert.ok(decided.has('a'))
 })

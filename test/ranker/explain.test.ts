@@ -9,6 +9,7 @@ import { loadPolicy } from '../../src/models/load.ts'
 import type { Policy } from '../../src/models/policy.ts'
 import { createDecide, type RankerView } from '../../src/ranker/decide.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
+import { seedOf } from '../../src/state/random.ts'
 import { newUser, type UserState } from '../../src/state/user.ts'
 import type { Decision } from '../../src/transitions/decision.ts'
 import { firstRevision, transitionOf } from '../../src/transitions/transition.ts'
@@ -18,7 +19,7 @@ import { catalogue, nowMs, profile, request, serve, view, weighted } from './fix
 const features = catalogue(8)
 const evidence = { version: '1', kl_mean: 0.25 }
 const past = (itemId: string, ageMs: number) => ({
-  eventId: itemId + ageMs,
+  eventHash: seedOf(itemId + ageMs),
   itemId,
   type: 'click',
   timeMs: nowMs - ageMs,

@@ -21,7 +21,8 @@ async function run(...steps: (readonly Input[])[]) {
     folded.commit()
     last = outputs.map(({ value }) => value as Recommendation)
   }
-  const users = (state: RankerState) => JSON.stringify([...state.users.range('', '\uffff')])
+  const users = ({ tables: { people, sessions } }: RankerState) =>
+    JSON.stringify([people, sessions].map(table => [...table.range('', '\uffff')]))
   assert.equal(users(folded), users(stepped), 'a rebuild forgets again')
   return { users: users(stepped), last }
 }

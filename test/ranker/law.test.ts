@@ -54,8 +54,8 @@ const anyStep = fc.record({
 })
 
 const contents = (state: RankerState) => ({
-  users: [...state.users.range('', '\uffff')],
-  decided: ids.filter(id => state.decided.has(id)),
+  rows: Object.values(state.tables).map(table => [...table.range('', '\uffff')]),
+  decided: ids.filter(id => state.decidedIds.has(id)),
 })
 
 test('law: step leaves the state exactly as fold does, whatever was lost in between', () => {

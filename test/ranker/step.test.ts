@@ -138,7 +138,7 @@ test('a discarded step is forgotten', () => {
   const tick = { timeMs: nowMs, watermarkMs: -1 }
   const lost = ranker.step(state, inputs, tick, view())
   state.discard!()
-  assert.equal(state.users.size, 0)
+  assert.equal(state.tables.people.size, 0)
   assert.deepEqual(ranker.step(state, inputs, tick, view()), lost)
 })
 
@@ -178,7 +178,7 @@ for (const { name, run: given, reason, dropped = 0 } of empty)
     assert.equal(total(result, 'feedloop_requests_unanswerable_total', { reason }), 1)
     assert.equal(total(result, 'feedloop_decisions_total'), 1)
     assert.equal(total(result, 'feedloop_candidates_dropped_total'), dropped)
-    assert.ok(result.state.decided.has('r1'))
+    assert.ok(result.state.decidedIds.has('r1'))
   })
 
 test('candidates of the request: unknown and unavailable ones are left out and counted, the others keep their order', () => {
@@ -355,7 +355,7 @@ test('refusals carry their code; the rest of the step goes on', () => {
     decisions.map(decision => decision.decision_id),
     ['r1'],
   )
-  assert.ok(!state.decided.has('no-slots'))
+  assert.ok(!state.decidedIds.has('no-slots'))
 })
 
 test('a repeated event counts once in the state', () => {

@@ -66,7 +66,7 @@ const forgetful = (stage: AnyStage): AnyStage => ({
   ...stage,
   async open(partition) {
     const state = (await stage.open(partition)) as RankerState
-    return { ...state, decided: { ...state.decided, has: () => false } }
+    return { ...state, decidedIds: { ...state.decidedIds, has: () => false } }
   },
 })
 

@@ -110,6 +110,22 @@ const cases: readonly Case[] = [
   },
   { name: 'no profile is the zero vector', state: { blocks: ['profile'] }, given: snapshot(), expected: [1, 0, 0, 0] },
   {
+    name: 'counts by their logarithm, whatever the type is called; a rate by how far it is from the prior',
+    state: {
+      blocks: ['counts'],
+      counts: ['view', 'toString'],
+      rates: [{ of: 'click', per: 'view', prior: 0.1, strength: 10 }],
+    },
+    given: snapshot({ counts: { view: 30, click: 7 } }),
+    expected: [1, Math.log(31), 0, (7 - 3) / 40],
+  },
+  {
+    name: 'counts of somebody unknown are 0',
+    state: { blocks: ['counts'], counts: ['view'], rates: [{ of: 'click', per: 'view' }] },
+    given: snapshot(),
+    expected: [1, 0, 0],
+  },
+  {
     name: 'blocks come in the order configured',
     state: { blocks: ['profile', 'history'] },
     given: snapshot({ profile_version: 1, profile: float32(7, 7, 7), history: [seen('a')] }),
@@ -169,7 +185,17 @@ test('encode: the version tells layouts and weights apart', () => {
     { blocks: ['history'], halfLifeMs: 5 },
     { blocks: ['history'], valueScale: 2 },
     { blocks: ['history'], typeWeights: { click: 2 } },
+    { blocks: ['counts'], counts: ['click', 'view'] },
+    { blocks: ['counts'], counts: ['view', 'click'] },
+    { blocks: ['counts'], rates: [{ of: 'click', per: 'view' }] },
+    { blocks: ['counts'], rates: [{ of: 'click', per: 'view', strength: 5 }] },
   ] satisfies ConfigInput['state'][]
   assert.equal(new Set(versions.map(state => encoderOf(state).version)).size, versions.length)
   assert.match(encoderOf({ blocks: ['history', 'context'] }).version, /^mean-1:history3\+context8#[0-9a-f]{8}$/)
+})
+
+test('encode: the shipped defaults have the bits that they had, whatever counts are', () => {
+  const { version } = createStateEncoder(parseConfig({}))
+  assert.equal(version, createStateEncoder(parseConfig({ state: { counts: ['view'] } })).version)
+  assert.equal(version, 'mean-1:history32+context8#278e5f83')
 })

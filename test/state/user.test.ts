@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
+import { seedOf } from '../../src/state/random.ts'
 import { applyEvent, applyProfile, newUser, snapshotOf, type UserState } from '../../src/state/user.ts'
 import { event, nowMs, profile } from '../ranker/fixtures.ts'
 
@@ -56,13 +57,16 @@ const histories: {
       { event_id: 'e' },
     ],
     ids: 'e',
-    counts: { impression: 1, toString: 1, ['__proto__']: 1, click: 2 },
+    counts: { impression: 1, toString: 1, other: 1, click: 2 },
   },
 ]
 for (const { name, events, ids, counts } of histories)
   test(`history: ${name}`, () => {
     const user = after(events)
-    assert.equal(user.history.map(past => past.eventId).join(''), ids)
+    assert.deepEqual(
+      user.history.map(past => past.eventHash),
+      [...ids].map(id => seedOf(id)),
+    )
     assert.deepEqual(user.counts, counts)
   })
 

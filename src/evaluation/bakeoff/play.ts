@@ -108,7 +108,7 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
       const own = outcomes.map(
         (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs, parts: 1 }),
       )
-      const decided = applyDecision(user, recommendation)
+      const decided = { ...user, sessions: applyDecision(user.sessions, recommendation) }
       const after = { shown, expectedReward, next, user: see(decided, session, outcomes, timeMs) }
       if (frozen) return after
       const transitions = recommendation.slots.map((_, slot) => {

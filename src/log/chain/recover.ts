@@ -73,7 +73,8 @@ function createEnding(session: AbortController): Ending {
   }
 }
 
-/** Retention removed the front of the chain and of its inputs while they were read: what was folded is half of each. */
+/** What was folded is no state after any step: retention removed the front of the chain and of its inputs while they were
+ * read, or the state had more in it than the chain. */
 class Overtaken extends Error {}
 
 /** Records from the end at which a search for an output that stands alone begins, and by how much it widens. */
@@ -107,7 +108,7 @@ async function recoverFrom<S extends StageState, V>(
   const at = { topic: topicName(options.prefix, output.topic), partition: output.partition }
   const partitions = await retrying(io, () => io.log.partitionCount(at.topic))
   const clock = createClock(options.inputs.length, options.step)
-  const state = await stage.open(output.partition)
+  const state = await stage.open(output.partition, io.signal)
   ending.add(state)
   const foldsInputs = stage.recovery !== 'positions-in-output'
   const { own, point, ahead } = await begin(io, at, {
@@ -154,6 +155,10 @@ async function recoverFrom<S extends StageState, V>(
     progress.at(batch.head.offset)
   }
   progress.done()
+  if (state.unproved?.()) {
+    await state.reset?.('not_in_chain', `${at.topic}/${at.partition}: snapshots that name steps beyond it`)
+    throw new Overtaken()
+  }
   if (from !== null && !(own.reader.head !== null && stage.whole!(state))) return null
   if (forgets && (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest > firstOffset)
     throw new Overtaken()

@@ -31,12 +31,14 @@ export interface BeginOptions {
 }
 
 export async function begin(io: ChainIo, at: Partition, { state, from, hasInputs }: BeginOptions): Promise<Beginning> {
-  const point = state.openedAt ?? null
-  if (point !== null) {
+  // Who drops one state may have an older one.
+  for (let point = state.openedAt ?? null; point !== null; ) {
     const found = await find(io, at, point)
     if (found !== null && (await hasInputs(point.header))) return found
     const where = `${at.topic}/${at.partition} at ${point.head.offset}/${point.head.id}`
     await state.reset?.(found === null ? 'not_in_chain' : 'behind_retention', where)
+    const next = state.openedAt ?? null
+    point = next === point ? null : next
   }
   return { own: await openFeed(io, at, from), point: null, ahead: [] }
 }

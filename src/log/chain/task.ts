@@ -80,6 +80,8 @@ export interface TaskOptions<S extends StageState, V> {
   /** Called with the last step of others that this task goes on from, after a recovery and after a lost race: who made it
    * may have no member left to commit it. */
   readonly followed?: (progress: Progress) => void
+  /** Told of the state that steps go on from once it is recovered, and of undefined before it is closed. To look at only. */
+  readonly holds?: (state: S | undefined) => void
   /** Called after each accepted step. For commits of group offsets, for doors and for metrics. */
   readonly accepted?: (step: AcceptedStep<S>) => void
   /** Outputs that `accepted` wants to see; all when absent. Kept are only those until the step is accepted. */
@@ -152,9 +154,11 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       const session = await recover(context).finally(recovering)
       ready.resolve()
       report(session)
+      options.holds?.(session.state)
       const running = countTask(options, 'running')
       await work(session).finally(() => {
         running()
+        options.holds?.(undefined)
         return session.close()
       })
     }

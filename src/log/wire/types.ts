@@ -18,6 +18,7 @@ export interface Tap {
   readFloat(): number
   readString(): string
   skipString(): void
+  writeString(value: string): void
   skipLong(): void
   writeFixed(bytes: Buffer): void
   writeLong(value: number): void

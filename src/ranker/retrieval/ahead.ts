@@ -8,11 +8,13 @@ import type { Request } from '../../../schemas/records.ts'
 import type { Config } from '../../config.ts'
 import type { Input, Tick } from '../../stage.ts'
 import { createStateEncoder } from '../../state/encode.ts'
+import type { Table } from '../../state/table.ts'
 import { snapshotOf } from '../../state/user.ts'
 import { createOrder, maxFromCatalogue } from '../candidates.ts'
 import { type Moment, momentOf } from '../condition.ts'
 import type { RankerView } from '../decide.ts'
-import { learn, type People, type RankerState, userOf } from '../step.ts'
+import { type People, type RankerState, userOf } from '../state.ts'
+import { learn } from '../step.ts'
 import { type CatalogueIndex, indexOf } from './catalogue-index.ts'
 import type { Placed } from './placed.ts'
 import { asked, deeper } from './search.ts'
@@ -85,7 +87,7 @@ function createQueries(config: Config) {
     const requests = inputs
       .filter(input => input.topic === 'requests')
       .map(input => input.value as Request)
-      .filter(request => request.candidates === null && !state.decided.has(request.request_id))
+      .filter(request => request.candidates === null && !state.decidedIds.has(request.request_id))
     if (requests.length === 0) return []
     const people = peopleAfter(requests, inputs, state, config, tick)
     return requests.map(request => queryOf(request, people, tick, view)).filter(query => query !== undefined)
@@ -101,16 +103,22 @@ function peopleAfter(
   tick: Tick,
 ): People {
   const asking = new Set(requests.map(request => request.user_id))
-  const changed = new Map<string, ReturnType<RankerState['users']['get']>>()
-  const users: People['users'] = {
-    get: userId => (changed.has(userId) ? changed.get(userId) : state.users.get(userId)),
-    set: (userId, user) => void changed.set(userId, user),
-    delete: userId => void changed.set(userId, undefined),
-  }
+  const { people, sessions } = state.tables
+  const after = { tables: { people: apart(people), sessions: apart(sessions) } }
   const theirs = inputs.filter(({ topic, value, key }) => {
     const userId = (value as { user_id?: string } | null)?.user_id ?? key
     return topic !== 'requests' && userId !== null && asking.has(userId)
   })
-  learn({ users }, theirs, config, tick)
-  return { users }
+  learn(after, theirs, config, tick)
+  return after
+}
+
+/** A table's rows with changes that stay out of it. */
+function apart<T>(table: Pick<Table<T>, 'get'>): Pick<Table<T>, 'get' | 'set' | 'delete'> {
+  const changed = new Map<string, T | undefined>()
+  return {
+    get: key => (changed.has(key) ? changed.get(key) : table.get(key)),
+    set: (key, value) => void changed.set(key, value),
+    delete: key => void changed.set(key, undefined),
+  }
 }

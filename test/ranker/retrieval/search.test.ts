@@ -287,7 +287,7 @@ test('a search ahead finds what the step would, for the user as the step will se
   try {
     const foundAhead = await createSearchAhead(config, thread.scan)({ inputs, state, tick }, view)
     assert.deepEqual([...foundAhead.keys()].sort(), ['r1', 'r2'])
-    assert.equal(state.users.get('ann'), undefined, 'the state is as it was')
+    assert.equal(state.tables.people.get('ann'), undefined, 'the state is as it was')
     const there = ranker.step(state, inputs, tick, { ...view, foundAhead })
     assert.deepEqual(there, here)
     const { candidates, retrieval_version } = there.outputs[0].value as Recommendation

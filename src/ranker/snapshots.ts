@@ -1,0 +1,288 @@
+/**
+ * Snapshots of users in a compacted topic, so that a partition that moves to another machine keeps what the retention of
+ * `events` has let go of: rebuild = snapshots + the steps after them.
+ *
+ * The topic is not chained (compaction would cut a chain), so rivals may write to it. What makes it safe:
+ * - a snapshot is of a state after an accepted step and names it, so a late rival's is old and never false;
+ * - the *floor*, written after the snapshots, names a step all of whose changes are in the snapshots before an offset.
+ *   Recovery proves it by the reader's rule, as the position of a state on disk, and folds what came after it; inputs that
+ *   a newer snapshot contains already are left out, and the step that it names must turn up in the chain;
+ * - of two snapshots of a key the one of the later step counts. Lest compaction keep the other, who finds a gap before its
+ *   own append reads it and writes those keys anew before it moves the floor;
+ * - when what is there is not believed, a floor without a step voids all before it.
+ */
+import type { Logger } from 'pino'
+import type { Floor, SnapshotPoint } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import { type ChainIo, retrying } from '../log/chain/rim.ts'
+import type { NewRecord } from '../log/log.ts'
+import type { Wire } from '../log/wire/wire.ts'
+import type { Meter } from '../metrics.ts'
+import type { ChainPoint } from '../stage.ts'
+import { LAST_KEY, type Table } from '../state/table.ts'
+import { createSaving } from './saving.ts'
+import { containedAt, floorSnapshot, keyOfPage, restore, snapshotOf } from './snapshot.ts'
+import { openSnapshotTopic, type SnapshotTopic } from './snapshot-topic.ts'
+import type { RankerStore } from './state.ts'
+
+export interface SnapshotOptions {
+  readonly io: ChainIo
+  readonly wire: Wire
+  readonly config: Pick<Config, 'topics' | 'state'>
+  readonly meter: Meter
+  readonly logger: Logger
+  readonly partition: number
+  /** Pause between two appends, ms: with `KEYS_AT_ONCE` the most that is written in a second. */
+  readonly pauseMs?: number
+}
+
+/** Keys and bytes of one append. */
+const KEYS_AT_ONCE = 200
+const BYTES_AT_ONCE = 512 << 10
+const PAUSE_MS = 100
+/** Rows put into the tables before they are committed. */
+const RESTORED_AT_ONCE = 2000
+const FLOOR_EVERY_MS = 1000
+const SAY_EVERY_MS = 5000
+
+/** A store whose rows are also in the log: empty ones are filled from there, and changes are written there in the background.
+ * @throws FeedloopError TOPIC_UNKNOWN and what the log throws for good */
+export async function withSnapshots(options: SnapshotOptions, store: RankerStore): Promise<RankerStore> {
+  const { config, partition, meter, logger, io, pauseMs = PAUSE_MS } = options
+  const { snapshotMs } = config.state
+  const topic = await openSnapshotTopic(io, { ...options, prefix: config.topics.prefix })
+  const { floor, late } = await topic.lastFloor()
+  const point = pointOf(floor)
+  const pending = new Map<string, SnapshotPoint>()
+  const fill = async (): Promise<ChainPoint | null> => {
+    if (point !== null) await load(options, store, topic, { floor: floor!, point, pending })
+    return point
+  }
+  const wasEmpty = !store.openedAt
+  let openedAt = store.openedAt ?? (await fill())
+  /** Is what is in the tables from the topic? */
+  let filled = wasEmpty
+
+  const saving = createSaving(store.tables.unsaved, openedAt, io.rim.now())
+  const changed = new Set<string>()
+  /** Of which: deleted. */
+  const gone = new Set<string>()
+  const tables = tracked(store.tables, changed, gone)
+  /** Keys that are to be written at once: somebody else has written of them since, or they are erased. */
+  const strangers = new Set<string>(late)
+  // A state that was on disk before there were snapshots has all to save.
+  if (!wasEmpty && floor === null) for (const key of allKeys(store.tables)) strangers.add(key)
+  let since = floor?.since ?? topic.end()
+  let moved: ChainPoint | null = point
+  let last: ChainPoint | null = openedAt
+  let appending: Promise<void> | null = null
+  let nextMs = 0
+  let nextFloorMs = 0
+  let closed = false
+
+  const recordOf = (key: string): NewRecord => topic.record(key, snapshotOf(store.tables, key, containedAt(last!)))
+  const gather = (): { records: NewRecord[]; keys: readonly string[]; strange: string[] } => {
+    const strange = [...strangers].slice(0, KEYS_AT_ONCE)
+    const keys = strange.length > 0 ? [] : saving.take(snapshotMs, KEYS_AT_ONCE, io.rim.now())
+    return { records: [...strange, ...keys].map(recordOf), keys, strange }
+  }
+  const write = async ({ records, strange }: ReturnType<typeof gather>): Promise<void> => {
+    for (const key of strange) strangers.delete(key)
+    const erased = saving.erase(strange.filter((_, i) => records[i]!.value === null))
+    try {
+      for (const batch of inBatches(records)) for (const key of await topic.append(batch)) strangers.add(key)
+      erased()
+    } catch (error) {
+      for (const key of strange) strangers.add(key)
+      throw error
+    }
+    meter.add('feedloop_snapshots_written_total', {}, records.length)
+  }
+  const moveFloor = async (): Promise<void> => {
+    const to = saving.floor()
+    if (to === null || strangers.size > 0 || to === moved || io.rim.now() < nextFloorMs) return
+    nextFloorMs = io.rim.now() + FLOOR_EVERY_MS
+    const before = { point: JSON.stringify(to), since, until: topic.end() }
+    for (const key of await topic.append([topic.record('', floorSnapshot(before))])) strangers.add(key)
+    moved = to
+  }
+  /** Only between steps: what is in the overlay is not accepted. */
+  const pump = (): void => {
+    const nowMs = io.rim.now()
+    if (closed || appending !== null || changed.size > 0 || last === null || pending.size > 0 || nowMs < nextMs) return
+    nextMs = nowMs + pauseMs
+    const gathered = gather()
+    appending = (gathered.records.length > 0 ? write(gathered) : Promise.resolve())
+      .then(() => saving.settle(true))
+      .then(moveFloor)
+      .catch(error => {
+        saving.settle(false)
+        nextMs = io.rim.now() + SAY_EVERY_MS
+        logger.warn({ partition, error: String(error) }, 'snapshots not written, they are tried again')
+      })
+      .finally(() => {
+        meter.set('feedloop_snapshots_waiting', { partition: String(partition) }, saving.size + strangers.size)
+        appending = null
+      })
+  }
+  meter.set('feedloop_snapshot_load_progress', { partition: String(partition) }, 1)
+  const timer = setInterval(pump, pauseMs)
+  timer.unref()
+  return {
+    ...store,
+    tables,
+    get openedAt() {
+      return openedAt
+    },
+    contains: (userId, name, offset) => offset < (pending.get(userId)?.next[name] ?? 0),
+    unproved: () => pending.size > 0,
+    commit(at) {
+      saving.changed(changed, at, io.rim.now())
+      for (const key of gone) strangers.add(key)
+      for (const set of [changed, gone]) set.clear()
+      store.commit(at)
+      last = at ?? null
+      for (const [userId, { offset, id }] of pending)
+        if (offset === at?.head.offset && id === at.head.id) pending.delete(userId)
+      pump()
+    },
+    discard() {
+      for (const set of [changed, gone]) set.clear()
+      store.discard()
+    },
+    async reset(reason, detail) {
+      last = null
+      await appending
+      if (store.reset) await store.reset(reason, detail)
+      else empty(store)
+      saving.clear()
+      for (const set of [changed, gone, strangers, pending]) set.clear()
+      last = moved = openedAt = null
+      if (!filled) {
+        // It was the disk's; the topic's may be better.
+        filled = true
+        for (const key of late) strangers.add(key)
+        openedAt = last = moved = await fill()
+        saving.from(last)
+        return
+      }
+      logger.warn({ partition, reason, detail }, 'snapshots are void, the state is rebuilt from the topics')
+      await retrying(io, () => topic.append([topic.record('', floorSnapshot({ point: null, since: 0, until: 0 }))]))
+      since = topic.end()
+    },
+    async close() {
+      closed = true
+      clearInterval(timer)
+      await appending
+      await store.close?.()
+    },
+  }
+}
+
+interface Loading {
+  readonly floor: Floor
+  readonly point: ChainPoint
+  /** Told of what contains more than the floor's step. */
+  readonly pending: Map<string, SnapshotPoint>
+}
+
+/** Fills the tables with what the topic holds, as of the floor's step or later. */
+async function load(
+  { io, meter, logger, partition }: SnapshotOptions,
+  store: RankerStore,
+  topic: SnapshotTopic,
+  { floor, point, pending }: Loading,
+): Promise<void> {
+  const labels = { partition: String(partition) }
+  const startedMs = io.rim.now()
+  let saidMs = startedMs
+  let count = 0
+  const commit = async (at?: ChainPoint): Promise<void> => {
+    store.seal?.()
+    store.commit(at)
+    await store.room?.()
+  }
+  for await (const { key, snapshot, offset } of topic.read(floor.since)) {
+    if (key === '') continue
+    const contains = snapshot?.contains ?? null
+    if (offset >= floor.until && contains !== null && contains.offset < point.head.offset) {
+      // A late rival's: what it stands before may be gone by compaction.
+      meter.add('feedloop_snapshots_shadowed_total')
+      continue
+    }
+    if (contains !== null && contains.offset > point.head.offset) pending.set(key, contains)
+    else pending.delete(key)
+    restore(store.tables, key, snapshot)
+    if (++count % RESTORED_AT_ONCE > 0) continue
+    await commit()
+    if (io.rim.now() - saidMs < SAY_EVERY_MS) continue
+    saidMs = io.rim.now()
+    const share = (offset - floor.since) / Math.max(1, topic.end() - floor.since)
+    meter.set('feedloop_snapshot_load_progress', labels, share)
+    logger.info({ ...labels, percent: Math.round(100 * share), snapshots: count }, 'loading snapshots')
+  }
+  await commit(point)
+  const seconds = Math.round(io.rim.now() - startedMs) / 1000
+  if (count > 0) logger.info({ ...labels, snapshots: count, seconds }, 'snapshots loaded')
+}
+
+const pointOf = (floor: Floor | null): ChainPoint | null =>
+  floor?.point ? (JSON.parse(floor.point) as ChainPoint) : null
+
+function empty({ tables, commit }: RankerStore): void {
+  for (const table of Object.values<Table<unknown>>(tables))
+    for (const [key] of [...table.range('', LAST_KEY)]) table.delete(key)
+  commit()
+}
+
+function* allKeys({ people, sessions, pages }: RankerStore['tables']): Iterable<string> {
+  for (const [key] of people.range('', LAST_KEY)) yield key
+  for (const [key] of sessions.range('', LAST_KEY)) yield key
+  for (const [key] of pages.range('', LAST_KEY)) yield keyOfPage(key)
+}
+
+/** The tables, noting each key of `snapshots` that changes, and each that goes. */
+function tracked(tables: RankerStore['tables'], changed: Set<string>, gone: Set<string>): RankerStore['tables'] {
+  const telling = <V>(table: Table<V>, keyOf: (key: string) => string, erased?: Set<string>): Table<V> => ({
+    get: table.get,
+    range: table.range,
+    get size() {
+      return table.size
+    },
+    commit: table.commit,
+    discard: table.discard,
+    set(key, value) {
+      changed.add(keyOf(key))
+      table.set(key, value)
+    },
+    delete(key) {
+      if (table.get(key) === undefined) return
+      changed.add(keyOf(key))
+      erased?.add(key)
+      table.delete(key)
+    },
+  })
+  const same = (key: string): string => key
+  return {
+    ...tables,
+    people: telling(tables.people, same, gone),
+    sessions: telling(tables.sessions, same, gone),
+    pages: telling(tables.pages, keyOfPage),
+  }
+}
+
+function* inBatches(records: readonly NewRecord[]): Iterable<NewRecord[]> {
+  let batch: NewRecord[] = []
+  let bytes = 0
+  for (const record of records) {
+    const size = record.value?.length ?? 0
+    if (batch.length > 0 && bytes + size > BYTES_AT_ONCE) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    batch.push(record)
+    bytes += size
+  }
+  if (batch.length > 0) yield batch
+}

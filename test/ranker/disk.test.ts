@@ -1,0 +1,98 @@
+/** The ranker's state on disk: whatever happens to a process or a file, recovery gives the state that the topics give. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startTask } from '../../src/log/chain/task.ts'
+import { chain, dump, openWorld, type World } from './disk-world.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'feedloop-ranker-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** Recovers from the disk and from the topics, and compares. Returns what was on disk before. */
+async function recoversAlike(world: World) {
+  const fromDisk = await world.recover('disk')
+  const { openedAt } = fromDisk.state
+  const fromTopics = await world.recover('topics')
+  assert.deepEqual(dump(fromDisk.state), dump(fromTopics.state))
+  const { people, sessions, decided } = fromDisk.state.tables
+  assert.ok(people.size > 0 && sessions.size > 0 && decided.size > 0)
+  assert.deepEqual(fromDisk.header, fromTopics.header)
+  await fromDisk.close()
+  await fromTopics.close()
+  return openedAt
+}
+
+/** Decides what was appended. */
+async function work(world: World, appends: number): Promise<void> {
+  const task = startTask(world.options)
+  await task.ready
+  for (let i = 0; i < appends; i++) {
+    await world.append(10)
+    await sleep(5)
+  }
+  await sleep(100)
+  await task.stop()
+}
+
+test('killed at any point, 20 times over', { timeout: 240_000 }, async () => {
+  const child = fileURLToPath(new URL('disk-child.ts', import.meta.url))
+  let kept = 0
+  for (let kill = 0; kill < 20; kill++) {
+    const running = spawn(process.execPath, [child, folder, 'disk'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(running.stdout, 'data')
+    await sleep(Math.random() * 300)
+    running.kill('SIGKILL')
+    await once(running, 'exit')
+    if (kill % 4 !== 3) continue
+    const world = await openWorld(folder)
+    if (await recoversAlike(world)) kept++
+    assert.equal(await world.dropped(), '')
+    await world.log.close()
+  }
+  assert.ok(kept > 0, 'some recovery began from the disk')
+})
+
+test('a state that is stopped well holds the last accepted step', async () => {
+  const world = await openWorld(folder)
+  await work(world, 20)
+  const { latest } = await world.log.ends(chain, 0)
+  const openedAt = await recoversAlike(world)
+  assert.equal(openedAt!.head.offset + openedAt!.header.count, latest)
+  await world.log.close()
+})
+
+test('an older state, of a partition that was elsewhere meanwhile, is brought forward', async () => {
+  const world = await openWorld(folder)
+  await work(world, 10)
+  await cp(join(folder, 'state'), join(folder, 'kept'), { recursive: true })
+  await work(world, 10)
+  await rm(join(folder, 'state'), { recursive: true })
+  await cp(join(folder, 'kept'), join(folder, 'state'), { recursive: true })
+  const openedAt = await recoversAlike(world)
+  const { latest } = await world.log.ends(chain, 0)
+  assert.ok(openedAt!.head.offset + openedAt!.header.count < latest)
+  assert.equal(await world.dropped(), '')
+  await world.log.close()
+})
+
+test('a state of another log is dropped', async () => {
+  const other = await openWorld(join(folder, 'other'))
+  await work(other, 10)
+  await other.log.close()
+  const world = await openWorld(folder)
+  await work(world, 10)
+  await rm(join(folder, 'state'), { recursive: true })
+  await cp(join(folder, 'other', 'state'), join(folder, 'state'), { recursive: true })
+  await recoversAlike(world)
+  assert.match(await world.dropped(), /not_in_chain"} 1$/)
+  await world.log.close()
+})
