@@ -31,6 +31,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptio
   learning: () => import('./learning.ts'),
   logged: () => import('./logged.ts'),
   loop: () => import('./loop.ts'),
+  rank: () => import('./rank.ts'),
 }
 
 export const passes = ({ value, atLeast, atMost }: Bar): boolean =>

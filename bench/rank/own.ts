@@ -68,7 +68,12 @@ export async function openOwn(config: Config, features: FeatureStore, model: Mod
         const count = steps * A_STEP
         const micros = (from: number, to: number) => ((to - from) * 1000) / count
         const encoded = performance.now()
-        return { step: micros(begun, stepped), encode: micros(stepped, encoded), all: micros(begun, encoded), bytes: bytes / count }
+        return {
+          step: micros(begun, stepped),
+          encode: micros(stepped, encoded),
+          all: micros(begun, encoded),
+          bytes: bytes / count,
+        }
       }).slice(WARM)
       const candidates = requests(50).flatMap(({ candidates }) => candidates!)
       return {
@@ -80,7 +85,8 @@ export async function openOwn(config: Config, features: FeatureStore, model: Mod
       }
     },
     sample: candidates =>
-      step(toInputs('requests', requestsOf({ items: features.size, candidates, seed: 5 })(1)))[0].value as Recommendation,
+      step(toInputs('requests', requestsOf({ items: features.size, candidates, seed: 5 })(1)))[0]
+        .value as Recommendation,
   }
 }
 
