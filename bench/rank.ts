@@ -7,19 +7,20 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
-import { parseConfig } from '../src/config.ts'
-import { createFeatureStore, type FeatureStore } from '../src/features/store.ts'
+import type { ModelVersion } from '../schemas/records.ts'
+import { type Config, parseConfig } from '../src/config.ts'
+import { createFeatureStore } from '../src/features/store.ts'
 import { type Bus, findBus } from '../src/log/open.ts'
 import { applyTopics, topicSpecs } from '../src/log/topics.ts'
 import { createWire } from '../src/log/wire/create.ts'
-import { createLogger } from '../src/operate/context.ts'
+import type { ServiceContext } from '../src/operate/context.ts'
 import { settle } from '../src/operate/settle.ts'
 import { childWith } from './join/process.ts'
 import type { BenchOptions, BenchResult } from './main.ts'
 import { barsOf, type Found } from './rank/bars.ts'
 import { type Contestant, startContestant, startGenerator } from './rank/contestants.ts'
-import { openOwn } from './rank/own.ts'
-import { CANDIDATES, cells, type Field, largestRate, swaps, warmUp } from './rank/parts.ts'
+import { type OwnRanker, openOwn } from './rank/own.ts'
+import { CANDIDATES, cells, type Field, largestRate, RATES, swaps, warmUp } from './rank/parts.ts'
 import { createPublisher, publishWorld } from './rank/publish.ts'
 import { trainVersions } from './rank/train.ts'
 import { itemFeatures, settingsOf } from './rank/world.ts'
@@ -59,50 +60,60 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
   return { results: found, bars: barsOf(found) }
 }
 
+interface Trained {
+  readonly config: Config
+  readonly versions: readonly ModelVersion[]
+  readonly own: OwnRanker
+}
+
 /** Everything of one catalogue. */
 async function measure(items: number, parts: readonly string[], settings: Settings, found: Found): Promise<void> {
-  const { say, rounds, seconds } = settings
-  const prefix = `bench-rank-${process.pid}-${items}.`
-  const config = parseConfig(settingsOf(prefix))
-  const features = catalogueOf(items)
-  const count = parts.includes('swap') ? 1 + rounds * Math.floor(seconds) : 1
+  const versions = parts.includes('swap') ? 1 + settings.rounds * Math.floor(settings.seconds) : 1
+  const trained = await train(items, versions)
+  settings.say(`${items} items, ${versions} versions`)
+  if (parts.includes('own')) found.own.push(...ownWork(items, trained, settings.say))
+  if (parts.some(part => part !== 'own')) await onBus(items, parts, trained, settings, found)
+}
+
+async function train(items: number, count: number): Promise<Trained> {
+  const config = parseConfig(settingsOf(`bench-rank-${process.pid}-${items}.`))
+  const features = createFeatureStore()
+  for (const item of itemFeatures(items, Date.now())) features.put(item)
   const versions = await trainVersions(config, features, count)
-  say(`${items} items, ${count} versions, the first of ${bytesOf(versions[0])} bytes`)
-  const own = await openOwn(config, features, versions[0])
-  if (parts.includes('own')) {
-    const loads = CANDIDATES.flatMap(candidates => [{ candidates }, { candidates, slots: 10 }])
-    for (const load of loads) {
-      found.own.push({ items, ...load, ...own.measure(load) })
-      say(JSON.stringify(found.own.at(-1)))
-    }
-  }
-  if (parts.every(part => part === 'own')) return
+  return { config, versions, own: await openOwn(config, features, versions[0]) }
+}
+
+const ownWork = (items: number, { own }: Trained, say: Settings['say']) =>
+  CANDIDATES.flatMap(candidates => [{ candidates }, { candidates, slots: 10 }]).map(load => {
+    const work = { items, ...load, ...own.measure(load) }
+    say(JSON.stringify(work))
+    return work
+  })
+
+async function onBus(items: number, parts: readonly string[], trained: Trained, settings: Settings, found: Found) {
+  const { config, versions, own } = trained
+  const { prefix, partitions } = config.topics
+  const echo = parseConfig(settingsOf(`echo-${prefix}`))
   const canned = Object.fromEntries(CANDIDATES.map(candidates => [candidates, own.sample(candidates)]))
   const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }) })
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-bench-'))
   const contestants: Contestant[] = []
   const generator = startGenerator(childWith('Broker'))
   try {
-    const wire = await createWire({ prefix })
-    const place = { log: bus.log, wire, prefix }
-    for (const each of [prefix, echoOf(prefix)])
-      await applyTopics(bus.log, topicSpecs({ ...parseConfig(settingsOf(each)).topics, policies: 1 }))
+    for (const { topics } of [config, echo]) await applyTopics(bus.log, topicSpecs({ ...topics, policies: 1 }))
+    const place = { log: bus.log, wire: await createWire({ prefix }), prefix }
     const publisher = createPublisher(place, versions)
-    await publishWorld(place, items, config.topics.partitions)
+    await publishWorld(place, items, partitions)
     await publisher.next()
-    say(`published at ${bus.place}`)
+    settings.say(`published at ${bus.place}`)
     const at = { brokers: bus.brokers!, folder }
     contestants.push(await startContestant(at, 'ranker', prefix, canned))
-    contestants.push(await startContestant(at, 'echo', echoOf(prefix), canned))
-    await settleRanker(bus, prefix)
-    const field: Field = { items, seconds, rounds, generator, contestants, say }
-    await warmUp({ ...field, seconds: settings.quick ? 1 : 3 })
-    const rates = settings.quick ? [500] : undefined
-    for (const door of ['kafka', 'http'] as const)
-      if (parts.includes(door)) found.cells.push(...(await cells(field, door, rates)))
-    if (parts.includes('rate'))
-      for (const candidates of CANDIDATES) found.rates.push(await largestRate(field, candidates))
-    if (parts.includes('swap')) found.swaps.push(await swaps(field, publisher))
+    contestants.push(await startContestant(at, 'echo', echo.topics.prefix, canned))
+    const idle = async () => {
+      for (const each of [config, echo]) await settle(settling(bus, each), ['ranker'], SETTLE_MS)
+    }
+    const field = { items, ...settings, generator, contestants, idle }
+    await onField(field, parts, publisher, found)
   } finally {
     await Promise.all(contestants.map(each => each.stop()))
     await generator.stop()
@@ -111,20 +122,20 @@ async function measure(items: number, parts: readonly string[], settings: Settin
   }
 }
 
-const echoOf = (prefix: string): string => `echo-${prefix}`
-
-function catalogueOf(items: number): FeatureStore {
-  const features = createFeatureStore()
-  for (const item of itemFeatures(items, Date.now())) features.put(item)
-  return features
+async function onField(
+  field: Field & Pick<Settings, 'quick'>,
+  parts: readonly string[],
+  publisher: ReturnType<typeof createPublisher>,
+  found: Found,
+): Promise<void> {
+  await field.idle()
+  await warmUp({ ...field, seconds: field.quick ? 1 : 3 })
+  for (const door of ['kafka', 'http'] as const)
+    if (parts.includes(door)) found.cells.push(...(await cells(field, door, field.quick ? [500] : RATES)))
+  if (parts.includes('rate'))
+    for (const candidates of CANDIDATES) found.rates.push(await largestRate(field, candidates))
+  if (parts.includes('swap')) found.swaps.push(await swaps(field, publisher))
 }
 
-const bytesOf = ({ tensors }: { readonly tensors: readonly { readonly data: Buffer }[] }): number =>
-  tensors.reduce((sum, { data }) => sum + data.length, 0)
-
-/** Until the history has been read. */
-async function settleRanker({ log }: Bus, prefix: string): Promise<void> {
-  const config = parseConfig(settingsOf(prefix))
-  const context = { config, log, now: Date.now, logger: createLogger('silent') }
-  await settle(context as Parameters<typeof settle>[0], ['ranker'], SETTLE_MS)
-}
+const settling = ({ log }: Bus, config: Config): ServiceContext =>
+  ({ config, log, now: Date.now }) as unknown as ServiceContext

@@ -1,6 +1,6 @@
 /** The processes of a catalogue: the ranker as in production, the echo, a gateway before either, and the generator. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -76,7 +76,7 @@ function forkWithUs(file: string, args: readonly string[] = []): ChildProcess {
 }
 
 const ended = async (child: ChildProcess): Promise<never> => {
-  const [code] = await once(child, 'exit')
+  const code = await new Promise(resolve => child.once('exit', resolve))
   throw new Error(`a process of the benchmark ended with ${code}`)
 }
 
@@ -96,7 +96,10 @@ export interface Generator {
 /** @param broker its process, where it is a child of this one */
 export function startGenerator(broker: number | undefined): Generator {
   const child = forkWithUs('generate.ts')
-  const heard = <T>(): Promise<T> => Promise.race([once(child, 'message').then(([value]) => value as T), ended(child)])
+  const gone = ended(child)
+  gone.catch(() => {})
+  const messages = on(child, 'message')
+  const heard = <T>(): Promise<T> => Promise.race([messages.next().then(({ value }) => value![0] as T), gone])
   return {
     async run({ config, gatewayPort: port, pids }, load, during) {
       const used = (): Cpu => ({

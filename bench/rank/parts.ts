@@ -16,6 +16,8 @@ export interface Field {
   readonly rounds: number
   readonly generator: Generator
   readonly contestants: readonly Contestant[]
+  /** Resolves when nothing is left of what was asked before. */
+  readonly idle: () => Promise<void>
   readonly say: (line: string) => void
 }
 
@@ -35,6 +37,13 @@ const loadOf = ({ items, seconds }: Field, at: Pick<Loading, 'door' | 'rate' | '
   warmSeconds: WARM_SECONDS,
 })
 
+/** A run that leaves nothing behind for the next: whoever was not answered in time may still be in the log. */
+async function runThrough(field: Field, contestant: Contestant, load: Loading, during?: () => Promise<unknown>) {
+  const run = await runOnce(field.generator, contestant, load, during)
+  if (run.failed > 0) await field.idle()
+  return run
+}
+
 /** Both contestants at every rate and size, in turn. */
 export async function cells(field: Field, door: Loading['door'], rates = RATES): Promise<Cell[]> {
   const found: Cell[] = []
@@ -45,7 +54,7 @@ export async function cells(field: Field, door: Loading['door'], rates = RATES):
       for (let round = 1; round <= rounds; round++)
         for (const contestant of field.contestants) {
           const load = loadOf(field, { door, rate, candidates }, round)
-          const run = await runOnce(field.generator, contestant, load)
+          const run = await runThrough(field, contestant, load)
           runs[contestant.name].push(run)
           field.say(show(contestant.name, load, run))
         }
@@ -60,7 +69,7 @@ export async function warmUp(field: Field): Promise<void> {
   for (const contestant of field.contestants)
     for (const door of ['http', 'kafka'] as const)
       for (const candidates of CANDIDATES)
-        await runOnce(field.generator, contestant, loadOf(field, { door, rate: 100, candidates }))
+        await runThrough(field, contestant, loadOf(field, { door, rate: 100, candidates }))
 }
 
 const GROWTH = 1.25
@@ -73,7 +82,7 @@ export async function largestRate(field: Field, candidates: number) {
   let kept: { readonly rate: number; readonly run: Run } | undefined
   for (let rate = candidates > 100 ? 50 : 500; ; rate = Math.round(rate * GROWTH)) {
     const load = loadOf(field, { door: 'kafka', rate, candidates })
-    const run = await runOnce(field.generator, ranker, load)
+    const run = await runThrough(field, ranker, load)
     field.say(show('ranker', load, run))
     const keepsUp = run.failed === 0 && run.leftBehindMs < SOON_MS
     if (!keepsUp)
@@ -98,7 +107,7 @@ export async function swaps(field: Field, publisher: ReturnType<typeof createPub
   }
   for (let round = 1; round <= field.rounds; round++)
     for (const kind of ['still', 'swapping'] as const) {
-      const run = await runOnce(field.generator, ranker, load, kind === 'swapping' ? publish : undefined)
+      const run = await runThrough(field, ranker, load, kind === 'swapping' ? publish : undefined)
       runs[kind].push(run)
       field.say(`${kind}: ${show('ranker', load, run)}`)
     }
