@@ -30,6 +30,8 @@ const LARGE = 1_000_000
 /** Parts, each of the catalogue `10k` or `1m` that its name ends with. */
 const PARTS = ['own-10k', 'own-1m', 'kafka-10k', 'kafka-1m', 'http-10k', 'http-1m', 'rate-10k', 'swap-10k'] as const
 const QUICK = ['own-10k', 'kafka-10k', 'http-10k', 'swap-10k']
+/** Versions of which one is a full checkpoint, which costs the most to take over: one a round at least. */
+const FULL_EVERY = 4
 const SETTLE_MS = 120_000
 
 interface Settings {
@@ -76,7 +78,8 @@ async function measure(items: number, parts: readonly string[], settings: Settin
 }
 
 async function train(items: number, count: number): Promise<Trained> {
-  const config = parseConfig(settingsOf(`bench-rank-${process.pid}-${items}.`))
+  const settings = settingsOf(`bench-rank-${process.pid}-${items}.`)
+  const config = parseConfig({ ...settings, learner: { fullEvery: FULL_EVERY } })
   const features = createFeatureStore()
   for (const item of itemFeatures(items, Date.now())) features.put(item)
   const versions = await trainVersions(config, features, count)
