@@ -11,8 +11,8 @@ import { topicName } from '../../src/pipeline.ts'
 import type { Load } from './generate.ts'
 
 export interface Asker {
-  /** @param index of the request, its id's last part @param told once, of its answer: is there a slate in it? */
-  ask(request: Request, index: number, told: (ok: boolean) => void): void
+  /** @param told once, of its answer: is there a slate in it? */
+  ask(request: Request, told: (ok: boolean) => void): void
   close(): Promise<void>
 }
 
@@ -36,7 +36,7 @@ async function onTopics({ config: file }: Load): Promise<Asker> {
   )
   await decisions.caughtUp
   return {
-    ask(request, _index, told) {
+    ask(request, told) {
       waiting.set(request.request_id, told)
       const { user_id: user, time_ms: timestampMs } = request
       const record = { key: Buffer.from(user), value: wire.encode('requests', request), timestampMs }
@@ -55,7 +55,7 @@ async function overHttp({ port }: Load): Promise<Asker> {
   const agent = new Agent({ keepAlive: true })
   const headers = { 'content-type': 'application/json' }
   return {
-    ask({ time_ms, deadline_ms, ...body }, _index, told) {
+    ask({ time_ms, deadline_ms, ...body }, told) {
       const sent = JSON.stringify({ ...body, timeout_ms: deadline_ms! - time_ms })
       const options = { port, path: '/v1/recommendations', method: 'POST', agent, headers }
       const asked = call(options, response => {

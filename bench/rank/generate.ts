@@ -10,6 +10,7 @@ import { createRequests } from './world.ts'
 
 export interface Load {
   readonly door: 'kafka' | 'http'
+  /** File of the configuration that the contestant has too. */
   readonly config: string
   /** Of the gateway. */
   readonly port: number
@@ -61,7 +62,7 @@ async function run(load: Load, started: () => void, over: () => void): Promise<S
     sentLateMs.push(performance.now() - at)
     open++
     const nowMs = Date.now()
-    asker.ask(request(`${name}-${index}`, nowMs, nowMs + PATIENCE_MS), index, ok => {
+    asker.ask(request(`${name}-${index}`, nowMs, nowMs + PATIENCE_MS), ok => {
       open--
       answeredMs[index] = performance.now()
       if (!ok) failed.add(index)
