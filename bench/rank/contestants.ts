@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { Recommendation } from '../../schemas/records.ts'
-import { endChild, startChild } from '../../src/operate/children.ts'
+import { type Child, endChild, startChild } from '../../src/operate/children.ts'
 import { end } from '../join/measure.ts'
 import { cpuMsOf } from '../join/process.ts'
 import type { Load, Seen } from './generate.ts'
@@ -45,6 +45,7 @@ export async function startContestant(
   const decides =
     name === 'ranker' ? startChild('ranker', config, environment) : await startEcho(config, canned, prefix)
   const gateway = startChild('gateway', config, process.env)
+  for (const each of [decides, gateway]) endWithUs(each.process)
   await Promise.all([decides, gateway].map(child => child.ready(READY_MS)))
   return {
     name,
@@ -57,9 +58,15 @@ export async function startContestant(
   }
 }
 
+function startStage(...given: Parameters<typeof startChild>): Child {
+  const child = startChild(...given)
+  endWithUs(child.process)
+  return child
+}
+
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-async function startEcho(config: string, canned: Readonly<Record<number, Recommendation>>, prefix: string) {
+function startEcho(config: string, canned: Readonly<Record<number, Recommendation>>, prefix: string) {
   const decisions = `${config}-${prefix}json`
   writeFileSync(decisions, JSON.stringify(canned))
   const child = forkWithUs('echo.ts', [config, decisions])
@@ -68,10 +75,14 @@ async function startEcho(config: string, canned: Readonly<Record<number, Recomme
 }
 
 function forkWithUs(file: string, args: readonly string[] = []): ChildProcess {
-  const child = fork(fileOf(file), args, { env: { ...process.env, FEEDLOOP_LOG_LEVEL: 'warn' } })
-  const endWithUs = () => void child.kill('SIGKILL')
-  process.once('exit', endWithUs)
-  child.once('exit', () => process.off('exit', endWithUs))
+  return endWithUs(fork(fileOf(file), args, { env: { ...process.env, FEEDLOOP_LOG_LEVEL: 'warn' } }))
+}
+
+/** Whoever interrupts the benchmark must not leave a process behind that looks for its broker for ever. */
+function endWithUs(child: ChildProcess): ChildProcess {
+  const kill = () => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
   return child
 }
 
