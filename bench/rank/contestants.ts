@@ -42,10 +42,8 @@ export async function startContestant(
   const config = join(folder, `${prefix}yaml`)
   writeFileSync(config, stringify({ ...settingsOf(prefix), kafka: { brokers } }))
   const environment = { ...process.env, NODE_OPTIONS: process.env.FEEDLOOP_BENCH_NODE }
-  const decides =
-    name === 'ranker' ? startChild('ranker', config, environment) : await startEcho(config, canned, prefix)
-  const gateway = startChild('gateway', config, process.env)
-  for (const each of [decides, gateway]) endWithUs(each.process)
+  const decides = name === 'ranker' ? startStage('ranker', config, environment) : startEcho(config, canned, prefix)
+  const gateway = startStage('gateway', config, process.env)
   await Promise.all([decides, gateway].map(child => child.ready(READY_MS)))
   return {
     name,
