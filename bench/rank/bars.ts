@@ -1,7 +1,7 @@
 /** What was found, and what must hold of it. */
 import type { Bar } from '../main.ts'
 import type { OwnWork } from './own.ts'
-import type { Cell, largestRate, swaps } from './parts.ts'
+import { type Cell, type largestRate, SOON_MS, type swaps } from './parts.ts'
 
 export interface Found {
   readonly own: (OwnWork & { readonly items: number; readonly candidates: number; readonly slots?: number })[]
@@ -46,4 +46,10 @@ const againstEcho = ({ door, rate, candidates, items, of }: Cell): Bar => ({
 const oneCore = ({ items, of: { ranker } }: Cell): Bar[] => [
   { name: `cores at 2,000/s, 20 candidates of ${items}`, value: ranker.cores, unit: 'cores', atMost: 1 },
   { name: `failed at 2,000/s, 20 candidates of ${items}`, value: ranker.failed, unit: 'requests', atMost: 0 },
+  {
+    name: `left behind at 2,000/s, 20 candidates of ${items}`,
+    value: ranker.leftBehindMs,
+    unit: 'ms',
+    atMost: SOON_MS,
+  },
 ]

@@ -74,7 +74,7 @@ export async function warmUp(field: Field): Promise<void> {
 
 const GROWTH = 1.25
 /** Kept up: everybody is answered, and the last soon. */
-const SOON_MS = 500
+export const SOON_MS = 500
 
 /** The largest rate on a ladder of a quarter more each that the ranker keeps up with, Kafka to Kafka. */
 export async function largestRate(field: Field, candidates: number) {
