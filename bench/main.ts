@@ -33,6 +33,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptio
   loop: () => import('./loop.ts'),
   retrieval: () => import('./retrieval.ts'),
   'user-state': () => import('./user-state.ts'),
+  rank: () => import('./rank.ts'),
 }
 
 export const passes = ({ value, atLeast, atMost }: Bar): boolean =>

@@ -112,11 +112,14 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
     const arm = arms.get(itemId)
     return arm && posteriorOf(arm, reading)
   })
-  const mean = Float64Array.from(known, (posterior, i) =>
-    posterior
+  const common = dot(reading.prior.mean, phi)
+  const mean = new Float64Array(known.length)
+  for (let i = 0; i < mean.length; i++) {
+    const posterior = known[i]
+    mean[i] = posterior
       ? dot(posterior.theta, phi)
-      : dot(reading.prior.mean, phi) + offsetOf(reading.prior.content, itemIds[i], vectors[i]) * phi[0],
-  )
+      : common + offsetOf(reading.prior.content, itemIds[i], vectors[i]) * phi[0]
+  }
   let deviation: Float64Array | undefined
   const deviations = () => {
     deviation ??= deviationsOf(known, phi, reading.prior, noise)
@@ -147,9 +150,13 @@ function deviationsOf(
   noise: number,
 ): Float64Array {
   const solved = new Float64Array(phi.length)
-  return Float64Array.from(known, posterior => {
-    if (!posterior) return noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
+  const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
+  const deviations = new Float64Array(known.length).fill(common)
+  for (let i = 0; i < known.length; i++) {
+    const posterior = known[i]
+    if (!posterior) continue
     solveLower(posterior.factor, phi, solved)
-    return noise * Math.sqrt(dot(solved, solved))
-  })
+    deviations[i] = noise * Math.sqrt(dot(solved, solved))
+  }
+  return deviations
 }

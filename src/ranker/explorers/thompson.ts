@@ -29,11 +29,10 @@ export const thompson = ({ draws, epsilon, alpha, optimistic, sharpness }: Confi
 function takeDraws(scorer: Scorer, random: Random, draws: number, alpha: number): Float64Array {
   const count = scorer.mean.length
   const matrix = new Float64Array(draws * count)
-  const row = new Float64Array(count)
   for (let offset = 0; offset < matrix.length; offset += count) {
+    const row = matrix.subarray(offset, offset + count)
     if (scorer.draw) scorer.draw(random, alpha, row)
     else independent(scorer, random, alpha, row)
-    matrix.set(row, offset)
   }
   return matrix
 }
