@@ -269,7 +269,7 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .positive()
-        .default(16 << 20)
+        .default(8 << 20)
         .describe(
           'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much, and as much again rows that wait to be written to their places.',
         ),

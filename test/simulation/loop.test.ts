@@ -34,7 +34,8 @@ test(`${seeds} seeds: every request decided once, every outcome accounted for, l
   // The troubles did happen, and the loop did its work under them.
   assert.ok(seen.skipped > seeds, `${seen.skipped} batches skipped`)
   assert.ok(seen.decisions > 3 * seeds, `${seen.decisions} decisions`)
-  assert.ok(seen.transitions > 2 * seen.decisions, `${seen.transitions} transition records`)
+  // What was shed, in loops that shed, has none.
+  assert.ok(seen.transitions > 1.5 * seen.decisions, `${seen.transitions} transition records`)
   // Windows ended within the histories.
   assert.ok(seen.orphans > seeds / 10, `${seen.orphans} orphans`)
   assert.ok(seen.again > seeds / 100, `${seen.again} requests decided again`)
