@@ -72,18 +72,16 @@ export function snapshotOf(tables: Tables, key: string, contains: SnapshotPoint)
   }
 }
 
-/** Puts the rows of a key into the tables, or takes them out. */
+/** Puts the rows of a key into the tables in place of what an earlier snapshot put there: what is gone from a person must not stay. */
 export function restore(tables: Tables, key: string, snapshot: UserSnapshot | null): void {
   if (isPage(key)) {
     const ids = snapshot?.decided.map(each => ({ id: each.decision_id, timeMs: each.decision_time_ms })) ?? []
     if (ids.length > 0) restorePage(tables, key.slice(PAGE.length), ids)
     return
   }
-  if (snapshot === null) {
-    tables.people.delete(key)
-    tables.sessions.delete(key)
-    return
-  }
+  tables.people.delete(key)
+  tables.sessions.delete(key)
+  if (snapshot === null) return
   const { history, counts, profile, sessions } = snapshot
   if (history.length > 0 || Object.keys(counts).length > 0 || profile !== null)
     tables.people.set(key, {
