@@ -19,7 +19,7 @@ const storeOf = (user: UserState): RankerStore => {
 
 const cases: Record<string, UserState> = {
   'who was forgotten and asked again': { ...newUser, sessions: [session] },
-  'a deleted profile of whom nothing else is known': { ...newUser, sessions: [session], profile: null },
+  'a deleted profile': { ...whole, profile: null },
   'sessions that are over': { ...whole, sessions: [] },
   'all of it': whole,
 }
