@@ -4,7 +4,7 @@ import { seedOf } from '../../src/state/random.ts'
 import { createWorkload } from '../join/workload.ts'
 
 /** Five million of them take six days, less than the correction window. */
-const DECISION_EVERY_MS = 50
+const DECISION_EVERY_MS = 100
 export const TEMPLATES = 500
 
 export interface Numbered {

@@ -79,7 +79,7 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
           folder,
           version: 'bench',
           codecs: joinerCodecs,
-          cacheBytes: Number(process.env.CB ?? config.state.cacheBytes),
+          cacheBytes: config.state.cacheBytes,
           now: Date.now,
           dropped: () => {},
         })
