@@ -87,11 +87,14 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   }
   const view = (): RankerView => ({ features, serving: serving.serving, catalogueReady, following: true })
   const openStore = localState(context, { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs })
-  const openTables = async (partition: number, signal?: AbortSignal) =>
-    withSnapshots(
-      { ...context, partition, io: { log: context.log, rim: realRim(now), rules: chainRules, signal } },
-      (await openStore?.(partition)) ?? heapTables(),
-    )
+  const openTables = async (partition: number, signal?: AbortSignal) => {
+    const io = { log: context.log, rim: realRim(now), rules: chainRules, signal }
+    const store = (await openStore?.(partition)) ?? heapTables()
+    return withSnapshots({ ...context, partition, io }, store).catch(async (error: unknown) => {
+      await store.close?.()
+      throw error
+    })
+  }
   const prepare = readAll()
   prepare.catch(error => abort.signal.aborted || failed.reject(error))
   const holder = createHolder(config.topics.partitions)

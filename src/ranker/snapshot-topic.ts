@@ -78,6 +78,8 @@ export async function openSnapshotTopic(
         if (last === null && from > earliest) continue
         if (last === null) return { floor: null, late: [] }
         const floor = last.snapshot!.floor!
+        // It speaks of records that are not there: the topic was made anew, or lost its end.
+        if (floor.until > last.offset) return { floor: null, late: [] }
         // What a rebuild has voided ends with the record that says so.
         if (floor.point === null)
           return { floor: { ...floor, since: last.offset + 1, until: last.offset + 1 }, late: [] }

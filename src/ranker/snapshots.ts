@@ -14,7 +14,7 @@
 import type { Logger } from 'pino'
 import type { Floor, SnapshotPoint } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
-import { type ChainIo, retrying } from '../log/chain/rim.ts'
+import { type ChainIo, retrying, Stopped } from '../log/chain/rim.ts'
 import type { NewRecord } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Meter } from '../metrics.ts'
@@ -71,10 +71,11 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   /** Keys that are to be written at once: somebody else has written of them since, or they are erased. */
   const strangers = new Set<string>(late)
   // A state that was on disk before there were snapshots has all to save.
-  if (!wasEmpty && floor === null) for (const key of allKeys(store.tables)) strangers.add(key)
+  if (!wasEmpty && point === null) for (const key of allKeys(store.tables)) strangers.add(key)
   let since = floor?.since ?? topic.end()
   let moved: ChainPoint | null = point
-  let last: ChainPoint | null = openedAt
+  /** Null until recovery has proved where it begins: nothing is written of a step that the chain may not have. */
+  let last: ChainPoint | null = null
   let appending: Promise<void> | null = null
   let nextMs = 0
   let nextFloorMs = 0
@@ -90,7 +91,10 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
     for (const key of strange) strangers.delete(key)
     const erased = saving.erase(strange.filter((_, i) => records[i]!.value === null))
     try {
-      for (const batch of inBatches(records)) for (const key of await topic.append(batch)) strangers.add(key)
+      for (const batch of inBatches(records)) {
+        if (closed) throw new Stopped()
+        for (const key of await topic.append(batch)) strangers.add(key)
+      }
       erased()
     } catch (error) {
       for (const key of strange) strangers.add(key)
@@ -100,7 +104,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   }
   const moveFloor = async (): Promise<void> => {
     const to = saving.floor()
-    if (to === null || strangers.size > 0 || to === moved || io.rim.now() < nextFloorMs) return
+    if (to === null || strangers.size > 0 || closed || isSame(to, moved) || io.rim.now() < nextFloorMs) return
     nextFloorMs = io.rim.now() + FLOOR_EVERY_MS
     const before = { point: JSON.stringify(to), since, until: topic.end() }
     for (const key of await topic.append([topic.record('', floorSnapshot(before))])) strangers.add(key)
@@ -118,7 +122,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
       .catch(error => {
         saving.settle(false)
         nextMs = io.rim.now() + SAY_EVERY_MS
-        logger.warn({ partition, error: String(error) }, 'snapshots not written, they are tried again')
+        if (!closed) logger.warn({ partition, error: String(error) }, 'snapshots not written, they are tried again')
       })
       .finally(() => {
         meter.set('feedloop_snapshots_waiting', { partition: String(partition) }, saving.size + strangers.size)
@@ -162,8 +166,8 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
         // It was the disk's; the topic's may be better.
         filled = true
         for (const key of late) strangers.add(key)
-        openedAt = last = moved = await fill()
-        saving.from(last)
+        openedAt = moved = await fill()
+        saving.from(openedAt)
         return
       }
       logger.warn({ partition, reason, detail }, 'snapshots are void, the state is rebuilt from the topics')
@@ -178,6 +182,9 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
     },
   }
 }
+
+const isSame = (one: ChainPoint, other: ChainPoint | null): boolean =>
+  one.head.offset === other?.head.offset && one.head.id === other.head.id
 
 interface Loading {
   readonly floor: Floor
