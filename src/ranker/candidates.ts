@@ -12,7 +12,7 @@ import { createRandom, type Random, seedOf } from '../state/random.ts'
 import { type Condition, compileCondition, type Moment } from './condition.ts'
 import { type CatalogueIndex, indexOf } from './retrieval/catalogue-index.ts'
 import { historyRetrieval } from './retrieval/history.ts'
-import { pick } from './retrieval/search.ts'
+import { type Picked, pick } from './retrieval/search.ts'
 
 export type Drop = 'unknown' | 'unavailable' | 'filtered'
 
@@ -44,6 +44,8 @@ export interface Asked {
   readonly state: Float64Array
   /** Null: the initial policy. */
   readonly policy: Policy | null
+  /** False: nobody will choose among them, so those of a large catalogue are drawn and not searched for. */
+  readonly searched: boolean
 }
 
 export type CandidateFinder = (asked: Asked, catalogue: Catalogue) => Found
@@ -105,16 +107,20 @@ function allow(named: readonly string[], catalogue: Catalogue, filters: readonly
 function fromCatalogue(config: Config, encoder: StateEncoder) {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const orderOf = createOrder(encoder)
-  return ({ request, moment, state, policy }: Asked, catalogue: Catalogue, random: Random): Found => {
+  const drawn = new Map(
+    config.policies.map(({ name, candidates }) => [name, { ...candidates, retrieval: 'none' } as const]),
+  )
+  return ({ request, moment, state, policy, searched }: Asked, catalogue: Catalogue, random: Random): Found => {
     const configured = policies.get(request.policy)!
+    const candidates = searched ? configured.candidates : drawn.get(request.policy)!
     const index = indexOf(catalogue.features, configured)
     const max = maxFromCatalogue(config, configured)
-    const retrieval = orderOf(configured, policy)
+    const retrieval = orderOf(candidates, policy)
     if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, FOLLOWING)
     tellFailed(index, moment)
     const picked = pick({
       index,
-      candidates: configured.candidates,
+      candidates,
       max,
       moment,
       nowMs: moment.now.getTime(),
@@ -125,9 +131,8 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
       random,
     })
     const items = picked.map(({ row }) => catalogue.features.at(row))
-    const searched = picked.some(({ source }) => source === 'retrieval')
     return {
-      retrievalVersion: `${searched ? index.placed!.retrieval.space : 'catalogue'}-1`,
+      retrievalVersion: `${isSearched(picked) ? index.placed!.retrieval.space : 'catalogue'}-1`,
       candidates: picked.map(({ source, inclusion }, i) => toCandidate(items[i].itemId, items[i], source, inclusion)),
       vectors: { itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) },
       dropped: [],
@@ -136,13 +141,13 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
   }
 }
 
+const isSearched = (picked: readonly Picked[]): boolean => picked.some(({ source }) => source === 'retrieval')
+
 /** What orders the catalogue for a policy: the serving version's own retrieval where it is wanted and there, else the history's. */
 export function createOrder(encoder: StateEncoder) {
   const history = historyRetrieval(encoder)
-  return ({ candidates }: PolicyConfig, policy: Policy | null): Retrieval | undefined =>
-    candidates.retrieval === 'none'
-      ? undefined
-      : ((candidates.retrieval === 'model' ? policy?.retrieval : undefined) ?? history)
+  return ({ retrieval }: PolicyConfig['candidates'], policy: Policy | null): Retrieval | undefined =>
+    retrieval === 'none' ? undefined : ((retrieval === 'model' ? policy?.retrieval : undefined) ?? history)
 }
 
 /** Failures on items alone happened when the catalogue changed; the next decision tells them. */

@@ -104,7 +104,8 @@ export function createDecide(config: Config): Decide {
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const circumstances = { ...thin, snapshot }
     const state = encoder.encode(snapshot, lookup)
-    const found = findCandidates({ request, moment, state, policy: model }, view)
+    const searched = mode !== 'logging_only'
+    const found = findCandidates({ request, moment, state, policy: model, searched }, view)
     const { retrievalVersion, dropped } = found
     const may = mayBeShown({ request, snapshot, moment }, view)
     const limited = rules.get(request.policy)!({ request, found, snapshot, moment, may }, view)
@@ -131,7 +132,7 @@ const score = (request: Request, state: Float64Array, model: Policy | null, vect
   model ? model.scorer(state, vectors) : initialScorer(request, vectors.itemIds)
 
 /** What is only logged was shown already. */
-const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number): boolean =>
+export const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number): boolean =>
   mode !== 'logging_only' && deadlineMs !== null && nowMs > deadlineMs
 
 type How = Pick<Choice, 'explorer' | 'chosenBy'>

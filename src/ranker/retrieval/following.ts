@@ -35,7 +35,7 @@ export function createFollowing(
   const work = (): boolean => {
     const untilMs = performance.now() + SLICE_MS
     for (const { policy, index } of indexes) {
-      const retrieval = orderOf(policy, served(policy))
+      const retrieval = orderOf(policy.candidates, served(policy))
       if (retrieval && index.eligible.size > maxFromCatalogue(config, policy))
         do index.follow(retrieval, ITEMS)
         while (index.behind > 0 && performance.now() < untilMs)

@@ -75,7 +75,8 @@ export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>
 
 /** Best first; undefined where there is nothing to search by. */
 function similar(search: Search): readonly number[] | undefined {
-  const { index, retrieval, state, found } = search
+  const { index, retrieval, state, found, candidates } = search
+  if (candidates.retrieval === 'none') return undefined
   const { placed } = index
   const by = retrieval && placed && retrieval.space === placed.retrieval.space ? retrieval : placed?.retrieval
   const query = by?.query(state)

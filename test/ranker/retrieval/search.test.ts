@@ -7,9 +7,12 @@ import type { Policy } from '../../../src/models/policy.ts'
 import type { RankerView } from '../../../src/ranker/decide.ts'
 import { createSearchAhead } from '../../../src/ranker/retrieval/ahead.ts'
 import { indexOf } from '../../../src/ranker/retrieval/catalogue-index.ts'
+import { historyRetrieval } from '../../../src/ranker/retrieval/history.ts'
 import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
+import { passes } from '../../../src/ranker/shed.ts'
 import { createRanker, type RankerState } from '../../../src/ranker/step.ts'
 import type { Input } from '../../../src/stage.ts'
+import { createStateEncoder } from '../../../src/state/encode.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { event, initialServing, input, nowMs, profile, request, serve } from '../fixtures.ts'
 import { chiSquareBound, chiSquareZ } from '../statistics.ts'
@@ -125,6 +128,16 @@ test('nothing to search by: drawn at random, each with its probability', () => {
   assert.equal(decision.candidates.length, 20)
   for (const each of decision.candidates)
     assert.deepEqual([each.source, each.inclusion_probability], ['catalogue', 20 / 400])
+})
+
+test('what is only logged is not searched for: candidates are drawn', () => {
+  const world = { config: configured({}), features: catalogue() }
+  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked()])
+  const view: RankerView = { ...viewOf(world), serving: () => ({ ...initialServing, mode: 'logging_only' }) }
+  const { decision } = decide(world, [liked(7), asked({ baseline: ['3'] })], view)
+  assert.equal(decision.retrieval_version, 'catalogue-1')
+  const drawn = decision.candidates.filter(({ item_id }) => item_id !== '3')
+  for (const each of drawn) assert.deepEqual([each.source, each.inclusion_probability], ['catalogue', 20 / 400])
 })
 
 test('what the model has learned of is scored by it, best first', () => {
@@ -249,13 +262,9 @@ test('new items come first, and every drawn item was as likely as it says', () =
   }
 })
 
-test('a search ahead finds what the step would, for the user as the step will see him', async () => {
+/** A catalogue that is too large to be scanned in a step. */
+function largeCatalogue(): FeatureStore {
   const { vectors: many } = vectorsLike('topics', 3000, 64, 0)
-  const config = parseConfig({
-    features: { dimensions: 64 },
-    step: { maxRecords: 100 },
-    policies: [{ candidates: { max: 50, filters: ['item.id != context.not'] } }],
-  })
   const features = createFeatureStore()
   const random = createRandom(5)
   for (let row = 0; row < 40_000; row++)
@@ -269,6 +278,16 @@ test('a search ahead finds what the step would, for the user as the step will se
       available: true,
       time_ms: 1,
     })
+  return features
+}
+
+test('a search ahead finds what the step would, for the user as the step will see him', async () => {
+  const config = parseConfig({
+    features: { dimensions: 64 },
+    step: { maxRecords: 100 },
+    policies: [{ candidates: { max: 50, filters: ['item.id != context.not'] } }],
+  })
+  const features = largeCatalogue()
   const ranker = createRanker(config)
   const state = ranker.open(0) as RankerState
   const view: RankerView = { features, serving: () => initialServing, catalogueReady: true }
@@ -297,4 +316,52 @@ test('a search ahead finds what the step would, for the user as the step will se
     await thread.close()
   }
   await assert.rejects(thread.scan(indexOf(features, config.policies[0]).placed!.rows, [], 1))
+})
+
+test('ahead nothing is searched that the step will not decide in full, and nobody is looked up for it', async () => {
+  const shedding = { fromRequests: 1, perStep: 10, fromMs: 10, toMs: 20, leastPass: 0.02 }
+  const policies = [{ candidates: { max: 50 } }, { name: 'logged', mode: 'logging_only' as const }]
+  const config = parseConfig({ features: { dimensions: 64 }, policies, shedding })
+  const features = largeCatalogue()
+  for (const policy of config.policies)
+    indexOf(features, policy).follow(historyRetrieval(createStateEncoder(config))!, features.size)
+  const serving = (policy: string) =>
+    ({ ...initialServing, mode: policy === 'logged' ? 'logging_only' : 'online' }) as const
+  const view: RankerView = { features, serving, catalogueReady: true, following: true }
+  const searched = async (inputs: readonly Input[]) => {
+    const state = createRanker(config).open(0) as RankerState
+    const { people } = state.tables
+    let lookedUp = 0
+    const counting = Object.assign(Object.create(people), {
+      get(key: string) {
+        lookedUp++
+        return people.get(key)
+      },
+    })
+    const lent = {
+      ...state,
+      decidedIds: state.decidedIds,
+      tables: { ...state.tables, people: counting },
+    } as RankerState
+    const scan: Parameters<typeof createSearchAhead>[1] = async (_, queries) => queries.map(() => new Int32Array())
+    const found = await createSearchAhead(config, scan)({ inputs, state: lent, tick }, view)
+    return { ids: [...found.keys()], lookedUp }
+  }
+  const ids = Array.from({ length: 100 }, (_, i) => `r${i}`)
+  const burst = [liked(11), ...ids.map(request_id => asked({ request_id }))]
+  const { ids: those } = await searched(burst)
+  assert.deepEqual(
+    those,
+    ids.filter(id => passes(id, 0.1)),
+  )
+  const decided = asked({ request_id: 'named', candidates: ['1'] })
+  const others = [
+    asked({ deadline_ms: nowMs - 1 }),
+    asked({ request_id: 'r2', slots: 0 }),
+    asked({ request_id: 'r3', policy: 'logged' }),
+    asked({ request_id: 'r4', policy: 'nobody' }),
+    decided,
+    asked({ request_id: 'named' }),
+  ]
+  assert.deepEqual(await searched([liked(11), ...others]), { ids: [], lookedUp: 0 })
 })
