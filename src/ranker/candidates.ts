@@ -10,6 +10,7 @@ import type { CandidateVectors, Policy, Retrieval } from '../models/policy.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
 import { type Condition, compileCondition, type Moment } from './condition.ts'
+import type { Hidden } from './constraints/hidden.ts'
 import { type CatalogueIndex, indexOf } from './retrieval/catalogue-index.ts'
 import { historyRetrieval } from './retrieval/history.ts'
 import { type Picked, pick } from './retrieval/search.ts'
@@ -46,6 +47,8 @@ export interface Asked {
   readonly policy: Policy | null
   /** False: nobody will choose among them, so those of a large catalogue are drawn and not searched for. */
   readonly searched: boolean
+  /** Of the catalogue it takes up no candidate's place; among a request's candidates it is masked. */
+  readonly hidden: Hidden
 }
 
 export type CandidateFinder = (asked: Asked, catalogue: Catalogue) => Found
@@ -110,7 +113,7 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
   const drawn = new Map(
     config.policies.map(({ name, candidates }) => [name, { ...candidates, retrieval: 'none' } as const]),
   )
-  return ({ request, moment, state, policy, searched }: Asked, catalogue: Catalogue, random: Random): Found => {
+  return ({ request, moment, state, policy, searched, hidden }: Asked, catalogue: Catalogue, random: Random): Found => {
     const configured = policies.get(request.policy)!
     const candidates = searched ? configured.candidates : drawn.get(request.policy)!
     const index = indexOf(catalogue.features, configured)
@@ -123,6 +126,7 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
       candidates,
       max,
       moment,
+      hidden,
       nowMs: moment.now.getTime(),
       state,
       policy,

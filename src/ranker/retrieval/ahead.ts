@@ -15,6 +15,7 @@ import type { Table } from '../../state/table.ts'
 import { snapshotOf } from '../../state/user.ts'
 import { createOrder, maxFromCatalogue } from '../candidates.ts'
 import { type Moment, momentOf } from '../condition.ts'
+import { createHidden, type Hidden } from '../constraints/hidden.ts'
 import { isLate, type RankerView } from '../decide.ts'
 import { passes, passProbabilityOf } from '../shed.ts'
 import { type People, type RankerState, userOf } from '../state.ts'
@@ -38,6 +39,7 @@ interface Query {
   readonly placed: Placed
   readonly vector: Float32Array
   readonly moment: Moment
+  readonly hidden: Hidden
   readonly max: number
 }
 
@@ -75,6 +77,7 @@ interface Wanted extends Pick<Query, 'index' | 'placed' | 'max'> {
 function createQueries(config: Config) {
   const encoder = createStateEncoder(config)
   const orderOf = createOrder(encoder)
+  const hiddenFrom = new Map(config.policies.map(({ name, constraints }) => [name, createHidden(constraints)]))
   const wantedOf = createWanted(config)
 
   const queryOf = (wanted: Wanted, people: People, tick: Tick, view: RankerView): Query | undefined => {
@@ -88,7 +91,8 @@ function createQueries(config: Config) {
     const vector = by.query(encoder.encode(snapshot, view.features.vector))
     if (!vector) return undefined
     const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, tick.timeMs)
-    return { ...where, requestId: request.request_id, vector, moment }
+    const hidden = hiddenFrom.get(policy.name)!(request, snapshot)
+    return { ...where, requestId: request.request_id, vector, moment, hidden }
   }
   return (step: Parameters<SearchAhead>[0], view: RankerView): readonly Query[] => {
     const wanted = wantedOf(step, view)

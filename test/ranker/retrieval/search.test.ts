@@ -217,6 +217,24 @@ test('conditions of the request: enough is found beyond what they leave out, and
   assert.ok(failed!.value > 0)
 })
 
+test('what must not be shown takes up no place: what was seen, is excluded or banned', () => {
+  const nearest = exactBest(vectors.keys(), vectors, vectors[7], 110)
+  const [excluded, banned] = [nearest.slice(1, 50).map(String), nearest.slice(50, 100).map(String)]
+  const config = parseConfig({
+    features: { dimensions },
+    policies: [{ candidates: { max: 20, explorationShare: 0.5 }, constraints: { banned, excludeSeen: {} } }],
+  })
+  const world = { config, features: catalogue() }
+  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked({ excluded })])
+  const { decision } = decide(world, [liked(7), asked({ excluded })])
+  const { retrieval } = bySource(decision)
+  assert.equal(nearest[0], 7)
+  assert.deepEqual(retrieval, nearest.slice(100))
+  assert.deepEqual(decision.constraints.masked, [])
+  for (const { source, inclusion_probability } of decision.candidates)
+    assert.equal(inclusion_probability, source === 'retrieval' ? 1 : 10 / (400 - 10))
+})
+
 test('filters hold for the candidates of a request too', () => {
   const world = {
     config: configured({ filters: ['item.region == "DE"'] }),
