@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import type { Recommendation } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { createFeatureStore, type FeatureStore, vectorToBytes } from '../../../src/features/store.ts'
+import { createMeter } from '../../../src/metrics.ts'
 import type { Policy } from '../../../src/models/policy.ts'
 import type { RankerView } from '../../../src/ranker/decide.ts'
 import { createSearchAhead } from '../../../src/ranker/retrieval/ahead.ts'
 import { indexOf } from '../../../src/ranker/retrieval/catalogue-index.ts'
+import { createFollowing } from '../../../src/ranker/retrieval/following.ts'
 import { historyRetrieval } from '../../../src/ranker/retrieval/history.ts'
 import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
 import { passes } from '../../../src/ranker/shed.ts'
@@ -196,6 +198,18 @@ test('items follow the serving version, a round at a time; until the first is ov
   for (let i = 0; i < 3; i++) decide({ ...world, policy: turned }, [liked(7), asked()])
   assert.equal(index.behind, 0)
   assert.deepEqual(bySource(decide({ ...world, policy: turned }, [liked(7), asked()]).decision).retrieval, found)
+})
+
+test('items follow the largest share of the users that orders them', async () => {
+  const followed = async (answering: readonly (Policy | null)[], retrieval: Settings['retrieval'] = 'model') => {
+    const config = configured({ retrieval })
+    const features = catalogue()
+    await createFollowing(config, features, () => answering, createMeter()).first(AbortSignal.timeout(10_000))
+    return indexOf(features, config.policies[0]).placed?.retrieval.space
+  }
+  assert.equal(await followed([towers('1', 1), null]), 'towers')
+  assert.equal(await followed([null, towers('1', 1)]), 'history')
+  assert.equal(await followed([towers('1', 1), null], 'history'), 'history')
 })
 
 test('conditions of the request: enough is found beyond what they leave out, and the drawn are fewer', () => {
