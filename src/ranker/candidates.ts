@@ -32,7 +32,8 @@ export interface Catalogue {
   readonly features: FeatureStore
   /** The catalogue has been read: an item that is not in it does not exist. */
   readonly catalogueReady: boolean
-  /** Items follow the serving version between steps (retrieval/following.ts): no decision need see to it. */
+  /** Items follow the serving version between steps (retrieval/following.ts). Else each decision places all items as its own
+   * version does, lest it depend on the decisions before it. */
   readonly following?: boolean
   /** Rows that were found for a request before the step, by its id (retrieval/ahead.ts). */
   readonly foundAhead?: ReadonlyMap<string, Int32Array>
@@ -55,9 +56,6 @@ export type CandidateFinder = (asked: Asked, catalogue: Catalogue) => Found
 
 /** Salt of the retrieval's own stream: a decision can be re-run from its logged candidates without it. */
 const retrievalSalt = 1
-
-/** Items that follow the serving version at each decision, where nothing makes them between steps. */
-const FOLLOWING = 256
 
 export const maxFromCatalogue = ({ limits }: Config, { candidates }: PolicyConfig): number =>
   Math.min(limits.maxCandidates, candidates.max)
@@ -115,15 +113,15 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
   )
   return ({ request, moment, state, policy, searched, hidden }: Asked, catalogue: Catalogue, random: Random): Found => {
     const configured = policies.get(request.policy)!
-    const candidates = searched ? configured.candidates : drawn.get(request.policy)!
     const index = indexOf(catalogue.features, configured)
     const max = maxFromCatalogue(config, configured)
-    const retrieval = orderOf(candidates, policy)
-    if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, FOLLOWING)
+    const retrieval = searched ? orderOf(configured.candidates, policy) : undefined
+    if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, catalogue.features.size)
+    const isSearching = searched && (retrieval !== undefined || catalogue.following === true)
     tellFailed(index, moment)
     const picked = pick({
       index,
-      candidates,
+      candidates: isSearching ? configured.candidates : drawn.get(request.policy)!,
       max,
       moment,
       hidden,

@@ -93,8 +93,6 @@ const bySource = (decision: Recommendation) =>
 
 test('a history finds the items most like it, and a share is drawn from the others', () => {
   const world = { config: configured({}), features: catalogue() }
-  decide(world, [asked()])
-  decide(world, [asked()])
   const { decision } = decide(world, [liked(7), asked()])
   assert.equal(decision.retrieval_version, 'history-1')
   const { retrieval, exploration } = bySource(decision)
@@ -110,7 +108,6 @@ test('what changes in the catalogue is found at once', () => {
     features: catalogue(() => ({ attributes: { kind: 'a' } })),
   }
   const best = () => bySource(decide(world, [liked(7), asked()]).decision).retrieval
-  for (let i = 0; i < 3; i++) best()
   const [first, second, third] = best()
   put(world.features, { id: String(first), row: first, available: false, timeMs: 2 })
   put(world.features, { id: String(second), row: second, attributes: { kind: 'hidden' }, timeMs: 2 })
@@ -134,7 +131,6 @@ test('nothing to search by: drawn at random, each with its probability', () => {
 
 test('what is only logged is not searched for: candidates are drawn', () => {
   const world = { config: configured({}), features: catalogue() }
-  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked()])
   const view: RankerView = { ...viewOf(world), serving: () => ({ ...initialServing, mode: 'logging_only' }) }
   const { decision } = decide(world, [liked(7), asked({ baseline: ['3'] })], view)
   assert.equal(decision.retrieval_version, 'catalogue-1')
@@ -153,7 +149,6 @@ test('what the model has learned of is scored by it, best first', () => {
     }),
   }
   const world = { config: configured({}), features: catalogue(row => ({ available: row !== 111 })), policy }
-  for (let i = 0; i < 3; i++) decide(world, [asked()])
   const { model, retrieval, exploration } = bySource(decide(world, [liked(7), asked()]).decision)
   assert.deepEqual(model, [110, 109, 108, 107, 106, 105, 104, 103])
   assert.deepEqual([retrieval.length, exploration.length], [8, 4])
@@ -183,21 +178,41 @@ const towers = (version: string, sign: number): Policy => ({
 
 test('items follow the serving version, a round at a time; until the first is over the space of before is searched', () => {
   const world = { config: configured({}), features: catalogue() }
-  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked()])
   const index = indexOf(world.features, world.config.policies[0])
-  assert.equal(index.behind, 0, 'a history has one version')
-  const first = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
-  assert.equal(first.retrieval_version, 'history-1')
+  const decideBy = (policy: Policy) =>
+    decide(world, [liked(7), asked()], { ...viewOf({ ...world, policy }), following: true }).decision
+  const [towers1, towers2] = [towers('1', 1), towers('2', -1)]
+  index.follow(historyRetrieval(createStateEncoder(world.config))!, 400)
+  index.follow(towers1.retrieval!, 256)
+  assert.equal(decideBy(towers1).retrieval_version, 'history-1')
   assert.equal(index.behind, 400 - 256)
-  const second = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
+  index.follow(towers1.retrieval!, 256)
+  const second = decideBy(towers1)
   assert.equal(second.retrieval_version, 'towers-1')
   const best = vectors.map((vector, row) => ({ row, score: vector[0] })).sort((a, b) => b.score - a.score)
   const found = best.slice(0, 16).map(({ row }) => row)
   assert.deepEqual(bySource(second).retrieval, found)
-  const turned = towers('2', -1)
-  for (let i = 0; i < 3; i++) decide({ ...world, policy: turned }, [liked(7), asked()])
-  assert.equal(index.behind, 0)
-  assert.deepEqual(bySource(decide({ ...world, policy: turned }, [liked(7), asked()]).decision).retrieval, found)
+  for (const behind of [400 - 256, 0]) {
+    index.follow(towers2.retrieval!, 256)
+    assert.equal(index.behind, behind)
+  }
+  assert.deepEqual(bySource(decideBy(towers2)).retrieval, found)
+})
+
+test('where nothing makes items follow, a decision depends on none before it', () => {
+  const world = { config: configured({}), features: catalogue() }
+  const by = (policy?: Policy) => decide({ ...world, policy }, [liked(7), asked()]).decision
+  const unknown = () => decide({ ...world, config: withoutHistory }, [liked(7), asked()]).decision
+  const withoutHistory = { ...world.config, state: { ...world.config.state, blocks: ['context' as const] } }
+  const [history, first, nothing] = [by(), by(towers('1', 1)), unknown()]
+  assert.deepEqual(
+    [history, first, nothing].map(each => each.retrieval_version),
+    ['history-1', 'towers-1', 'catalogue-1'],
+  )
+  assert.deepEqual(
+    [unknown(), by(towers('2', -1)).candidates, by(), by(towers('1', 1))],
+    [nothing, first.candidates, history, first],
+  )
 })
 
 test('items follow the largest share of the users that orders them', async () => {
@@ -218,7 +233,6 @@ test('conditions of the request: enough is found beyond what they leave out, and
     features: catalogue(row => ({ attributes: { region: row % 20 === 0 ? 'DE' : 'FR', rating: 16 } })),
   }
   const people = [input('profiles', profile({ attributes: { age: 18 } })), liked(7)]
-  for (let i = 0; i < 3; i++) decide(world, [...people, asked({ context: { country: 'DE' } })])
   const { decision } = decide(world, [...people, asked({ context: { country: 'DE' } })])
   const { retrieval } = bySource(decision)
   const german = [...vectors.keys()].filter(row => row % 20 === 0)
@@ -239,7 +253,6 @@ test('what must not be shown takes up no place: what was seen, is excluded or ba
     policies: [{ candidates: { max: 20, explorationShare: 0.5 }, constraints: { banned, excludeSeen: {} } }],
   })
   const world = { config, features: catalogue() }
-  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked({ excluded })])
   const { decision } = decide(world, [liked(7), asked({ excluded })])
   const { retrieval } = bySource(decision)
   assert.equal(nearest[0], 7)
@@ -330,8 +343,6 @@ test('a search ahead finds what the step would, for the user as the step will se
     asked({ request_id: 'r2', context }),
     asked({ request_id: 'r3', candidates: ['1'] }),
   ]
-  for (let i = 0; i < 160; i++) ranker.step(state, [asked({ request_id: `w${i}` })], tick, view)
-  state.discard!()
   const here = ranker.step(state, inputs, tick, view)
   state.discard!()
   const thread = startScanThread()
