@@ -26,6 +26,8 @@ export interface Serving {
   putModel(model: ModelVersion): void
   putRelease(release: Release): void
   serving(policy: string, userId: string): Served
+  /** The versions that answer, that of the largest share of the users first; null: the initial policy. */
+  answering(policy: string): readonly (Policy | null)[]
   /** The release that decides what serves; undefined before the first. */
   inForce(policy: string): Release | undefined
   /** Versions that the newest release waits for and that no reader will bring any more, since newer ones are here. */
@@ -98,6 +100,13 @@ export function createServing(config: Config): Serving {
       slot.waiting.push(release)
       advance(slot)
       if (slot.waiting.length > KEPT) slot.waiting.shift()
+    },
+    answering(policy) {
+      const slot = slots.get(policy)
+      const shares = slot?.release?.shares.filter(each => each.share > 0 && !slot.forsaken.has(each.model_version))
+      if (!slot || !shares?.length) return [null]
+      const largestFirst = shares.sort((a, b) => b.share - a.share)
+      return largestFirst.map(({ model_version }) => slot.policies.get(model_version) ?? null)
     },
     inForce: policy => slots.get(policy)?.release,
     lacks(policy) {

@@ -10,9 +10,10 @@ import type { CandidateVectors, Policy, Retrieval } from '../models/policy.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
 import { type Condition, compileCondition, type Moment } from './condition.ts'
+import type { Hidden } from './constraints/hidden.ts'
 import { type CatalogueIndex, indexOf } from './retrieval/catalogue-index.ts'
 import { historyRetrieval } from './retrieval/history.ts'
-import { pick } from './retrieval/search.ts'
+import { type Picked, pick } from './retrieval/search.ts'
 
 export type Drop = 'unknown' | 'unavailable' | 'filtered'
 
@@ -31,7 +32,8 @@ export interface Catalogue {
   readonly features: FeatureStore
   /** The catalogue has been read: an item that is not in it does not exist. */
   readonly catalogueReady: boolean
-  /** Items follow the serving version between steps (retrieval/following.ts): no decision need see to it. */
+  /** Items follow the serving version between steps (retrieval/following.ts). Else each decision places all items as its own
+   * version does, lest it depend on the decisions before it. */
   readonly following?: boolean
   /** Rows that were found for a request before the step, by its id (retrieval/ahead.ts). */
   readonly foundAhead?: ReadonlyMap<string, Int32Array>
@@ -44,15 +46,16 @@ export interface Asked {
   readonly state: Float64Array
   /** Null: the initial policy. */
   readonly policy: Policy | null
+  /** False: nobody will choose among them, so those of a large catalogue are drawn and not searched for. */
+  readonly searched: boolean
+  /** Of the catalogue it takes up no candidate's place; among a request's candidates it is masked. */
+  readonly hidden: Hidden
 }
 
 export type CandidateFinder = (asked: Asked, catalogue: Catalogue) => Found
 
 /** Salt of the retrieval's own stream: a decision can be re-run from its logged candidates without it. */
 const retrievalSalt = 1
-
-/** Items that follow the serving version at each decision, where nothing makes them between steps. */
-const FOLLOWING = 256
 
 export const maxFromCatalogue = ({ limits }: Config, { candidates }: PolicyConfig): number =>
   Math.min(limits.maxCandidates, candidates.max)
@@ -105,18 +108,23 @@ function allow(named: readonly string[], catalogue: Catalogue, filters: readonly
 function fromCatalogue(config: Config, encoder: StateEncoder) {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const orderOf = createOrder(encoder)
-  return ({ request, moment, state, policy }: Asked, catalogue: Catalogue, random: Random): Found => {
+  const drawn = new Map(
+    config.policies.map(({ name, candidates }) => [name, { ...candidates, retrieval: 'none' } as const]),
+  )
+  return ({ request, moment, state, policy, searched, hidden }: Asked, catalogue: Catalogue, random: Random): Found => {
     const configured = policies.get(request.policy)!
     const index = indexOf(catalogue.features, configured)
     const max = maxFromCatalogue(config, configured)
-    const retrieval = orderOf(configured, policy)
-    if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, FOLLOWING)
+    const retrieval = searched ? orderOf(configured.candidates, policy) : undefined
+    if (retrieval && !catalogue.following && index.eligible.size > max) index.follow(retrieval, catalogue.features.size)
+    const isSearching = searched && (retrieval !== undefined || catalogue.following === true)
     tellFailed(index, moment)
     const picked = pick({
       index,
-      candidates: configured.candidates,
+      candidates: isSearching ? configured.candidates : drawn.get(request.policy)!,
       max,
       moment,
+      hidden,
       nowMs: moment.now.getTime(),
       state,
       policy,
@@ -125,9 +133,8 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
       random,
     })
     const items = picked.map(({ row }) => catalogue.features.at(row))
-    const searched = picked.some(({ source }) => source === 'retrieval')
     return {
-      retrievalVersion: `${searched ? index.placed!.retrieval.space : 'catalogue'}-1`,
+      retrievalVersion: `${isSearched(picked) ? index.placed!.retrieval.space : 'catalogue'}-1`,
       candidates: picked.map(({ source, inclusion }, i) => toCandidate(items[i].itemId, items[i], source, inclusion)),
       vectors: { itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) },
       dropped: [],
@@ -136,13 +143,13 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
   }
 }
 
+const isSearched = (picked: readonly Picked[]): boolean => picked.some(({ source }) => source === 'retrieval')
+
 /** What orders the catalogue for a policy: the serving version's own retrieval where it is wanted and there, else the history's. */
 export function createOrder(encoder: StateEncoder) {
   const history = historyRetrieval(encoder)
-  return ({ candidates }: PolicyConfig, policy: Policy | null): Retrieval | undefined =>
-    candidates.retrieval === 'none'
-      ? undefined
-      : ((candidates.retrieval === 'model' ? policy?.retrieval : undefined) ?? history)
+  return ({ retrieval }: PolicyConfig['candidates'], policy: Policy | null): Retrieval | undefined =>
+    retrieval === 'none' ? undefined : ((retrieval === 'model' ? policy?.retrieval : undefined) ?? history)
 }
 
 /** Failures on items alone happened when the catalogue changed; the next decision tells them. */

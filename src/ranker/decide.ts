@@ -14,6 +14,7 @@ import { apprentice, loggingOnly, shed } from './baseline.ts'
 import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
 import { type Chosen, choose, logged } from './choose.ts'
 import { type Moment, momentOf } from './condition.ts'
+import { createHidden } from './constraints/hidden.ts'
 import { createRules } from './constraints/rules.ts'
 import { createExplain } from './explain.ts'
 import { createExplorer } from './explorers/named.ts'
@@ -57,6 +58,7 @@ export function createDecide(config: Config): Decide {
   const explain = createExplain(config)
   const findCandidates = createCandidateFinder(config, encoder)
   const mayBeShown = createMayBeShown(config)
+  const hiddenFrom = new Map(config.policies.map(({ name, constraints }) => [name, createHidden(constraints)]))
   const rules = new Map(
     config.policies.map(({ name, constraints }) => [name, createRules(constraints, config.features.dimensions)]),
   )
@@ -96,7 +98,8 @@ export function createDecide(config: Config): Decide {
       return { recommendation: buildDecision({ ...thin, passProbability: 1 }, nothing), dropped: [], failed }
     }
     if (!passes(request.request_id, passProbability)) {
-      const may = mayBeShown({ request, snapshot: noSnapshot, moment }, view)
+      const hidden = hiddenFrom.get(request.policy)!(request, noSnapshot)
+      const may = mayBeShown({ request, hidden, moment }, view)
       return { recommendation: buildDecision(thin, shed(request, mode, { may, catalogue: view })), dropped: [], failed }
     }
     const lookup = view.features.vector
@@ -104,10 +107,12 @@ export function createDecide(config: Config): Decide {
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const circumstances = { ...thin, snapshot }
     const state = encoder.encode(snapshot, lookup)
-    const found = findCandidates({ request, moment, state, policy: model }, view)
+    const hidden = hiddenFrom.get(request.policy)!(request, snapshot)
+    const searched = mode !== 'logging_only'
+    const found = findCandidates({ request, moment, state, policy: model, searched, hidden }, view)
     const { retrievalVersion, dropped } = found
-    const may = mayBeShown({ request, snapshot, moment }, view)
-    const limited = rules.get(request.policy)!({ request, found, snapshot, moment, may }, view)
+    const may = mayBeShown({ request, hidden, moment }, view)
+    const limited = rules.get(request.policy)!({ request, found, hidden, moment, may }, view)
     const { candidates, vectors } = limited.found
     const isScored = found.reason === '' && mode !== 'logging_only'
     const scorer = isScored ? score(request, state, model, vectors) : null
@@ -131,7 +136,7 @@ const score = (request: Request, state: Float64Array, model: Policy | null, vect
   model ? model.scorer(state, vectors) : initialScorer(request, vectors.itemIds)
 
 /** What is only logged was shown already. */
-const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number): boolean =>
+export const isLate = ({ deadline_ms: deadlineMs }: Request, mode: Mode, nowMs: number): boolean =>
   mode !== 'logging_only' && deadlineMs !== null && nowMs > deadlineMs
 
 type How = Pick<Choice, 'explorer' | 'chosenBy'>

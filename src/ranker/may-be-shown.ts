@@ -2,33 +2,28 @@
  * What may be shown to a person at a moment, whoever proposes it: a caller's baseline no more than the policy. Known and
  * available, met by the policy's filters, neither banned nor excluded nor seen.
  */
-import type { Request, Snapshot } from '../../schemas/records.ts'
+import type { Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Catalogue } from './candidates.ts'
 import { compileCondition, type Moment } from './condition.ts'
-import { hiddenFrom } from './constraints/rules.ts'
+import type { Hidden } from './constraints/hidden.ts'
 
 export interface Showing {
   readonly request: Request
-  /** What the person has seen; what load shedding leaves out of it is not known. */
-  readonly snapshot: Snapshot
+  readonly hidden: Hidden
   readonly moment: Moment
 }
 
 export type MayBeShown = (itemId: string) => boolean
 
 export function createMayBeShown(config: Config) {
-  const policies = new Map(
-    config.policies.map(({ name, candidates, constraints }) => [
-      name,
-      { constraints, filters: candidates.filters.map(compileCondition) },
-    ]),
+  const filtersOf = new Map(
+    config.policies.map(({ name, candidates }) => [name, candidates.filters.map(compileCondition)]),
   )
-  return ({ request, snapshot, moment }: Showing, catalogue: Catalogue): MayBeShown => {
-    const { constraints, filters } = policies.get(request.policy)!
-    const hidden = hiddenFrom(constraints, request, snapshot)
+  return ({ request, hidden, moment }: Showing, catalogue: Catalogue): MayBeShown => {
+    const filters = filtersOf.get(request.policy)!
     return itemId => {
-      if (hidden.has(itemId) || !isToBeHad(itemId, catalogue)) return false
+      if (hidden(itemId) || !isToBeHad(itemId, catalogue)) return false
       const item = catalogue.features.current(itemId)
       return filters.every(filter => filter(item, moment))
     }

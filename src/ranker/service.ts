@@ -32,7 +32,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const serving = createServing(config)
   const policies = config.policies.map(policy => policy.name)
   const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady })
-  const following = createFollowing(config, features, ({ name }) => serving.serving(name, '').policy, meter)
+  const following = createFollowing(config, features, ({ name }) => serving.answering(name), meter)
   let slices: NodeJS.Timeout | undefined
   let thread: ScanThread | undefined
   const searchAhead = createSearchAhead(config, (...job) => {

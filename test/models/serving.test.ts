@@ -43,6 +43,20 @@ describe('serving', () => {
     })
   })
 
+  test('who answers, the largest share first: no matter to whom a hash gives nobody', () => {
+    const serving = start()
+    assert.deepEqual(serving.answering('default'), [null])
+    for (const version of ['1', '2']) serving.putModel(model(version))
+    serving.putRelease(release('r1', { '': 0.05, '2': 0.15, '1': 0.8, '0': 0 }))
+    serving.forsake('default', '0')
+    const versions = () => serving.answering('default').map(policy => policy?.version ?? '')
+    assert.deepEqual(versions(), ['1', '2', ''])
+    serving.putRelease(release('r2', { '0': 0.6, '2': 0.3, '1': 0.1 }))
+    assert.deepEqual(versions(), ['2', '1'], 'what is not to be had any more does not answer')
+    serving.putRelease(release('r3', { '0': 1 }))
+    assert.deepEqual(versions(), [''])
+  })
+
   test('a release waits for its version; until then the one before serves', () => {
     const serving = start()
     serving.putModel(model('1'))

@@ -3,13 +3,14 @@
  * shifted, as the record logs it. What must not be shown never gives way, then come pins, caps, floors, and the slate's length:
  * a pin of what must not be shown is dropped and its place drawn, a pin may pass a cap, floors are lowered, a slate is short.
  */
-import type { Constraints, Request, Snapshot } from '../../../schemas/records.ts'
+import type { Constraints, Request } from '../../../schemas/records.ts'
 import type { CatalogueItem } from '../../features/store.ts'
 import { unconstrained } from '../../recommendations/decision.ts'
 import type { Catalogue, Found } from '../candidates.ts'
 import type { Moment } from '../condition.ts'
 import type { MayBeShown } from '../may-be-shown.ts'
 import { createBoosts } from './boosts.ts'
+import type { Hidden } from './hidden.ts'
 import { createLimits, type Limits, type Pinned, unlimited } from './limits.ts'
 import { findPins } from './pins.ts'
 import { quotasOf } from './quotas.ts'
@@ -18,8 +19,8 @@ import type { ConstraintsConfig } from './schema.ts'
 export interface Asked {
   readonly request: Request
   readonly found: Found
-  readonly snapshot: Snapshot
   readonly moment: Moment
+  readonly hidden: Hidden
   /** Of any item; pins need not be candidates. */
   readonly may: MayBeShown
 }
@@ -43,12 +44,11 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     config.excludeSeen === undefined &&
     config.diversity === undefined
   return (asked, catalogue) => {
-    const { request, snapshot, moment, found } = asked
+    const { request, hidden, moment, found } = asked
     if (isEmpty && request.excluded === null && request.pinned === null) return untouched(found)
-    const hidden = hiddenFrom(config, request, snapshot)
     const { pins, dropped, candidates, vectors } = findPins(config.pinned, asked, { catalogue, dimensions })
     /** What must not be shown is out of all groups and conditions. */
-    const items = candidates.map(({ item_id }) => (hidden.has(item_id) ? null : catalogue.features.current(item_id)))
+    const items = candidates.map(({ item_id }) => (hidden(item_id) ? null : catalogue.features.current(item_id)))
     const constraints: Constraints = {
       masked: maskedOf(items, pins),
       counters: {},
@@ -73,20 +73,6 @@ const untouched = (found: Found): Limited => ({
   limits: unlimited(found.candidates.length),
   reason: '',
 })
-
-/** What must not be shown to this person now. */
-export function hiddenFrom(
-  { banned, excludeSeen }: ConstraintsConfig,
-  request: Request,
-  snapshot: Snapshot,
-): Set<string> {
-  const hidden = new Set([...banned, ...(request.excluded ?? [])])
-  if (excludeSeen === undefined) return hidden
-  const { types, withinMs = Number.POSITIVE_INFINITY } = excludeSeen
-  for (const { item_id, type, age_ms } of snapshot.history)
-    if (age_ms <= withinMs && (types === undefined || types.includes(type))) hidden.add(item_id)
-  return hidden
-}
 
 /** Hidden or pinned, ascending. */
 function maskedOf(items: readonly (CatalogueItem | undefined | null)[], pins: readonly Pinned[]): number[] {

@@ -2,17 +2,22 @@
  * Large catalogues are searched before the step, in a thread: a step is one synchronous function, and a scan of a million items
  * would stop everything else for its time. What is found are rows to consider; the step itself orders them by exact scores,
  * filters them and draws the others, and the decision logs what came of it. So nothing of it need be repeated by `fold`.
- * The query is that of the user as the step will see him: with this step's own events.
+ * The query is that of the user as the step will see him: with this step's own events. Only what the step will decide in full
+ * is searched for: load that is shed must not be scanned for.
  */
 import type { Request } from '../../../schemas/records.ts'
-import type { Config } from '../../config.ts'
+import type { Config, PolicyConfig } from '../../config.ts'
+import { validateRequest } from '../../events/validate.ts'
+import type { Policy } from '../../models/policy.ts'
 import type { Input, Tick } from '../../stage.ts'
 import { createStateEncoder } from '../../state/encode.ts'
 import type { Table } from '../../state/table.ts'
 import { snapshotOf } from '../../state/user.ts'
 import { createOrder, maxFromCatalogue } from '../candidates.ts'
 import { type Moment, momentOf } from '../condition.ts'
-import type { RankerView } from '../decide.ts'
+import { createHidden, type Hidden } from '../constraints/hidden.ts'
+import { isLate, type RankerView } from '../decide.ts'
+import { passes, passProbabilityOf } from '../shed.ts'
 import { type People, type RankerState, userOf } from '../state.ts'
 import { learn } from '../step.ts'
 import { type CatalogueIndex, indexOf } from './catalogue-index.ts'
@@ -34,6 +39,7 @@ interface Query {
   readonly placed: Placed
   readonly vector: Float32Array
   readonly moment: Moment
+  readonly hidden: Hidden
   readonly max: number
 }
 
@@ -61,36 +67,73 @@ export function createSearchAhead(config: Config, scan: ScanThread['scan']): Sea
   }
 }
 
+/** A request that the step will search for, as far as one can tell without knowing who asks. */
+interface Wanted extends Pick<Query, 'index' | 'placed' | 'max'> {
+  readonly request: Request
+  readonly policy: PolicyConfig
+  readonly version: Policy | null
+}
+
 function createQueries(config: Config) {
   const encoder = createStateEncoder(config)
   const orderOf = createOrder(encoder)
-  const policies = new Map(config.policies.map(policy => [policy.name, policy]))
+  const hiddenFrom = new Map(config.policies.map(({ name, constraints }) => [name, createHidden(constraints)]))
+  const wantedOf = createWanted(config)
 
-  const queryOf = (request: Request, people: People, tick: Tick, view: RankerView): Query | undefined => {
-    const policy = policies.get(request.policy)
-    if (!policy || request.candidates !== null) return undefined
-    const index = indexOf(view.features, policy)
-    const { placed } = index
-    const max = maxFromCatalogue(config, policy)
-    if (!placed || index.eligible.size <= max || placed.rows.bytes <= IN_STEP) return undefined
+  const queryOf = (wanted: Wanted, people: People, tick: Tick, view: RankerView): Query | undefined => {
+    const { request, policy, version, ...where } = wanted
+    const { placed } = where
     const user = userOf(people, request.user_id)
     const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
     const snapshot = snapshotOf(user, request.context, tick.timeMs, versionOf)
-    const order = orderOf(policy, view.serving(request.policy, request.user_id).policy)
+    const order = orderOf(policy.candidates, version)
     const by = order?.space === placed.retrieval.space ? order : placed.retrieval
     const vector = by.query(encoder.encode(snapshot, view.features.vector))
     if (!vector) return undefined
     const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, tick.timeMs)
-    return { requestId: request.request_id, index, placed, vector, moment, max }
+    const hidden = hiddenFrom.get(policy.name)!(request, snapshot)
+    return { ...where, requestId: request.request_id, vector, moment, hidden }
   }
-  return ({ inputs, state, tick }: Parameters<SearchAhead>[0], view: RankerView): readonly Query[] => {
-    const requests = inputs
-      .filter(input => input.topic === 'requests')
-      .map(input => input.value as Request)
-      .filter(request => request.candidates === null && !state.decidedIds.has(request.request_id))
-    if (requests.length === 0) return []
+  return (step: Parameters<SearchAhead>[0], view: RankerView): readonly Query[] => {
+    const wanted = wantedOf(step, view)
+    if (wanted.length === 0) return []
+    const { inputs, state, tick } = step
+    const requests = wanted.map(({ request }) => request)
     const people = peopleAfter(requests, inputs, state, config, tick)
-    return requests.map(request => queryOf(request, people, tick, view)).filter(query => query !== undefined)
+    return wanted.map(each => queryOf(each, people, tick, view)).filter(query => query !== undefined)
+  }
+}
+
+/** Of the step's requests those that it will decide in full, from a catalogue that is worth a thread. */
+function createWanted(config: Config) {
+  const policies = new Map(config.policies.map(policy => [policy.name, policy]))
+  const wantedOf = (request: Request, tick: Tick, view: RankerView): Wanted | undefined => {
+    const policy = policies.get(request.policy)!
+    if (request.candidates !== null) return undefined
+    const { mode, policy: version } = view.serving(request.policy, request.user_id)
+    if (mode === 'logging_only' || isLate(request, mode, tick.timeMs)) return undefined
+    const index = indexOf(view.features, policy)
+    const { placed } = index
+    const max = maxFromCatalogue(config, policy)
+    if (!placed || index.eligible.size <= max || placed.rows.bytes <= IN_STEP) return undefined
+    return { request, policy, version, index, placed, max }
+  }
+  return ({ inputs, state, tick }: Parameters<SearchAhead>[0], view: RankerView): readonly Wanted[] => {
+    const requests = inputs.filter(input => input.topic === 'requests') as readonly Input<Request>[]
+    const passProbability = passProbabilityOf(requests, tick, config)
+    const isSound = (request: Request): boolean =>
+      policies.has(request.policy) && validateRequest(request, tick.timeMs, config.limits) === null
+    const decided = new Set<string>()
+    const isNew = ({ request_id: id }: Request): boolean => {
+      if (decided.has(id) || state.decidedIds.has(id)) return false
+      decided.add(id)
+      return true
+    }
+    return requests
+      .map(input => input.value)
+      .filter(request => isSound(request) && isNew(request) && passes(request.request_id, passProbability))
+      .map(request => wantedOf(request, tick, view))
+      .filter(wanted => wanted !== undefined)
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Items follow what serves, between steps and a little at a time: a million of them take towers some ten seconds of CPU to place,
+ * Items follow what serves most of the users, between steps and a little at a time: a million of them take towers some ten seconds of CPU to place,
  * and nothing waits for that but the first start.
  */
 import { setImmediate as turn } from 'node:timers/promises'
@@ -23,10 +23,11 @@ const SLICE_MS = 1
 /** Items between two looks at the clock. */
 const ITEMS = 32
 
+/** @param answering versions, that of the largest share first: of those that order items the first is followed */
 export function createFollowing(
   config: Config,
   features: FeatureStore,
-  served: (policy: PolicyConfig) => Policy | null,
+  answering: (policy: PolicyConfig) => readonly (Policy | null)[],
   meter: Meter,
 ): Following {
   const orderOf = createOrder(createStateEncoder(config))
@@ -35,7 +36,8 @@ export function createFollowing(
   const work = (): boolean => {
     const untilMs = performance.now() + SLICE_MS
     for (const { policy, index } of indexes) {
-      const retrieval = orderOf(policy, served(policy))
+      const retrievals = answering(policy).map(version => orderOf(policy.candidates, version))
+      const retrieval = retrievals.find(each => each !== undefined)
       if (retrieval && index.eligible.size > maxFromCatalogue(config, policy))
         do index.follow(retrieval, ITEMS)
         while (index.behind > 0 && performance.now() < untilMs)

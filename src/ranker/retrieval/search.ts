@@ -7,13 +7,14 @@
  *
  * and where there is nothing to search by (a user without a history, no model), `catalogue`: drawn at random too. What is found is
  * in with probability 1. Of m others, r are drawn, each subset alike, so each is in with probability r / m; a new item that
- * was not among the r of m new ones may still be among the r' of m' others: p + (1 - p) p'. What is drawn and does not meet the
- * request's conditions is left out, so that the probability of the others is what it is.
+ * was not among the r of m new ones may still be among the r' of m' others: p + (1 - p) p'. What is drawn and is hidden or does not
+ * meet the request's conditions is left out, so that the probability of the others is what it is.
  */
 import type { PolicyConfig } from '../../config.ts'
 import type { CandidateVectors, Policy, Retrieval } from '../../models/policy.ts'
 import type { Random } from '../../state/random.ts'
 import type { Moment } from '../condition.ts'
+import type { Hidden } from '../constraints/hidden.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
 import type { Placed } from './placed.ts'
@@ -23,6 +24,7 @@ export interface Search {
   readonly candidates: PolicyConfig['candidates']
   readonly max: number
   readonly moment: Moment
+  readonly hidden: Hidden
   readonly nowMs: number
   readonly state: Float64Array
   /** Null: the initial policy. */
@@ -53,7 +55,7 @@ export function pick(search: Search): readonly Picked[] {
   const take = (rows: Iterable<number>, source: Picked['source'], most: number): void => {
     for (const row of rows) {
       if (taken.size >= most) return
-      if (taken.has(row) || !eligible.has(row) || !index.isMet(row, moment)) continue
+      if (taken.has(row) || !eligible.has(row) || !isMet(row, search)) continue
       taken.add(row)
       picked.push({ row, source, inclusion: 1 })
     }
@@ -62,12 +64,16 @@ export function pick(search: Search): readonly Picked[] {
   const found = similar(search)
   if (found) take(found, 'retrieval', wanted)
   for (const { row, inclusion } of draw(search, taken))
-    if (index.isMet(row, moment)) picked.push({ row, source: found ? 'exploration' : 'catalogue', inclusion })
+    if (isMet(row, search)) picked.push({ row, source: found ? 'exploration' : 'catalogue', inclusion })
   return picked
 }
 
-/** How many rows the scan is asked for: exact scores cut off what rounding brought up, and conditions of the request
- * leave out some. */
+/** May it be a candidate of this request? */
+const isMet = (row: number, { index, moment, hidden }: Pick<Search, 'index' | 'moment' | 'hidden'>): boolean =>
+  !hidden(index.features.at(row).itemId) && index.isMet(row, moment)
+
+/** How many rows the scan is asked for: exact scores cut off what rounding brought up, and what is hidden
+ * or does not meet the request's conditions is left out. */
 export const asked = (wanted: number): number => Math.ceil(1.25 * wanted) + 32
 
 export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>): number =>
@@ -75,7 +81,8 @@ export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>
 
 /** Best first; undefined where there is nothing to search by. */
 function similar(search: Search): readonly number[] | undefined {
-  const { index, retrieval, state, found } = search
+  const { index, retrieval, state, found, candidates } = search
+  if (candidates.retrieval === 'none') return undefined
   const { placed } = index
   const by = retrieval && placed && retrieval.space === placed.retrieval.space ? retrieval : placed?.retrieval
   const query = by?.query(state)
@@ -92,19 +99,19 @@ function scanned(search: Search, placed: Placed, query: Float32Array): Int32Arra
   }
 }
 
-/** Of more rows than these no condition of the request is asked. */
+/** More rows than these are not looked at. */
 const LOOKED_AT = 16_384
 
-/** How many rows to ask for next, where too few of those that were found meet the request's conditions. */
+/** How many rows to ask for next, where too few of those that were found may be candidates. */
 export function deeper(
   rows: Int32Array,
   count: number,
-  { index, moment, max }: Pick<Search, 'index' | 'moment' | 'max'>,
+  search: Pick<Search, 'index' | 'moment' | 'hidden' | 'max'>,
 ): number | undefined {
-  if (rows.length < count || count >= LOOKED_AT || !index.asksRequest) return undefined
+  if (rows.length < count || count >= LOOKED_AT) return undefined
   let met = 0
-  for (let i = 0; i < rows.length && met < max; i++) if (index.isMet(rows[i], moment)) met++
-  return met < max ? Math.min(8 * count, LOOKED_AT) : undefined
+  for (let i = 0; i < rows.length && met < search.max; i++) if (isMet(rows[i], search)) met++
+  return met < search.max ? Math.min(8 * count, LOOKED_AT) : undefined
 }
 
 /** Items that the model has parameters of its own for and that are scored at each decision. */

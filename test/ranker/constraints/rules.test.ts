@@ -280,6 +280,24 @@ test('the same request, state and model give the same bytes under constraints', 
   assert.equal(bytes(), bytes())
 })
 
+test('what is banned is gone through once, not at each decision', () => {
+  const config = parseConfig({ policies: [{}] })
+  let times = 0
+  const banned = Object.assign(['i1'], {
+    *[Symbol.iterator]() {
+      times++
+      yield 'i1'
+    },
+  })
+  const policies = config.policies.map(policy => ({ ...policy, constraints: { ...policy.constraints, banned } }))
+  const decide = createDecide({ ...config, policies })
+  const made = times
+  const asked = request({ candidates: ['i0', 'i1'], baseline: ['i1', 'i0'], slots: 2 })
+  for (const passProbability of [1, 1e-12])
+    assert.deepEqual(shown(decide(asked, somebody, nowMs, view(), passProbability).recommendation), ['i0'])
+  assert.equal(times, made)
+})
+
 test('a boost multiplies odds; what an explorer gives no chance no boost gives one', () => {
   const boosted = { boosts: [{ when: 'item.id == "i1"', shift: Math.log(3) }] }
   const first = (constraints: ConstraintsInput, explorer: object) =>

@@ -3,13 +3,18 @@ import { test } from 'node:test'
 import type { Recommendation } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { createFeatureStore, type FeatureStore, vectorToBytes } from '../../../src/features/store.ts'
+import { createMeter } from '../../../src/metrics.ts'
 import type { Policy } from '../../../src/models/policy.ts'
 import type { RankerView } from '../../../src/ranker/decide.ts'
 import { createSearchAhead } from '../../../src/ranker/retrieval/ahead.ts'
 import { indexOf } from '../../../src/ranker/retrieval/catalogue-index.ts'
+import { createFollowing } from '../../../src/ranker/retrieval/following.ts'
+import { historyRetrieval } from '../../../src/ranker/retrieval/history.ts'
 import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
+import { passes } from '../../../src/ranker/shed.ts'
 import { createRanker, type RankerState } from '../../../src/ranker/step.ts'
 import type { Input } from '../../../src/stage.ts'
+import { createStateEncoder } from '../../../src/state/encode.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { event, initialServing, input, nowMs, profile, request, serve } from '../fixtures.ts'
 import { chiSquareBound, chiSquareZ } from '../statistics.ts'
@@ -88,8 +93,6 @@ const bySource = (decision: Recommendation) =>
 
 test('a history finds the items most like it, and a share is drawn from the others', () => {
   const world = { config: configured({}), features: catalogue() }
-  decide(world, [asked()])
-  decide(world, [asked()])
   const { decision } = decide(world, [liked(7), asked()])
   assert.equal(decision.retrieval_version, 'history-1')
   const { retrieval, exploration } = bySource(decision)
@@ -105,7 +108,6 @@ test('what changes in the catalogue is found at once', () => {
     features: catalogue(() => ({ attributes: { kind: 'a' } })),
   }
   const best = () => bySource(decide(world, [liked(7), asked()]).decision).retrieval
-  for (let i = 0; i < 3; i++) best()
   const [first, second, third] = best()
   put(world.features, { id: String(first), row: first, available: false, timeMs: 2 })
   put(world.features, { id: String(second), row: second, attributes: { kind: 'hidden' }, timeMs: 2 })
@@ -127,6 +129,15 @@ test('nothing to search by: drawn at random, each with its probability', () => {
     assert.deepEqual([each.source, each.inclusion_probability], ['catalogue', 20 / 400])
 })
 
+test('what is only logged is not searched for: candidates are drawn', () => {
+  const world = { config: configured({}), features: catalogue() }
+  const view: RankerView = { ...viewOf(world), serving: () => ({ ...initialServing, mode: 'logging_only' }) }
+  const { decision } = decide(world, [liked(7), asked({ baseline: ['3'] })], view)
+  assert.equal(decision.retrieval_version, 'catalogue-1')
+  const drawn = decision.candidates.filter(({ item_id }) => item_id !== '3')
+  for (const each of drawn) assert.deepEqual([each.source, each.inclusion_probability], ['catalogue', 20 / 400])
+})
+
 test('what the model has learned of is scored by it, best first', () => {
   const policy: Policy = {
     version: '1',
@@ -138,7 +149,6 @@ test('what the model has learned of is scored by it, best first', () => {
     }),
   }
   const world = { config: configured({}), features: catalogue(row => ({ available: row !== 111 })), policy }
-  for (let i = 0; i < 3; i++) decide(world, [asked()])
   const { model, retrieval, exploration } = bySource(decide(world, [liked(7), asked()]).decision)
   assert.deepEqual(model, [110, 109, 108, 107, 106, 105, 104, 103])
   assert.deepEqual([retrieval.length, exploration.length], [8, 4])
@@ -168,21 +178,53 @@ const towers = (version: string, sign: number): Policy => ({
 
 test('items follow the serving version, a round at a time; until the first is over the space of before is searched', () => {
   const world = { config: configured({}), features: catalogue() }
-  for (let i = 0; i < 3; i++) decide(world, [liked(7), asked()])
   const index = indexOf(world.features, world.config.policies[0])
-  assert.equal(index.behind, 0, 'a history has one version')
-  const first = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
-  assert.equal(first.retrieval_version, 'history-1')
+  const decideBy = (policy: Policy) =>
+    decide(world, [liked(7), asked()], { ...viewOf({ ...world, policy }), following: true }).decision
+  const [towers1, towers2] = [towers('1', 1), towers('2', -1)]
+  index.follow(historyRetrieval(createStateEncoder(world.config))!, 400)
+  index.follow(towers1.retrieval!, 256)
+  assert.equal(decideBy(towers1).retrieval_version, 'history-1')
   assert.equal(index.behind, 400 - 256)
-  const second = decide({ ...world, policy: towers('1', 1) }, [liked(7), asked()]).decision
+  index.follow(towers1.retrieval!, 256)
+  const second = decideBy(towers1)
   assert.equal(second.retrieval_version, 'towers-1')
   const best = vectors.map((vector, row) => ({ row, score: vector[0] })).sort((a, b) => b.score - a.score)
   const found = best.slice(0, 16).map(({ row }) => row)
   assert.deepEqual(bySource(second).retrieval, found)
-  const turned = towers('2', -1)
-  for (let i = 0; i < 3; i++) decide({ ...world, policy: turned }, [liked(7), asked()])
-  assert.equal(index.behind, 0)
-  assert.deepEqual(bySource(decide({ ...world, policy: turned }, [liked(7), asked()]).decision).retrieval, found)
+  for (const behind of [400 - 256, 0]) {
+    index.follow(towers2.retrieval!, 256)
+    assert.equal(index.behind, behind)
+  }
+  assert.deepEqual(bySource(decideBy(towers2)).retrieval, found)
+})
+
+test('where nothing makes items follow, a decision depends on none before it', () => {
+  const world = { config: configured({}), features: catalogue() }
+  const by = (policy?: Policy) => decide({ ...world, policy }, [liked(7), asked()]).decision
+  const unknown = () => decide({ ...world, config: withoutHistory }, [liked(7), asked()]).decision
+  const withoutHistory = { ...world.config, state: { ...world.config.state, blocks: ['context' as const] } }
+  const [history, first, nothing] = [by(), by(towers('1', 1)), unknown()]
+  assert.deepEqual(
+    [history, first, nothing].map(each => each.retrieval_version),
+    ['history-1', 'towers-1', 'catalogue-1'],
+  )
+  assert.deepEqual(
+    [unknown(), by(towers('2', -1)).candidates, by(), by(towers('1', 1))],
+    [nothing, first.candidates, history, first],
+  )
+})
+
+test('items follow the largest share of the users that orders them', async () => {
+  const followed = async (answering: readonly (Policy | null)[], retrieval: Settings['retrieval'] = 'model') => {
+    const config = configured({ retrieval })
+    const features = catalogue()
+    await createFollowing(config, features, () => answering, createMeter()).first(AbortSignal.timeout(10_000))
+    return indexOf(features, config.policies[0]).placed?.retrieval.space
+  }
+  assert.equal(await followed([towers('1', 1), null]), 'towers')
+  assert.equal(await followed([null, towers('1', 1)]), 'history')
+  assert.equal(await followed([towers('1', 1), null], 'history'), 'history')
 })
 
 test('conditions of the request: enough is found beyond what they leave out, and the drawn are fewer', () => {
@@ -191,7 +233,6 @@ test('conditions of the request: enough is found beyond what they leave out, and
     features: catalogue(row => ({ attributes: { region: row % 20 === 0 ? 'DE' : 'FR', rating: 16 } })),
   }
   const people = [input('profiles', profile({ attributes: { age: 18 } })), liked(7)]
-  for (let i = 0; i < 3; i++) decide(world, [...people, asked({ context: { country: 'DE' } })])
   const { decision } = decide(world, [...people, asked({ context: { country: 'DE' } })])
   const { retrieval } = bySource(decision)
   const german = [...vectors.keys()].filter(row => row % 20 === 0)
@@ -202,6 +243,23 @@ test('conditions of the request: enough is found beyond what they leave out, and
   const failed = young.counts.find(({ metric }) => metric === 'feedloop_conditions_failed_total')
   assert.deepEqual(failed?.labels, { condition: 'item.rating <= user.age' })
   assert.ok(failed!.value > 0)
+})
+
+test('what must not be shown takes up no place: what was seen, is excluded or banned', () => {
+  const nearest = exactBest(vectors.keys(), vectors, vectors[7], 110)
+  const [excluded, banned] = [nearest.slice(1, 50).map(String), nearest.slice(50, 100).map(String)]
+  const config = parseConfig({
+    features: { dimensions },
+    policies: [{ candidates: { max: 20, explorationShare: 0.5 }, constraints: { banned, excludeSeen: {} } }],
+  })
+  const world = { config, features: catalogue() }
+  const { decision } = decide(world, [liked(7), asked({ excluded })])
+  const { retrieval } = bySource(decision)
+  assert.equal(nearest[0], 7)
+  assert.deepEqual(retrieval, nearest.slice(100))
+  assert.deepEqual(decision.constraints.masked, [])
+  for (const { source, inclusion_probability } of decision.candidates)
+    assert.equal(inclusion_probability, source === 'retrieval' ? 1 : 10 / (400 - 10))
 })
 
 test('filters hold for the candidates of a request too', () => {
@@ -249,13 +307,9 @@ test('new items come first, and every drawn item was as likely as it says', () =
   }
 })
 
-test('a search ahead finds what the step would, for the user as the step will see him', async () => {
+/** A catalogue that is too large to be scanned in a step. */
+function largeCatalogue(): FeatureStore {
   const { vectors: many } = vectorsLike('topics', 3000, 64, 0)
-  const config = parseConfig({
-    features: { dimensions: 64 },
-    step: { maxRecords: 100 },
-    policies: [{ candidates: { max: 50, filters: ['item.id != context.not'] } }],
-  })
   const features = createFeatureStore()
   const random = createRandom(5)
   for (let row = 0; row < 40_000; row++)
@@ -269,6 +323,16 @@ test('a search ahead finds what the step would, for the user as the step will se
       available: true,
       time_ms: 1,
     })
+  return features
+}
+
+test('a search ahead finds what the step would, for the user as the step will see him', async () => {
+  const config = parseConfig({
+    features: { dimensions: 64 },
+    step: { maxRecords: 100 },
+    policies: [{ candidates: { max: 50, filters: ['item.id != context.not'] } }],
+  })
+  const features = largeCatalogue()
   const ranker = createRanker(config)
   const state = ranker.open(0) as RankerState
   const view: RankerView = { features, serving: () => initialServing, catalogueReady: true }
@@ -279,8 +343,6 @@ test('a search ahead finds what the step would, for the user as the step will se
     asked({ request_id: 'r2', context }),
     asked({ request_id: 'r3', candidates: ['1'] }),
   ]
-  for (let i = 0; i < 160; i++) ranker.step(state, [asked({ request_id: `w${i}` })], tick, view)
-  state.discard!()
   const here = ranker.step(state, inputs, tick, view)
   state.discard!()
   const thread = startScanThread()
@@ -297,4 +359,52 @@ test('a search ahead finds what the step would, for the user as the step will se
     await thread.close()
   }
   await assert.rejects(thread.scan(indexOf(features, config.policies[0]).placed!.rows, [], 1))
+})
+
+test('ahead nothing is searched that the step will not decide in full, and nobody is looked up for it', async () => {
+  const shedding = { fromRequests: 1, perStep: 10, fromMs: 10, toMs: 20, leastPass: 0.02 }
+  const policies = [{ candidates: { max: 50 } }, { name: 'logged', mode: 'logging_only' as const }]
+  const config = parseConfig({ features: { dimensions: 64 }, policies, shedding })
+  const features = largeCatalogue()
+  for (const policy of config.policies)
+    indexOf(features, policy).follow(historyRetrieval(createStateEncoder(config))!, features.size)
+  const serving = (policy: string) =>
+    ({ ...initialServing, mode: policy === 'logged' ? 'logging_only' : 'online' }) as const
+  const view: RankerView = { features, serving, catalogueReady: true, following: true }
+  const searched = async (inputs: readonly Input[]) => {
+    const state = createRanker(config).open(0) as RankerState
+    const { people } = state.tables
+    let lookedUp = 0
+    const counting = Object.assign(Object.create(people), {
+      get(key: string) {
+        lookedUp++
+        return people.get(key)
+      },
+    })
+    const lent = {
+      ...state,
+      decidedIds: state.decidedIds,
+      tables: { ...state.tables, people: counting },
+    } as RankerState
+    const scan: Parameters<typeof createSearchAhead>[1] = async (_, queries) => queries.map(() => new Int32Array())
+    const found = await createSearchAhead(config, scan)({ inputs, state: lent, tick }, view)
+    return { ids: [...found.keys()], lookedUp }
+  }
+  const ids = Array.from({ length: 100 }, (_, i) => `r${i}`)
+  const burst = [liked(11), ...ids.map(request_id => asked({ request_id }))]
+  const { ids: those } = await searched(burst)
+  assert.deepEqual(
+    those,
+    ids.filter(id => passes(id, 0.1)),
+  )
+  const decided = asked({ request_id: 'named', candidates: ['1'] })
+  const others = [
+    asked({ deadline_ms: nowMs - 1 }),
+    asked({ request_id: 'r2', slots: 0 }),
+    asked({ request_id: 'r3', policy: 'logged' }),
+    asked({ request_id: 'r4', policy: 'nobody' }),
+    decided,
+    asked({ request_id: 'named' }),
+  ]
+  assert.deepEqual(await searched([liked(11), ...others]), { ids: [], lookedUp: 0 })
 })

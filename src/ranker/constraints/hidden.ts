@@ -1,0 +1,33 @@
+/** What must not be shown to a person now, whoever proposes it: banned, excluded by the request, or seen. */
+import type { Request, Snapshot } from '../../../schemas/records.ts'
+import type { ConstraintsConfig } from './schema.ts'
+
+export type Hidden = (itemId: string) => boolean
+
+/** @param snapshot what the person has seen */
+export type HiddenFrom = (request: Request, snapshot: Snapshot) => Hidden
+
+/** Ready for many decisions: what is banned may be long, and is the same in all of them. */
+export function createHidden({ banned, excludeSeen }: ConstraintsConfig): HiddenFrom {
+  const always = new Set(banned)
+  return (request, snapshot) => {
+    let now: ReadonlySet<string> | undefined
+    return itemId => {
+      now ??= hiddenNow(excludeSeen, request, snapshot)
+      return now.has(itemId) || always.has(itemId)
+    }
+  }
+}
+
+function hiddenNow(
+  excludeSeen: ConstraintsConfig['excludeSeen'],
+  { excluded }: Request,
+  { history }: Snapshot,
+): ReadonlySet<string> {
+  const hidden = new Set(excluded)
+  if (excludeSeen === undefined) return hidden
+  const { types, withinMs = Number.POSITIVE_INFINITY } = excludeSeen
+  for (const { item_id, type, age_ms } of history)
+    if (age_ms <= withinMs && (types === undefined || types.includes(type))) hidden.add(item_id)
+  return hidden
+}
