@@ -96,7 +96,8 @@ export function createDecide(config: Config): Decide {
       return { recommendation: buildDecision({ ...thin, passProbability: 1 }, nothing), dropped: [], failed }
     }
     if (!passes(request.request_id, passProbability)) {
-      const may = mayBeShown({ request, snapshot: noSnapshot, moment }, view)
+      // The record has no snapshot; what the person has seen is known all the same.
+      const may = mayBeShown({ request, snapshot: snapshotOf(user, {}, nowMs, () => 0), moment }, view)
       return { recommendation: buildDecision(thin, shed(request, mode, { may, catalogue: view })), dropped: [], failed }
     }
     const lookup = view.features.vector

@@ -10,7 +10,7 @@ import { hiddenFrom } from './constraints/rules.ts'
 
 export interface Showing {
   readonly request: Request
-  /** What the person has seen; what load shedding leaves out of it is not known. */
+  /** Its history is what the person has seen, whether or not the decision logs it. */
   readonly snapshot: Snapshot
   readonly moment: Moment
 }
