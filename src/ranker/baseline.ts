@@ -43,12 +43,12 @@ export function apprentice({ request, candidates, catalogue, may, epsilon, polic
   const shadowSlate = policy?.slots.map(slot => slot.item_id) ?? []
   const why = policy?.reason === 'scores_not_finite' ? policy.reason : ''
   const shown = show({ request, baseline, candidates, catalogue, may, epsilon })
-  const beyond = shown.candidates.length - candidates.length
+  const first = policy?.firstSlotProbabilities ?? []
   return {
     ...shown,
     propensityKind: shown.slots.length > 0 ? kindWithFloor(epsilon) : 'unknown',
     // What only the baseline brought in the policy could not have chosen.
-    firstSlotProbabilities: policy ? [...policy.firstSlotProbabilities, ...new Array(beyond).fill(0)] : [],
+    firstSlotProbabilities: first.length > 0 ? shown.candidates.map((_, i) => first[i] ?? 0) : [],
     shadowSlate,
     reason: reasonOf(request, baseline) || why,
   }

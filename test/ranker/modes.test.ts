@@ -70,6 +70,17 @@ describe('apprentice', () => {
     assert.ok(made.slots.every(slot => made.candidates[slot.candidate].item_id === slot.item_id))
   })
 
+  test('a policy that drew nothing has no probabilities, whatever the baseline brought in', () => {
+    const asked: Partial<Request>[] = [
+      { candidates: ['i0', 'i1'], pinned: [{ position: 0, item_id: 'i0' }] },
+      { candidates: ['i0', 'i1'], excluded: ['i0', 'i1'] },
+    ]
+    for (const each of asked) {
+      const { recommendation: made } = decide({ ...each, baseline: ['i2'] }, inMode('apprentice'))
+      assert.deepEqual([shown(made), made.candidates.length, made.first_slot_probabilities], [['i2'], 3, []])
+    }
+  })
+
   test('of what was thinned the baseline is included for sure', () => {
     const wide = inMode('apprentice', { features: catalogue(40) })
     const config = parseConfig({ limits: { maxCandidates: 4 } })
