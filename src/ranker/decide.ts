@@ -121,7 +121,9 @@ export function createDecide(config: Config): Decide {
       logging_only: () => loggingOnly({ ...shown, request, candidates: found.candidates }),
     }[mode]()
     const explained = { policy: model, snapshot, lookup, vectors, chosen: mode === 'online', evidence }
-    const explanation = request.explain && scorer ? explain({ ...explained, ...choice, mean: scorer.mean }) : null
+    const { masked } = choice.constraints
+    const explanation =
+      request.explain && scorer ? explain({ ...explained, ...choice, masked, mean: scorer.mean }) : null
     const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
     const recommendation = buildDecision(circumstances, { ...choice, retrievalVersion, explanation, reason })
     return { recommendation, dropped, failed }
