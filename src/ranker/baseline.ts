@@ -56,22 +56,32 @@ export function apprentice({ request, candidates, catalogue, may, epsilon, polic
 
 const anything: MayBeShown = () => true
 
-/** What was shown may no longer be allowed: it is logged all the same. */
+/** What was shown may no longer be allowed, or be more than was asked for: it is logged all the same. */
 export const loggingOnly = ({
   request,
   candidates,
   catalogue,
 }: Omit<Apprentice, 'may' | 'epsilon' | 'policy'>): Shown => ({
-  ...show({ request, baseline: request.baseline ?? [], candidates, catalogue, may: anything, epsilon: 0 }),
+  ...show({
+    request: whole(request),
+    baseline: request.baseline ?? [],
+    candidates,
+    catalogue,
+    may: anything,
+    epsilon: 0,
+  }),
   propensityKind: 'unknown',
   firstSlotProbabilities: [],
   shadowSlate: null,
   reason: reasonOf(request, request.baseline ?? []),
 })
 
+const whole = (request: Request): Request => ({ ...request, slots: request.baseline?.length ?? 0 })
+
 /** Of a request that is not scored: its baseline where it has one, whatever the mode. */
-export const shed = (request: Request, mode: Mode, { catalogue, may: mayNow }: Shelf): Choice => {
-  const may = mode === 'logging_only' ? anything : mayNow
+export const shed = (asked: Request, mode: Mode, { catalogue, may: mayNow }: Shelf): Choice => {
+  const isShown = mode === 'logging_only'
+  const [request, may] = isShown ? [whole(asked), anything] : [asked, mayNow]
   return {
     ...show({ request, baseline: request.baseline?.filter(may) ?? [], candidates: [], catalogue, may, epsilon: 0 }),
     retrievalVersion: 'none',

@@ -177,6 +177,26 @@ describe('logging only', () => {
     )
   })
 
+  test('all of the baseline is logged, however many slots were asked for, and no rule touches it', () => {
+    const constraints = { boosts: [{ when: 'item.price > 1.0', shift: 1 }], pinned: [{ position: 0, item: 'i3' }] }
+    for (const pass of [1, 1e-12]) {
+      const { recommendation: made, failed } = createDecide(parseConfig({ policies: [{ constraints }] }))(
+        request({ baseline: ['i1', 'i0', 'gone'], slots: 1 }),
+        newUser,
+        nowMs,
+        logging,
+        pass,
+      )
+      assert.deepEqual([shown(made), [...failed]], [['i1', 'i0', 'gone'], []])
+      const found = pass === 1 ? ['i0', 'i2', 'i3', 'i1', 'gone'] : ['i1', 'i0', 'gone']
+      assert.deepEqual(
+        made.candidates.map(({ item_id }) => item_id),
+        found,
+        'beside it what could have been shown',
+      )
+    }
+  })
+
   test('without a baseline there is nothing to log', () => {
     const { recommendation: made } = decide({}, logging)
     assert.deepEqual([made.slots, made.reason], [[], 'no_baseline'])
