@@ -120,13 +120,13 @@ export function createDecide(config: Config): Decide {
     const may = mayBeShown({ request, snapshot, moment }, view)
     const limited = rules.get(request.policy)!({ request, found, snapshot, moment, may }, view)
     const { candidates, vectors } = limited.found
-    const scorer = found.reason === '' ? score(request, state, model, vectors) : null
+    const scorer = limited.found.reason === '' ? score(request, state, model, vectors) : null
     const chosen =
       scorer && choose({ limited, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
     const shown = { catalogue: view, may }
     const choice =
       mode === 'online'
-        ? online(found, chosen, how)
+        ? online(limited.found, chosen, how)
         : apprentice({ ...shown, request, candidates, epsilon, policy: chosen })
     const explained = { policy: model, snapshot, lookup, vectors, chosen: mode === 'online', evidence }
     const { masked } = choice.constraints

@@ -158,6 +158,11 @@ const cases: Record<string, Case> = {
     holds: decision => shown(decision).join() === 'i0,i5',
     reason: 'short_slate',
   },
+  'a pin is shown where nothing was found beside it': {
+    given: { asked: { slots: 2, candidates: ['x'], pinned: [{ position: 1, item_id: 'i5' }] } },
+    holds: decision => shown(decision).join() === 'i5' && decision.chosen_by === 'pinned',
+    reason: 'short_slate',
+  },
   'a slate of pins alone is the rules’': {
     given: { asked: { slots: 1, pinned: [{ position: 0, item_id: 'i5' }] } },
     holds: ({ chosen_by, propensity_kind, first_slot_probabilities: first }) =>
