@@ -279,6 +279,20 @@ test('whoever has the record has every conditional, to the last bit', () => {
   }
 })
 
+test('a pin is included for sure, found or not; the others as they were found', () => {
+  const config = parseConfig({ limits: { maxCandidates: 4 }, features: { dimensions: 2 } })
+  const sources = new Set<string>()
+  for (let i = 0; i < 40; i++) {
+    const asked = request({ request_id: `r${i}`, pinned: [{ position: 0, item_id: 'i7' }] })
+    const { candidates } = createDecide(config)(asked, somebody, nowMs, view({ features: store() })).recommendation
+    for (const { item_id, source, inclusion_probability: p } of candidates) {
+      assert.equal(p, item_id === 'i7' ? 1 : 4 / 9)
+      if (item_id === 'i7') sources.add(source)
+    }
+  }
+  assert.equal(sources.size, 2)
+})
+
 test('the same request, state and model give the same bytes under constraints', () => {
   const bytes = () =>
     JSON.stringify(decideMany({ constraints: everything, user: seenUser, asked: { slots: 4 }, policy }))
