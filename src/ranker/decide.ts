@@ -123,7 +123,7 @@ export function createDecide(config: Config): Decide {
     const scorer = limited.found.reason === '' ? score(request, state, model, vectors) : null
     const chosen =
       scorer && choose({ limited, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
-    const shown = { catalogue: view, may }
+    const shown = { catalogue: view, may, masked: limited.constraints.masked }
     const choice =
       mode === 'online'
         ? online(limited.found, chosen, how)

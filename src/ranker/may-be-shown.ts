@@ -27,10 +27,17 @@ export function createMayBeShown(config: Config) {
   return ({ request, snapshot, moment }: Showing, catalogue: Catalogue): MayBeShown => {
     const { constraints, filters } = policies.get(request.policy)!
     const hidden = hiddenFrom(constraints, request, snapshot)
-    return itemId => {
+    const meets = (itemId: string): boolean => {
       if (hidden.has(itemId) || !isToBeHad(itemId, catalogue)) return false
       const item = catalogue.features.current(itemId)
       return filters.every(filter => filter(item, moment))
+    }
+    // A condition that fails is counted: of an item once.
+    const asked = new Map<string, boolean>()
+    return itemId => {
+      const may = asked.get(itemId) ?? meets(itemId)
+      asked.set(itemId, may)
+      return may
     }
   }
 }

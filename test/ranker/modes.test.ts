@@ -81,6 +81,16 @@ describe('apprentice', () => {
     }
   })
 
+  test('filters are asked of the baseline and not again of what was found', () => {
+    const constraints = { banned: ['i2'], pinned: [{ position: 0, item: 'i4' }] }
+    const candidates = { filters: ['item.id != "i3" || item.price > 1.0'] }
+    const asked = { baseline: ['i3', 'i1'], candidates: ['i0', 'i1', 'i2'], pinned: [{ position: 0, item_id: 'i3' }] }
+    const given = inMode('apprentice', { features: catalogue(5) })
+    const { recommendation: made, failed } = decide({ ...asked, slots: 2 }, given, { constraints, candidates })
+    assert.deepEqual([shown(made), made.constraints.masked], [['i1'], [2]])
+    assert.deepEqual([...failed], [['item.id != "i3" || item.price > 1.0', 1]])
+  })
+
   test('of what was thinned the baseline is included for sure', () => {
     const wide = inMode('apprentice', { features: catalogue(40) })
     const config = parseConfig({ limits: { maxCandidates: 4 } })
