@@ -176,7 +176,7 @@ export interface Candidate {
 
 /** Bounds of a group's slots in the slate. */
 export interface Quota {
-  /** attribute:value. */
+  /** attribute:value, the value in JSON. */
   readonly name: string
   /** At least so many slots; as lowered where it could not be met. */
   readonly floor: number
