@@ -176,7 +176,7 @@ export interface Candidate {
 
 /** Bounds of a group's slots in the slate. */
 export interface Quota {
-  /** attribute:value. */
+  /** attribute:value, the value in JSON. */
   readonly name: string
   /** At least so many slots; as lowered where it could not be met. */
   readonly floor: number
@@ -238,13 +238,13 @@ export interface ExplainedItem {
   readonly item_id: string
   /** Position shown, from 0; -1: an alternative, not shown. */
   readonly slot: number
-  /** Place among all candidates by score, from 1. */
+  /** Place by score among the candidates that are not masked, from 1. */
   readonly rank: number
   /** Expected reward, or logit (two-tower). */
   readonly score: number
   /** The policy's probability of it for the first slot. */
   readonly probability: number
-  /** Shown by the policy although another that was left scored higher. */
+  /** Drawn by the policy although another that was left, and is not masked, scored higher. */
   readonly explored: boolean
   /** Parts of the score, which add up to it. */
   readonly contributions: Readonly<Record<string, number>>

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ExplainedItem } from '../../schemas/records.ts'
+import type { ExplainedItem, Recommendation } from '../../schemas/records.ts'
 import { type ExplainedDecision, explainDecision } from '../evaluation/explain.ts'
 import { onBus, oneLine, printJson, withConfig } from './shared.ts'
 
@@ -35,23 +35,27 @@ export function describeDecision({ decision, explanation, release }: ExplainedDe
     `explorer     ${explorer.name}${parameters.join(',')}`,
     `release      ${release ? `${release.release_version}, ${release.reason}` : 'none known'}`,
     `evidence     ${pairs(explanation?.evidence ?? {}) || 'none known'}`,
-    ...(explanation?.items.flatMap(describeItem) ?? ['Nothing was scored.']),
+    ...(explanation?.items.flatMap(item => describeItem(item, decision)) ?? ['Nothing was scored.']),
   ]
     .map(oneLine)
     .join('\n')
 }
 
-const describeItem = (item: ExplainedItem): string[] => [
+const describeItem = (item: ExplainedItem, decision: Recommendation): string[] => [
   `${item.slot < 0 ? 'not shown' : `slot ${item.slot}`}  ${item.item_id}: score ${rounded(item.score)} (rank ${item.rank}), ` +
-    `first-slot probability ${rounded(item.probability)}${howChosen(item)}`,
+    `first-slot probability ${rounded(item.probability)}${howChosen(item, decision)}`,
   ...Object.entries(item.contributions)
     .filter(([, value]) => value !== 0)
     .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
     .map(([name, value]) => `  ${value < 0 ? '-' : '+'}${rounded(Math.abs(value)).padEnd(10)} ${name}`),
 ]
 
-const howChosen = ({ slot, explored }: ExplainedItem): string =>
-  slot < 0 ? '' : explored ? ', exploration' : ', exploitation'
+/** Only what the policy drew explores or exploits. */
+function howChosen({ slot, explored }: ExplainedItem, { slots, chosen_by }: Recommendation): string {
+  if (slot < 0) return ''
+  if (slots.find(({ position }) => position === slot)?.pinned) return ', pinned'
+  return chosen_by !== 'policy' ? '' : explored ? ', exploration' : ', exploitation'
+}
 
 const pairs = (values: Readonly<Record<string, unknown>>): string =>
   Object.entries(values)

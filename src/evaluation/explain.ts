@@ -109,6 +109,7 @@ export async function explainAnew(
     vectors,
     mean: scorer.mean,
     slots: decision.slots,
+    masked: decision.constraints.masked,
     firstSlotProbabilities: decision.first_slot_probabilities,
     chosen: decision.chosen_by === 'policy',
     evidence,

@@ -76,9 +76,11 @@ export function askEarly(wish: Wish, { config, now }: Pick<Asking, 'config' | 'n
 }
 
 /** The caller's own baseline, by configuration. @throws FeedloopError `error` */
-function withoutLog({ baseline, excluded, slots }: Wish, { gateway }: Config, error: unknown): Given {
-  if (gateway.unlogged !== 'baseline' || baseline === null) throw error
-  return { answer: baselineOf(baseline, excluded, slots), kind: 'unlogged', toActivate: null }
+function withoutLog({ policy, baseline, excluded, slots }: Wish, config: Config, error: unknown): Given {
+  if (config.gateway.unlogged !== 'baseline' || baseline === null) throw error
+  const { banned } = config.policies.find(({ name }) => name === policy)!.constraints
+  const hidden = new Set([...banned, ...(excluded ?? [])])
+  return { answer: baselineOf(baseline, hidden, slots), kind: 'unlogged', toActivate: null }
 }
 
 /** @throws FeedloopError of the fault, if there is one */

@@ -88,10 +88,11 @@ export const answerOf = (decision: Decision): Logged => ({
   explanation: decision.explanation,
 })
 
-/** What the request excludes is not shown without a decision either. */
-export const baselineOf = (baseline: readonly string[], excluded: readonly string[] | null, slots: number): Answer => ({
+/** What may be shown of a baseline as far as it is known without the log.
+ * @param hidden what the request excludes and its policy bans */
+export const baselineOf = (baseline: readonly string[], hidden: ReadonlySet<string>, slots: number): Answer => ({
   logged: false,
-  items: baseline.filter(itemId => !excluded?.includes(itemId)).slice(0, slots),
+  items: baseline.filter(itemId => !hidden.has(itemId)).slice(0, slots),
   reason: 'log_unavailable',
 })
 

@@ -31,6 +31,8 @@ export interface Apprentice extends Shelf {
   readonly request: Request
   /** What the policy chose among, or would have. */
   readonly candidates: readonly Candidate[]
+  /** Of these, those that the policy could not draw: hidden or pinned. */
+  readonly masked: readonly number[]
   /** ε. */
   readonly epsilon: number
   /** The policy's choice; null: there was nothing to choose among. */
@@ -38,17 +40,17 @@ export interface Apprentice extends Shelf {
 }
 
 /** Of a baseline what may be shown; no other constraint touches the caller's own rule. */
-export function apprentice({ request, candidates, catalogue, may, epsilon, policy }: Apprentice): Shown {
+export function apprentice({ request, candidates, masked, catalogue, may, epsilon, policy }: Apprentice): Shown {
   const baseline = request.baseline?.filter(may) ?? []
   const shadowSlate = policy?.slots.map(slot => slot.item_id) ?? []
   const why = policy?.reason === 'scores_not_finite' ? policy.reason : ''
-  const shown = show({ request, baseline, candidates, catalogue, may, epsilon })
-  const beyond = shown.candidates.length - candidates.length
+  const shown = show({ request, baseline, candidates, masked, catalogue, may, epsilon })
+  const first = policy?.firstSlotProbabilities ?? []
   return {
     ...shown,
     propensityKind: shown.slots.length > 0 ? kindWithFloor(epsilon) : 'unknown',
     // What only the baseline brought in the policy could not have chosen.
-    firstSlotProbabilities: policy ? [...policy.firstSlotProbabilities, ...new Array(beyond).fill(0)] : [],
+    firstSlotProbabilities: first.length > 0 ? shown.candidates.map((_, i) => first[i] ?? 0) : [],
     shadowSlate,
     reason: reasonOf(request, baseline) || why,
   }
@@ -56,24 +58,43 @@ export function apprentice({ request, candidates, catalogue, may, epsilon, polic
 
 const anything: MayBeShown = () => true
 
-/** What was shown may no longer be allowed: it is logged all the same. */
+/** What was shown may no longer be allowed, or be more than was asked for: it is logged all the same. */
 export const loggingOnly = ({
   request,
   candidates,
   catalogue,
-}: Omit<Apprentice, 'may' | 'epsilon' | 'policy'>): Shown => ({
-  ...show({ request, baseline: request.baseline ?? [], candidates, catalogue, may: anything, epsilon: 0 }),
+}: Omit<Apprentice, 'masked' | 'may' | 'epsilon' | 'policy'>): Shown => ({
+  ...show({
+    request: whole(request),
+    baseline: request.baseline ?? [],
+    candidates,
+    masked: [],
+    catalogue,
+    may: anything,
+    epsilon: 0,
+  }),
   propensityKind: 'unknown',
   firstSlotProbabilities: [],
   shadowSlate: null,
   reason: reasonOf(request, request.baseline ?? []),
 })
 
+const whole = (request: Request): Request => ({ ...request, slots: request.baseline?.length ?? 0 })
+
 /** Of a request that is not scored: its baseline where it has one, whatever the mode. */
-export const shed = (request: Request, mode: Mode, { catalogue, may: mayNow }: Shelf): Choice => {
-  const may = mode === 'logging_only' ? anything : mayNow
+export const shed = (asked: Request, mode: Mode, { catalogue, may: mayNow }: Shelf): Choice => {
+  const isShown = mode === 'logging_only'
+  const [request, may] = isShown ? [whole(asked), anything] : [asked, mayNow]
   return {
-    ...show({ request, baseline: request.baseline?.filter(may) ?? [], candidates: [], catalogue, may, epsilon: 0 }),
+    ...show({
+      request,
+      baseline: request.baseline?.filter(may) ?? [],
+      candidates: [],
+      masked: [],
+      catalogue,
+      may,
+      epsilon: 0,
+    }),
     retrievalVersion: 'none',
     propensityKind: 'unknown',
     firstSlotProbabilities: [],
@@ -95,13 +116,14 @@ interface Showing extends Omit<Apprentice, 'policy'> {
 }
 
 /** As many slots as the baseline fills. */
-function show({ request, baseline, candidates: found, catalogue, may, epsilon }: Showing) {
+function show({ request, baseline, candidates: found, masked: closed, catalogue, may, epsilon }: Showing) {
   const candidates = baseline.length > 0 ? withBaseline(found, baseline, catalogue) : found
   const itemIds = candidates.map(candidate => candidate.item_id)
   const exploration = greedyOn(initialScorer({ ...request, baseline }, itemIds).mean, epsilon)
   const random = createRandom(seedOf(request.request_id, baselineSalt))
   const wanted = Math.min(request.slots, baseline.length)
-  const masked = itemIds.flatMap((itemId, i) => (may(itemId) ? [] : [i]))
+  // What was found meets the filters, and a pin of the policy's is none of the baseline's.
+  const masked = closed.filter(i => !may(itemIds[i]))
   const constraints = { ...unconstrained, masked }
   const limits = createLimits(constraints, [], wanted, new Array(itemIds.length))
   const slots = wanted > 0 ? slotsOf(sampleSlate(exploration, random, itemIds.length, wanted, limits), candidates) : []

@@ -98,7 +98,11 @@ export function createDecide(config: Config): Decide {
       return { recommendation: buildDecision({ ...thin, passProbability: 1 }, nothing), dropped: [], failed }
     }
     if (!passes(request.request_id, passProbability)) {
-      const hidden = hiddenFrom.get(request.policy)!(request, noSnapshot)
+      // The record has no snapshot; what the person has seen is known all the same.
+      const hidden = hiddenFrom.get(request.policy)!(
+        request,
+        snapshotOf(user, {}, nowMs, () => 0),
+      )
       const may = mayBeShown({ request, hidden, moment }, view)
       return { recommendation: buildDecision(thin, shed(request, mode, { may, catalogue: view })), dropped: [], failed }
     }
@@ -111,24 +115,32 @@ export function createDecide(config: Config): Decide {
     const searched = mode !== 'logging_only'
     const found = findCandidates({ request, moment, state, policy: model, searched, hidden }, view)
     const { retrievalVersion, dropped } = found
+    const record = (choice: Omit<Choice, 'retrievalVersion'>): Decision => {
+      const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
+      return { recommendation: buildDecision(circumstances, { ...choice, retrievalVersion, reason }), dropped, failed }
+    }
+    if (mode === 'logging_only')
+      // Beside what was shown stands what could have been: who imitates a baseline needs both.
+      return record({
+        ...loggingOnly({ request, candidates: found.candidates, catalogue: view }),
+        explanation: null,
+      })
     const may = mayBeShown({ request, hidden, moment }, view)
     const limited = rules.get(request.policy)!({ request, found, hidden, moment, may }, view)
     const { candidates, vectors } = limited.found
-    const isScored = found.reason === '' && mode !== 'logging_only'
-    const scorer = isScored ? score(request, state, model, vectors) : null
+    const scorer = limited.found.reason === '' ? score(request, state, model, vectors) : null
     const chosen =
       scorer && choose({ limited, scorer, learned: model?.learned, explorer, slots: request.slots, seed: thin.seed })
-    const shown = { catalogue: view, may }
-    const choice = {
-      online: () => online(found, chosen, how),
-      apprentice: () => apprentice({ ...shown, request, candidates, epsilon, policy: chosen }),
-      logging_only: () => loggingOnly({ ...shown, request, candidates: found.candidates }),
-    }[mode]()
+    const shown = { catalogue: view, may, masked: limited.constraints.masked }
+    const choice =
+      mode === 'online'
+        ? online(limited.found, chosen, how)
+        : apprentice({ ...shown, request, candidates, epsilon, policy: chosen })
     const explained = { policy: model, snapshot, lookup, vectors, chosen: mode === 'online', evidence }
-    const explanation = request.explain && scorer ? explain({ ...explained, ...choice, mean: scorer.mean }) : null
-    const reason = choice.reason || (isUnknown(user) ? 'new_user' : '')
-    const recommendation = buildDecision(circumstances, { ...choice, retrievalVersion, explanation, reason })
-    return { recommendation, dropped, failed }
+    const { masked } = choice.constraints
+    const explanation =
+      request.explain && scorer ? explain({ ...explained, ...choice, masked, mean: scorer.mean }) : null
+    return record({ ...choice, explanation })
   }
 }
 

@@ -21,6 +21,8 @@ export interface Explained {
   readonly mean: Float64Array
   /** Of the decision: an item that only a baseline brought in stands beyond what was scored. */
   readonly slots: readonly Slot[]
+  /** Candidates that no slot could draw; pinned ones among them. */
+  readonly masked: readonly number[]
   readonly firstSlotProbabilities: readonly number[]
   /** False: the baseline was shown. */
   readonly chosen: boolean
@@ -40,7 +42,9 @@ export function createExplain(config: Config): Explain {
     const { mean, slots, policy, vectors, firstSlotProbabilities, evidence } = explained
     if (!mean.every(Number.isFinite)) return null
     const shown = slots.filter(({ candidate }) => candidate >= 0 && candidate < mean.length)
-    const told = [...shown.map(({ candidate }) => candidate), ...bestOthers(mean, shown)]
+    const isMasked = new Set(explained.masked)
+    const open = [...mean.keys()].filter(candidate => !isMasked.has(candidate))
+    const told = [...shown.map(({ candidate }) => candidate), ...bestOthers(mean, shown, open)]
     const parts = policy ? partsOf(explained.snapshot, explained.lookup) : []
     const contributions = policy
       ? walk({ policy, nobody, parts }, told, vectors)
@@ -48,26 +52,27 @@ export function createExplain(config: Config): Explain {
     const items = told.map((candidate, i) => ({
       item_id: vectors.itemIds[candidate],
       slot: shown[i]?.position ?? -1,
-      rank: 1 + mean.filter(other => other > mean[candidate]).length,
+      rank: 1 + open.filter(other => mean[other] > mean[candidate]).length,
       score: mean[candidate],
       probability: firstSlotProbabilities[candidate] ?? 0,
-      explored: explained.chosen && i < shown.length && isExplored(mean, shown, i),
+      explored: explained.chosen && i < shown.length && isExplored(mean, shown, i, open),
       contributions: contributions[i],
     }))
     return { items, evidence }
   }
 }
 
-function bestOthers(mean: Float64Array, shown: readonly Slot[]): number[] {
+function bestOthers(mean: Float64Array, shown: readonly Slot[], open: readonly number[]): number[] {
   const taken = new Set(shown.map(({ candidate }) => candidate))
-  const others = [...mean.keys()].filter(candidate => !taken.has(candidate))
+  const others = open.filter(candidate => !taken.has(candidate))
   return others.sort((a, b) => mean[b] - mean[a] || a - b).slice(0, ALTERNATIVES)
 }
 
-/** One that was left scored higher. */
-function isExplored(mean: Float64Array, shown: readonly Slot[], at: number): boolean {
+/** It was drawn, and one that was left scored higher. */
+function isExplored(mean: Float64Array, shown: readonly Slot[], at: number, open: readonly number[]): boolean {
+  if (shown[at].pinned) return false
   const before = new Set(shown.slice(0, at).map(({ candidate }) => candidate))
-  return mean.some((score, candidate) => score > mean[shown[at].candidate] && !before.has(candidate))
+  return open.some(candidate => mean[candidate] > mean[shown[at].candidate] && !before.has(candidate))
 }
 
 interface Way {

@@ -10,6 +10,7 @@ import type { Hidden } from './constraints/hidden.ts'
 
 export interface Showing {
   readonly request: Request
+  /** By what the person has seen too, whether or not the decision logs it. */
   readonly hidden: Hidden
   readonly moment: Moment
 }
@@ -22,10 +23,17 @@ export function createMayBeShown(config: Config) {
   )
   return ({ request, hidden, moment }: Showing, catalogue: Catalogue): MayBeShown => {
     const filters = filtersOf.get(request.policy)!
-    return itemId => {
+    const meets = (itemId: string): boolean => {
       if (hidden(itemId) || !isToBeHad(itemId, catalogue)) return false
       const item = catalogue.features.current(itemId)
       return filters.every(filter => filter(item, moment))
+    }
+    // A condition that fails is counted: of an item once.
+    const asked = new Map<string, boolean>()
+    return itemId => {
+      const may = asked.get(itemId) ?? meets(itemId)
+      asked.set(itemId, may)
+      return may
     }
   }
 }

@@ -1,9 +1,11 @@
 /**
  * Load shedding: above a bound only some of the requests are decided in full, by a seeded coin of known probability. The
- * coin knows the load and the request id and nothing else, so whatever may be learned or estimated of those that pass,
- * each weighed by 1 / pass_probability, is unbiased for all (Horvitz & Thompson 1952). The probability falls on a line
- * from 1 to `leastPass` while the waiting time grows from `fromMs` to `toMs` (random early detection, Floyd & Jacobson
- * 1993), and of a burst `perStep` pass on average; it never is 0, or what happens under load could not be known at all.
+ * coin knows the load and the request id and nothing else, so a sum over those that pass of what a decision is and
+ * earned itself, each weighed by 1 / pass_probability, is unbiased for all (Horvitz & Thompson 1952). What needs the next
+ * decision too is not: that one has a coin of its own, which no weight undoes (γ > 0; docs/ranking.md). The probability
+ * falls on a line from 1 to `leastPass` while the waiting time grows from `fromMs` to `toMs` (random early detection,
+ * Floyd & Jacobson 1993), and of a burst `perStep` pass on average; it never is 0, or what happens under load could not
+ * be known at all.
  */
 import type { Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'

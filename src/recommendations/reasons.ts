@@ -12,7 +12,7 @@ export const reasonTable = {
   short_slate: 'Fewer items than slots.',
   scores_not_finite: 'The model scored numbers that are not finite: chosen at random.',
   new_user: 'Nothing is known of the person: decided on the context alone.',
-  log_unavailable: 'The log is away: the baseline as it came, no decision, never learned.',
+  log_unavailable: 'The log is away: the baseline but for what is excluded or banned, no decision, never learned.',
 } as const satisfies Readonly<Record<string, string>>
 
 export type Reason = keyof typeof reasonTable

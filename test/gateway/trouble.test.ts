@@ -133,12 +133,15 @@ test('where activations cannot be written nobody is given what could not count, 
 })
 
 test('by configuration the baseline is given back while the log is away: marked, counted, never learned', async t => {
-  const world = await openWorld(t, { gateway: { unlogged: 'baseline' } })
+  const world = await openWorld(t, {
+    gateway: { unlogged: 'baseline' },
+    policies: [{ constraints: { banned: ['d'] } }],
+  })
   const way = await behind(t, world, 'append')
   way.shut()
   const { status, body } = await post(
     way.url + RECOMMEND,
-    wish({ baseline: ['c', 'a', 'b'], slots: 2, timeout_ms: 100 }),
+    wish({ baseline: ['d', 'c', 'b', 'a'], excluded: ['b'], slots: 2, timeout_ms: 100 }),
   )
   assert.deepEqual([status, body], [200, { logged: false, items: ['c', 'a'], reason: 'log_unavailable' }])
   assert.equal((await post(way.url + RECOMMEND, wish({ timeout_ms: 100 }))).status, 503, 'without a baseline')

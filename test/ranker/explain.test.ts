@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ExplainedItem, Request } from '../../schemas/records.ts'
+import { describeDecision } from '../../src/commands/explain.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import { createExampleEncoder } from '../../src/learner/examples.ts'
@@ -149,6 +150,23 @@ describe('what is told', () => {
     assert.equal(seen.size, 2)
   })
 
+  test('what is masked is no alternative and has no rank; a pinned slot is nobody’s exploration', () => {
+    const constraints = { banned: ['i7'], pinned: [{ position: 1, item: 'i0' }] }
+    const made = decide({ slots: 3 }, { constraints })
+    assert.deepEqual(
+      made.explanation!.items.map(({ item_id, slot, rank, explored }) => [item_id, slot, rank, explored]),
+      [
+        ['i6', 0, 1, false],
+        ['i0', 1, 7, false],
+        ['i5', 2, 2, false],
+        ...[4, 3, 2, 1].map((item, i) => [`i${item}`, -1, i + 3, false]),
+      ],
+    )
+    const lines = describeDecision({ decision: made, explanation: made.explanation, release: null })
+    for (const line of [/i6: .*, exploitation$/m, /i0: .*, pinned$/m, /i5: .*, exploitation$/m])
+      assert.match(lines, line)
+  })
+
   test("of an apprentice: the policy's scores of what the baseline showed, which was nobody's exploration", () => {
     const given = serving(weighted([1, 2, 3, 4, 5, 6, 7, 8]))
     const inApprentice = {
@@ -159,6 +177,8 @@ describe('what is told', () => {
     const [first, second, third] = made.explanation!.items
     assert.deepEqual([first.item_id, first.rank, first.explored], ['i0', 8, false])
     assert.deepEqual([second.item_id, second.probability, third.item_id], ['i7', 1, 'i6'])
+    const lines = describeDecision({ decision: made, explanation: made.explanation, release: null })
+    assert.doesNotMatch(lines, /exploration|exploitation/)
   })
 
   test("of the initial policy: the caller's order", () => {

@@ -70,6 +70,27 @@ describe('apprentice', () => {
     assert.ok(made.slots.every(slot => made.candidates[slot.candidate].item_id === slot.item_id))
   })
 
+  test('a policy that drew nothing has no probabilities, whatever the baseline brought in', () => {
+    const asked: Partial<Request>[] = [
+      { candidates: ['i0', 'i1'], pinned: [{ position: 0, item_id: 'i0' }] },
+      { candidates: ['i0', 'i1'], excluded: ['i0', 'i1'] },
+    ]
+    for (const each of asked) {
+      const { recommendation: made } = decide({ ...each, baseline: ['i2'] }, inMode('apprentice'))
+      assert.deepEqual([shown(made), made.candidates.length, made.first_slot_probabilities], [['i2'], 3, []])
+    }
+  })
+
+  test('filters are asked of the baseline and not again of what was found', () => {
+    const constraints = { banned: ['i2'], pinned: [{ position: 0, item: 'i4' }] }
+    const candidates = { filters: ['item.id != "i3" || item.price > 1.0'] }
+    const asked = { baseline: ['i3', 'i1'], candidates: ['i0', 'i1', 'i2'], pinned: [{ position: 0, item_id: 'i3' }] }
+    const given = inMode('apprentice', { features: catalogue(5) })
+    const { recommendation: made, failed } = decide({ ...asked, slots: 2 }, given, { constraints, candidates })
+    assert.deepEqual([shown(made), made.constraints.masked], [['i1'], [2]])
+    assert.deepEqual([...failed], [['item.id != "i3" || item.price > 1.0', 1]])
+  })
+
   test('of what was thinned the baseline is included for sure', () => {
     const wide = inMode('apprentice', { features: catalogue(40) })
     const config = parseConfig({ limits: { maxCandidates: 4 } })
@@ -164,6 +185,26 @@ describe('logging only', () => {
       [made.mode, made.chosen_by, made.propensity_kind, made.shadow_slate, made.first_slot_probabilities],
       ['logging_only', 'baseline', 'unknown', null, []],
     )
+  })
+
+  test('all of the baseline is logged, however many slots were asked for, and no rule touches it', () => {
+    const constraints = { boosts: [{ when: 'item.price > 1.0', shift: 1 }], pinned: [{ position: 0, item: 'i3' }] }
+    for (const pass of [1, 1e-12]) {
+      const { recommendation: made, failed } = createDecide(parseConfig({ policies: [{ constraints }] }))(
+        request({ baseline: ['i1', 'i0', 'gone'], slots: 1 }),
+        newUser,
+        nowMs,
+        logging,
+        pass,
+      )
+      assert.deepEqual([shown(made), [...failed]], [['i1', 'i0', 'gone'], []])
+      const found = pass === 1 ? ['i0', 'i2', 'i3', 'i1', 'gone'] : ['i1', 'i0', 'gone']
+      assert.deepEqual(
+        made.candidates.map(({ item_id }) => item_id),
+        found,
+        'beside it what could have been shown',
+      )
+    }
   })
 
   test('without a baseline there is nothing to log', () => {

@@ -77,6 +77,19 @@ test('of a step under load some are thin, the others log the same probability an
   )
 })
 
+test('what was seen is not shown to who is shed either', () => {
+  const constraints = { excludeSeen: { withinMs: 5000 } }
+  const decide = createDecide(parseConfig({ policies: [{ constraints }] }))
+  const past = { eventHash: 1, type: 'click', value: 1 }
+  const history = [
+    { ...past, itemId: 'i1', timeMs: nowMs - 1000 },
+    { ...past, itemId: 'i2', timeMs: nowMs - 9000 },
+  ]
+  const asked = request({ baseline: ['i1', 'i2', 'i3'], slots: 3 })
+  const { recommendation: made } = decide(asked, { ...newUser, history }, nowMs, view(), 1e-12)
+  assert.deepEqual([made.shed, shown(made), made.state], [true, ['i2', 'i3'], noSnapshot])
+})
+
 test('without a baseline what is shed is empty, and counted as unanswered for that reason', () => {
   const { decisions, counts } = run(waiting(new Array(50).fill(1000)))
   const thin = decisions.filter(({ shed }) => shed)

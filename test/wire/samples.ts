@@ -59,8 +59,8 @@ export const recommendation: Recommendation = {
   candidates,
   constraints: {
     masked: [3],
-    counters: { 'category:shoes': 2 },
-    quotas: [{ name: 'category:shoes', floor: 1, cap: 2, candidates: [2, 5, 7] }],
+    counters: { 'category:"shoes"': 2 },
+    quotas: [{ name: 'category:"shoes"', floor: 1, cap: 2, candidates: [2, 5, 7] }],
     shifts: [{ by: 1.5, candidates: [0, 5] }],
     diversity: { kind: 'dpp', strength: 0.5 },
   },

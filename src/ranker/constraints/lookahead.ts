@@ -25,16 +25,24 @@ export function createLookahead(
   slots: number,
 ): Lookahead {
   const { kindOf, quotasOf } = partition(quotas, left.length)
-  const ledger = createLedger(quotas, quotasOf)
-  for (let i = 0; i < left.length; i++) ledger.left[kindOf[i]] += left[i]
-  for (const { candidate } of pins) count(ledger, kindOf[candidate])
+  const ledgerOf = (wanted: readonly Quota[]) => {
+    const ledger = createLedger(wanted, quotasOf)
+    for (let i = 0; i < left.length; i++) ledger.left[kindOf[i]] += left[i]
+    for (const { candidate } of pins) count(ledger, kindOf[candidate])
+    return ledger
+  }
   const isPinned = new Set(pins.map(({ candidate }) => candidate))
-  const before = ledger.lack.slice()
+  const settling = ledgerOf(quotas)
+  const before = settling.lack.slice()
   let open = slots - pins.length
-  let plan = settle(ledger, open)
+  let plan = settle(settling, open)
+  const floors = quotas.map(({ floor }, q) => floor - before[q] + settling.lack[q])
+  // Drawn from a ledger of the floors in force, with steps of its own, as whoever has the record makes it: settled
+  // again, they come to the same plan in no more steps.
+  const ledger = ledgerOf(quotas.map((quota, q) => ({ ...quota, floor: floors[q] })))
   let plans: readonly (Plan | null)[] = []
   return {
-    floors: quotas.map(({ floor }, q) => floor - before[q] + ledger.lack[q]),
+    floors,
     allow(still, out) {
       plans = plansAfter(ledger, plan, open)
       for (let i = 0; i < out.length; i++) out[i] = still[i] === 1 && plans[kindOf[i]] !== null ? 1 : 0

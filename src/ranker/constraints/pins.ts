@@ -15,7 +15,7 @@ export interface Pins {
   readonly pins: readonly Pinned[]
   /** A pin must not be shown, or is not to be had: its place is drawn. */
   readonly dropped: boolean
-  /** With what is pinned and was not among them. */
+  /** With what is pinned and was not among them. A pin is there for sure, however it was found. */
   readonly candidates: readonly Candidate[]
   readonly vectors: CandidateVectors
 }
@@ -35,7 +35,10 @@ export function findPins(
   const { itemIds, vectors } = { itemIds: found.vectors.itemIds.slice(), vectors: found.vectors.vectors.slice() }
   const pins = may.map(({ position, item }) => {
     const among = itemIds.indexOf(item)
-    if (among >= 0) return { position, candidate: among }
+    if (among >= 0) {
+      candidates[among] = { ...candidates[among], inclusion_probability: 1 }
+      return { position, candidate: among }
+    }
     const { featureVersion = 0, vector = new Float32Array(dimensions) } = catalogue.features.current(item) ?? {}
     candidates.push({ item_id: item, feature_version: featureVersion, source: 'pinned', inclusion_probability: 1 })
     vectors.push(vector)

@@ -1,6 +1,6 @@
 /**
  * The quotas of a policy over the candidates of one decision. One that cannot bind is left out: it has no floor, and its cap
- * is no less than the candidates that it has, or than the slots.
+ * is no less than the candidates that it has, or than the slots. Names have the value in JSON: `true` and `"true"` are two groups.
  */
 import type { Quota } from '../../../schemas/records.ts'
 import type { CatalogueItem } from '../../features/store.ts'
@@ -16,7 +16,7 @@ export const quotasOf = (quotas: readonly QuotaConfig[], items: Items, slots: nu
     const wanted = value === undefined ? [...groups] : [[value, groups.get(value) ?? []] as const]
     return wanted
       .filter(([, candidates]) => floor > 0 || cap < Math.min(slots, candidates.length))
-      .map(([of, candidates]) => ({ name: `${attribute}:${of}`, floor, cap, candidates }))
+      .map(([of, candidates]) => ({ name: `${attribute}:${JSON.stringify(of)}`, floor, cap, candidates }))
   })
 
 function groupBy(items: Items, attribute: string): ReadonlyMap<Value, number[]> {

@@ -26,7 +26,7 @@ export interface Asked {
 }
 
 export interface Limited {
-  /** Pinned items among the candidates. */
+  /** Pinned items among the candidates: where nothing else was found they are all that there is. */
   readonly found: Found
   readonly constraints: Constraints
   readonly limits: Limits
@@ -59,7 +59,7 @@ export function createRules(config: ConstraintsConfig, dimensions: number): Limi
     const limits = createLimits(constraints, pins, request.slots, vectors.vectors)
     const isLowered = limits.quotas.some(({ floor }, q) => floor < constraints.quotas[q].floor)
     return {
-      found: { ...found, candidates, vectors },
+      found: { ...found, candidates, vectors, reason: candidates.length > 0 ? '' : found.reason },
       constraints: { ...constraints, quotas: limits.quotas },
       limits,
       reason: dropped ? 'pin_dropped' : isLowered ? 'floor_lowered' : '',

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Recommendation, Request } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
-import { createFeatureStore, vectorToBytes } from '../../../src/features/store.ts'
+import { type CatalogueItem, createFeatureStore, vectorToBytes } from '../../../src/features/store.ts'
 import type { Policy } from '../../../src/models/policy.ts'
 import { createLimits } from '../../../src/ranker/constraints/limits.ts'
+import { quotasOf } from '../../../src/ranker/constraints/quotas.ts'
 import { createDecide, type Decision } from '../../../src/ranker/decide.ts'
 import { createExplorer } from '../../../src/ranker/explorers/named.ts'
 import { conditionalOf } from '../../../src/ranker/slate.ts'
@@ -158,6 +159,11 @@ const cases: Record<string, Case> = {
     holds: decision => shown(decision).join() === 'i0,i5',
     reason: 'short_slate',
   },
+  'a pin is shown where nothing was found beside it': {
+    given: { asked: { slots: 2, candidates: ['x'], pinned: [{ position: 1, item_id: 'i5' }] } },
+    holds: decision => shown(decision).join() === 'i5' && decision.chosen_by === 'pinned',
+    reason: 'short_slate',
+  },
   'a slate of pins alone is the rules’': {
     given: { asked: { slots: 1, pinned: [{ position: 0, item_id: 'i5' }] } },
     holds: ({ chosen_by, propensity_kind, first_slot_probabilities: first }) =>
@@ -166,7 +172,7 @@ const cases: Record<string, Case> = {
   'a floor': {
     given: { constraints: { quotas: [{ attribute: 'category', value: 'hats', floor: 2 }] } },
     holds: decision =>
-      has(decision, 'hats') >= 2 && decision.constraints.counters['category:hats'] === has(decision, 'hats'),
+      has(decision, 'hats') >= 2 && decision.constraints.counters['category:"hats"'] === has(decision, 'hats'),
   },
   'a cap': {
     given: { constraints: { quotas: [{ attribute: 'category', value: 'hats', cap: 1 }] } },
@@ -174,7 +180,7 @@ const cases: Record<string, Case> = {
   },
   'a cap of every value': {
     given: { constraints: { quotas: [{ attribute: 'brand', cap: 1 }] } },
-    holds: ({ constraints: { counters } }) => counters['brand:a'] === 1 && counters['brand:b'] === 1,
+    holds: ({ constraints: { counters } }) => counters['brand:"a"'] === 1 && counters['brand:"b"'] === 1,
   },
   'a cap rather leaves a slot empty': {
     given: { constraints: { quotas: [{ attribute: 'brand', cap: 1 }] }, asked: { slots: 4 } },
@@ -272,6 +278,26 @@ test('whoever has the record has every conditional, to the last bit', () => {
       )
     }
   }
+})
+
+test('a pin is included for sure, found or not; the others as they were found', () => {
+  const config = parseConfig({ limits: { maxCandidates: 4 }, features: { dimensions: 2 } })
+  const sources = new Set<string>()
+  for (let i = 0; i < 40; i++) {
+    const asked = request({ request_id: `r${i}`, pinned: [{ position: 0, item_id: 'i7' }] })
+    const { candidates } = createDecide(config)(asked, somebody, nowMs, view({ features: store() })).recommendation
+    for (const { item_id, source, inclusion_probability: p } of candidates) {
+      assert.equal(p, item_id === 'i7' ? 1 : 4 / 9)
+      if (item_id === 'i7') sources.add(source)
+    }
+  }
+  assert.equal(sources.size, 2)
+})
+
+test('groups of values that look alike have names of their own', () => {
+  const items = [true, 'true', 1, '1'].map(size => ({ attributes: { size } }) as unknown as CatalogueItem)
+  const names = quotasOf([{ attribute: 'size', floor: 0, cap: 0 }], items, 3).map(({ name }) => name)
+  assert.deepEqual(names, ['size:true', 'size:"true"', 'size:1', 'size:"1"'])
 })
 
 test('the same request, state and model give the same bytes under constraints', () => {
