@@ -4,15 +4,14 @@
  * that a killed process left. Each contestant is a process of its own (bench/join-state/). `--scale 0.1` shrinks the large
  * ones.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { RecoveryResult } from './join-state/recovery.ts'
 import type { StepsOptions, StepsResult } from './join-state/steps.ts'
 import type { BenchOptions, BenchResult } from './main.ts'
+import { child } from './processes.ts'
 
 const SMALL = 50_000
 const LARGE = 5_000_000
@@ -25,7 +24,7 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
   const steps = async (store: 'heap' | 'disk', open: number): Promise<StepsResult> => {
     say(`${open} open joins, ${store}`)
     const options: StepsOptions = { store, open, records: RECORDS, folder: join(folder, `${store}-${open}`) }
-    return child<StepsResult>('steps.ts', options)
+    return child<StepsResult>('join-state/steps.ts', options)
   }
   try {
     const heap = await steps('heap', SMALL)
@@ -35,7 +34,7 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
     leavePageCache(join(folder, `disk-${many}`, 'data', 'data.mdb'))
     const cold = await steps('disk', many)
     say(`recovery of ${RECOVERED * scale} open joins`)
-    const recovery = await child<RecoveryResult>('recovery.ts', {
+    const recovery = await child<RecoveryResult>('join-state/recovery.ts', {
       folder: join(folder, 'recovery'),
       open: Math.round(RECOVERED * scale),
     })
@@ -61,16 +60,4 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
 function leavePageCache(file: string): void {
   const { status, stderr } = spawnSync('dd', [`of=${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'])
   if (status !== 0) throw new Error(`dd: ${stderr}`)
-}
-
-async function child<T>(file: string, options: object): Promise<T> {
-  const path = fileURLToPath(new URL(`./join-state/${file}`, import.meta.url))
-  const running = spawn(process.execPath, [path, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let text = ''
-  running.stdout.on('data', chunk => {
-    text += String(chunk)
-  })
-  const [code] = (await once(running, 'close')) as [number]
-  if (code !== 0) throw new Error(`${file} ended with ${code}`)
-  return JSON.parse(text) as T
 }

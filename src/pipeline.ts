@@ -21,6 +21,8 @@ export interface Topic {
   readonly cleanup: 'delete' | 'compact'
   /** Chained: written by one task a partition through the chain (src/log/chain), read by its rule. */
   readonly chained: boolean
+  /** No unclean election may take back what was acknowledged, as of a chained topic. */
+  readonly clean?: true
   /** Retention in hours for `delete` topics; `topics.retentionHours` in the config may lengthen it. */
   readonly retentionHours: number
   readonly maxBatchBytes: number
@@ -77,6 +79,8 @@ export const topics = {
     schema: 'UserSnapshot',
     cleanup: 'compact',
     chained: false,
+    // a floor speaks of what is before it
+    clean: true,
     holds: "users' states as the ranker keeps them, for whoever takes a partition over",
   },
   requests: { ...perUser, schema: 'Request', chained: false, holds: 'what is to be decided' },

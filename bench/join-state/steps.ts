@@ -3,19 +3,21 @@
  * their bytes to the bytes of the transitions and to the store's transaction. Two decisions, then an outcome of any open
  * join, all alike likely: the worst case for a cache. No log and no client. A folder that was filled is taken as it is.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Recommendation } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import { boundHeap, countBuffersWithHeap } from '../../src/operate/collector.ts'
-import type { ChainPoint, Input } from '../../src/stage.ts'
+import type { Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { joinerCodecs } from '../../src/transitions/codec.ts'
 import { type Decision, joinersWire } from '../../src/transitions/decision.ts'
 import { heapTables } from '../../src/transitions/state.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
+import { pointAt } from '../point.ts'
+import { rssAnonMiB } from '../processes.ts'
 import { numbered, TEMPLATES } from './load.ts'
 
 export interface StepsOptions {
@@ -48,11 +50,6 @@ interface Taken {
 const STEP = 2000
 const config = parseConfig({})
 const wire = joinersWire(await createWire({ prefix: 'bench.' }))
-
-function rssAnonMiB(): number {
-  const kB = /RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  return Math.round(Number(kB ?? Number.NaN) / 1024)
-}
 
 const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
   topic,
@@ -97,7 +94,7 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
     const { outputs } = joiner.step(state, records.map(inputOf), { timeMs: nowMs, watermarkMs: nowMs }, undefined)
     let bytes = 0
     for (const { value } of outputs) bytes += wire.encode('transitions', value).length
-    state.commit({ ...point, head: { offset: ++steps, id: point.head.id } })
+    state.commit(pointAt(++steps))
     longest = Math.max(longest, performance.now() - begun)
     if (steps % 20 === 0) peak = Math.max(peak, rssAnonMiB())
     await turn()
@@ -162,21 +159,6 @@ async function run({ store, folder, open, records }: StepsOptions): Promise<Step
     rssAnonMiB: Math.max(peak, rssAnonMiB()),
     fileGiB: disk ? statSync(join(folder, 'data', 'data.mdb')).size / 2 ** 30 : 0,
   }
-}
-
-const point: ChainPoint = {
-  head: { offset: 0, id: '0123456789abcdef' },
-  header: {
-    version: 1,
-    id: '0123456789abcdef',
-    prev: null,
-    epoch: 0,
-    inputs: [],
-    tick: { timeMs: 0, watermarkMs: -1 },
-    count: 1,
-    outputs: 0,
-    partitions: 1,
-  },
 }
 
 process.stdout.write(JSON.stringify(await run(JSON.parse(process.argv[2]) as StepsOptions)))

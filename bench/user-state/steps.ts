@@ -12,9 +12,10 @@ import { boundHeap, countBuffersWithHeap } from '../../src/operate/collector.ts'
 import { rankerCodecs } from '../../src/ranker/layout.ts'
 import { heapTables } from '../../src/ranker/state.ts'
 import { createRanker } from '../../src/ranker/step.ts'
-import type { ChainPoint, Input } from '../../src/stage.ts'
+import type { Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { createRandom } from '../../src/state/random.ts'
+import { pointAt } from '../point.ts'
 import { rssAnonMiB } from '../processes.ts'
 import { catalogue, eventOf, personOf, policy, requestOf, sessionOf, userName } from './load.ts'
 
@@ -65,7 +66,7 @@ async function run(options: StepsOptions): Promise<StepsResult> {
   let steps = 0
   let peak = 0
   const commit = async () => {
-    state.commit({ ...point, head: { offset: ++steps, id: point.head.id } })
+    state.commit(pointAt(++steps))
     if (steps % 20 === 0) peak = Math.max(peak, rssAnonMiB())
     const room = state.room?.()
     if (room) await room
@@ -140,20 +141,5 @@ const inputOf = (topic: 'events' | 'requests', value: Buffer): Input<Buffer> => 
   timestampMs: 0,
   headers: {},
 })
-
-const point: ChainPoint = {
-  head: { offset: 0, id: '0123456789abcdef' },
-  header: {
-    version: 1,
-    id: '0123456789abcdef',
-    prev: null,
-    epoch: 0,
-    inputs: [],
-    tick: { timeMs: 0, watermarkMs: -1 },
-    count: 1,
-    outputs: 0,
-    partitions: 1,
-  },
-}
 
 process.stdout.write(JSON.stringify(await run(JSON.parse(process.argv[2]!) as StepsOptions)))

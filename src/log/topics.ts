@@ -1,7 +1,7 @@
 /**
  * The topics as they must be, from src/pipeline.ts and a few settings; made (`apply`) and compared (`check`). Chained
  * topics carry the conditions of the chain: nothing is compacted away, no unclean election takes back what was
- * acknowledged (nor of `snapshots`, whose floor speaks of what is before it), and a whole step fits into one batch. Time alone ends retention: a bound by size, which the broker's
+ * acknowledged, and a whole step fits into one batch. Time alone ends retention: a bound by size, which the broker's
  * default may set, would cut what recovery needs. Nothing here changes or removes a topic that exists.
  */
 import { retentionMs, type Topic, type TopicName, topicName, topics } from '../pipeline.ts'
@@ -34,7 +34,7 @@ export function topicSpecs(settings: TopicSettings): TopicSpec[] {
       ...(topic.cleanup === 'compact'
         ? { 'min.compaction.lag.ms': String(COMPACTION_LAG_MS) }
         : { 'retention.ms': String(retentionMs({ topics: settings }, name)), 'retention.bytes': '-1' }),
-      ...(topic.chained || name === 'snapshots' ? { 'unclean.leader.election.enable': 'false' } : {}),
+      ...(topic.chained || topic.clean ? { 'unclean.leader.election.enable': 'false' } : {}),
       ...(settings.minInsyncReplicas ? { 'min.insync.replicas': String(settings.minInsyncReplicas) } : {}),
     },
   }))

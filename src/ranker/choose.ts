@@ -1,14 +1,7 @@
 /** The policy's own slate: scores, an explorer's distribution, draws from it. */
-import type {
-  Candidate,
-  ChosenBy,
-  Constraints,
-  Explorer as Logged,
-  PropensityKind,
-  Quota,
-  Slot,
-} from '../../schemas/records.ts'
+import type { Candidate, Constraints, Explorer as Logged, Quota, Slot } from '../../schemas/records.ts'
 import type { Learned, Scorer } from '../models/policy.ts'
+import type { Choice } from '../recommendations/decision.ts'
 import type { Reason } from '../recommendations/reasons.ts'
 import { createRandom } from '../state/random.ts'
 import type { Limited } from './constraints/rules.ts'
@@ -26,16 +19,8 @@ export interface Scored {
   readonly seed: number
 }
 
-export interface Chosen {
-  readonly explorer: Logged
-  readonly candidates: readonly Candidate[]
-  readonly constraints: Constraints
-  readonly slots: readonly Slot[]
-  readonly firstSlotProbabilities: readonly number[]
-  readonly propensityKind: PropensityKind
-  readonly chosenBy: ChosenBy
-  readonly reason: Reason | ''
-}
+/** The policy's part of a decision. */
+export type Chosen = Omit<Choice, 'retrievalVersion' | 'shadowSlate' | 'explanation'>
 
 /** Scores that are no numbers say nothing: then every candidate alike. */
 export function choose({ limited, scorer, learned, explorer, slots: wanted, seed }: Scored): Chosen {

@@ -99,10 +99,8 @@ export function createDecide(config: Config): Decide {
     }
     if (!passes(request.request_id, passProbability)) {
       // The record has no snapshot; what the person has seen is known all the same.
-      const hidden = hiddenFrom.get(request.policy)!(
-        request,
-        snapshotOf(user, {}, nowMs, () => 0),
-      )
+      const seen = () => snapshotOf(user, {}, nowMs, () => 0).history
+      const hidden = hiddenFrom.get(request.policy)!(request, seen)
       const may = mayBeShown({ request, hidden, moment }, view)
       return { recommendation: buildDecision(thin, shed(request, mode, { may, catalogue: view })), dropped: [], failed }
     }
@@ -111,7 +109,7 @@ export function createDecide(config: Config): Decide {
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const circumstances = { ...thin, snapshot }
     const state = encoder.encode(snapshot, lookup)
-    const hidden = hiddenFrom.get(request.policy)!(request, snapshot)
+    const hidden = hiddenFrom.get(request.policy)!(request, () => snapshot.history)
     const searched = mode !== 'logging_only'
     const found = findCandidates({ request, moment, state, policy: model, searched, hidden }, view)
     const { retrievalVersion, dropped } = found

@@ -4,16 +4,16 @@ import type { ConstraintsConfig } from './schema.ts'
 
 export type Hidden = (itemId: string) => boolean
 
-/** @param snapshot what the person has seen */
-export type HiddenFrom = (request: Request, snapshot: Snapshot) => Hidden
+/** @param seen what the person has had to do with, asked for only when something may be hidden by it */
+export type HiddenFrom = (request: Request, seen: () => Snapshot['history']) => Hidden
 
 /** Ready for many decisions: what is banned may be long, and is the same in all of them. */
 export function createHidden({ banned, excludeSeen }: ConstraintsConfig): HiddenFrom {
   const always = new Set(banned)
-  return (request, snapshot) => {
+  return (request, seen) => {
     let now: ReadonlySet<string> | undefined
     return itemId => {
-      now ??= hiddenNow(excludeSeen, request, snapshot)
+      now ??= hiddenNow(excludeSeen, request, seen)
       return now.has(itemId) || always.has(itemId)
     }
   }
@@ -22,12 +22,12 @@ export function createHidden({ banned, excludeSeen }: ConstraintsConfig): Hidden
 function hiddenNow(
   excludeSeen: ConstraintsConfig['excludeSeen'],
   { excluded }: Request,
-  { history }: Snapshot,
+  seen: () => Snapshot['history'],
 ): ReadonlySet<string> {
   const hidden = new Set(excluded)
   if (excludeSeen === undefined) return hidden
   const { types, withinMs = Number.POSITIVE_INFINITY } = excludeSeen
-  for (const { item_id, type, age_ms } of history)
+  for (const { item_id, type, age_ms } of seen())
     if (age_ms <= withinMs && (types === undefined || types.includes(type))) hidden.add(item_id)
   return hidden
 }

@@ -91,7 +91,7 @@ function createQueries(config: Config) {
     const vector = by.query(encoder.encode(snapshot, view.features.vector))
     if (!vector) return undefined
     const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, tick.timeMs)
-    const hidden = hiddenFrom.get(policy.name)!(request, snapshot)
+    const hidden = hiddenFrom.get(policy.name)!(request, () => snapshot.history)
     return { ...where, requestId: request.request_id, vector, moment, hidden }
   }
   return (step: Parameters<SearchAhead>[0], view: RankerView): readonly Query[] => {
