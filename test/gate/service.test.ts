@@ -1,13 +1,13 @@
 /** The gate as a service: who takes the task over stands where the one before stood, whenever it was started. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ModelVersion, Release } from '../../schemas/records.ts'
+import type { ModelVersion } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { runGate } from '../../src/gate/service.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
-import { follow } from '../../src/operate/broadcast.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
 import { chainOf, openBus } from '../models/bus.ts'
+import { followReleases } from '../models/releases.ts'
 
 const config = parseConfig({ features: { dimensions: 2 }, gate: { maxKl: 2 } })
 const d = 1 + 2 + 8
@@ -29,17 +29,9 @@ function far(n: number): ModelVersion[] {
 test('a standby that takes over after a refusal keeps to the bound', { timeout: 60_000 }, async t => {
   const context = await openBus(config)
   const publishModel = chainOf(context, 'models')
-  const releases: Release[] = []
-  let arrived = Promise.withResolvers<void>()
-  const followed = follow<Release>(context, 'releases', release => {
-    releases.push(release)
-    arrived.resolve()
-  })
+  const followed = followReleases(context)
   const judged = async (model: ModelVersion): Promise<readonly unknown[]> => {
-    arrived = Promise.withResolvers<void>()
-    await publishModel(model)
-    await arrived.promise
-    const { reason, shares, evidence } = releases.at(-1)!
+    const { reason, shares, evidence } = await followed.next(() => publishModel(model))
     return [reason, shares[0].model_version, evidence.compared_with]
   }
   const owner = await runGate(context)

@@ -8,10 +8,10 @@ import type { FeedloopError } from '../../src/errors.ts'
 import { runGate } from '../../src/gate/service.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import type { Order } from '../../src/models/traffic.ts'
-import { follow } from '../../src/operate/broadcast.ts'
 import { orderRelease } from '../../src/operate/release.ts'
 import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
 import { chainOf, openBus } from '../models/bus.ts'
+import { followReleases } from '../models/releases.ts'
 
 const config = parseConfig({ features: { dimensions: 2 } })
 const d = 1 + 2 + 8
@@ -46,23 +46,13 @@ const order = (over: Partial<Order>): Order => ({
 test('beside a gate that runs: accepted once, and the gate goes on from it', { timeout: 60_000 }, async t => {
   const context = await openBus(config)
   const publishModel = chainOf(context, 'models')
-  const releases: Release[] = []
-  let arrived = Promise.withResolvers<void>()
-  const followed = follow<Release>(context, 'releases', release => {
-    releases.push(release)
-    arrived.resolve()
-  })
+  const followed = followReleases(context)
+  const { releases, next } = followed
   const gate = await runGate(context)
   t.after(async () => {
     for (const each of [gate, followed]) await each.stop()
     await context.log.close()
   })
-  const next = async (work: () => Promise<unknown>): Promise<Release> => {
-    arrived = Promise.withResolvers<void>()
-    await work()
-    await arrived.promise
-    return releases.at(-1)!
-  }
   const brief = ({ release_version, mode, reason, shares }: Release) => [
     Number(release_version),
     mode,

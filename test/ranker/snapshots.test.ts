@@ -1,7 +1,5 @@
 /** Snapshots of users: whoever takes a partition over has the state that its last owner had, and believes nothing else. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +13,7 @@ import { startTask } from '../../src/log/chain/task.ts'
 import type { Log, LogRecord } from '../../src/log/log.ts'
 import type { RankerState } from '../../src/ranker/state.ts'
 import { LAST_KEY } from '../../src/state/table.ts'
+import { work as feed, killAtAnyPoint } from '../state/killed.ts'
 import { chain, openWorld, type World } from './disk-world.ts'
 
 const TOPIC = 'w.snapshots'
@@ -56,16 +55,7 @@ async function recoversAlike(world: World) {
 }
 
 /** Decides what was appended, and writes snapshots. */
-async function work(world: World, appends: number, restMs = 1500): Promise<void> {
-  const task = startTask(world.options)
-  await task.ready
-  for (let i = 0; i < appends; i++) {
-    await world.append(10)
-    await sleep(20)
-  }
-  await sleep(restMs)
-  await task.stop()
-}
+const work = (world: World, appends: number, restMs = 1500) => feed(world, appends, 20, restMs)
 
 async function all({ log, wire }: World): Promise<(LogRecord & { snapshot: UserSnapshot | null })[]> {
   const { latest } = await log.ends(TOPIC, 0)
@@ -93,17 +83,12 @@ test('a machine without the state takes it from the snapshots and the steps afte
 test('killed at any point, 12 times over', { timeout: 240_000 }, async () => {
   const child = fileURLToPath(new URL('disk-child.ts', import.meta.url))
   let kept = 0
-  for (let kill = 0; kill < 12; kill++) {
-    const running = spawn(process.execPath, [child, folder, 'snapshots'], { stdio: ['ignore', 'pipe', 'inherit'] })
-    await once(running.stdout, 'data')
-    await sleep(Math.random() * 2500)
-    running.kill('SIGKILL')
-    await once(running, 'exit')
-    if (kill % 3 !== 2) continue
+  const kills = { times: 12, withinMs: 2500, every: 3 }
+  await killAtAnyPoint([child, folder, 'snapshots'], kills, async () => {
     const world = await openWorld(folder)
     if (await recoversAlike(world)) kept++
     await world.log.close()
-  }
+  })
   assert.ok(kept > 0, 'some recovery began from snapshots')
 })
 

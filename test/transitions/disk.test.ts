@@ -1,21 +1,18 @@
 /** The joiner's state on disk: whatever happens to a process or a file, recovery gives the state that the topics give. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cp, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type { Recommendation } from '../../schemas/records.ts'
-import { startTask } from '../../src/log/chain/task.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { joinerCodecs } from '../../src/transitions/codec.ts'
 import { decisionFields } from '../../src/transitions/decision.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
+import { killAtAnyPoint, work } from '../state/killed.ts'
 import { dump, openWorld, type World } from './disk-world.ts'
 import { at, decision, input, makeConfig, outcome } from './make.ts'
 
@@ -39,33 +36,15 @@ async function recoversAlike(world: World) {
   return openedAt
 }
 
-/** Joins what was appended. */
-async function work(world: World, appends: number): Promise<void> {
-  const task = startTask(world.options)
-  await task.ready
-  for (let i = 0; i < appends; i++) {
-    await world.append(10)
-    await sleep(5)
-  }
-  await sleep(100)
-  await task.stop()
-}
-
 test('killed at any point, 20 times over', { timeout: 240_000 }, async () => {
   const child = fileURLToPath(new URL('disk-child.ts', import.meta.url))
   let kept = 0
-  for (let kill = 0; kill < 20; kill++) {
-    const running = spawn(process.execPath, [child, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
-    await once(running.stdout, 'data')
-    await sleep(Math.random() * 300)
-    running.kill('SIGKILL')
-    await once(running, 'exit')
-    if (kill % 4 !== 3) continue
+  await killAtAnyPoint([child, folder], { times: 20, withinMs: 300, every: 4 }, async () => {
     const world = await openWorld(folder)
     if (await recoversAlike(world)) kept++
     assert.equal(await world.dropped(), '')
     await world.log.close()
-  }
+  })
   assert.ok(kept > 0, 'some recovery began from the disk')
 })
 
