@@ -95,12 +95,6 @@ export const policy: Policy = {
   scorer(state, { vectors }) {
     const mean = Float64Array.from(vectors, vector => vector.reduce((sum, x, d) => sum + x * (state[d] ?? 0), 0))
     const deviation = new Float64Array(vectors.length).fill(0.1)
-    return {
-      mean,
-      deviation,
-      draw(random, alpha, out) {
-        for (let i = 0; i < out.length; i++) out[i] = mean[i]! + alpha * deviation[i]! * random.normal()
-      },
-    }
+    return { mean, deviation }
   },
 }

@@ -1,5 +1,5 @@
 /**
- * Serving of bagged versions: each member is a linear-Gaussian policy. Means, deviations and draws are those of the first,
+ * Serving of bagged versions: each member is a linear-Gaussian policy. Means and deviations are those of the first,
  * which learned from the log as it is; the members' means are beside them for the explorer that wants several opinions.
  */
 import type { ModelVersion } from '../../schemas/records.ts'
@@ -42,7 +42,6 @@ export const baggedPolicy = (version: string, [first, ...others]: readonly Polic
         return means
       },
       bias: scorer.bias,
-      draw: scorer.draw,
     } satisfies Scorer
   },
 })

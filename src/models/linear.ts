@@ -23,7 +23,6 @@ import {
 } from '../learner/linear/posterior.ts'
 import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
-import type { Random } from '../state/random.ts'
 import type { CandidateVectors, Policy, Scorer } from './policy.ts'
 
 /** Weight of each reward component in the scalar reward. */
@@ -136,10 +135,6 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
         (known[k] ? arms.get(itemIds[k])!.block.offset : offsetOf(reading.prior.content, itemIds[k], vectors[k])) *
         phi[0],
     }),
-    draw(random: Random, alpha: number, out: Float64Array) {
-      const spread = deviations()
-      for (let k = 0; k < mean.length; k++) out[k] = mean[k] + alpha * spread[k] * random.normal()
-    },
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Serving of neural-linear versions: what the towers expect of a candidate, and the posterior of the head of what they leave
- * over. Deviations are the head's, and a draw is one of its posterior.
+ * over. Deviations are the head's.
  */
 import type { ModelVersion } from '../../schemas/records.ts'
 import { nested } from '../learner/nested.ts'
@@ -56,10 +56,6 @@ export const neuralPolicy = (version: string, features: Features, head: Policy):
       get deviation() {
         deviation ??= scorer.deviation!.map(each => spread * each)
         return deviation
-      },
-      draw(random, alpha, out) {
-        scorer.draw!(random, spread * alpha, out)
-        for (let k = 0; k < out.length; k++) out[k] += predicted[k]
       },
     }
   },

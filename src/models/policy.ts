@@ -3,7 +3,6 @@
  * into a Policy; the ranker asks it for a Scorer per decision and lets an explorer (src/ranker/explorers) choose from it.
  */
 import type { ModelVersion } from '../../schemas/records.ts'
-import type { Random } from '../state/random.ts'
 
 /** Candidates of one decision as the policy sees them. */
 export interface CandidateVectors {
@@ -24,15 +23,13 @@ export interface Learned {
 export interface Scorer {
   /** Expected reward of each candidate, or its logit (two-tower). Length K. */
   readonly mean: Float64Array
-  /** Posterior standard deviation of each mean; absent when the model has no posterior. Length K. */
+  /** Standard deviation of each mean's posterior, a normal one, independent of the others'; absent when the model has none. Length K. */
   readonly deviation?: Float64Array
   /** Expected rewards by each of several models of the same, none of which is better than another; M of length K. */
   readonly members?: readonly Float64Array[]
   /** What of candidate k's mean all items have in common, and what its vector foretells; the rest is its own. Absent
    * when the model cannot tell. */
   bias?(k: number): { readonly shared: number; readonly content: number }
-  /** One joint draw from the posterior of the expected rewards, scaled by `alpha`, into `out` (length K). */
-  draw?(random: Random, alpha: number, out: Float64Array): void
 }
 
 /** How a policy orders all items by dot products, so that the best of very many are found without scoring each. */

@@ -24,27 +24,21 @@ export function seedOf(id: string, salt = 0): number {
   return 4294967296 * (2097151 & low) + (high >>> 0)
 }
 
-/** The state is in typed arrays: as variables of the closure a decision's 64,000 normals take a third longer. */
+/** Values are made so many at a time: a loop that keeps the generator's state in registers makes one in 2 ns. */
+const AT_ONCE = 32
+
 export function createRandom(seed: number): Random {
-  const state = new Int32Array(4)
-  state[0] = seed >>> 0
-  state[1] = Math.floor(seed / 4294967296) >>> 0
-  state[2] = 0x9e3779b9
-  state[3] = 1
-  const next = (): number => {
-    const b = state[1]
-    const c = state[2]
-    const counter = state[3]
-    const t = (((state[0] + b) | 0) + counter) | 0
-    state[3] = counter + 1
-    state[0] = b ^ (b >>> 9)
-    state[1] = c + (c << 3)
-    state[2] = ((c << 21) | (c >>> 11)) + t
-    return t >>> 0
+  const state = seeded(seed)
+  const bits = new Uint32Array(AT_ONCE)
+  let used = AT_ONCE
+  const uniform = (): number => {
+    if (used === AT_ONCE) {
+      advance(state, bits)
+      used = 0
+    }
+    return bits[used++] / 4294967296
   }
-  for (let i = 0; i < 12; i++) next()
   const spare = new Float64Array([Number.NaN])
-  const uniform = () => next() / 4294967296
   return {
     uniform,
     normal() {
@@ -67,4 +61,37 @@ export function createRandom(seed: number): Random {
       return u * scale
     },
   }
+}
+
+/** The first bits of the seed's stream, 32 at a time: those that `uniform` divides by 2^32. */
+export const fillBits = (seed: number, out: Uint32Array): void => advance(seeded(seed), out)
+
+function seeded(seed: number): Int32Array {
+  const state = new Int32Array(4)
+  state[0] = seed >>> 0
+  state[1] = Math.floor(seed / 4294967296) >>> 0
+  state[2] = 0x9e3779b9
+  state[3] = 1
+  advance(state, new Uint32Array(12))
+  return state
+}
+
+/** The next values of sfc32. */
+function advance(state: Int32Array, out: Uint32Array): void {
+  let a = state[0]
+  let b = state[1]
+  let c = state[2]
+  let counter = state[3]
+  for (let i = 0; i < out.length; i++) {
+    const t = (((a + b) | 0) + counter) | 0
+    counter = (counter + 1) | 0
+    a = b ^ (b >>> 9)
+    b = (c + (c << 3)) | 0
+    c = (((c << 21) | (c >>> 11)) + t) | 0
+    out[i] = t
+  }
+  state[0] = a
+  state[1] = b
+  state[2] = c
+  state[3] = counter
 }

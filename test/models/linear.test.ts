@@ -90,27 +90,6 @@ describe('a linear-Gaussian policy', () => {
     close(meanWith({ click: 2, view: -3 }), 2 * meanWith({ click: 1, view: 0 }) - 3 * meanWith({ click: 0, view: 1 }))
   })
 
-  test('draws have the mean and the spread that they claim, and are seeded', () => {
-    const learner = newLearner()
-    learnAll(learner, history(9))
-    const policy = loadPolicy(publish(learner, '1', true), policyConfig())
-    const scorer = policy.scorer(Float64Array.of(1, 1, 1, 1), candidates('a', 'new'))
-    const draw = (seed: number) => {
-      const out = new Float64Array(2)
-      scorer.draw!(createRandom(seed), 0.5, out)
-      return out
-    }
-    assert.deepEqual(draw(1), draw(1))
-    const draws = Array.from({ length: 4000 }, (_, seed) => draw(seed))
-    for (const k of [0, 1]) {
-      const mean = draws.reduce((sum, each) => sum + each[k], 0) / draws.length
-      const spread = Math.sqrt(draws.reduce((sum, each) => sum + (each[k] - mean) ** 2, 0) / draws.length)
-      const expected = 0.5 * scorer.deviation![k]
-      assert.ok(Math.abs(mean - scorer.mean[k]) < (5 * expected) / Math.sqrt(4000))
-      assert.ok(Math.abs(spread / expected - 1) < 0.06)
-    }
-  })
-
   test('a state of other dimensions is refused', () => {
     const policy = loadPolicy(publish(newLearner(), '1', true), policyConfig())
     assert.throws(

@@ -89,7 +89,7 @@ function spy(seen: Float64Array[]): Serving {
     scorer(state, { vectors }) {
       seen.push(state)
       const mean = Float64Array.from(vectors, vector => vector[0]! * state[1]!)
-      return { mean, deviation: mean.map(() => 0.1), draw: (_random, _alpha, out) => out.set(mean) }
+      return { mean, deviation: mean.map(() => 0.1) }
     },
   }
   return { policy, releaseVersion: 'r', mode: 'online', evidence: {} }

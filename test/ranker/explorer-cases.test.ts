@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { ExplorerConfig } from '../../src/config.ts'
 import type { Learned, Scorer } from '../../src/models/policy.ts'
 import { createExplorer } from '../../src/ranker/explorers/named.ts'
+import { castVote, votesOf } from '../../src/ranker/explorers/votes.ts'
 import { createRandom } from '../../src/state/random.ts'
 import { settings } from './explorer-settings.ts'
 
@@ -218,21 +219,19 @@ describe('probabilities by hand', () => {
     })
 })
 
-/** Four draws, always the same. */
-function drawing(mean: Float64Array): Scorer {
-  const rows = [
-    [1, 0, 0],
-    [0, 2, 1],
-    [0, 3, 1],
-    [0, 0, 1],
-  ]
-  let next = 0
-  return { mean, draw: (_random, _alpha, out) => out.set(rows[next++]) }
-}
+/** Four draws of three candidates. */
+const rows = [
+  [1, 0, 0],
+  [0, 2, 1],
+  [0, 3, 1],
+  [0, 0, 1],
+]
+const voters = rows.map(row => (available: Uint8Array, out: Float64Array) => {
+  castVote({ candidates: Int32Array.of(0, 1, 2), scores: floats(row) }, available, out)
+})
 
-test('thompson: the first slot is the share of draws that each candidate wins, mixed with the floor', () => {
-  const explorer = createExplorer({ ...settings.thompson, draws: 4, epsilon: 0.3 })
-  const exploration = explorer.open(drawing(new Float64Array(3)), createRandom(1))
+test('votes: the first slot is the share of draws that each candidate wins, mixed with the floor', () => {
+  const exploration = votesOf(voters, { epsilon: 0.3 })
   const out = new Float64Array(3)
   exploration.conditional(Uint8Array.of(1, 1, 1), out)
   assert.deepEqual([...out].map(round), [0.275, 0.45, 0.275])
@@ -240,24 +239,18 @@ test('thompson: the first slot is the share of draws that each candidate wins, m
   assert.deepEqual([...out].map(round), [0.325, 0, 0.675], 'the same draws, best of what is left')
 })
 
-test('thompson: sharpness is a power of the shares; an optimistic draw is never below the mean', () => {
+test('votes: sharpness is a power of the shares', () => {
   const out = new Float64Array(3)
-  const first = (changes: object, mean = new Float64Array(3)): number[] => {
-    const explorer = createExplorer({ ...settings.thompson, draws: 4, epsilon: 0, ...changes })
-    explorer.open(drawing(mean), createRandom(1)).conditional(Uint8Array.of(1, 1, 1), out)
-    return [...out].map(round)
-  }
-  assert.deepEqual(first({ sharpness: 2 }), [1 / 6, 2 / 3, 1 / 6].map(round))
-  // the first candidate's worth is 1.5 in every draw: only the two draws of the second above that win
-  assert.deepEqual(first({ optimistic: true }, Float64Array.of(1.5, 0, 0)), [0.5, 0.5, 0])
+  votesOf(voters, { epsilon: 0, sharpness: 2 }).conditional(Uint8Array.of(1, 1, 1), out)
+  assert.deepEqual([...out].map(round), [1 / 6, 2 / 3, 1 / 6].map(round))
 })
 
 test('votes: all of them are a probability of 1, not a hair above, however many there are', () => {
   const out = new Float64Array(2)
-  const same: Scorer = { mean: Float64Array.of(1, 0), draw: (_random, _alpha, row) => row.set([1, 0]) }
+  const certain: Scorer = { mean: Float64Array.of(1, 0), deviation: Float64Array.of(0, 0) }
   for (let draws = 1; draws <= 1024; draws++) {
     const explorer = createExplorer({ ...settings.thompson, draws, epsilon: 0 })
-    explorer.open(same, createRandom(1)).conditional(Uint8Array.of(1, 1), out)
+    explorer.open(certain, createRandom(1)).conditional(Uint8Array.of(1, 1), out)
     assert.deepEqual([...out], [1, 0], `${draws} draws`)
   }
 })

@@ -5,17 +5,17 @@
  */
 import type { Explorer } from './explorer.ts'
 import type { ConfigOf } from './schema.ts'
-import { votesOf } from './votes.ts'
+import { castVote, votesOf } from './votes.ts'
 
 export const bagging = ({ epsilon }: ConfigOf<'bagging'>): Explorer => ({
   name: 'bagging',
   parameters: () => ({ epsilon }),
   propensityKind: () => 'exact',
   open({ mean, members }) {
-    const rows = new Float64Array(members!.length * mean.length)
-    members!.forEach((member, m) => {
-      rows.set(member, m * mean.length)
+    const candidates = Int32Array.from(mean, (_, k) => k)
+    const voters = members!.map(scores => (available: Uint8Array, out: Float64Array) => {
+      castVote({ candidates, scores }, available, out)
     })
-    return votesOf(rows, mean.length, { epsilon })
+    return votesOf(voters, { epsilon })
   },
 })

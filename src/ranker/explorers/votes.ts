@@ -1,8 +1,8 @@
 /**
- * A logged mixture: several rows of scores (posterior draws, members of a bag) each vote for their best available candidate,
- * and the action is drawn from the shares of votes under a floor, p = (1 - ε)·v^κ / Σ v^κ + ε / n with v = votes / M. Acting by one row while
- * logging the shares would bias every estimate. A row to which several are equally good parts its vote among them: models
- * that know nothing yet explore. Later slots are voted on by the SAME rows over what is left.
+ * A logged mixture: several voters (posterior draws, members of a bag) each vote for what they score best of the available,
+ * and the action is drawn from the shares of votes under a floor, p = (1 - ε)·v^κ / Σ v^κ + ε / n with v = votes / M. Acting by one voter while
+ * logging the shares would bias every estimate. A voter to whom several are equally good parts its vote among them: models
+ * that know nothing yet explore. Later slots are voted on by the SAME voters over what is left.
  */
 import { type Exploration, mixUniform } from './explorer.ts'
 
@@ -12,18 +12,21 @@ export interface VoteOptions {
   readonly sharpness?: number
 }
 
-/** @param rows M x K, row-major */
-export const votesOf = (
-  rows: Float64Array,
-  candidates: number,
-  { epsilon, sharpness = 1 }: VoteOptions,
-): Exploration => ({
+/** Adds one vote to `out`. At least one candidate is available. */
+export type Voter = (available: Uint8Array, out: Float64Array) => void
+
+/** Candidates by index, ascending, and what somebody scores them. */
+export interface Scored {
+  readonly candidates: Int32Array
+  readonly scores: Float64Array
+}
+
+export const votesOf = (voters: readonly Voter[], { epsilon, sharpness = 1 }: VoteOptions): Exploration => ({
   conditional(available, out) {
     out.fill(0)
-    for (let offset = 0; offset < rows.length; offset += candidates) castVote(rows, offset, available, out)
+    for (const vote of voters) vote(available, out)
     // whole votes, divided once: a sum of M times 1/M may come out above 1
-    const members = rows.length / candidates
-    for (let i = 0; i < candidates; i++) out[i] /= members
+    for (let i = 0; i < out.length; i++) out[i] /= voters.length
     if (sharpness !== 1) sharpen(out, sharpness)
     mixUniform(available, out, epsilon)
   },
@@ -32,25 +35,33 @@ export const votesOf = (
 function sharpen(out: Float64Array, sharpness: number): void {
   let sum = 0
   for (let i = 0; i < out.length; i++) {
+    if (out[i] === 0) continue
     out[i] **= sharpness
     sum += out[i]
   }
   for (let i = 0; i < out.length; i++) out[i] /= sum
 }
 
-function castVote(rows: Float64Array, offset: number, available: Uint8Array, out: Float64Array): void {
-  let best = Number.NEGATIVE_INFINITY
+/** Votes for the best of the scored that are available, if that is at least `least`. @returns whether it has voted */
+export function castVote(
+  { candidates, scores }: Scored,
+  available: Uint8Array,
+  out: Float64Array,
+  least = Number.NEGATIVE_INFINITY,
+): boolean {
+  let best = least
   let equals = 0
   let first = -1
-  for (let i = 0; i < available.length; i++) {
-    const score = rows[offset + i]
-    if (available[i] === 0 || score < best) continue
-    equals = score > best ? 1 : equals + 1
+  for (let i = 0; i < scores.length; i++) {
+    const score = scores[i]
+    if (available[candidates[i]] === 0 || score < best) continue
+    equals = equals > 0 && score === best ? equals + 1 : 1
     if (equals === 1) first = i
     best = score
   }
-  if (equals <= 1) out[first]++
+  if (equals === 1) out[candidates[first]]++
   else
-    for (let i = first; i < available.length; i++)
-      if (available[i] === 1 && rows[offset + i] === best) out[i] += 1 / equals
+    for (let i = first; i < scores.length && equals > 0; i++)
+      if (available[candidates[i]] === 1 && scores[i] === best) out[candidates[i]] += 1 / equals
+  return equals > 0
 }

@@ -1,0 +1,108 @@
+/**
+ * Posterior draws as voters. Draw m scores candidate k with μ + σ Φ⁻¹(u), u from m's own seeded stream, and only the greatest of
+ * them matter: so a level is set that some tens of each draw reach, u is compared with what reaches it, and the normal quantile is worked out for those alone. A
+ * draw none of whose contenders is available any more is worked out whole. No vote depends on where the level is.
+ */
+import { normalQuantile } from '../../state/normal.ts'
+import type { Random } from '../../state/random.ts'
+import { fillBits } from '../../state/random.ts'
+import { castVote, type Scored, type Voter } from './votes.ts'
+
+export interface Posterior {
+  readonly mean: Float64Array
+  /** Standard deviation of the draws. */
+  readonly deviation: Float64Array
+  /** A draw below the mean counts as the mean. */
+  readonly optimistic: boolean
+}
+
+/** So many of a draw's candidates reach the level, about. */
+const CONTENDERS = 32
+const BITS = 2 ** 32
+
+/** @param count M, the draws */
+export function drawVoters(posterior: Posterior, random: Random, count: number): Voter[] {
+  const candidates = posterior.mean.length
+  const whole = new Float64Array(candidates)
+  const scratch = scratchOf(candidates)
+  // a seed holds 53 bits: 32 by chance, and which draw it is
+  const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
+  const drawn = (seed: number, floors: Float64Array): Scored => contenders(posterior, seed, floors, scratch)
+  let level = Number.NaN
+  let floors: Float64Array = whole
+  const begin = (available: Uint8Array): void => {
+    level = levelOf(drawn(seeds[0], whole).scores, available)
+    if (level > Number.NEGATIVE_INFINITY) floors = floorsOf(posterior, level)
+  }
+  return seeds.map(seed => {
+    let kept: Scored | undefined
+    let least = Number.NEGATIVE_INFINITY
+    return (available, out) => {
+      if (Number.isNaN(level)) begin(available)
+      if (!kept) {
+        kept = drawn(seed, floors)
+        least = level
+      }
+      if (castVote(kept, available, out, least)) return
+      kept = drawn(seed, whole)
+      least = Number.NEGATIVE_INFINITY
+      castVote(kept, available, out)
+    }
+  })
+}
+
+interface Scratch {
+  readonly bits: Uint32Array
+  readonly candidates: Int32Array
+  readonly scores: Float64Array
+}
+
+const scratchOf = (length: number): Scratch => ({
+  bits: new Uint32Array(length),
+  candidates: new Int32Array(length),
+  scores: new Float64Array(length),
+})
+
+/** The candidates whose bits are at least their floor, with their draws. */
+function contenders(
+  { mean, deviation, optimistic }: Posterior,
+  seed: number,
+  floors: Float64Array,
+  { bits, candidates, scores }: Scratch,
+): Scored {
+  fillBits(seed, bits)
+  let count = 0
+  for (let k = 0; k < bits.length; k++) {
+    if (bits[k] < floors[k]) continue
+    candidates[count] = k
+    scores[count++] =
+      optimistic && bits[k] < BITS / 2 ? mean[k] : mean[k] + deviation[k] * normalQuantile((bits[k] + 0.5) / BITS)
+  }
+  return { candidates: candidates.slice(0, count), scores: scores.slice(0, count) }
+}
+
+/** What so many of the available reach in a draw; -Infinity: there are no more than that. */
+function levelOf(scores: Float64Array, available: Uint8Array): number {
+  const sorted = scores.filter((_, k) => available[k] === 1).sort()
+  return sorted.length > CONTENDERS ? sorted[sorted.length - CONTENDERS] : Number.NEGATIVE_INFINITY
+}
+
+/** Quantiles of the normal at multiples of 1/4096, from 0 on. */
+const EDGES = Float64Array.from({ length: 4096 }, (_, i) =>
+  i === 0 ? Number.NEGATIVE_INFINITY : normalQuantile(i / 4096),
+)
+
+/** Bits below which a candidate's draw is below the level; a little less than that, never more. */
+function floorsOf({ mean, deviation, optimistic }: Posterior, level: number): Float64Array {
+  return mean.map((centre, k) => {
+    if (centre >= level && (optimistic || deviation[k] === 0)) return 0
+    return (BITS / EDGES.length) * edgeBelow((level - centre) / deviation[k])
+  })
+}
+
+/** Index of the last edge that is at most z. */
+function edgeBelow(z: number): number {
+  let low = 0
+  for (let step = EDGES.length / 2; step >= 1; step /= 2) if (EDGES[low + step] <= z) low += step
+  return low
+}
