@@ -227,7 +227,7 @@ const rows = [
   [0, 0, 1],
 ]
 const voters = rows.map(row => (available: Uint8Array, out: Float64Array) => {
-  castVote({ candidates: Int32Array.of(0, 1, 2), scores: floats(row) }, available, out)
+  castVote({ candidates: Int32Array.of(0, 1, 2), scores: floats(row), from: 0, to: 3 }, available, out)
 })
 
 test('votes: the first slot is the share of draws that each candidate wins, mixed with the floor', () => {

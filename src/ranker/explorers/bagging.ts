@@ -14,7 +14,7 @@ export const bagging = ({ epsilon }: ConfigOf<'bagging'>): Explorer => ({
   open({ mean, members }) {
     const candidates = Int32Array.from(mean, (_, k) => k)
     const voters = members!.map(scores => (available: Uint8Array, out: Float64Array) => {
-      castVote({ candidates, scores }, available, out)
+      castVote({ candidates, scores, from: 0, to: scores.length }, available, out)
     })
     return votesOf(voters, { epsilon })
   },

@@ -22,16 +22,14 @@ const BITS = 2 ** 32
 
 /** @param count M, the draws */
 export function drawVoters(posterior: Posterior, random: Random, count: number): Voter[] {
-  const candidates = posterior.mean.length
-  const whole = new Float64Array(candidates)
-  const scratch = scratchOf(candidates)
   // a seed holds 53 bits: 32 by chance, and which draw it is
   const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
-  const drawn = (seed: number, floors: Float64Array): Scored => contenders(posterior, seed, floors, scratch)
+  const draw = createDraw(posterior, count)
+  const whole = new Float64Array(posterior.mean.length)
   let level = Number.NaN
   let floors: Float64Array = whole
   const begin = (available: Uint8Array): void => {
-    level = levelOf(drawn(seeds[0], whole).scores, available)
+    level = levelOf(draw(seeds[0], whole), available)
     if (level > Number.NEGATIVE_INFINITY) floors = floorsOf(posterior, level)
   }
   return seeds.map(seed => {
@@ -40,50 +38,47 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
     return (available, out) => {
       if (Number.isNaN(level)) begin(available)
       if (!kept) {
-        kept = drawn(seed, floors)
+        kept = draw(seed, floors)
         least = level
       }
       if (castVote(kept, available, out, least)) return
-      kept = drawn(seed, whole)
+      kept = draw(seed, whole)
       least = Number.NEGATIVE_INFINITY
       castVote(kept, available, out)
     }
   })
 }
 
-interface Scratch {
-  readonly bits: Uint32Array
-  readonly candidates: Int32Array
-  readonly scores: Float64Array
-}
-
-const scratchOf = (length: number): Scratch => ({
-  bits: new Uint32Array(length),
-  candidates: new Int32Array(length),
-  scores: new Float64Array(length),
-})
-
-/** The candidates whose bits are at least their floor, with their draws. */
-function contenders(
-  { mean, deviation, optimistic }: Posterior,
-  seed: number,
-  floors: Float64Array,
-  { bits, candidates, scores }: Scratch,
-): Scored {
-  fillBits(seed, bits)
-  let count = 0
-  for (let k = 0; k < bits.length; k++) {
-    if (bits[k] < floors[k]) continue
-    candidates[count] = k
-    scores[count++] =
-      optimistic && bits[k] < BITS / 2 ? mean[k] : mean[k] + deviation[k] * normalQuantile((bits[k] + 0.5) / BITS)
+/** The candidates whose bits are at least their floor, with their draws. Many draws share a pair of arrays: one each would cost
+ * more than the draws of a few candidates. */
+function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
+  const bits = new Uint32Array(mean.length)
+  const room = mean.length + count * Math.min(mean.length, 2 * CONTENDERS)
+  let candidates = new Int32Array(room)
+  let scores = new Float64Array(room)
+  let to = 0
+  return (seed: number, floors: Float64Array): Scored => {
+    if (to + mean.length > room) {
+      candidates = new Int32Array(room)
+      scores = new Float64Array(room)
+      to = 0
+    }
+    fillBits(seed, bits)
+    const from = to
+    for (let k = 0; k < bits.length; k++) {
+      if (bits[k] < floors[k]) continue
+      candidates[to] = k
+      scores[to++] =
+        optimistic && bits[k] < BITS / 2 ? mean[k] : mean[k] + deviation[k] * normalQuantile((bits[k] + 0.5) / BITS)
+    }
+    return { candidates, scores, from, to }
   }
-  return { candidates: candidates.slice(0, count), scores: scores.slice(0, count) }
 }
 
 /** What so many of the available reach in a draw; -Infinity: there are no more than that. */
-function levelOf(scores: Float64Array, available: Uint8Array): number {
-  const sorted = scores.filter((_, k) => available[k] === 1).sort()
+function levelOf({ scores, from, to }: Scored, available: Uint8Array): number {
+  const sorted = scores.slice(from, to).filter((_, k) => available[k] === 1)
+  sorted.sort()
   return sorted.length > CONTENDERS ? sorted[sorted.length - CONTENDERS] : Number.NEGATIVE_INFINITY
 }
 

@@ -15,10 +15,12 @@ export interface VoteOptions {
 /** Adds one vote to `out`. At least one candidate is available. */
 export type Voter = (available: Uint8Array, out: Float64Array) => void
 
-/** Candidates by index, ascending, and what somebody scores them. */
+/** Candidates by index, ascending, and what somebody scores them, from one place of the arrays to another. */
 export interface Scored {
   readonly candidates: Int32Array
   readonly scores: Float64Array
+  readonly from: number
+  readonly to: number
 }
 
 export const votesOf = (voters: readonly Voter[], { epsilon, sharpness = 1 }: VoteOptions): Exploration => ({
@@ -44,7 +46,7 @@ function sharpen(out: Float64Array, sharpness: number): void {
 
 /** Votes for the best of the scored that are available, if that is at least `least`. @returns whether it has voted */
 export function castVote(
-  { candidates, scores }: Scored,
+  { candidates, scores, from, to }: Scored,
   available: Uint8Array,
   out: Float64Array,
   least = Number.NEGATIVE_INFINITY,
@@ -52,16 +54,16 @@ export function castVote(
   let best = least
   let equals = 0
   let first = -1
-  for (let i = 0; i < scores.length; i++) {
+  for (let i = from; i < to; i++) {
     const score = scores[i]
-    if (available[candidates[i]] === 0 || score < best) continue
+    if (score < best || available[candidates[i]] === 0) continue
     equals = equals > 0 && score === best ? equals + 1 : 1
     if (equals === 1) first = i
     best = score
   }
   if (equals === 1) out[candidates[first]]++
   else
-    for (let i = first; i < scores.length && equals > 0; i++)
+    for (let i = first; i < to && equals > 0; i++)
       if (available[candidates[i]] === 1 && scores[i] === best) out[candidates[i]] += 1 / equals
   return equals > 0
 }
