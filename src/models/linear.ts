@@ -11,7 +11,7 @@ import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts
 import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
-import { dot, solveLower } from '../learner/linear/matrix.ts'
+import { dot } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
   type Arm,
@@ -23,6 +23,8 @@ import {
 } from '../learner/linear/posterior.ts'
 import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
+import { lengthsFor } from './deviations/lengths.ts'
+import { panelsOf } from './deviations/panels.ts'
 import type { CandidateVectors, Policy, Scorer } from './policy.ts'
 
 /** Weight of each reward component in the scalar reward. */
@@ -144,14 +146,14 @@ function deviationsOf(
   { precision }: Prior,
   noise: number,
 ): Float64Array {
-  const solved = new Float64Array(phi.length)
   const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
   const deviations = new Float64Array(known.length).fill(common)
+  const lengthOf = lengthsFor(phi)
   for (let i = 0; i < known.length; i++) {
     const posterior = known[i]
     if (!posterior) continue
-    solveLower(posterior.factor, phi, solved)
-    deviations[i] = noise * Math.sqrt(dot(solved, solved))
+    posterior.panels ??= panelsOf(posterior.factor, phi.length)
+    deviations[i] = noise * lengthOf(posterior.panels)
   }
   return deviations
 }

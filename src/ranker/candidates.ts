@@ -79,28 +79,33 @@ function fromRequest(config: Config) {
   const zeros = new Float32Array(config.features.dimensions)
   return ({ request, moment }: Asked, named: readonly string[], catalogue: Catalogue, random: Random): Found => {
     const { allowed, dropped } = allow(named, catalogue, filters.get(request.policy)!, moment)
-    const itemIds = allowed.length > most ? uniformSubset(allowed, most, random) : allowed
-    const items = itemIds.map(itemId => catalogue.features.current(itemId))
-    const inclusion = itemIds.length / Math.max(1, allowed.length)
+    const kept = allowed.length > most ? uniformSubset(allowed, most, random) : allowed
+    const inclusion = kept.length / Math.max(1, allowed.length)
     return {
       retrievalVersion: 'request-1',
-      candidates: itemIds.map((itemId, i) => toCandidate(itemId, items[i], 'request', inclusion)),
-      vectors: { itemIds, vectors: items.map(item => item?.vector ?? zeros) },
+      candidates: kept.map(({ itemId, item }) => toCandidate(itemId, item, 'request', inclusion)),
+      vectors: { itemIds: kept.map(({ itemId }) => itemId), vectors: kept.map(({ item }) => item?.vector ?? zeros) },
       dropped,
-      reason: itemIds.length > 0 ? '' : 'no_candidate_left',
+      reason: kept.length > 0 ? '' : 'no_candidate_left',
     }
   }
 }
 
+interface Allowed {
+  readonly itemId: string
+  /** Undefined: not known yet. */
+  readonly item: CatalogueItem | undefined
+}
+
 function allow(named: readonly string[], catalogue: Catalogue, filters: readonly Condition[], moment: Moment) {
-  const allowed: string[] = []
+  const allowed: Allowed[] = []
   const dropped: Drop[] = []
   for (const itemId of named) {
     const item = catalogue.features.current(itemId)
     if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
     else if (item?.available === false) dropped.push('unavailable')
     else if (!filters.every(filter => filter(item, moment))) dropped.push('filtered')
-    else allowed.push(itemId)
+    else allowed.push({ itemId, item })
   }
   return { allowed, dropped }
 }
@@ -170,7 +175,7 @@ const toCandidate = (
 })
 
 /** `count` of `all`, each subset alike, in their own order (Floyd's algorithm: Bentley & Floyd 1987). */
-function uniformSubset(all: readonly string[], count: number, random: Random): readonly string[] {
+function uniformSubset<T>(all: readonly T[], count: number, random: Random): readonly T[] {
   const taken = new Set<number>()
   for (let last = all.length - count; last < all.length; last++) {
     const index = Math.floor(random.uniform() * (last + 1))

@@ -24,6 +24,8 @@ export interface Posterior {
   /** The part of Σ w r² that it explains: θᵀΛθ - mᵀΛ₀m, with m the item's. */
   readonly explained: number
   readonly factor: Float64Array
+  /** The factor for serving (src/models/deviations), once that was needed. */
+  panels?: Float32Array
 }
 
 /** An item's sums, with its posterior once that was needed. */
