@@ -25,9 +25,9 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   // a seed holds 53 bits: 32 by chance, and which draw it is
   const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
   const draw = createDraw(posterior, count)
-  const whole = new Float64Array(posterior.mean.length)
+  const whole = new Uint32Array(posterior.mean.length)
   let level = Number.NaN
-  let floors: Float64Array = whole
+  let floors: Uint32Array = whole
   const begin = (available: Uint8Array): void => {
     level = levelOf(draw(seeds[0], whole), available)
     if (level > Number.NEGATIVE_INFINITY) floors = floorsOf(posterior, level)
@@ -57,7 +57,7 @@ function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
   let candidates = new Int32Array(room)
   let scores = new Float64Array(room)
   let to = 0
-  return (seed: number, floors: Float64Array): Scored => {
+  return (seed: number, floors: Uint32Array): Scored => {
     if (to + mean.length > room) {
       candidates = new Int32Array(room)
       scores = new Float64Array(room)
@@ -76,10 +76,19 @@ function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
 }
 
 /** What so many of the available reach in a draw; -Infinity: there are no more than that. */
-function levelOf({ scores, from, to }: Scored, available: Uint8Array): number {
-  const sorted = scores.slice(from, to).filter((_, k) => available[k] === 1)
-  sorted.sort()
-  return sorted.length > CONTENDERS ? sorted[sorted.length - CONTENDERS] : Number.NEGATIVE_INFINITY
+function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array): number {
+  // the greatest so far, the least of them first
+  const greatest = new Float64Array(CONTENDERS).fill(Number.NEGATIVE_INFINITY)
+  let count = 0
+  for (let i = from; i < to; i++) {
+    if (available[candidates[i]] === 0) continue
+    count++
+    if (scores[i] <= greatest[0]) continue
+    let place = 1
+    for (; place < CONTENDERS && greatest[place] < scores[i]; place++) greatest[place - 1] = greatest[place]
+    greatest[place - 1] = scores[i]
+  }
+  return count > CONTENDERS ? greatest[0] : Number.NEGATIVE_INFINITY
 }
 
 /** Quantiles of the normal at multiples of 1/4096, from 0 on. */
@@ -88,11 +97,13 @@ const EDGES = Float64Array.from({ length: 4096 }, (_, i) =>
 )
 
 /** Bits below which a candidate's draw is below the level; a little less than that, never more. */
-function floorsOf({ mean, deviation, optimistic }: Posterior, level: number): Float64Array {
-  return mean.map((centre, k) => {
-    if (centre >= level && (optimistic || deviation[k] === 0)) return 0
-    return (BITS / EDGES.length) * edgeBelow((level - centre) / deviation[k])
-  })
+function floorsOf({ mean, deviation, optimistic }: Posterior, level: number): Uint32Array {
+  const floors = new Uint32Array(mean.length)
+  for (let k = 0; k < floors.length; k++) {
+    const isCertain = mean[k] >= level && (optimistic || deviation[k] === 0)
+    if (!isCertain) floors[k] = (BITS / EDGES.length) * edgeBelow((level - mean[k]) / deviation[k])
+  }
+  return floors
 }
 
 /** Index of the last edge that is at most z. */
