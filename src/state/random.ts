@@ -28,7 +28,7 @@ export function seedOf(id: string, salt = 0): number {
 const AT_ONCE = 32
 
 export function createRandom(seed: number): Random {
-  const state = seeded(seed, new Int32Array(4))
+  const state = seeded(seed)
   const bits = new Uint32Array(AT_ONCE)
   let used = AT_ONCE
   const uniform = (): number => {
@@ -63,18 +63,13 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** The first bits of the seed's stream, 32 at a time: those that `uniform` divides by 2^32. */
-export const fillBits = (seed: number, out: Uint32Array): void => advance(seeded(seed, scratch), out)
-
-const scratch = new Int32Array(4)
-const skipped = new Uint32Array(12)
-
-function seeded(seed: number, state: Int32Array): Int32Array {
+function seeded(seed: number): Int32Array {
+  const state = new Int32Array(4)
   state[0] = seed >>> 0
   state[1] = Math.floor(seed / 4294967296) >>> 0
   state[2] = 0x9e3779b9
   state[3] = 1
-  advance(state, skipped)
+  advance(state, new Uint32Array(12))
   return state
 }
 

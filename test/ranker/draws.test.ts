@@ -2,16 +2,32 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { drawVoters, type Posterior } from '../../src/ranker/explorers/draws.ts'
 import { normalQuantile } from '../../src/state/normal.ts'
-import { createRandom, fillBits } from '../../src/state/random.ts'
+import { createRandom } from '../../src/state/random.ts'
 
 const BITS = 2 ** 32
+
+/** sfc32 in plain JavaScript, stream k mod 4 for candidate k. */
+function bitsOf(seed: number, count: number): number[] {
+  const streams = [0, 1, 2, 3].map(lane => {
+    let [a, b, c, counter] = [seed >>> 0, Math.floor(seed / BITS), lane, 1]
+    const next = (): number => {
+      const t = (a + b + counter++) >>> 0
+      a = (b ^ (b >>> 9)) >>> 0
+      b = (c + c * 8) >>> 0
+      c = (((c << 21) | (c >>> 11)) + t) >>> 0
+      return t
+    }
+    for (let skipped = 0; skipped < 12; skipped++) next()
+    return next
+  })
+  return Array.from({ length: count }, (_, k) => streams[k % 4]())
+}
 
 /** Every score of every draw worked out, and the best of the available found by looking at all. */
 function plainVotes({ mean, deviation, optimistic }: Posterior, seed: number, count: number) {
   const random = createRandom(seed)
   const rows = Array.from({ length: count }, (_, m) => {
-    const bits = new Uint32Array(mean.length)
-    fillBits(m * BITS + random.uniform() * BITS, bits)
+    const bits = bitsOf(m * BITS + random.uniform() * BITS, mean.length)
     return mean.map((centre, k) => {
       const draw = centre + deviation[k] * normalQuantile((bits[k] + 0.5) / BITS)
       return optimistic && draw < centre ? centre : draw
@@ -43,7 +59,7 @@ const kinds: Readonly<Record<string, (k: number, random: () => number) => [mean:
 describe('votes of draws that are worked out only where they matter', () => {
   for (const [name, of] of Object.entries(kinds))
     for (const optimistic of [false, true])
-      for (const count of [1, 20, 33, 400])
+      for (const count of [1, 17, 20, 402])
         test(`${name}, ${optimistic ? 'optimistic' : 'plain'}, ${count} candidates: as if all were`, () => {
           const chance = createRandom(count)
           const pairs = Array.from({ length: count }, (_, k) => of(k, chance.uniform))

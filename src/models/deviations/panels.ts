@@ -4,13 +4,15 @@
  */
 import { packedLength } from '../../learner/linear/matrix.ts'
 
-export const ROWS = 4
+const ROWS = 4
 
 export const paddedTo4 = (d: number): number => ROWS * Math.ceil(d / ROWS)
 
+export const panelsLength = (d: number): number => (paddedTo4(d) * (paddedTo4(d) + ROWS)) / 2
+
 /** @param factor L, packed (src/learner/linear/matrix.ts) @param d its rows */
 export function panelsOf(factor: Float64Array, d: number): Float32Array {
-  const panels = new Float32Array((paddedTo4(d) * (paddedTo4(d) + ROWS)) / 2)
+  const panels = new Float32Array(panelsLength(d))
   for (let from = 0, at = 0; from < d; from += ROWS) {
     for (let r = 0; r < ROWS && from + r < d; r++) {
       const row = packedLength(from + r)

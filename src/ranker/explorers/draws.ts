@@ -5,7 +5,7 @@
  */
 import { normalQuantile } from '../../state/normal.ts'
 import type { Random } from '../../state/random.ts'
-import { fillBits } from '../../state/random.ts'
+import { eachReaching } from './bits.ts'
 import { castVote, type Scored, type Voter } from './votes.ts'
 
 export interface Posterior {
@@ -17,7 +17,7 @@ export interface Posterior {
 }
 
 /** So many of a draw's candidates reach the level, about. */
-const CONTENDERS = 32
+const CONTENDERS = 16
 const BITS = 2 ** 32
 
 /** @param count M, the draws */
@@ -52,25 +52,23 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
 /** The candidates whose bits are at least their floor, with their draws. Many draws share a pair of arrays: one each would cost
  * more than the draws of a few candidates. */
 function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
-  const bits = new Uint32Array(mean.length)
   const room = mean.length + count * Math.min(mean.length, 2 * CONTENDERS)
   let candidates = new Int32Array(room)
   let scores = new Float64Array(room)
   let to = 0
+  const keep = (k: number, bits: number): void => {
+    candidates[to] = k
+    scores[to++] =
+      optimistic && bits < BITS / 2 ? mean[k] : mean[k] + deviation[k] * normalQuantile((bits + 0.5) / BITS)
+  }
   return (seed: number, floors: Uint32Array): Scored => {
     if (to + mean.length > room) {
       candidates = new Int32Array(room)
       scores = new Float64Array(room)
       to = 0
     }
-    fillBits(seed, bits)
     const from = to
-    for (let k = 0; k < bits.length; k++) {
-      if (bits[k] < floors[k]) continue
-      candidates[to] = k
-      scores[to++] =
-        optimistic && bits[k] < BITS / 2 ? mean[k] : mean[k] + deviation[k] * normalQuantile((bits[k] + 0.5) / BITS)
-    }
+    eachReaching(seed, floors, keep)
     return { candidates, scores, from, to }
   }
 }
