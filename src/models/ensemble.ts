@@ -5,18 +5,19 @@
 import type { ModelVersion } from '../../schemas/records.ts'
 import { BAGGED_LINEAR, splitMembers } from '../learner/ensemble/parts.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
-import type { Policy, Scorer } from './policy.ts'
+import type { Loading, Policy, Scorer } from './policy.ts'
 
 /** A loaded policy's members, from which the next increment goes on. */
 const members = new WeakMap<Policy, readonly Policy[]>()
 
 /**
- * @param base the policy of `model.base_version`; not looked at for a full checkpoint
+ * @param before as loadLinear's
  * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE
  */
-export function loadBagged(model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights): Policy {
-  const before = base && members.get(base)
-  const own = splitMembers(model).map((part, m) => loadLinear(part, before?.[m], weightOf))
+export function* loadBagged(model: ModelVersion, before: Policy | undefined, weightOf: ComponentWeights): Loading {
+  const others = before && members.get(before)
+  const own: Policy[] = []
+  for (const [m, part] of splitMembers(model).entries()) own.push(yield* loadLinear(part, others?.[m], weightOf))
   const policy = baggedPolicy(model.version, own)
   members.set(policy, own)
   return policy

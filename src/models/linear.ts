@@ -15,9 +15,10 @@ import { dot } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
   type Arm,
+  mostSeen,
+  NOISE_ITEMS,
   noiseOf,
   type Posterior,
-  type Prior,
   posteriorOf,
   type Reading,
 } from '../learner/linear/posterior.ts'
@@ -25,7 +26,7 @@ import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import { lengthsFor } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
-import type { CandidateVectors, Policy, Scorer } from './policy.ts'
+import type { CandidateVectors, Loading, Policy, Scorer } from './policy.ts'
 
 /** Weight of each reward component in the scalar reward. */
 export type ComponentWeights = (component: string) => number
@@ -42,35 +43,55 @@ export interface Version {
 const versions = new WeakMap<Policy, Version>()
 
 /**
- * @param base the policy of `model.base_version`; not looked at for a full checkpoint
+ * @param policy that of `model.base_version`; for a full checkpoint the one loaded last, if any
  * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE
  */
-export function loadLinear(model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights): Policy {
-  const before = base && versions.get(base)
-  const reading = readingOf(model, before?.reading, weightOf)
-  const arms = new Map<string, Arm>()
-  if (model.base_version !== null)
-    for (const [itemId, arm] of before!.arms) arms.set(itemId, carried(arm, before!.reading, reading))
-  for (const tensor of model.tensors) {
-    const itemId = itemOfBlock(tensor.name)
-    if (itemId === undefined) continue
-    if (tensor.data.length === 0) arms.delete(itemId)
-    else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions) })
-  }
-  for (const tensor of model.tensors) {
-    const arm = tensor.data.length > 0 ? arms.get(itemOfContent(tensor.name) ?? '') : undefined
-    if (arm) arm.block.offset = decodeContent(tensor).offset
+export function* loadLinear(model: ModelVersion, policy: Policy | undefined, weightOf: ComponentWeights): Loading {
+  const before = policy && versions.get(policy)
+  const base = model.base_version === null ? undefined : before
+  const reading = readingOf(model, base?.reading, weightOf)
+  const arms = yield* armsOf(model, base, reading)
+  for (const [, arm] of mostSeen(arms, NOISE_ITEMS)) {
+    posteriorOf(arm, reading)
+    yield
   }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading)
   const version = { version: model.version, reading, noise, arms }
-  const policy: Policy = {
+  if (before) yield* makeReady(version, before)
+  const loaded: Policy = {
     version: model.version,
     algorithm: model.algorithm,
     knownItems: limit => [...arms.keys().take(limit)],
     scorer: (state, candidates) => scoreCandidates(version, state, candidates),
   }
-  versions.set(policy, version)
-  return policy
+  versions.set(loaded, version)
+  return loaded
+}
+
+function* armsOf(model: ModelVersion, base: Version | undefined, reading: Reading): Generator<void, Map<string, Arm>> {
+  const arms = new Map<string, Arm>()
+  if (base) for (const [itemId, arm] of base.arms) arms.set(itemId, carried(arm, base.reading, reading))
+  for (const tensor of model.tensors) {
+    const itemId = itemOfBlock(tensor.name)
+    if (itemId === undefined) continue
+    if (tensor.data.length === 0) arms.delete(itemId)
+    else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions) })
+    yield
+  }
+  for (const tensor of model.tensors) {
+    const arm = tensor.data.length > 0 ? arms.get(itemOfContent(tensor.name) ?? '') : undefined
+    if (arm) arm.block.offset = decodeContent(tensor).offset
+  }
+  return arms
+}
+
+/** Makes what the version before has been asked for, lest the first decisions wait for it. */
+function* makeReady({ arms, reading }: Version, before: Version): Generator<void, void> {
+  for (const [itemId, arm] of arms) {
+    if (arm.posterior?.panels || !before.arms.get(itemId)?.posterior?.panels) continue
+    panelsFor(posteriorOf(arm, reading), reading)
+    yield
+  }
 }
 
 /** @param base the base version's: an increment has the same map, and the same prior while that does not change */
@@ -79,9 +100,8 @@ function readingOf(model: ModelVersion, base: Reading | undefined, weightOf: Com
   if (!(Number.isInteger(dimensions) && dimensions > 0 && Number.isFinite(read_scale)))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
   const weights = componentsOf(model.parameters).map(([component]) => weightOf(component))
-  const same = model.base_version === null ? undefined : base
-  const map = same?.map ?? decodeFeatureMap(model)
-  return { map, prior: decodePrior(model, map, same?.prior), scale: read_scale, weights }
+  const map = base?.map ?? decodeFeatureMap(model)
+  return { map, prior: decodePrior(model, map, base?.prior), scale: read_scale, weights }
 }
 
 function finiteBlock(model: ModelVersion, tensor: Tensor, d: number): Block {
@@ -123,7 +143,7 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
   }
   let deviation: Float64Array | undefined
   const deviations = () => {
-    deviation ??= deviationsOf(known, phi, reading.prior, noise)
+    deviation ??= deviationsOf(known, phi, reading, noise)
     return deviation
   }
   return {
@@ -140,20 +160,25 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
   }
 }
 
+function panelsFor(posterior: Posterior, { map }: Reading): Float32Array {
+  posterior.panels ??= panelsOf(posterior.factor, map.dimensions)
+  return posterior.panels
+}
+
 function deviationsOf(
   known: readonly (Posterior | undefined)[],
   phi: Float64Array,
-  { precision }: Prior,
+  reading: Reading,
   noise: number,
 ): Float64Array {
+  const { precision } = reading.prior
   const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
   const deviations = new Float64Array(known.length).fill(common)
   const lengthOf = lengthsFor(phi)
   for (let i = 0; i < known.length; i++) {
     const posterior = known[i]
     if (!posterior) continue
-    posterior.panels ??= panelsOf(posterior.factor, phi.length)
-    deviations[i] = noise * lengthOf(posterior.panels)
+    deviations[i] = noise * lengthOf(panelsFor(posterior, reading))
   }
   return deviations
 }

@@ -14,7 +14,7 @@ import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/r
 import { loadBagged } from './ensemble.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
 import { headOf, loadNeuralLinear } from './neural-linear.ts'
-import type { Learned, Policy, PolicyLoader } from './policy.ts'
+import type { Learned, Loading, Policy, PolicyLoader } from './policy.ts'
 import { loadTwoTower } from './two-tower.ts'
 
 /** Versions kept as a base for increments. */
@@ -26,7 +26,9 @@ export const componentWeights =
   component =>
     component === LEAST ? leastWeight(range) : mappedChange(rewards[component]?.weight ?? 1, range)
 
-type Load = (model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights) => Policy
+/** @param before the policy of `model.base_version`; for a full checkpoint the one that was loaded last, which tells only for what
+ * items policies are asked */
+type Load = (model: ModelVersion, before: Policy | undefined, weightOf: ComponentWeights) => Loading
 
 const load: Readonly<Record<PolicyConfig['algorithm'], Load>> = {
   'linear-gaussian': loadLinear,
@@ -48,8 +50,9 @@ const learned: Readonly<Record<PolicyConfig['algorithm'], Tell>> = {
 export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
   const kept = new Map<string, Policy>()
   const weightOf = componentWeights(config.rewards, config.rewardRange)
-  return {
-    load(model) {
+  const loader: PolicyLoader = {
+    load: model => finish(loader.loading(model)),
+    *loading(model) {
       if (model.algorithm !== config.algorithm)
         throw new FeedloopError(
           'MODEL_INCOMPATIBLE',
@@ -61,12 +64,21 @@ export function createPolicyLoader(config: PolicyConfig): PolicyLoader {
           'MODEL_INCOMPATIBLE',
           `version ${model.version} builds on ${model.base_version}, which is not known here: wait for a full checkpoint`,
         )
-      const policy = load[config.algorithm](model, base, weightOf)
+      const policy = yield* load[config.algorithm](model, base ?? [...kept.values()].at(-1), weightOf)
       kept.set(model.version, policy)
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
       const told = learned[config.algorithm](model, weightOf)
       return told ? { ...policy, learned: told } : policy
     },
+  }
+  return loader
+}
+
+/** All pieces at once. */
+export function finish<T>(pieces: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = pieces.next()
+    if (done) return value
   }
 }
 

@@ -7,7 +7,7 @@ import { nested } from '../learner/nested.ts'
 import { decodeFeatures, type Features, see } from '../learner/neural-linear/features.ts'
 import { HEAD, residualWeights } from '../learner/neural-linear/head.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
-import type { CandidateVectors, Policy } from './policy.ts'
+import type { CandidateVectors, Loading, Policy } from './policy.ts'
 import { assertLength, towerRetrieval } from './two-tower.ts'
 
 /** A loaded policy's head, from which the next increment goes on. */
@@ -17,12 +17,16 @@ const heads = new WeakMap<Policy, Policy>()
 export const headOf = (model: ModelVersion): ModelVersion => nested(HEAD, model, 'linear-gaussian')
 
 /**
- * @param base the policy of `model.base_version`; not looked at for a full checkpoint
+ * @param before as loadLinear's
  * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE
  */
-export function loadNeuralLinear(model: ModelVersion, base: Policy | undefined, weightOf: ComponentWeights): Policy {
+export function* loadNeuralLinear(
+  model: ModelVersion,
+  before: Policy | undefined,
+  weightOf: ComponentWeights,
+): Loading {
   const { shape, features } = decodeFeatures(model)
-  const head = loadLinear(headOf(model), base && heads.get(base), residualWeights(weightOf))
+  const head = yield* loadLinear(headOf(model), before && heads.get(before), residualWeights(weightOf))
   const { scorer } = neuralPolicy(model.version, features, head)
   const { map, towers } = features
   const query = (state: Float64Array) => towers.user(map.apply(state)).embedding

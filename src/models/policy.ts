@@ -64,4 +64,9 @@ export interface Policy {
  * @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
 export interface PolicyLoader {
   load(model: ModelVersion): Policy
+  /** The same in pieces of some tenths of a millisecond, for those who have others to answer meanwhile. */
+  loading(model: ModelVersion): Loading
 }
+
+/** A policy being loaded. @throws as `load` */
+export type Loading = Generator<void, Policy>

@@ -7,7 +7,7 @@ import type { Mode, ModelVersion, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { type ErrorCode, FeedloopError } from '../errors.ts'
 import { seedOf } from '../state/random.ts'
-import { createPolicyLoader } from './load.ts'
+import { createPolicyLoader, finish } from './load.ts'
 import type { Policy, PolicyLoader } from './policy.ts'
 import { hasPassed } from './traffic.ts'
 
@@ -24,6 +24,8 @@ export interface Served {
 export interface Serving {
   /** Loads a version; one that does not load is counted in `refusals` and changes nothing. */
   putModel(model: ModelVersion): void
+  /** The same in pieces (PolicyLoader.loading): what serves is another after the last of them. */
+  takeOver(model: ModelVersion): Generator<void, void>
   putRelease(release: Release): void
   serving(policy: string, userId: string): Served
   /** The versions that answer, that of the largest share of the users first; null: the initial policy. */
@@ -77,22 +79,24 @@ export function createServing(config: Config): Serving {
       release: undefined,
       waiting: [],
     })
+  const takeOver = function* (model: ModelVersion): Generator<void, void> {
+    const slot = slots.get(model.policy)
+    if (!slot || !(slot.begun || model.base_version === null)) return
+    slot.begun = true
+    try {
+      slot.policies.set(model.version, yield* slot.loader.loading(model))
+    } catch (error) {
+      if (!(error instanceof FeedloopError)) throw error
+      refusals.set(error.code, (refusals.get(error.code) ?? 0) + 1)
+      return
+    }
+    advance(slot)
+    forget(slot)
+  }
   return {
     refusals,
-    putModel(model) {
-      const slot = slots.get(model.policy)
-      if (!slot || !(slot.begun || model.base_version === null)) return
-      slot.begun = true
-      try {
-        slot.policies.set(model.version, slot.loader.load(model))
-      } catch (error) {
-        if (!(error instanceof FeedloopError)) throw error
-        refusals.set(error.code, (refusals.get(error.code) ?? 0) + 1)
-        return
-      }
-      advance(slot)
-      forget(slot)
-    },
+    takeOver,
+    putModel: model => finish(takeOver(model)),
     putRelease(release) {
       const slot = slots.get(release.policy)
       if (!slot) return

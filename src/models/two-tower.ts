@@ -4,11 +4,12 @@ import { FeedloopError } from '../errors.ts'
 import type { Shape } from '../learner/two-tower/parameters.ts'
 import { createTowers, logit, type Towers } from '../learner/two-tower/towers.ts'
 import { decodeWeights } from '../learner/two-tower/training.ts'
-import type { CandidateVectors, Policy, Retrieval } from './policy.ts'
+import type { CandidateVectors, Loading, Retrieval } from './policy.ts'
 
 /** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
-export function loadTwoTower(model: ModelVersion): Policy {
+export function* loadTwoTower(model: ModelVersion): Loading {
   const { shape, weights } = decodeWeights(model)
+  yield
   const towers = createTowers(weights)
   const scores = (state: Float64Array, { vectors }: CandidateVectors): Float64Array => {
     assertLength(model.version, 'state', state.length, shape.stateDimensions)

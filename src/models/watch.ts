@@ -17,7 +17,7 @@ export interface WatchOptions {
 }
 
 /** The two ways into `serving`, watched. */
-export type WatchedServing = Pick<Serving, 'putModel' | 'putRelease'>
+export type WatchedServing = Pick<Serving, 'takeOver' | 'putRelease'>
 
 export function watchServing({ serving, policies, meter, now, caughtUp }: WatchOptions): WatchedServing {
   const tracker = createFreshnessTracker()
@@ -43,8 +43,8 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
   }
   for (const policy of policies) meter.set('feedloop_serving_model', { policy }, 0)
   return {
-    putModel(model: ModelVersion) {
-      serving.putModel(model)
+    *takeOver(model: ModelVersion) {
+      yield* serving.takeOver(model)
       tracker.putModel(model)
       countRefusals()
       lookAt(model.policy)

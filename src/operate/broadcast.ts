@@ -41,10 +41,13 @@ export interface FollowOptions {
   readonly drop?: (key: string) => void
 }
 
+/** May be a promise: of a partition the next is taken after it. */
+export type Take<T> = (value: T, record: LogRecord) => unknown
+
 export function follow<T>(
   context: ServiceContext,
   topic: TopicName,
-  take: (value: T, record: LogRecord) => void,
+  take: Take<T>,
   { from = [], drop }: FollowOptions = {},
 ): Follower {
   const { log, config, logger } = context
@@ -72,7 +75,7 @@ export function follow<T>(
     const value = await decodeOrPass<T>(io, context, topic, record)
     if (value === null) return
     try {
-      take(value, record)
+      await take(value, record)
     } catch (error) {
       logger.error({ topic: name, offset: record.offset, error: String(error) }, 'broadcast record passed over')
     }

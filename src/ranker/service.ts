@@ -1,7 +1,7 @@
 /**
  * Wiring of the ranker: profiles, events and requests of a partition -> recommendations of the same partition. Features,
  * releases and models are broadcast: read by every instance, models and releases from near their end (src/models/start.ts),
- * and taken over between two steps without a pause.
+ * and taken over between two steps, in pieces.
  */
 import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
 import { createFeatureStore } from '../features/store.ts'
@@ -10,10 +10,11 @@ import { chainRules } from '../log/chain/rules.ts'
 import { createServing } from '../models/serving.ts'
 import { findVersion, servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
-import { type Follower, type FollowOptions, follow } from '../operate/broadcast.ts'
+import { type Follower, type FollowOptions, follow, type Take } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { localState } from '../operate/local-state.ts'
+import { inTurns } from '../operate/turns.ts'
 import type { TopicName } from '../pipeline.ts'
 import { createHolder } from './answer.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
@@ -42,7 +43,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const abort = new AbortController()
   const followers: Follower[] = []
   const failed = Promise.withResolvers<never>()
-  const take = async <T>(topic: TopicName, put: (value: T) => void, options?: FollowOptions): Promise<void> => {
+  const take = async <T>(topic: TopicName, put: Take<T>, options?: FollowOptions): Promise<void> => {
     if (abort.signal.aborted) throw new Stopped()
     const follower = follow(context, topic, put, options)
     followers.push(follower)
@@ -55,7 +56,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     await take<Release>('releases', putRelease, { from: start.releases })
     await Promise.all([
       take<ItemFeatures>('features', putFeatures, { drop: features.drop }),
-      take<ModelVersion>('models', watched.putModel, { from: start.models }),
+      take<ModelVersion>('models', model => inTurns(watched.takeOver(model)), { from: start.models }),
     ])
     await following.first(abort.signal)
     slices = setInterval(following.slice, SLICE_EVERY_MS)
@@ -69,7 +70,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       if (sought.has(`${policy} ${version}`)) continue
       sought.add(`${policy} ${version}`)
       const model = await findVersion({ ...context, signal: abort.signal }, policy, version)
-      if (model) serving.putModel(model)
+      if (model) await inTurns(serving.takeOver(model))
       else {
         logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
         serving.forsake(policy, version)

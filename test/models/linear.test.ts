@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { ModelVersion } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
@@ -116,6 +117,36 @@ describe('loading', () => {
     assert.deepEqual(second.deviation, whole.deviation)
     assert.deepEqual(first.scorer(x, candidates('a', 'b')).mean, before)
     assert.notEqual(before[1], second.mean[1])
+  })
+
+  test('in pieces, one an item at least, it is the policy that it is at once, and what was asked for before is ready', () => {
+    const learner = newLearner()
+    const [loader, other] = [createPolicyLoader(policyConfig()), createPolicyLoader(policyConfig())]
+    const x = Float64Array.of(1, 2, 0, 1)
+    const asked = candidates('a', 'b', 'c')
+    const inPieces = (model: ModelVersion) => {
+      const pieces = loader.loading(model)
+      for (let count = 0; ; count++) {
+        const { done, value } = pieces.next()
+        if (done) return { count, policy: value }
+      }
+    }
+    for (const [version, isFull] of [
+      ['1', true],
+      ['2', false],
+      ['3', true],
+    ] as const) {
+      learnAll(learner, history(5, 6), version === '2' ? 'b' : 'a')
+      learnAll(learner, history(5, 7), 'c')
+      const model = publish(learner, version, isFull)
+      const { count, policy } = inPieces(model)
+      const changed = model.tensors.filter(({ name }) => name.startsWith('item/')).length
+      // a piece for each block, one for its posterior, and where something was asked before one for what scoring reads
+      assert.ok(count >= (version === '1' ? 2 : 3) * changed, `${count} pieces for ${changed} items`)
+      const atOnce = other.load(model).scorer(x, asked)
+      assert.deepEqual(policy.scorer(x, asked).mean, atOnce.mean)
+      assert.deepEqual(policy.scorer(x, asked).deviation, atOnce.deviation)
+    }
   })
 
   test('an increment whose base is not known: MODEL_INCOMPATIBLE, and the next full checkpoint loads', () => {

@@ -4,7 +4,7 @@ import type { Release } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createLinearLearner } from '../../src/learner/linear/learner.ts'
 import { createServing } from '../../src/models/serving.ts'
-import { plainFeatures, publish } from '../learner/examples.ts'
+import { exampleOf, plainFeatures, publish } from '../learner/examples.ts'
 
 const learner = createLinearLearner({
   ...plainFeatures(2),
@@ -68,6 +68,27 @@ describe('serving', () => {
     assert.deepEqual(now(serving), ['2', 'r2'])
     serving.putModel(model('3'))
     assert.deepEqual(now(serving), ['3', 'r3'])
+  })
+
+  test('taken over in pieces, a version serves after the last of them and the one before until then', () => {
+    const serving = start()
+    serving.putModel(model('1'))
+    serving.putRelease(release('r1', { '1': 1 }))
+    serving.putRelease(release('r2', { '2': 1 }))
+    const taken = createLinearLearner({
+      ...plainFeatures(2),
+      priorPrecision: 1,
+      maxItems: 9,
+      halfLifeMs: 0,
+      maxCheckpointBytes: 1 << 20,
+    })
+    taken.learn(['a', 'b'].map(item => exampleOf(Float64Array.of(1, 1), { action: [item] })))
+    const pieces = serving.takeOver(publish(taken, '2', true))
+    for (let count = 0; !pieces.next().done; count++) {
+      assert.deepEqual(now(serving), ['1', 'r1'])
+      assert.ok(count < 100)
+    }
+    assert.deepEqual(now(serving), ['2', 'r2'])
   })
 
   test('releases read long before their models, and the other way round', () => {

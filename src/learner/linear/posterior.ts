@@ -97,7 +97,7 @@ function largestDiagonal(a: Float64Array, d: number): number {
 
 /** The noise is estimated with the posteriors of so many items, the most seen: the others count as if they explained
  * nothing, which errs on the side of exploring. */
-const NOISE_ITEMS = 512
+export const NOISE_ITEMS = 512
 
 /** σ of a version. A posterior made for it is kept, so it costs nothing that scoring the same items would not. */
 export function noiseOf(moments: Moments, arms: ReadonlyMap<string, Arm>, reading: Reading): number {

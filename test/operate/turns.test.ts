@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { inTurns } from '../../src/operate/turns.ts'
+
+/** Works without a pause. */
+function* pieces(count: number, ms: number): Generator<void, number> {
+  for (let i = 0; i < count; i++) {
+    for (const until = performance.now() + ms; performance.now() < until; );
+    yield
+  }
+  return count
+}
+
+describe('long work in turns', () => {
+  test('gives what it makes, and others their turns meanwhile', async () => {
+    let turns = 0
+    let isOver = false
+    const count = (): void => {
+      turns++
+      if (!isOver) setImmediate(count)
+    }
+    setImmediate(count)
+    assert.equal(await inTurns(pieces(20, 1)), 20)
+    isOver = true
+    assert.ok(turns >= 7, `${turns} turns in 20 ms`)
+  })
+  test('fails as the work does', async () => {
+    const failing = (function* () {
+      yield
+      throw new Error('no')
+    })()
+    await assert.rejects(inTurns(failing), /no/)
+  })
+})
