@@ -1,5 +1,5 @@
 /**
- * Vectors of items as int8, each with a scale of its own, and a scan for the rows of the greatest dot product with a query
+ * Vectors of items in 7 bits an element, each with a scale of its own, and a scan for the rows of the greatest dot product with a query
  * (Jégou et al. 2011 call it asymmetric: the query is hardly quantised). What it misses at the margin, an exact look at a few more
  * than are wanted makes good. One thread writes; any may scan meanwhile, and may see a row half written.
  */
@@ -7,6 +7,7 @@ import { createBest } from './best.ts'
 import { instantiateKernel } from './kernel.ts'
 import {
   BLOCK,
+  COLUMNS,
   columnsOf,
   GROUP,
   groupAt,
@@ -36,8 +37,11 @@ export interface Rows extends SharedRows {
   hide(row: number): void
 }
 
-/** int16 that no sum of products with int8 brings out of int32. */
-const queryRange = (columns: number): number => Math.min(32_767, Math.floor((2 ** 31 - 1) / (127 * columns)))
+/** An element of a row is in 7 bits: so many levels on either side of this. */
+const LEVELS = 63
+const ZERO = 64
+/** Of a query. No sum of products gets out of int32. */
+const QUERY_LEVELS = 127
 
 /** @throws RangeError for vectors longer than a query may be */
 export function createRows(dimensions: number): Rows {
@@ -78,10 +82,10 @@ export function createRows(dimensions: number): Rows {
       reach(row)
       let most = 0
       for (let j = 0; j < dimensions; j++) most = Math.max(most, Math.abs(vector[j]))
-      const scale = most / 127
-      const start = groupAt(row >> 2, columns) + 8 * (row % GROUP)
+      const scale = most / LEVELS
+      const start = groupAt(row >> 2, columns) + COLUMNS * (row % GROUP)
       for (let j = 0; j < dimensions; j++)
-        int8[start + GROUP * (j & ~7) + (j & 7)] = most > 0 ? Math.round(vector[j] / scale) : 0
+        int8[start + GROUP * (j & -COLUMNS) + (j % COLUMNS)] = ZERO + (most > 0 ? Math.round(vector[j] / scale) : 0)
       float32[scaleAt(row)] = scale
       float32[biasAt(row)] = bias
     },
@@ -101,16 +105,16 @@ export function createRowScan({ memory, dimensions }: SharedRows, scanner: Scann
   const scan = instantiateKernel(memory, columns)
   return (queries, size, count) => {
     const best = queries.map(() => createBest(count))
-    const query = new Int16Array(memory.buffer, queryAt(scanner), columns)
+    const query = new Int8Array(memory.buffer, queryAt(scanner), columns)
     const ints = new Int32Array(memory.buffer, 0, hitsAt(scanner) / 4 + (BLOCK / GROUP) * (HIT_BYTES / 4))
     const floats = new Float32Array(memory.buffer, 0, ints.length)
-    const quantised = queries.map(each => quantise(each, columns))
+    const quantised = queries.map(quantise)
     // Block by block, so that a second query finds the rows in the cache.
     for (let from = 0; from < size; from += BLOCK) {
       const [group, end] = [from, Math.min(from + BLOCK, size)].map(row => groupAt(Math.ceil(row / GROUP), columns))
-      for (const [k, { values, unit }] of quantised.entries()) {
+      for (const [k, { values, unit, zero }] of quantised.entries()) {
         query.set(values)
-        const hits = scan(queryAt(scanner), group, end, hitsAt(scanner), unit, best[k].least)
+        const hits = scan(queryAt(scanner), group, end, hitsAt(scanner), unit, best[k].least, zero)
         for (let hit = hitsAt(scanner) / 4; hit < hits / 4; hit += HIT_BYTES / 4) {
           const row = from + (GROUP * (ints[hit + GROUP] - group)) / groupBytes(columns)
           for (let r = 0; r < GROUP; r++) best[k].offer(row + r, floats[hit + r])
@@ -121,8 +125,9 @@ export function createRowScan({ memory, dimensions }: SharedRows, scanner: Scann
   }
 }
 
-function quantise(query: Float32Array, columns: number): { values: Int16Array; unit: number } {
+function quantise(query: Float32Array) {
   const most = query.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  const unit = most / queryRange(columns)
-  return { values: Int16Array.from(query, value => (most > 0 ? Math.round(value / unit) : 0)), unit }
+  const unit = most / QUERY_LEVELS
+  const values = Int8Array.from(query, value => (most > 0 ? Math.round(value / unit) : 0))
+  return { values, unit, zero: ZERO * values.reduce((sum, value) => sum + value, 0) }
 }
