@@ -62,7 +62,7 @@ async function measure(items: number, rounds: number, say: (line: string) => voi
   const rows = createRows(DIMENSIONS)
   const writeMs = timed(() => vectors.forEach((vector, row) => void rows.write(row, vector, 0)))
   const thread = startScanThread()
-  const scan = createRowScan(rows, 0)
+  const scan = createRowScan(rows)
   const count = asked(WANTED)
   const contestants: Record<string, Search> = {
     thread: async query => rerank((await thread.scan(rows, [query], count))[0], vectors, query, WANTED),
@@ -135,7 +135,7 @@ async function findLine(rounds: number) {
     const { vectors, queries } = vectorsLike('topics', items, DIMENSIONS, QUERIES)
     const rows = createRows(DIMENSIONS)
     vectors.forEach((vector, row) => void rows.write(row, vector, 0))
-    const scan = createRowScan(rows, 0)
+    const scan = createRowScan(rows)
     const here: number[] = []
     const there: number[] = []
     for (let round = 0; round <= rounds; round++)

@@ -36,7 +36,7 @@ function bestOf(
   wanted: number,
 ): Int32Array {
   const best = createBest(wanted)
-  for (let row = 0; row < scores.length; row++) if (scores[row] > best.least) best.offer(row, scores[row])
+  for (let row = 0; row < scores.length; row++) if (scores[row] >= best.least) best.offer(row, scores[row])
   return rerank(best.rows(), vectors, query, wanted)
 }
 

@@ -6,7 +6,7 @@
  *
  *   scan(query, group, end, hits, unit, least, zero): for each group of four rows, until `group` is `end`,
  *   score_r = (Σ_j query[j]·row_r[j] - zero) · scale_r · unit + bias_r
- *   and where any is above `least`, a hit: the four scores, then the address of the group. @returns where the hits end
+ *   and where any is not below `least`, a hit: the four scores, then the address of the group. @returns where the hits end
  *
  * The first four are addresses; query is int8, rows uint7, zero int32, scales, biases and scores float32. https://webassembly.github.io/spec
  */
@@ -62,7 +62,7 @@ const toFloat32 = simd(250)
 const splatFloat32 = simd(19)
 const multiplyFloat32 = simd(230)
 const addFloat32 = simd(228)
-const greaterFloat32 = simd(68)
+const notBelowFloat32 = simd(70)
 const anyTrue = simd(83)
 const shuffle = (a: number, b: number, lanes: readonly number[]): number[] => [
   ...get(a),
@@ -99,7 +99,7 @@ function body(columns: number): number[] {
   code.push(...totals, ...get(zeros), ...subtractInt32, ...toFloat32)
   code.push(...get(group), ...load128(scales), ...multiplyFloat32, ...get(units), ...multiplyFloat32)
   code.push(...get(group), ...load128(scales + 4 * GROUP), ...addFloat32, ...set(part))
-  code.push(...get(part), ...get(leasts), ...greaterFloat32, ...anyTrue, 0x04, 0x40) // if
+  code.push(...get(part), ...get(leasts), ...notBelowFloat32, ...anyTrue, 0x04, 0x40) // if
   code.push(...get(hits), ...get(part), ...store128, ...get(hits), ...get(group), 0x36, 2, 4 * GROUP) // i32.store
   code.push(...next(hits, HIT_BYTES), ...set(hits), 0x0b)
   code.push(...next(group, groupBytes(columns)), ...set(group))

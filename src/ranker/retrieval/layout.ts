@@ -14,14 +14,13 @@ export const BLOCK = 4096
 /** Four scores, the address of their group, and what brings the next to a multiple of 32. */
 export const HIT_BYTES = 32
 const BLOCK_HITS = (BLOCK / GROUP) * HIT_BYTES
-/** Who scans: each has scratch of its own. */
-export type Scanner = 0 | 1
-const SCANNERS = 2
+/** Who scans: each has scratch of its own. 0 is the thread of the step, those of ScanThread come after it. */
+export const SCANNERS = 5
 
 export const columnsOf = (dimensions: number): number => COLUMNS * Math.ceil(dimensions / COLUMNS)
 export const groupBytes = (columns: number): number => GROUP * (columns + 8)
 export const groupAt = (group: number, columns: number): number => SCANNERS * PAGE + group * groupBytes(columns)
-export const queryAt = (scanner: Scanner): number => scanner * PAGE
-export const hitsAt = (scanner: Scanner): number => (scanner + 1) * PAGE - BLOCK_HITS
+export const queryAt = (scanner: number): number => scanner * PAGE
+export const hitsAt = (scanner: number): number => (scanner + 1) * PAGE - BLOCK_HITS
 /** Of a query that fits before the hits. */
 export const MAX_DIMENSIONS = PAGE - BLOCK_HITS

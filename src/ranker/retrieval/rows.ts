@@ -3,7 +3,7 @@
  * (Jégou et al. 2011 call it asymmetric: the query is hardly quantised). What it misses at the margin, an exact look at a few more
  * than are wanted makes good. One thread writes; any may scan meanwhile, and may see a row half written.
  */
-import { createBest } from './best.ts'
+import { type Best, createBest } from './best.ts'
 import { instantiateKernel } from './kernel.ts'
 import {
   BLOCK,
@@ -18,7 +18,6 @@ import {
   MAX_PAGES,
   PAGE,
   queryAt,
-  type Scanner,
 } from './layout.ts'
 
 /** What a thread needs to scan. */
@@ -99,18 +98,34 @@ export function createRows(dimensions: number): Rows {
 /** Finds the `count` rows of the greatest score among the first `size`, for each query, in the order of their numbers. */
 export type RowScan = (queries: readonly Float32Array[], size: number, count: number) => Int32Array[]
 
-/** @param scanner one thread a number */
-export function createRowScan({ memory, dimensions }: SharedRows, scanner: Scanner): RowScan {
+/** Scans the blocks that `next` gives, until one is not below `size`. @param next its first row */
+export type BlockScan = (queries: readonly Float32Array[], size: number, count: number, next: () => number) => Best[]
+
+/** In the thread of the step. */
+export function createRowScan(rows: SharedRows): RowScan {
+  const scan = createBlockScan(rows, 0)
+  return (queries, size, count) => {
+    let from = -BLOCK
+    const best = scan(queries, size, count, () => {
+      from += BLOCK
+      return from
+    })
+    return best.map(each => each.rows())
+  }
+}
+
+/** @param scanner a number of its own for each thread, below SCANNERS */
+export function createBlockScan({ memory, dimensions }: SharedRows, scanner: number): BlockScan {
   const columns = columnsOf(dimensions)
   const scan = instantiateKernel(memory, columns)
-  return (queries, size, count) => {
+  return (queries, size, count, next) => {
     const best = queries.map(() => createBest(count))
     const query = new Int8Array(memory.buffer, queryAt(scanner), columns)
     const ints = new Int32Array(memory.buffer, 0, hitsAt(scanner) / 4 + (BLOCK / GROUP) * (HIT_BYTES / 4))
     const floats = new Float32Array(memory.buffer, 0, ints.length)
     const quantised = queries.map(quantise)
     // Block by block, so that a second query finds the rows in the cache.
-    for (let from = 0; from < size; from += BLOCK) {
+    for (let from = next(); from < size; from = next()) {
       const [group, end] = [from, Math.min(from + BLOCK, size)].map(row => groupAt(Math.ceil(row / GROUP), columns))
       for (const [k, { values, unit, zero }] of quantised.entries()) {
         query.set(values)
@@ -121,7 +136,7 @@ export function createRowScan({ memory, dimensions }: SharedRows, scanner: Scann
         }
       }
     }
-    return best.map(each => each.rows())
+    return best
   }
 }
 

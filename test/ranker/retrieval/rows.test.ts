@@ -28,7 +28,7 @@ for (const dimensions of [1, 7, 8, 41, 64, 300])
   test(`the scan orders as the exact scores do but for rounding: ${dimensions} dimensions`, () => {
     const random = createRandom(dimensions)
     const rows = createRows(dimensions)
-    const scan = createRowScan(rows, 0)
+    const scan = createRowScan(rows)
     const vectors = Array.from({ length: 1003 }, () => Float32Array.from({ length: dimensions }, () => random.normal()))
     for (const [row, vector] of vectors.entries()) rows.write(row, vector, row / 1000)
     const queries = [0, 1].map(() => Float32Array.from({ length: dimensions }, () => random.normal()))
@@ -45,7 +45,7 @@ for (const dimensions of [1, 7, 8, 41, 64, 300])
 
 test('rows that are hidden, passed over or changed', () => {
   const rows = createRows(3)
-  const scan = createRowScan(rows, 1)
+  const scan = createRowScan(rows)
   const find = (count = 10) => [...scan([Float32Array.of(1, 0, 0)], rows.size, count)[0]]
   rows.write(2, Float32Array.of(1, 0, 0), 0)
   rows.write(5, Float32Array.of(2, 0, 0), 0)
@@ -66,7 +66,7 @@ for (const kind of ['isotropic', 'topics', 'outliers', 'popularity'] as const)
     const { vectors, queries } = vectorsLike(kind, 20_000, 64, 20)
     const rows = createRows(64)
     vectors.forEach((vector, row) => void rows.write(row, vector, 0))
-    const found = createRowScan(rows, 0)(queries, rows.size, 400)
+    const found = createRowScan(rows)(queries, rows.size, 400)
     const recalled = queries.map((query, k) => {
       const reranked = exactBest([...found[k]], vectors, query, 100)
       return recall(reranked, exactBest(vectors.keys(), vectors, query, 100))
