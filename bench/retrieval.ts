@@ -6,12 +6,17 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createRowScan, createRows } from '../src/ranker/retrieval/rows.ts'
 import { asked } from '../src/ranker/retrieval/search.ts'
 import { startScanThread } from '../src/ranker/retrieval/thread.ts'
 import { recall, vectorsLike } from '../test/ranker/retrieval/vectors.ts'
 import type { Bar, BenchOptions, BenchResult } from './main.ts'
 import { exactScan, hnsw, rerank, type Search, tensorflow } from './retrieval/contestants.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const DIMENSIONS = 64
 const WANTED = 1000
@@ -76,13 +81,16 @@ async function measure(items: number, rounds: number, say: (line: string) => voi
     const exact = await answers(contestants.float32, queries)
     const times = new Map(Object.keys(contestants).map(name => [name, [] as number[]]))
     for (let round = 0; round <= rounds; round++)
-      for (const [name, search] of Object.entries(contestants))
+      for (const [name, search] of Object.entries(contestants)) {
+        // What one leaves behind is not the next one's to clear away.
+        collectGarbage()
         for (const query of queries) {
           const startMs = performance.now()
           await search(query)
           // The first round warms up.
           if (round > 0) times.get(name)!.push(performance.now() - startMs)
         }
+      }
     const recallAt100: Record<string, number> = {}
     for (const [name, search] of Object.entries(contestants)) {
       const found = await answers(search, queries)

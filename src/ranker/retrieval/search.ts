@@ -17,6 +17,7 @@ import type { Moment } from '../condition.ts'
 import type { Hidden } from '../constraints/hidden.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
+import { bestFirst } from './exact.ts'
 import type { Placed } from './placed.ts'
 
 export interface Search {
@@ -124,13 +125,14 @@ function learned({ index, policy, state, candidates }: Search): readonly number[
   let those = known.get(policy)
   if (those?.index !== index) {
     const rows = policy.knownItems(LEARNED).map(itemId => index.features.rowOf(itemId))
-    those = { index, rows: rows.filter(row => row !== undefined) }
+    those = { index, rows: rows.filter(row => row !== undefined).sort((a, b) => a - b) }
     known.set(policy, those)
   }
   const allowed = those.rows.filter(index.eligible.has)
   return byScore(allowed, index, vectors => policy.scorer(state, vectors).mean)
 }
 
+/** @param rows in the order of their numbers, which is that of equal scores */
 function byScore(
   rows: ArrayLike<number>,
   { features }: CatalogueIndex,
@@ -138,8 +140,7 @@ function byScore(
 ): readonly number[] {
   const items = Array.from(rows, row => features.at(row))
   const scores = score({ itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) })
-  const order = Array.from(rows, (_, i) => i).sort((a, b) => scores[b] - scores[a] || rows[a] - rows[b])
-  return order.map(i => rows[i])
+  return Array.from(bestFirst(scores), i => rows[i])
 }
 
 /** Fills up to `max`. @param taken rows that are in already; those that are drawn are added */

@@ -22,7 +22,7 @@ interface Waiting extends PromiseWithResolvers<readonly Int32Array[]> {
 }
 
 /** @param threads fewer than SCANNERS */
-export function startScanThread(threads = Math.min(SCANNERS - 1, availableParallelism())): ScanThread {
+export function startScanThread(threads = Math.max(1, Math.min(SCANNERS, availableParallelism()) - 1)): ScanThread {
   const workers = Array.from({ length: threads }, (_, i) => start(i + 1))
   const waiting = new Map<number, Waiting>()
   const ids = new WeakMap<Rows, number>()
