@@ -1,6 +1,6 @@
 /**
  * What constraints add to a decision: 1,000 candidates of 64 dimensions, slates of ten, softmax. Decisions without constraints
- * and with each kind in turns, in this thread; no log, no encoding. `--rounds` sets the rounds.
+ * and with each kind in turns, in this thread; no log, no encoding. `--rounds` sets the rounds, `--only quotas,dpp` the kinds.
  */
 import { type ConfigInput, parseConfig } from '../src/config.ts'
 import { createFeatureStore, vectorToBytes } from '../src/features/store.ts'
@@ -58,10 +58,10 @@ const all: Constraints = Object.assign({}, ...Object.values(kinds))
 
 export async function bench({ args }: BenchOptions): Promise<BenchResult> {
   const rounds = Number(args.rounds ?? 40)
-  const decides = Object.entries({ ...kinds, all }).map(([kind, constraints]) => ({
-    kind,
-    decide: decider(constraints),
-  }))
+  const only = args.only === undefined ? undefined : ['none', ...String(args.only).split(',')]
+  const decides = Object.entries({ ...kinds, all })
+    .filter(([kind]) => only?.includes(kind) ?? true)
+    .map(([kind, constraints]) => ({ kind, decide: decider(constraints) }))
   const micros = new Map(decides.map(({ kind }) => [kind, [] as number[]]))
   // The first quarter warms up.
   for (let round = 0; round < 1.25 * rounds; round++)

@@ -6,7 +6,10 @@ export function dotProducts(query: Float32Array, vectors: readonly Float32Array[
   const scores = new Float64Array(vectors.length)
   let i = 0
   for (; i + 4 <= vectors.length; i += 4) {
-    const [a, b, c, d] = [vectors[i], vectors[i + 1], vectors[i + 2], vectors[i + 3]]
+    const a = vectors[i]
+    const b = vectors[i + 1]
+    const c = vectors[i + 2]
+    const d = vectors[i + 3]
     if (Math.min(a.length, b.length, c.length, d.length) < query.length) break
     let s0 = 0
     let s1 = 0
