@@ -21,7 +21,8 @@ export interface DiversityShift {
 /** What speaks against each candidate, by the items before. */
 interface Likeness {
   add(candidate: number): void
-  against(candidate: number): number
+  /** Into `shift`: what is in `boosts`, less `strength` times what speaks against each. */
+  shift(shift: Float64Array, boosts: Float64Array, strength: number): void
 }
 
 export function createDiversity(
@@ -31,6 +32,7 @@ export function createDiversity(
 ): DiversityShift {
   const likeness = (kind === 'dpp' ? determinantal : marginal)(cosinesOf(vectors), vectors.length)
   const shift = new Float64Array(vectors.length)
+  const boosted = boosts ?? new Float64Array(vectors.length)
   const waiting: number[] = []
   let isShifted = false
   return {
@@ -39,7 +41,7 @@ export function createDiversity(
       if (waiting.length === 0) return isShifted ? shift : boosts
       isShifted = true
       for (const candidate of waiting.splice(0)) likeness.add(candidate)
-      for (let i = 0; i < shift.length; i++) shift[i] = (boosts?.[i] ?? 0) - strength * likeness.against(i)
+      likeness.shift(shift, boosted, strength)
       return shift
     },
   }
@@ -53,7 +55,9 @@ function marginal(cosines: Cosines, count: number): Likeness {
       cosines(candidate, next)
       for (let i = 0; i < count; i++) if (next[i] > most[i]) most[i] = next[i]
     },
-    against: i => most[i],
+    shift(shift, boosts, strength) {
+      for (let i = 0; i < count; i++) shift[i] = boosts[i] - strength * most[i]
+    },
   }
 }
 
@@ -73,7 +77,9 @@ function determinantal(cosines: Cosines, count: number): Likeness {
       }
       factor.push(row)
     },
-    against: i => -Math.log(Math.max(LEAST_LEFT, left[i])),
+    shift(shift, boosts, strength) {
+      for (let i = 0; i < count; i++) shift[i] = boosts[i] + strength * Math.log(Math.max(LEAST_LEFT, left[i]))
+    },
   }
 }
 
