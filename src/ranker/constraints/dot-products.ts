@@ -36,8 +36,11 @@ export function createDotProducts(vectors: readonly Float32Array[]): DotProducts
     owner = self
   }
   const run = (kernel: 'products' | 'squares', out: Float64Array): void => {
-    if (width > 0) kernelsOf(width)[kernel](rowsAt, end, 0, outAt)
-    out.set(new Float64Array(memory.buffer, outAt, vectors.length))
+    if (end === rowsAt) out.fill(0)
+    else {
+      kernelsOf(width)[kernel](rowsAt, end, 0, outAt)
+      out.set(new Float64Array(memory.buffer, outAt, vectors.length))
+    }
   }
   const self: DotProducts = {
     of(index, out) {

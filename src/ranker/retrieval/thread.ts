@@ -1,6 +1,7 @@
 /**
  * Scans in threads of their own, so that the event loop goes on meanwhile. The rows are shared, not sent. A scan waits for memory
- * more than it computes, and a core waits for so many lines at a time only: two threads take little more than half as long.
+ * more than it computes, and a core waits for so many lines at a time only, so threads share a scan; but a core is left to the
+ * event loop, whose timers else are late by a slice of the scheduler.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -40,14 +41,12 @@ export function startScanThread(threads = Math.max(1, Math.min(SCANNERS, availab
     const asked = waiting.get(job)
     if (asked === undefined || asked.parts.push(found) < threads) return
     const { count, parts } = asked
-    asked.resolve(
-      found.map((_, k) =>
-        bestOf(
-          parts.map(part => part[k]),
-          count,
-        ),
-      ),
-    )
+    const ofQuery = (k: number): Int32Array =>
+      bestOf(
+        parts.map(part => part[k]),
+        count,
+      )
+    asked.resolve(found.map((_, k) => ofQuery(k)))
     waiting.delete(job)
     if (waiting.size === 0) for (const worker of workers) worker.unref()
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createBest } from '../../../src/ranker/retrieval/best.ts'
 import { createRowScan, createRows } from '../../../src/ranker/retrieval/rows.ts'
+import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { exactBest, recall, vectorsLike } from './vectors.ts'
 
@@ -16,6 +17,16 @@ test('the best are those of a full sort, whatever the order', () => {
       const found = [...best.rows()].map(row => scores[row]).sort((a, b) => b - a)
       assert.deepEqual(found, [...scores].sort((a, b) => b - a).slice(0, count), `${order}, ${count}`)
     }
+})
+
+test('of equal scores those of the lower numbers are the best, whatever the order', () => {
+  const rows = Array.from({ length: 5000 }, (_, row) => row)
+  const shuffled = rows.toSorted((a, b) => ((a * 7919) % 5003) - ((b * 7919) % 5003))
+  for (const order of [rows, rows.toReversed(), shuffled]) {
+    const best = createBest(300)
+    for (const row of order) best.offer(row, row % 10)
+    assert.deepEqual([...best.rows()], rows.filter(row => row % 10 === 9).slice(0, 300))
+  }
 })
 
 test('what is no score is never among the best', () => {
@@ -59,6 +70,21 @@ test('rows that are hidden, passed over or changed', () => {
   assert.deepEqual(find(), [2, 7])
   assert.deepEqual(find(1), [7])
   assert.throws(() => createRows(100_000), RangeError)
+})
+
+test('threads find together what one finds, of equal items too', async () => {
+  const { vectors, queries } = vectorsLike('topics', 500, 16, 3)
+  const rows = createRows(16)
+  for (let row = 0; row < 30_000; row++) rows.write(row, vectors[row % vectors.length], 0)
+  const expected = createRowScan(rows)(queries, rows.size, 700)
+  const pools = [1, 3].map(threads => startScanThread(threads))
+  try {
+    for (const pool of pools)
+      for (const found of await Promise.all([1, 2].map(() => pool.scan(rows, queries, 700))))
+        assert.deepEqual(found, expected)
+  } finally {
+    await Promise.all(pools.map(pool => pool.close()))
+  }
 })
 
 for (const kind of ['isotropic', 'topics', 'outliers', 'popularity'] as const)
