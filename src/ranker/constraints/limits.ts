@@ -3,7 +3,7 @@
  * every slot's conditional. A draw is from p_i exp(shift_i) / Σ_j p_j exp(shift_j) over the available, with p the explorer's
  * conditional on the available: what it gives 0 stays 0, what has a floor keeps one.
  */
-import type { Constraints, Quota } from '../../../schemas/records.ts'
+import type { Constraints } from '../../../schemas/records.ts'
 import { createDiversity } from './diversity.ts'
 import { createLookahead } from './lookahead.ts'
 
@@ -66,7 +66,7 @@ export function createLimits(
   return {
     pins,
     available,
-    quotas: constraints.quotas.map((quota, q) => inForce(quota, quotas!.floors[q])),
+    quotas: constraints.quotas.map((quota, q) => ({ ...quota, floor: quotas!.floors[q] })),
     get shift() {
       return shift
     },
@@ -83,8 +83,6 @@ export function createLimits(
   }
 }
 
-const inForce = (quota: Quota, floor: number): Quota => (floor === quota.floor ? quota : { ...quota, floor })
-
 function boostsOf({ shifts }: Constraints, count: number): Float64Array | null {
   if (shifts.length === 0) return null
   const sum = new Float64Array(count)
@@ -100,17 +98,8 @@ export function tilt(probabilities: Float64Array, shift: Float64Array): void {
   let most = Number.NEGATIVE_INFINITY
   for (let i = 0; i < shift.length; i++) if (probabilities[i] > 0 && shift[i] > most) most = shift[i]
   let sum = 0
-  let by = Number.NaN
-  let factor = 1
   for (let i = 0; i < shift.length; i++) {
-    if (probabilities[i] > 0) {
-      // Boosts shift many alike.
-      if (shift[i] !== by) {
-        by = shift[i]
-        factor = Math.exp(Math.max(LEAST, by - most))
-      }
-      probabilities[i] *= factor
-    }
+    if (probabilities[i] > 0) probabilities[i] *= Math.exp(Math.max(LEAST, shift[i] - most))
     sum += probabilities[i]
   }
   for (let i = 0; i < shift.length; i++) probabilities[i] /= sum

@@ -5,7 +5,7 @@
  */
 import type { Quota } from '../../../schemas/records.ts'
 import type { Pinned } from './limits.ts'
-import { count, createGroups, createLedger, type Plan, plansAfter, settle } from './plan.ts'
+import { count, createLedger, type Plan, plansAfter, settle } from './plan.ts'
 
 export interface Lookahead {
   /** In force, by quota. */
@@ -25,9 +25,8 @@ export function createLookahead(
   slots: number,
 ): Lookahead {
   const { kindOf, quotasOf } = partition(quotas, left.length)
-  const groups = createGroups(quotasOf, quotas.length)
   const ledgerOf = (wanted: readonly Quota[]) => {
-    const ledger = createLedger(wanted, groups)
+    const ledger = createLedger(wanted, quotasOf)
     for (let i = 0; i < left.length; i++) ledger.left[kindOf[i]] += left[i]
     for (const { candidate } of pins) count(ledger, kindOf[candidate])
     return ledger

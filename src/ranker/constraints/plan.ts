@@ -29,18 +29,11 @@ export interface Ledger {
 
 const MOST_STEPS = 20_000
 
-/** Which quotas count which kinds. */
-export type Groups = Pick<Ledger, 'quotasOf' | 'kindsOf'>
-
-export function createGroups(quotasOf: readonly (readonly number[])[], quotas: number): Groups {
-  const kindsOf: number[][] = Array.from({ length: quotas }, () => [])
+export function createLedger(quotas: readonly Quota[], quotasOf: readonly (readonly number[])[]): Ledger {
+  const kindsOf: number[][] = quotas.map(() => [])
   for (const [kind, counting] of quotasOf.entries()) for (const q of counting) kindsOf[q].push(kind)
-  return { quotasOf, kindsOf }
-}
-
-export function createLedger(quotas: readonly Quota[], { quotasOf, kindsOf }: Groups): Ledger {
-  const flooring = quotasOf.map(() => 0)
   const floored = [...quotas.keys()].filter(q => quotas[q].floor > 0)
+  const flooring = quotasOf.map(() => 0)
   for (const q of floored) for (const kind of kindsOf[q]) flooring[kind]++
   return {
     quotasOf,
@@ -62,11 +55,8 @@ export function count({ quotasOf, lack, room }: Ledger, kind: number, slots = 1)
   }
 }
 
-function fits({ quotasOf, left, room }: Ledger, kind: number): boolean {
-  if (left[kind] <= 0) return false
-  for (const q of quotasOf[kind]) if (room[q] <= 0) return false
-  return true
-}
+const fits = ({ quotasOf, left, room }: Ledger, kind: number): boolean =>
+  left[kind] > 0 && quotasOf[kind].every(q => room[q] > 0)
 
 /** A plan for at most so many slots; null: there is none, or it was not found in the steps that are left.
  * @param before quota and kind of the step before: for the same quota the kinds below it were tried */
@@ -120,17 +110,13 @@ export function settle(ledger: Ledger, slots: number): Plan {
  * @param plan for the `slots` to come, that one included */
 export function plansAfter(ledger: Ledger, plan: Plan, slots: number): readonly (Plan | null)[] {
   const { quotasOf, room } = ledger
-  const spare = room.slice()
-  for (const kind of plan) for (const q of quotasOf[kind]) spare[q]--
-  const isSpare = (counting: readonly number[]): boolean => {
-    for (const q of counting) if (spare[q] <= 0) return false
-    return true
-  }
+  const planned = room.map(() => 0)
+  for (const kind of plan) for (const q of quotasOf[kind]) planned[q]++
   return quotasOf.map((counting, kind) => {
     if (!fits(ledger, kind)) return null
     const at = plan.indexOf(kind)
     if (at >= 0) return plan.toSpliced(at, 1)
-    if (plan.length < slots && isSpare(counting)) return plan
+    if (plan.length < slots && counting.every(q => room[q] > planned[q])) return plan
     return planWith(ledger, kind, slots)
   })
 }
