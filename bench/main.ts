@@ -31,6 +31,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptio
   learning: () => import('./learning.ts'),
   logged: () => import('./logged.ts'),
   loop: () => import('./loop.ts'),
+  constraints: () => import('./constraints.ts'),
   retrieval: () => import('./retrieval.ts'),
   'user-state': () => import('./user-state.ts'),
   rank: () => import('./rank.ts'),

@@ -2,6 +2,7 @@
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs'
 import { createBest } from '../../src/ranker/retrieval/best.ts'
+import { bestFirst, dotProducts } from '../../src/ranker/retrieval/exact.ts'
 
 export type Search = (query: Float32Array) => Promise<ArrayLike<number> & Iterable<number>>
 
@@ -18,8 +19,8 @@ export function rerank(
   query: Float32Array,
   wanted: number,
 ): Int32Array {
-  const scores = Float64Array.from(rows, row => dot(vectors[row], 0, query))
-  const order = Int32Array.from(rows, (_, i) => i).sort((a, b) => scores[b] - scores[a])
+  const found = Array.from(rows, row => vectors[row])
+  const order = bestFirst(dotProducts(query, found))
   return order.subarray(0, wanted).map(i => rows[i])
 }
 
@@ -36,7 +37,7 @@ function bestOf(
   wanted: number,
 ): Int32Array {
   const best = createBest(wanted)
-  for (let row = 0; row < scores.length; row++) if (scores[row] > best.least) best.offer(row, scores[row])
+  for (let row = 0; row < scores.length; row++) if (scores[row] >= best.least) best.offer(row, scores[row])
   return rerank(best.rows(), vectors, query, wanted)
 }
 

@@ -7,6 +7,7 @@
  * An item without a vector is like none. An item before costs candidates × dimensions, once.
  */
 import type { Diversity } from '../../../schemas/records.ts'
+import { createDotProducts, type DotProducts } from './dot-products.ts'
 
 /** What a copy of an item before is left with, d²: vectors are float32. */
 const LEAST_LEFT = 1e-6
@@ -20,7 +21,8 @@ export interface DiversityShift {
 /** What speaks against each candidate, by the items before. */
 interface Likeness {
   add(candidate: number): void
-  against(candidate: number): number
+  /** Into `shift`: what is in `boosts`, less `strength` times what speaks against each. */
+  shift(shift: Float64Array, boosts: Float64Array, strength: number): void
 }
 
 export function createDiversity(
@@ -30,6 +32,7 @@ export function createDiversity(
 ): DiversityShift {
   const likeness = (kind === 'dpp' ? determinantal : marginal)(cosinesOf(vectors), vectors.length)
   const shift = new Float64Array(vectors.length)
+  const boosted = boosts ?? new Float64Array(vectors.length)
   const waiting: number[] = []
   let isShifted = false
   return {
@@ -38,7 +41,7 @@ export function createDiversity(
       if (waiting.length === 0) return isShifted ? shift : boosts
       isShifted = true
       for (const candidate of waiting.splice(0)) likeness.add(candidate)
-      for (let i = 0; i < shift.length; i++) shift[i] = (boosts?.[i] ?? 0) - strength * likeness.against(i)
+      likeness.shift(shift, boosted, strength)
       return shift
     },
   }
@@ -52,7 +55,9 @@ function marginal(cosines: Cosines, count: number): Likeness {
       cosines(candidate, next)
       for (let i = 0; i < count; i++) if (next[i] > most[i]) most[i] = next[i]
     },
-    against: i => most[i],
+    shift(shift, boosts, strength) {
+      for (let i = 0; i < count; i++) shift[i] = boosts[i] - strength * most[i]
+    },
   }
 }
 
@@ -72,7 +77,9 @@ function determinantal(cosines: Cosines, count: number): Likeness {
       }
       factor.push(row)
     },
-    against: i => -Math.log(Math.max(LEAST_LEFT, left[i])),
+    shift(shift, boosts, strength) {
+      for (let i = 0; i < count; i++) shift[i] = boosts[i] + strength * Math.log(Math.max(LEAST_LEFT, left[i]))
+    },
   }
 }
 
@@ -80,33 +87,19 @@ function determinantal(cosines: Cosines, count: number): Likeness {
 type Cosines = (candidate: number, out: Float64Array) => void
 
 function cosinesOf(vectors: readonly Float32Array[]): Cosines {
+  const dots = createDotProducts(vectors)
   let inverse: Float64Array | undefined
   return (candidate, out) => {
-    inverse ??= Float64Array.from(vectors, inverseNorm)
-    const own = vectors[candidate]
-    for (let i = 0; i < out.length; i++) out[i] = inverse[i] * inverse[candidate] * dot(vectors[i], own)
+    inverse ??= inverseNorms(dots, vectors.length)
+    dots.of(candidate, out)
+    for (let i = 0; i < out.length; i++) out[i] *= inverse[i] * inverse[candidate]
     out[candidate] = 1
   }
 }
 
-const inverseNorm = (vector: Float32Array): number => {
-  const square = dot(vector, vector)
-  return square > 0 ? 1 / Math.sqrt(square) : 0
-}
-
-/** In four sums: one alone would wait for each addition before the next. */
-function dot(a: Float32Array, b: Float32Array): number {
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  let k = 0
-  for (const end = b.length - 3; k < end; k += 4) {
-    s0 += a[k] * b[k]
-    s1 += a[k + 1] * b[k + 1]
-    s2 += a[k + 2] * b[k + 2]
-    s3 += a[k + 3] * b[k + 3]
-  }
-  for (; k < b.length; k++) s0 += a[k] * b[k]
-  return s0 + s1 + (s2 + s3)
+function inverseNorms(dots: DotProducts, count: number): Float64Array {
+  const inverse = new Float64Array(count)
+  dots.squares(inverse)
+  for (let i = 0; i < count; i++) inverse[i] = inverse[i] > 0 ? 1 / Math.sqrt(inverse[i]) : 0
+  return inverse
 }

@@ -2,7 +2,11 @@
 import type { Request, Snapshot } from '../../../schemas/records.ts'
 import type { ConstraintsConfig } from './schema.ts'
 
-export type Hidden = (itemId: string) => boolean
+export interface Hidden {
+  (itemId: string): boolean
+  /** It is what is in one of these. There need not be such an item. */
+  lists(): readonly ReadonlySet<string>[]
+}
 
 /** @param seen what the person has had to do with, asked for only when something may be hidden by it */
 export type HiddenFrom = (request: Request, seen: () => Snapshot['history']) => Hidden
@@ -11,11 +15,14 @@ export type HiddenFrom = (request: Request, seen: () => Snapshot['history']) => 
 export function createHidden({ banned, excludeSeen }: ConstraintsConfig): HiddenFrom {
   const always = new Set(banned)
   return (request, seen) => {
-    let now: ReadonlySet<string> | undefined
-    return itemId => {
-      now ??= hiddenNow(excludeSeen, request, seen)
-      return now.has(itemId) || always.has(itemId)
+    let known: ReadonlySet<string> | undefined
+    const now = (): ReadonlySet<string> => {
+      known ??= hiddenNow(excludeSeen, request, seen)
+      return known
     }
+    return Object.assign((itemId: string) => now().has(itemId) || always.has(itemId), {
+      lists: () => [now(), always],
+    })
   }
 }
 

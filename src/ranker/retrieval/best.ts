@@ -1,19 +1,29 @@
-/** The rows of the greatest scores, in one pass: those above the least that counts are gathered, and halved when there are
- * twice too many (quickselect, Hoare 1961), so that no order of rows makes it slow. */
+/** Rows and their scores, in any order. */
+export interface Scored {
+  readonly rows: Int32Array
+  readonly scores: Float32Array
+}
+
+/** The rows of the greatest scores, of equal ones those of the lower numbers, whatever the order they come in. One pass: those not
+ * below the least that counts are gathered, and halved when there are twice too many (quickselect, Hoare 1961). */
 export interface Best {
-  /** A score that is not above this is not among the best: -∞ and NaN never are. */
+  /** A score below this is not among the best: -∞ and NaN never are. */
   readonly least: number
   offer(row: number, score: number): void
+  /** Copies of the best so far. */
+  scored(): Scored
   /** In the order of their numbers. */
   rows(): Int32Array
 }
+
+const LEAST = -3.4028234663852886e38
 
 /** @param count at least 1 */
 export function createBest(count: number): Best {
   const scores = new Float32Array(2 * count)
   const rows = new Int32Array(2 * count)
   let length = 0
-  let least = Number.NEGATIVE_INFINITY
+  let least = LEAST
   const swap = (i: number, j: number): void => {
     const score = scores[i]
     scores[i] = scores[j]
@@ -27,12 +37,14 @@ export function createBest(count: number): Best {
     let low = 0
     let high = length - 1
     while (low < high) {
-      const pivot = scores[(low + high) >> 1]
+      const middle = (low + high) >> 1
+      const score = scores[middle]
+      const row = rows[middle]
       let i = low
       let j = high
       while (i <= j) {
-        while (scores[i] > pivot) i++
-        while (scores[j] < pivot) j--
+        while (scores[i] > score || (scores[i] === score && rows[i] < row)) i++
+        while (scores[j] < score || (scores[j] === score && rows[j] > row)) j--
         if (i <= j) swap(i++, j--)
       }
       if (j >= count - 1) high = j
@@ -48,14 +60,24 @@ export function createBest(count: number): Best {
       return least
     },
     offer(row, score) {
-      if (!(score > least)) return
+      if (!(score >= least)) return
       scores[length] = score
       rows[length++] = row
       if (length === scores.length) halve()
     },
-    rows() {
+    scored() {
       if (length > count) halve()
-      return rows.slice(0, length).sort()
+      return { rows: rows.slice(0, length), scores: scores.slice(0, length) }
+    },
+    rows() {
+      return this.scored().rows.sort()
     },
   }
+}
+
+/** The `count` best of all parts, in the order of their numbers. */
+export function bestOf(parts: readonly Scored[], count: number): Int32Array {
+  const best = createBest(count)
+  for (const { rows, scores } of parts) for (let i = 0; i < rows.length; i++) best.offer(rows[i], scores[i])
+  return best.rows()
 }

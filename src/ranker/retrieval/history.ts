@@ -1,6 +1,7 @@
 /** Retrieval without a model: items whose vectors have the greatest dot product with the mean of the user's history. */
 import type { CandidateVectors, Retrieval } from '../../models/policy.ts'
 import type { StateEncoder } from '../../state/encode.ts'
+import { dotProducts } from './exact.ts'
 
 /** Undefined when the history is no part of the state. */
 export function historyRetrieval({ history: { from, count } }: StateEncoder): Retrieval | undefined {
@@ -19,13 +20,6 @@ export function historyRetrieval({ history: { from, count } }: StateEncoder): Re
       out.set(vector.length > count ? vector.subarray(0, count) : vector)
       return 0
     },
-    scores(state, { vectors }: CandidateVectors) {
-      const query = queryOf(state)
-      return Float64Array.from(vectors, vector => {
-        let score = 0
-        for (let j = Math.min(count, vector.length) - 1; j >= 0; j--) score += query[j] * vector[j]
-        return score
-      })
-    },
+    scores: (state, { vectors }: CandidateVectors) => dotProducts(queryOf(state), vectors),
   }
 }

@@ -58,7 +58,7 @@ export function createPlaced(features: FeatureStore, isEligible: (row: number) =
     },
     changed: place,
     get scan() {
-      scan ??= createRowScan(rows, 0)
+      scan ??= createRowScan(rows)
       return scan
     },
   }

@@ -1,12 +1,13 @@
 /**
- * Vectors of items as int8, each with a scale of its own, and a scan for the rows of the greatest dot product with a query
+ * Vectors of items in 7 bits an element, each with a scale of its own, and a scan for the rows of the greatest dot product with a query
  * (Jégou et al. 2011 call it asymmetric: the query is hardly quantised). What it misses at the margin, an exact look at a few more
  * than are wanted makes good. One thread writes; any may scan meanwhile, and may see a row half written.
  */
-import { createBest } from './best.ts'
+import { type Best, createBest } from './best.ts'
 import { instantiateKernel } from './kernel.ts'
 import {
   BLOCK,
+  COLUMNS,
   columnsOf,
   GROUP,
   groupAt,
@@ -17,7 +18,6 @@ import {
   MAX_PAGES,
   PAGE,
   queryAt,
-  type Scanner,
 } from './layout.ts'
 
 /** What a thread needs to scan. */
@@ -36,8 +36,11 @@ export interface Rows extends SharedRows {
   hide(row: number): void
 }
 
-/** int16 that no sum of products with int8 brings out of int32. */
-const queryRange = (columns: number): number => Math.min(32_767, Math.floor((2 ** 31 - 1) / (127 * columns)))
+/** An element of a row is in 7 bits: so many levels on either side of this. */
+const LEVELS = 63
+const ZERO = 64
+/** Of a query. No sum of products gets out of int32. */
+const QUERY_LEVELS = 127
 
 /** @throws RangeError for vectors longer than a query may be */
 export function createRows(dimensions: number): Rows {
@@ -78,10 +81,10 @@ export function createRows(dimensions: number): Rows {
       reach(row)
       let most = 0
       for (let j = 0; j < dimensions; j++) most = Math.max(most, Math.abs(vector[j]))
-      const scale = most / 127
-      const start = groupAt(row >> 2, columns) + 8 * (row % GROUP)
+      const scale = most / LEVELS
+      const start = groupAt(row >> 2, columns) + COLUMNS * (row % GROUP)
       for (let j = 0; j < dimensions; j++)
-        int8[start + GROUP * (j & ~7) + (j & 7)] = most > 0 ? Math.round(vector[j] / scale) : 0
+        int8[start + GROUP * (j & -COLUMNS) + (j % COLUMNS)] = ZERO + (most > 0 ? Math.round(vector[j] / scale) : 0)
       float32[scaleAt(row)] = scale
       float32[biasAt(row)] = bias
     },
@@ -95,34 +98,51 @@ export function createRows(dimensions: number): Rows {
 /** Finds the `count` rows of the greatest score among the first `size`, for each query, in the order of their numbers. */
 export type RowScan = (queries: readonly Float32Array[], size: number, count: number) => Int32Array[]
 
-/** @param scanner one thread a number */
-export function createRowScan({ memory, dimensions }: SharedRows, scanner: Scanner): RowScan {
+/** Scans the blocks that `next` gives, until one is not below `size`. @param next its first row */
+export type BlockScan = (queries: readonly Float32Array[], size: number, count: number, next: () => number) => Best[]
+
+/** In the thread of the step. */
+export function createRowScan(rows: SharedRows): RowScan {
+  const scan = createBlockScan(rows, 0)
+  return (queries, size, count) => {
+    let from = -BLOCK
+    const best = scan(queries, size, count, () => {
+      from += BLOCK
+      return from
+    })
+    return best.map(each => each.rows())
+  }
+}
+
+/** @param scanner a number of its own for each thread, below SCANNERS */
+export function createBlockScan({ memory, dimensions }: SharedRows, scanner: number): BlockScan {
   const columns = columnsOf(dimensions)
   const scan = instantiateKernel(memory, columns)
-  return (queries, size, count) => {
+  return (queries, size, count, next) => {
     const best = queries.map(() => createBest(count))
-    const query = new Int16Array(memory.buffer, queryAt(scanner), columns)
+    const query = new Int8Array(memory.buffer, queryAt(scanner), columns)
     const ints = new Int32Array(memory.buffer, 0, hitsAt(scanner) / 4 + (BLOCK / GROUP) * (HIT_BYTES / 4))
     const floats = new Float32Array(memory.buffer, 0, ints.length)
-    const quantised = queries.map(each => quantise(each, columns))
+    const quantised = queries.map(quantise)
     // Block by block, so that a second query finds the rows in the cache.
-    for (let from = 0; from < size; from += BLOCK) {
+    for (let from = next(); from < size; from = next()) {
       const [group, end] = [from, Math.min(from + BLOCK, size)].map(row => groupAt(Math.ceil(row / GROUP), columns))
-      for (const [k, { values, unit }] of quantised.entries()) {
+      for (const [k, { values, unit, zero }] of quantised.entries()) {
         query.set(values)
-        const hits = scan(queryAt(scanner), group, end, hitsAt(scanner), unit, best[k].least)
+        const hits = scan(queryAt(scanner), group, end, hitsAt(scanner), unit, best[k].least, zero)
         for (let hit = hitsAt(scanner) / 4; hit < hits / 4; hit += HIT_BYTES / 4) {
           const row = from + (GROUP * (ints[hit + GROUP] - group)) / groupBytes(columns)
           for (let r = 0; r < GROUP; r++) best[k].offer(row + r, floats[hit + r])
         }
       }
     }
-    return best.map(each => each.rows())
+    return best
   }
 }
 
-function quantise(query: Float32Array, columns: number): { values: Int16Array; unit: number } {
+function quantise(query: Float32Array) {
   const most = query.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  const unit = most / queryRange(columns)
-  return { values: Int16Array.from(query, value => (most > 0 ? Math.round(value / unit) : 0)), unit }
+  const unit = most / QUERY_LEVELS
+  const values = Int8Array.from(query, value => (most > 0 ? Math.round(value / unit) : 0))
+  return { values, unit, zero: ZERO * values.reduce((sum, value) => sum + value, 0) }
 }

@@ -7,8 +7,9 @@
  *
  * and where there is nothing to search by (a user without a history, no model), `catalogue`: drawn at random too. What is found is
  * in with probability 1. Of m others, r are drawn, each subset alike, so each is in with probability r / m; a new item that
- * was not among the r of m new ones may still be among the r' of m' others: p + (1 - p) p'. What is drawn and is hidden or does not
- * meet the request's conditions is left out, so that the probability of the others is what it is.
+ * was not among the r of m new ones may still be among the r' of m' others: p + (1 - p) p'. Others are those that may be candidates: what
+ * is hidden is known by name, what does not meet the request's conditions is found out where the catalogue is small enough for that. In a
+ * larger one m counts it too: when drawn it is left out and not replaced, so that r / m stays true of the others (docs/ranking.md).
  */
 import type { PolicyConfig } from '../../config.ts'
 import type { CandidateVectors, Policy, Retrieval } from '../../models/policy.ts'
@@ -17,6 +18,7 @@ import type { Moment } from '../condition.ts'
 import type { Hidden } from '../constraints/hidden.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
+import { bestFirst } from './exact.ts'
 import type { Placed } from './placed.ts'
 
 export interface Search {
@@ -124,13 +126,14 @@ function learned({ index, policy, state, candidates }: Search): readonly number[
   let those = known.get(policy)
   if (those?.index !== index) {
     const rows = policy.knownItems(LEARNED).map(itemId => index.features.rowOf(itemId))
-    those = { index, rows: rows.filter(row => row !== undefined) }
+    those = { index, rows: rows.filter(row => row !== undefined).sort((a, b) => a - b) }
     known.set(policy, those)
   }
   const allowed = those.rows.filter(index.eligible.has)
   return byScore(allowed, index, vectors => policy.scorer(state, vectors).mean)
 }
 
+/** @param rows in the order of their numbers, which is that of equal scores */
 function byScore(
   rows: ArrayLike<number>,
   { features }: CatalogueIndex,
@@ -138,16 +141,37 @@ function byScore(
 ): readonly number[] {
   const items = Array.from(rows, row => features.at(row))
   const scores = score({ itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) })
-  const order = Array.from(rows, (_, i) => i).sort((a, b) => scores[b] - scores[a] || rows[a] - rows[b])
-  return order.map(i => rows[i])
+  return Array.from(bestFirst(scores), i => rows[i])
 }
 
-/** Fills up to `max`. @param taken rows that are in already; those that are drawn are added */
-function draw(search: Search, taken: Set<number>): Omit<Picked, 'source'>[] {
+/** Of no more items it is found out, in about a millisecond, which of them must not be candidates. */
+const COUNTED = 4096
+
+/** Rows that are not to be drawn: those that are in already, and of those that must not be candidates all that are known before. */
+function withoutDraw(search: Search, taken: ReadonlySet<number>): Set<number> {
+  const { index, hidden } = search
+  const { eligible, features } = index
+  const out = new Set(taken)
+  const lists = hidden.lists()
+  const named = lists.reduce((sum, list) => sum + list.size, 0)
+  if (eligible.size <= COUNTED && (index.asksRequest || named > 0)) {
+    for (const row of eligible.inOrder()) if (!out.has(row) && !isMet(row, search)) out.add(row)
+  } else if (named <= COUNTED)
+    for (const list of lists)
+      for (const itemId of list) {
+        const row = features.rowOf(itemId)
+        if (row !== undefined) out.add(row)
+      }
+  return out
+}
+
+/** Fills up to `max`. @param taken rows that are in already */
+function draw(search: Search, taken: ReadonlySet<number>): Omit<Picked, 'source'>[] {
   const { index, max, nowMs, random } = search
   const fresh = index.fresh(nowMs)
-  const first = drawRows(fresh, taken, explored(search), random)
-  const then = drawRows(index.eligible, taken, max - taken.size, random)
+  const out = withoutDraw(search, taken)
+  const first = drawRows(fresh, out, explored(search), random)
+  const then = drawRows(index.eligible, out, max - taken.size - first.rows.length, random)
   const either = first.inclusion + (1 - first.inclusion) * then.inclusion
   return [
     ...first.rows.map(row => ({ row, inclusion: either })),

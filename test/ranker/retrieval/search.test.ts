@@ -227,7 +227,7 @@ test('items follow the largest share of the users that orders them', async () =>
   assert.equal(await followed([towers('1', 1), null], 'history'), 'history')
 })
 
-test('conditions of the request: enough is found beyond what they leave out, and the drawn are fewer', () => {
+test('conditions of the request: enough is found and drawn beyond what they leave out', () => {
   const world = {
     config: configured({ filters: ['item.region == context.country', 'item.rating <= user.age'] }),
     features: catalogue(row => ({ attributes: { region: row % 20 === 0 ? 'DE' : 'FR', rating: 16 } })),
@@ -237,7 +237,11 @@ test('conditions of the request: enough is found beyond what they leave out, and
   const { retrieval } = bySource(decision)
   const german = [...vectors.keys()].filter(row => row % 20 === 0)
   assert.deepEqual(retrieval, exactBest(german, vectors, vectors[7], 16))
-  assert.ok(decision.candidates.every(({ item_id }) => Number(item_id) % 20 === 0))
+  assert.deepEqual(
+    decision.candidates.map(({ item_id }) => Number(item_id)).sort((a, b) => a - b),
+    german,
+  )
+  assert.ok(decision.candidates.every(each => each.inclusion_probability === 1))
   const young = decide(world, [liked(7), asked({ context: { country: 'DE' } })])
   assert.deepEqual([young.decision.reason, young.decision.candidates], ['no_candidate_left', []])
   const failed = young.counts.find(({ metric }) => metric === 'feedloop_conditions_failed_total')
@@ -259,7 +263,7 @@ test('what must not be shown takes up no place: what was seen, is excluded or ba
   assert.deepEqual(retrieval, nearest.slice(100))
   assert.deepEqual(decision.constraints.masked, [])
   for (const { source, inclusion_probability } of decision.candidates)
-    assert.equal(inclusion_probability, source === 'retrieval' ? 1 : 10 / (400 - 10))
+    assert.equal(inclusion_probability, source === 'retrieval' ? 1 : 10 / (400 - 100 - 10))
 })
 
 test('filters hold for the candidates of a request too', () => {
@@ -276,35 +280,81 @@ test('filters hold for the candidates of a request too', () => {
   assert.deepEqual([dropped?.labels, dropped?.value], [{ reason: 'filtered' }, 2])
 })
 
-test('new items come first, and every drawn item was as likely as it says', () => {
-  const world = {
-    config: configured({ newWithinMs: 1000, retrieval: 'history' }),
-    features: catalogue(row => ({ timeMs: row % 40 === 0 ? nowMs - 500 : nowMs - 5000 })),
-  }
-  const runs = 4000
+/** How often each of 400 items is a candidate, and with what probability it says it is. */
+function drawMany(world: World, over: Parameters<typeof request>[0] = {}, runs = 4000) {
   const ranker = createRanker(world.config)
   const state = ranker.open(0) as RankerState
-  const asks = Array.from({ length: runs }, (_, i) => asked({ request_id: `r${i}` }))
+  const asks = Array.from({ length: runs }, (_, i) => asked({ ...over, request_id: `r${i}` }))
   const { outputs } = ranker.step(state, asks, tick, viewOf(world))
   const times = new Float64Array(400)
   const claimed = new Float64Array(400)
-  for (const { value } of outputs)
-    for (const { item_id, inclusion_probability } of (value as Recommendation).candidates) {
+  const sizes = new Set<number>()
+  for (const { value } of outputs) {
+    const { candidates } = value as Recommendation
+    sizes.add(candidates.length)
+    for (const { item_id, inclusion_probability } of candidates) {
       times[Number(item_id)]++
       claimed[Number(item_id)] = inclusion_probability
     }
-  const p1 = 4 / 10
-  const p2 = 16 / (400 - 4)
-  for (const [row, claim] of claimed.entries())
-    assert.ok(Math.abs(claim - (row % 40 === 0 ? p1 + (1 - p1) * p2 : p2)) < 1e-12)
-  for (const group of [(row: number) => row % 40 === 0, (row: number) => row % 40 !== 0]) {
-    const rows = [...times.keys()].filter(group)
+  }
+  const agree = (isIn: (row: number) => boolean): void => {
+    const rows = [...times.keys()].filter(isIn)
     const total = rows.reduce((sum, row) => sum + times[row], 0)
     const expected = runs * rows.reduce((sum, row) => sum + claimed[row], 0)
     assert.ok(Math.abs(total - expected) < 4 * Math.sqrt(expected), `${total} of ${expected}`)
     const cells = rows.map(row => ({ observed: times[row], expected: runs * claimed[row] }))
     assert.ok(chiSquareZ(cells) < chiSquareBound)
   }
+  return { claimed, sizes, agree }
+}
+
+test('new items come first, and every drawn item was as likely as it says', () => {
+  const isNew = (row: number) => row % 40 === 0
+  const world = {
+    config: configured({ newWithinMs: 1000, retrieval: 'history' }),
+    features: catalogue(row => ({ timeMs: isNew(row) ? nowMs - 500 : nowMs - 5000 })),
+  }
+  const { claimed, agree } = drawMany(world)
+  const p1 = 4 / 10
+  const p2 = 16 / (400 - 4)
+  for (const [row, claim] of claimed.entries())
+    assert.ok(Math.abs(claim - (isNew(row) ? p1 + (1 - p1) * p2 : p2)) < 1e-12)
+  agree(isNew)
+  agree(row => !isNew(row))
+})
+
+test('who is hidden or meets no condition is replaced in the draw: all places are filled, each as likely as it says', () => {
+  const isNew = (row: number) => row % 10 === 0
+  const world = {
+    config: configured({ newWithinMs: 1000, filters: ['item.half == context.half'] }),
+    features: catalogue(row => ({
+      attributes: { half: row < 200 ? 'first' : 'second' },
+      timeMs: isNew(row) ? nowMs - 500 : nowMs - 5000,
+    })),
+  }
+  const excluded = Array.from({ length: 100 }, (_, row) => String(row))
+  const { claimed, sizes, agree } = drawMany(world, { excluded, context: { half: 'first' } })
+  assert.deepEqual([...sizes], [20])
+  const p1 = 4 / 10
+  const p2 = 16 / (100 - 4)
+  for (const [row, claim] of claimed.entries()) {
+    const expected = row < 100 || row >= 200 ? 0 : isNew(row) ? p1 + (1 - p1) * p2 : p2
+    assert.ok(Math.abs(claim - expected) < 1e-12, `${row}: ${claim}, not ${expected}`)
+  }
+  agree(row => claimed[row] > 0 && isNew(row))
+  agree(row => claimed[row] > 0 && !isNew(row))
+})
+
+test('in a large catalogue who meets no condition is left out of the draw: the others are as likely as before', () => {
+  const config = configured({ filters: ['item.half == context.half'] })
+  const features = catalogue(row => ({ attributes: { half: row % 2 } }))
+  for (let row = 400; row < 5000; row++)
+    put(features, { id: String(row), row: row % 400, attributes: { half: row % 2 } })
+  const { decision } = decide({ config, features }, [asked({ context: { half: 1 }, excluded: ['1', 'nobody'] })])
+  const { candidates } = decision
+  assert.ok(candidates.length > 0 && candidates.length < 20)
+  for (const { item_id, inclusion_probability } of candidates)
+    assert.deepEqual([Number(item_id) % 2, inclusion_probability], [1, 20 / 4999])
 })
 
 /** A catalogue that is too large to be scanned in a step. */
