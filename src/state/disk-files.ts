@@ -26,7 +26,7 @@ export interface StoreOptions<T extends object> {
 export type DropReason = 'version' | 'torn' | 'crashed' | 'unfinished' | 'not_in_chain' | 'behind_retention'
 
 /** Raised when the same tables are laid out otherwise. */
-const LAYOUT = 2
+const LAYOUT = 3
 /** Deaths between opening and the first write, without one that got there. */
 const CRASHES = 5
 
@@ -120,7 +120,7 @@ function readJournals({ journals }: Opened, tables: number): Pick<Files, 'memtab
   let nextJournal = 0
   for (const { key, value } of journals.getRange({ start: journalKey(0) })) {
     const number = (key as Buffer).readUInt32BE(0)
-    memtable.add(number, Buffer.from(value))
+    memtable.add(number, value as Buffer)
     nextJournal = number + 1
   }
   return { memtable, nextJournal }

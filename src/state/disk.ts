@@ -19,7 +19,7 @@ import type { ChainPoint } from '../stage.ts'
 import { createPool } from './cache.ts'
 import { type DropReason, failed, forgetCrashes, journalKey, openFiles, type StoreOptions } from './disk-files.ts'
 import { type DiskTable, diskTable, heard } from './disk-table.ts'
-import { createJournal } from './memtable.ts'
+import { createJournal } from './journal.ts'
 import { createParts } from './parts.ts'
 import type { Codec, Table } from './table.ts'
 
@@ -107,7 +107,7 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
     changed = false
     const { meta, owner, env, memtable, journals } = files
     const number = files.nextJournal++
-    const plan = memtable.plan(options.cacheBytes / openStores)
+    const plan = memtable.plan((+(process.env.MT ?? 3) * options.cacheBytes) / openStores)
     journal = createJournal()
     let written: Buffer = Buffer.alloc(0)
     const own = await meta

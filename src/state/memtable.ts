@@ -6,6 +6,8 @@
  * in turn, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
  * 1996, "The log-structured merge-tree".)
  */
+import { type Entry, entriesOf, mergedTo, withoutKind } from './journal.ts'
+import { createRows, type Rows } from './packed/rows.ts'
 import { compareKeys } from './table.ts'
 
 /** Rows that waited in one range of keys of a table. */
@@ -19,7 +21,7 @@ export interface Merge {
 }
 
 export interface Memtable {
-  /** Encoded bytes that wait; the journals that hold them are about twice as large. */
+  /** Encoded bytes that wait; the journals that hold them, on disk, are about twice as large. */
   readonly bytes: number
   /** Null: deleted; undefined: nothing waits here, the table says. */
   get(table: number, key: string): Buffer | null | undefined
@@ -42,15 +44,13 @@ export interface MergePlan {
 interface Range {
   readonly table: number
   readonly from: string
-  /** Where each row is: journal * 2^32 + offset. */
-  readonly rows: Map<string, number>
+  /** With their kinds (journal.ts). */
+  rows: Rows
   bytes: number
   /** Oldest journal that a row is in; Infinity: none. */
   oldest: number
 }
 
-const JOURNAL = 2 ** 32
-const DELETED = 0xffffffff
 /** Bytes, or twice the newest journal: a transaction holds every page that it writes to, so a smaller limit is reached in
  * several. */
 const MERGED_AT_ONCE = 1 << 20
@@ -58,7 +58,7 @@ const MERGED_AT_ONCE = 1 << 20
 const RANGE_ROWS = 2048
 
 export function createMemtable(tables: number): Memtable {
-  const journals = new Map<number, Buffer>()
+  const journals = new Set<number>()
   const ranges = Array.from({ length: tables }, (_, table): Range[] => [emptyRange(table, '')])
   let bytes = 0
   let newestBytes = 0
@@ -73,11 +73,10 @@ export function createMemtable(tables: number): Memtable {
     return low
   }
   const endOf = (table: number, from: string): string | null => ranges[table][indexOf(table, from) + 1]?.from ?? null
-  const rowAt = (place: number): Buffer | null => rowOf(journals.get(Math.floor(place / JOURNAL))!, place % JOURNAL)
-  const put = (number: number, { table, key, offset, size }: Entry): void => {
+  const put = (number: number, { table, key, row, size }: Entry): void => {
     const index = indexOf(table, key)
     const range = ranges[table][index]
-    range.rows.set(key, number * JOURNAL + offset)
+    range.rows.set(key, row)
     range.oldest = Math.min(range.oldest, number)
     range.bytes += size
     bytes += size
@@ -89,7 +88,8 @@ export function createMemtable(tables: number): Memtable {
     for (let i = indexOf(table, from); i < of.length && (to === null || compareKeys(of[i].from, to) < 0); i++) {
       const left = [...of[i].rows].filter(([key]) => !isInside(key))
       if (left.length === of[i].rows.size) continue
-      const part = rangeOf(table, of[i].from, left, (of[i].bytes * left.length) / of[i].rows.size)
+      const part = { ...of[i], rows: rowsOf(left), bytes: (of[i].bytes * left.length) / of[i].rows.size }
+      if (left.length === 0) part.oldest = Number.POSITIVE_INFINITY
       bytes -= of[i].bytes - part.bytes
       of[i] = part
     }
@@ -105,17 +105,17 @@ export function createMemtable(tables: number): Memtable {
       return bytes
     },
     get(table, key) {
-      const place = ranges[table][indexOf(table, key)].rows.get(key)
-      return place === undefined ? undefined : rowAt(place)
+      const row = ranges[table][indexOf(table, key)].rows.get(key)
+      return row && withoutKind(row)
     },
-    keys: table => ranges[table].flatMap(range => [...range.rows.keys()]),
+    keys: table => ranges[table].flatMap(range => [...range.rows].map(([key]) => key)),
     add(number, journal) {
-      journals.set(number, journal)
+      journals.add(number)
       newestBytes = journal.length
       for (const entry of entriesOf(journal)) {
-        const { table, key, to } = entry
+        const to = mergedTo(entry.row)
         if (to === undefined) put(number, entry)
-        else drop(table, key, to)
+        else drop(entry.table, entry.key, to)
       }
     },
     plan(limit) {
@@ -127,14 +127,14 @@ export function createMemtable(tables: number): Memtable {
       const oldest = waiting[merged]?.oldest ?? Number.POSITIVE_INFINITY
       return {
         ranges: new Set(chosen),
-        journals: [...journals.keys()].filter(number => number < oldest),
+        journals: [...journals].filter(number => number < oldest),
         *merges() {
           for (const { table, from, rows } of chosen)
             yield {
               table,
               from,
               to: endOf(table, from),
-              rows: inOrder(rows).map(([key, place]) => [key, rowAt(place)] as const),
+              rows: inOrder(rows).map(([key, row]) => [key, withoutKind(row)] as const),
             }
         },
       }
@@ -154,94 +154,27 @@ export function createMemtable(tables: number): Memtable {
 const emptyRange = (table: number, from: string): Range => ({
   table,
   from,
-  rows: new Map(),
+  rows: createRows(),
   bytes: 0,
   oldest: Number.POSITIVE_INFINITY,
 })
-const inOrder = (rows: ReadonlyMap<string, number>) => [...rows].sort(([a], [b]) => compareKeys(a, b))
+const inOrder = (rows: Rows) => [...rows].sort(([a], [b]) => compareKeys(a, b))
 
-const rangeOf = (table: number, from: string, rows: readonly (readonly [string, number])[], bytes: number): Range => ({
-  table,
-  from,
-  rows: new Map(rows),
-  bytes,
-  oldest: Math.floor(rows.reduce((least, [, place]) => Math.min(least, place), Number.POSITIVE_INFINITY) / JOURNAL),
-})
+function rowsOf(list: Iterable<readonly [string, Buffer]>): Rows {
+  const rows = createRows()
+  for (const [key, row] of list) rows.set(key, row)
+  return rows
+}
 
-function halves({ table, from, rows, bytes }: Range): [Range, Range] {
+function halves({ table, from, rows, bytes, oldest }: Range): [Range, Range] {
   const sorted = inOrder(rows)
   const middle = sorted.length >> 1
-  return [
-    rangeOf(table, from, sorted.slice(0, middle), bytes / 2),
-    rangeOf(table, sorted[middle][0], sorted.slice(middle), bytes / 2),
-  ]
-}
-
-/** A journal: per row the table, the lengths of key and row (or that it is deleted), the key and the row. What was merged
- * looks like a row whose length says so: from its key up to the key that follows as JSON. */
-const HEAD = 9
-const MERGED = 0xfffffffe
-
-export interface Journal {
-  /** Before any row. */
-  merged(merge: Pick<Merge, 'table' | 'from' | 'to'>): void
-  add(table: number, key: string, row: Buffer | null): void
-  readonly bytes: () => Buffer
-}
-
-export function createJournal(): Journal {
-  const pieces: Buffer[] = []
-  const addHead = (table: number, key: string, length: number): void => {
-    const size = Buffer.byteLength(key)
-    const head = Buffer.allocUnsafe(HEAD + size)
-    head[0] = table
-    head.writeUInt32LE(size, 1)
-    head.writeUInt32LE(length, 5)
-    head.write(key, HEAD)
-    pieces.push(head)
-  }
-  return {
-    merged({ table, from, to }) {
-      const end = Buffer.from(JSON.stringify(to))
-      const size = Buffer.alloc(4)
-      size.writeUInt32LE(end.length)
-      addHead(table, from, MERGED)
-      pieces.push(size, end)
-    },
-    add(table, key, row) {
-      addHead(table, key, row?.length ?? DELETED)
-      if (row) pieces.push(row)
-    },
-    bytes: () => Buffer.concat(pieces),
-  }
-}
-
-interface Entry {
-  readonly table: number
-  readonly key: string
-  /** In the journal. */
-  readonly offset: number
-  /** Bytes of all of it. */
-  readonly size: number
-  /** Of what was merged: up to where. */
-  readonly to?: string | null
-}
-
-function* entriesOf(journal: Buffer): Iterable<Entry> {
-  for (let offset = 0; offset < journal.length; ) {
-    const keyEnd = offset + HEAD + journal.readUInt32LE(offset + 1)
-    const length = journal.readUInt32LE(offset + 5)
-    const entry = { table: journal[offset], key: journal.toString('utf8', offset + HEAD, keyEnd), offset }
-    const end =
-      length === DELETED ? keyEnd : length === MERGED ? keyEnd + 4 + journal.readUInt32LE(keyEnd) : keyEnd + length
-    const to = length === MERGED && { to: JSON.parse(journal.toString('utf8', keyEnd + 4, end)) as string | null }
-    yield { ...entry, size: end - offset, ...to }
-    offset = end
-  }
-}
-
-function rowOf(journal: Buffer, offset: number): Buffer | null {
-  const length = journal.readUInt32LE(offset + 5)
-  const start = offset + HEAD + journal.readUInt32LE(offset + 1)
-  return length === DELETED ? null : journal.subarray(start, start + length)
+  const half = (start: string, list: typeof sorted): Range => ({
+    table,
+    from: start,
+    rows: rowsOf(list),
+    bytes: bytes / 2,
+    oldest,
+  })
+  return [half(from, sorted.slice(0, middle)), half(sorted[middle][0], sorted.slice(middle))]
 }

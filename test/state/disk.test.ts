@@ -27,6 +27,7 @@ interface Whole {
 
 const wholeCodec: Codec<Whole> = {
   scattered: true,
+  filtered: true,
   fixed: { of: whole => whole.part, encode: whole => plain.encode(whole.part), decode: bytes => plain.decode(bytes) },
   encode: ({ count }) => plain.encode(count),
   decode: (bytes, part) => ({ part: part as Whole['part'], count: plain.decode(bytes) }),

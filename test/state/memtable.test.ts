@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createJournal, createMemtable, type Memtable, type Merge } from '../../src/state/memtable.ts'
+import { createJournal } from '../../src/state/journal.ts'
+import { createMemtable, type Memtable, type Merge } from '../../src/state/memtable.ts'
 import { createRandom } from '../../src/state/random.ts'
 
 const HELD = 200_000
