@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { open } from 'lmdb'
+import { open, type RootDatabase } from 'lmdb'
 import type { Bytes } from '../../src/state/disk-table.ts'
 import { createFilter } from '../../src/state/filter.ts'
 import { keyEncoder } from '../../src/state/keys.ts'
@@ -24,10 +24,11 @@ describe('which keys may be there', () => {
   const idOf = (i: number): string =>
     `${i % 5 === 0 ? 'long '.repeat(i % 2 === 0 ? 250 : 80) : ''}id ${i} ${i % 7 === 0 ? '鍵\ud800' : ''}`
   let folder: string
+  let env: RootDatabase
   let db: Bytes
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'feedloop-presence-'))
-    const env = open({ path: folder, encoding: 'binary' })
+    env = open({ path: folder, encoding: 'binary' })
     db = env.openDB('keys', { encoding: 'binary', keyEncoder } as never) as Bytes
   })
   afterEach(() => rm(folder, { recursive: true, force: true }))
@@ -53,7 +54,7 @@ describe('which keys may be there', () => {
       assert.equal(count(presence, 0, next), next)
     }
     assert.ok(count(presence, 100_000, 120_000) < 200)
-    await db.close()
+    await env.close()
   })
 
   test('a filter that has grown full is made anew of what is there by then', async () => {
@@ -67,6 +68,6 @@ describe('which keys may be there', () => {
     presence.advance()
     assert.equal(count(presence, 0, 1000), 1000)
     assert.ok(count(presence, 500_000, 520_000) < 200)
-    await db.close()
+    await env.close()
   })
 })
