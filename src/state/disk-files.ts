@@ -115,14 +115,20 @@ function readMeta(meta: Bytes) {
   }
 }
 
+/** The end of a backward range is left out. */
+const FIRST_JOURNAL = 1
+
 function readJournals({ journals }: Opened, tables: number): Pick<Files, 'memtable' | 'nextJournal'> {
   const memtable = createMemtable(tables)
-  let nextJournal = 0
-  for (const { key, value } of journals.getRange({ start: journalKey(0) })) {
-    const number = (key as Buffer).readUInt32BE(0)
-    memtable.add(number, value as Buffer)
-    nextJournal = number + 1
+  let nextJournal = FIRST_JOURNAL
+  const newestFirst = function* () {
+    for (const { key, value } of journals.getRange({ reverse: true, end: journalKey(FIRST_JOURNAL - 1) })) {
+      const number = (key as Buffer).readUInt32BE(0)
+      nextJournal = Math.max(nextJournal, number + 1)
+      yield [number, value as Buffer] as const
+    }
   }
+  memtable.recover(newestFirst())
   return { memtable, nextJournal }
 }
 

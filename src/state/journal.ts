@@ -56,9 +56,11 @@ export function* entriesOf(journal: Buffer): Iterable<Entry> {
   }
 }
 
-/** Of what was merged: up to where; null: to the end; undefined: it is a row. */
-export const mergedTo = (row: Buffer): string | null | undefined =>
-  row[0] === KIND.merged ? (JSON.parse(row.toString('utf8', 1)) as string | null) : undefined
+/** It is no row but tells of what was merged. */
+export const isMerged = (row: Buffer): boolean => row[0] === KIND.merged
+
+/** Of what was merged: up to where; null: to the end. */
+export const mergedTo = (row: Buffer): string | null => JSON.parse(row.toString('utf8', 1)) as string | null
 
 /** Null: deleted. */
 export const withoutKind = (row: Buffer): Buffer | null => (row[0] === KIND.deleted ? null : row.subarray(1))

@@ -6,7 +6,8 @@
  * in turn, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
  * 1996, "The log-structured merge-tree".)
  */
-import { type Entry, entriesOf, mergedTo, withoutKind } from './journal.ts'
+import { createIntervals } from './intervals.ts'
+import { type Entry, entriesOf, isMerged, mergedTo, withoutKind } from './journal.ts'
 import { createRows, type Rows } from './packed/rows.ts'
 import { compareKeys } from './table.ts'
 
@@ -27,6 +28,8 @@ export interface Memtable {
   get(table: number, key: string): Buffer | null | undefined
   keys(table: number): string[]
   add(number: number, journal: Buffer): void
+  /** Takes up the journals that are left on disk: a row waits unless it was merged after it came, or a newer one is there. */
+  recover(newestFirst: Iterable<readonly [number: number, journal: Buffer]>): void
   /** Takes note of ranges that are merged and of journals that are gone. */
   merged(plan: MergePlan): void
   /** What to merge now, so that so many bytes wait at most. */
@@ -82,18 +85,7 @@ export function createMemtable(tables: number): Memtable {
     bytes += size
     if (range.rows.size > RANGE_ROWS) ranges[table].splice(index, 1, ...halves(range))
   }
-  const drop = (table: number, from: string, to: string | null): void => {
-    const of = ranges[table]
-    const isInside = (key: string): boolean => compareKeys(key, from) >= 0 && (to === null || compareKeys(key, to) < 0)
-    for (let i = indexOf(table, from); i < of.length && (to === null || compareKeys(of[i].from, to) < 0); i++) {
-      const left = [...of[i].rows].filter(([key]) => !isInside(key))
-      if (left.length === of[i].rows.size) continue
-      const part = { ...of[i], rows: rowsOf(left), bytes: (of[i].bytes * left.length) / of[i].rows.size }
-      if (left.length === 0) part.oldest = Number.POSITIVE_INFINITY
-      bytes -= of[i].bytes - part.bytes
-      of[i] = part
-    }
-  }
+  const waits = ({ table, key }: Entry): boolean => ranges[table][indexOf(table, key)].rows.get(key) !== undefined
   const inAge = (): Range[] =>
     ranges
       .flat()
@@ -112,10 +104,16 @@ export function createMemtable(tables: number): Memtable {
     add(number, journal) {
       journals.add(number)
       newestBytes = journal.length
-      for (const entry of entriesOf(journal)) {
-        const to = mergedTo(entry.row)
-        if (to === undefined) put(number, entry)
-        else drop(entry.table, entry.key, to)
+      for (const entry of entriesOf(journal)) if (!isMerged(entry.row)) put(number, entry)
+    },
+    recover(newestFirst) {
+      const gone = Array.from({ length: tables }, createIntervals)
+      for (const [number, journal] of newestFirst) {
+        journals.add(number)
+        const entries = [...entriesOf(journal)]
+        for (const entry of entries)
+          if (!isMerged(entry.row) && !gone[entry.table].has(entry.key) && !waits(entry)) put(number, entry)
+        for (const { table, key, row } of entries) if (isMerged(row)) gone[table].add(key, mergedTo(row))
       }
     },
     plan(limit) {
