@@ -3,7 +3,7 @@
  * written to: a B-tree copies a page for every row that is alone on it. Rows come as journals, one a transaction, which
  * are on disk from then on; they are merged into the tables a range of keys at a time, the one that waits longest first,
  * and a journal goes when nothing in it waits any more. What was merged stands in the journal too, before its rows: read
- * in turn, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
+ * from the newest, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
  * 1996, "The log-structured merge-tree".)
  */
 import { createIntervals } from './intervals.ts'
@@ -48,9 +48,9 @@ interface Range {
   readonly table: number
   readonly from: string
   /** With their kinds (journal.ts). */
-  rows: Rows
+  readonly rows: Rows
   bytes: number
-  /** Oldest journal that a row is in; Infinity: none. */
+  /** No row is in an older journal; Infinity: there is none. */
   oldest: number
 }
 
