@@ -181,6 +181,29 @@ describe('tables on disk', () => {
     )
   })
 
+  test('what came after the filter of a table was made is found, and what was discarded is not', async () => {
+    const disk = await openRows({ flushBytes: 1 })
+    const { three } = disk.tables
+    const value = { part: { made: 1 }, count: 1 }
+    for (const offset of [1, 2]) {
+      three.set(`before ${offset}`, value)
+      disk.commit(pointAt(offset))
+    }
+    await disk.room()
+    assert.equal(three.get('after'), undefined)
+    three.set('after', value)
+    three.set('discarded', value)
+    disk.discard()
+    three.set('after', value)
+    disk.commit(pointAt(3))
+    assert.deepEqual(
+      ['before 1', 'before 2', 'after', 'discarded'].map(id => three.get(id)?.count),
+      [1, 1, 1, undefined],
+    )
+    assert.equal(three.size, 3)
+    await disk.close()
+  })
+
   const partsOnDisk = async (): Promise<number> => {
     const env = open({ path: join(folder, 'state', 'data'), noSubdir: false, maxDbs: 12 })
     const { entryCount } = env.openDB('three.parts', {}).getStats() as { entryCount: number }
