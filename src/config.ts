@@ -271,7 +271,7 @@ export const configSchema = z.strictObject({
         .positive()
         .default(8 << 20)
         .describe(
-          'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much, and as much again rows that wait to be written to their places.',
+          'With a folder: hot values kept on the heap, counted as their bytes on disk, all partitions together; the heap takes about three times as much, and rows that wait to be written to their places five times, outside of the heap.',
         ),
       snapshotMs: ms(minute).describe(
         'A user whose state has changed is written to `snapshots` so long after the first change, ms: what a machine that takes the partition over replays is about as long.',

@@ -85,7 +85,7 @@ export const rankerVersion: string = JSON.stringify([ROWS, layoutPrint])
 export const rankerCodecs: { readonly [K in keyof RankerRows]: Codec<RankerRows[K]> } = {
   people: avroCodec<Person>(schemas.people, wellKnown),
   sessions: { ...avroCodec<readonly Session[]>(schemas.sessions), scattered: true },
-  decided: { ...avroCodec<number>(schemas.decided), scattered: true },
+  decided: { ...avroCodec<number>(schemas.decided), scattered: true, filtered: true },
   pages: avroCodec<readonly DecidedId[]>(schemas.pages),
   unsaved: avroCodec<Unsaved>(schemas.unsaved),
   ages: avroCodec<Ages>(schemas.ages),

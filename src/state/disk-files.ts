@@ -26,7 +26,7 @@ export interface StoreOptions<T extends object> {
 export type DropReason = 'version' | 'torn' | 'crashed' | 'unfinished' | 'not_in_chain' | 'behind_retention'
 
 /** Raised when the same tables are laid out otherwise. */
-const LAYOUT = 2
+const LAYOUT = 3
 /** Deaths between opening and the first write, without one that got there. */
 const CRASHES = 5
 
@@ -115,14 +115,20 @@ function readMeta(meta: Bytes) {
   }
 }
 
+/** The end of a backward range is left out. */
+const FIRST_JOURNAL = 1
+
 function readJournals({ journals }: Opened, tables: number): Pick<Files, 'memtable' | 'nextJournal'> {
   const memtable = createMemtable(tables)
-  let nextJournal = 0
-  for (const { key, value } of journals.getRange({ start: journalKey(0) })) {
-    const number = (key as Buffer).readUInt32BE(0)
-    memtable.add(number, Buffer.from(value))
-    nextJournal = number + 1
+  let nextJournal = FIRST_JOURNAL
+  const newestFirst = function* () {
+    for (const { key, value } of journals.getRange({ reverse: true, end: journalKey(FIRST_JOURNAL - 1) })) {
+      const number = (key as Buffer).readUInt32BE(0)
+      nextJournal = Math.max(nextJournal, number + 1)
+      yield [number, value as Buffer] as const
+    }
   }
+  memtable.recover(newestFirst())
   return { memtable, nextJournal }
 }
 

@@ -7,6 +7,7 @@ import type { Database } from 'lmdb'
 import { createCache, type Pool } from './cache.ts'
 import { isLong, storedKey, wholeKey, withKey, withoutKey } from './keys.ts'
 import type { Parts } from './parts.ts'
+import { createPresence } from './presence.ts'
 import type { Codec, Table } from './table.ts'
 
 export interface DiskTable<V> extends Table<V> {
@@ -61,7 +62,7 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
   let overlay = new Map<string, Entry<V>>()
   let fresh = new Map<string, Entry<V>>()
   let writing = new Map<string, Entry<V>>()
-  /** Keys that the step looked for and that are nowhere. */
+  /** Keys that the step looked for and that were nowhere but in its overlay. */
   let missed = new Set<string>()
   /** Keys whose fixed part on disk, if there is any, is not theirs any more. */
   let parted = new Set<string>()
@@ -89,19 +90,27 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
   const pending = (key: string): Entry<V> | undefined => overlay.get(key) ?? fresh.get(key) ?? writing.get(key)
   const pendingKeys = (): Set<string> =>
     new Set([...(waiting?.keys() ?? []), ...writing.keys(), ...fresh.keys(), ...overlay.keys()])
+  const presence = codec.filtered && createPresence({ db, size: () => committed, pending: pendingKeys })
   const get = (key: string): V | undefined => {
-    const entry = pending(key)
-    if (entry !== undefined) return entry === absent ? undefined : entry
-    // nothing waits or is on disk but what is deleted above: some tables are empty nearly always
+    const changed = overlay.get(key)
+    if (changed !== undefined) return changed === absent ? undefined : changed
+    // some tables are empty nearly always
     if (committed === 0) return undefined
+    if (presence && !presence.mayHave(key)) {
+      missed.add(key)
+      return undefined
+    }
+    const entry = fresh.get(key) ?? writing.get(key)
+    if (entry !== undefined) return entry === absent ? undefined : entry
     return cache.get(key) ?? load(key)
   }
   const isCommitted = (key: string): boolean => {
+    if (missed.has(key)) return false
     const entry = fresh.get(key) ?? writing.get(key)
     if (entry !== undefined) return entry !== absent
     if (cache.get(key) !== undefined) return true
     const row = waiting?.get(key)
-    return row === undefined ? !missed.has(key) && db.doesExist(key) : row !== null
+    return row === undefined ? db.doesExist(key) : row !== null
   }
   const change = (key: string, entry: Entry<V>): number => (entry === absent ? 0 : 1) - (isCommitted(key) ? 1 : 0)
   const putRow = (key: string, row: Buffer | null): void => {
@@ -158,6 +167,7 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
       for (const [key, entry] of overlay) {
         const by = change(key, entry)
         committed += by
+        if (presence && by > 0) presence.add(key)
         if (parts && isParted(key, entry, by === 0)) parted.add(key)
         fresh.set(key, entry)
       }
@@ -196,6 +206,7 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
         else cache.remove(key)
       }
       writing = new Map()
+      if (presence) presence.advance()
     },
   }
 }

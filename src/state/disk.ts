@@ -19,7 +19,7 @@ import type { ChainPoint } from '../stage.ts'
 import { createPool } from './cache.ts'
 import { type DropReason, failed, forgetCrashes, journalKey, openFiles, type StoreOptions } from './disk-files.ts'
 import { type DiskTable, diskTable, heard } from './disk-table.ts'
-import { createJournal } from './memtable.ts'
+import { createJournal } from './journal.ts'
 import { createParts } from './parts.ts'
 import type { Codec, Table } from './table.ts'
 
@@ -53,6 +53,8 @@ export interface DiskState<T extends object> {
 
 const FLUSH_BYTES = 2 << 20
 const FLUSH_MS = 1000
+/** Bytes of rows that wait, to those of hot values: enough that several share a page of five million joins. */
+const WAITING = 3
 /** Open stores of this process that share `cacheBytes`. */
 let openStores = 0
 
@@ -107,7 +109,7 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
     changed = false
     const { meta, owner, env, memtable, journals } = files
     const number = files.nextJournal++
-    const plan = memtable.plan(options.cacheBytes / openStores)
+    const plan = memtable.plan((WAITING * options.cacheBytes) / openStores)
     journal = createJournal()
     let written: Buffer = Buffer.alloc(0)
     const own = await meta

@@ -9,6 +9,8 @@ import { createHash } from 'node:crypto'
 const PLAIN = 1023
 const PREFIX = 1024
 const HASHED = 1 + PREFIX + 32
+/** Bytes of a stored key at most. */
+export const LONGEST = HASHED
 const FIRST = Buffer.from([1])
 
 /** What lmdb's binding wants of a key encoder. Keys are never read back as strings in here (`Buffer`, see `wholeKey`). */

@@ -3,9 +3,12 @@
  * written to: a B-tree copies a page for every row that is alone on it. Rows come as journals, one a transaction, which
  * are on disk from then on; they are merged into the tables a range of keys at a time, the one that waits longest first,
  * and a journal goes when nothing in it waits any more. What was merged stands in the journal too, before its rows: read
- * in turn, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
+ * from the newest, the journals that are left give what waits, no more. (C0 and the rolling merge of O'Neil, Cheng, Gawlick and O'Neil
  * 1996, "The log-structured merge-tree".)
  */
+import { createIntervals } from './intervals.ts'
+import { type Entry, entriesOf, isMerged, mergedTo, withoutKind } from './journal.ts'
+import { createRows, type Rows } from './packed/rows.ts'
 import { compareKeys } from './table.ts'
 
 /** Rows that waited in one range of keys of a table. */
@@ -19,12 +22,14 @@ export interface Merge {
 }
 
 export interface Memtable {
-  /** Encoded bytes that wait; the journals that hold them are about twice as large. */
+  /** Encoded bytes that wait; the journals that hold them, on disk, are about twice as large. */
   readonly bytes: number
   /** Null: deleted; undefined: nothing waits here, the table says. */
   get(table: number, key: string): Buffer | null | undefined
   keys(table: number): string[]
   add(number: number, journal: Buffer): void
+  /** Takes up the journals that are left on disk: a row waits unless it was merged after it came, or a newer one is there. */
+  recover(newestFirst: Iterable<readonly [number: number, journal: Buffer]>): void
   /** Takes note of ranges that are merged and of journals that are gone. */
   merged(plan: MergePlan): void
   /** What to merge now, so that so many bytes wait at most. */
@@ -42,15 +47,13 @@ export interface MergePlan {
 interface Range {
   readonly table: number
   readonly from: string
-  /** Where each row is: journal * 2^32 + offset. */
-  readonly rows: Map<string, number>
+  /** With their kinds (journal.ts). */
+  readonly rows: Rows
   bytes: number
-  /** Oldest journal that a row is in; Infinity: none. */
+  /** No row is in an older journal; Infinity: there is none. */
   oldest: number
 }
 
-const JOURNAL = 2 ** 32
-const DELETED = 0xffffffff
 /** Bytes, or twice the newest journal: a transaction holds every page that it writes to, so a smaller limit is reached in
  * several. */
 const MERGED_AT_ONCE = 1 << 20
@@ -58,7 +61,7 @@ const MERGED_AT_ONCE = 1 << 20
 const RANGE_ROWS = 2048
 
 export function createMemtable(tables: number): Memtable {
-  const journals = new Map<number, Buffer>()
+  const journals = new Set<number>()
   const ranges = Array.from({ length: tables }, (_, table): Range[] => [emptyRange(table, '')])
   let bytes = 0
   let newestBytes = 0
@@ -73,27 +76,16 @@ export function createMemtable(tables: number): Memtable {
     return low
   }
   const endOf = (table: number, from: string): string | null => ranges[table][indexOf(table, from) + 1]?.from ?? null
-  const rowAt = (place: number): Buffer | null => rowOf(journals.get(Math.floor(place / JOURNAL))!, place % JOURNAL)
-  const put = (number: number, { table, key, offset, size }: Entry): void => {
+  const put = (number: number, { table, key, row, size }: Entry): void => {
     const index = indexOf(table, key)
     const range = ranges[table][index]
-    range.rows.set(key, number * JOURNAL + offset)
+    range.rows.set(key, row)
     range.oldest = Math.min(range.oldest, number)
     range.bytes += size
     bytes += size
     if (range.rows.size > RANGE_ROWS) ranges[table].splice(index, 1, ...halves(range))
   }
-  const drop = (table: number, from: string, to: string | null): void => {
-    const of = ranges[table]
-    const isInside = (key: string): boolean => compareKeys(key, from) >= 0 && (to === null || compareKeys(key, to) < 0)
-    for (let i = indexOf(table, from); i < of.length && (to === null || compareKeys(of[i].from, to) < 0); i++) {
-      const left = [...of[i].rows].filter(([key]) => !isInside(key))
-      if (left.length === of[i].rows.size) continue
-      const part = rangeOf(table, of[i].from, left, (of[i].bytes * left.length) / of[i].rows.size)
-      bytes -= of[i].bytes - part.bytes
-      of[i] = part
-    }
-  }
+  const waits = ({ table, key }: Entry): boolean => ranges[table][indexOf(table, key)].rows.get(key) !== undefined
   const inAge = (): Range[] =>
     ranges
       .flat()
@@ -105,17 +97,23 @@ export function createMemtable(tables: number): Memtable {
       return bytes
     },
     get(table, key) {
-      const place = ranges[table][indexOf(table, key)].rows.get(key)
-      return place === undefined ? undefined : rowAt(place)
+      const row = ranges[table][indexOf(table, key)].rows.get(key)
+      return row && withoutKind(row)
     },
-    keys: table => ranges[table].flatMap(range => [...range.rows.keys()]),
+    keys: table => ranges[table].flatMap(range => [...range.rows].map(([key]) => key)),
     add(number, journal) {
-      journals.set(number, journal)
+      journals.add(number)
       newestBytes = journal.length
-      for (const entry of entriesOf(journal)) {
-        const { table, key, to } = entry
-        if (to === undefined) put(number, entry)
-        else drop(table, key, to)
+      for (const entry of entriesOf(journal)) if (!isMerged(entry.row)) put(number, entry)
+    },
+    recover(newestFirst) {
+      const gone = Array.from({ length: tables }, createIntervals)
+      for (const [number, journal] of newestFirst) {
+        journals.add(number)
+        const entries = [...entriesOf(journal)]
+        for (const entry of entries)
+          if (!isMerged(entry.row) && !gone[entry.table].has(entry.key) && !waits(entry)) put(number, entry)
+        for (const { table, key, row } of entries) if (isMerged(row)) gone[table].add(key, mergedTo(row))
       }
     },
     plan(limit) {
@@ -127,14 +125,14 @@ export function createMemtable(tables: number): Memtable {
       const oldest = waiting[merged]?.oldest ?? Number.POSITIVE_INFINITY
       return {
         ranges: new Set(chosen),
-        journals: [...journals.keys()].filter(number => number < oldest),
+        journals: [...journals].filter(number => number < oldest),
         *merges() {
           for (const { table, from, rows } of chosen)
             yield {
               table,
               from,
               to: endOf(table, from),
-              rows: inOrder(rows).map(([key, place]) => [key, rowAt(place)] as const),
+              rows: inOrder(rows).map(([key, row]) => [key, withoutKind(row)] as const),
             }
         },
       }
@@ -154,94 +152,27 @@ export function createMemtable(tables: number): Memtable {
 const emptyRange = (table: number, from: string): Range => ({
   table,
   from,
-  rows: new Map(),
+  rows: createRows(),
   bytes: 0,
   oldest: Number.POSITIVE_INFINITY,
 })
-const inOrder = (rows: ReadonlyMap<string, number>) => [...rows].sort(([a], [b]) => compareKeys(a, b))
+const inOrder = (rows: Rows) => [...rows].sort(([a], [b]) => compareKeys(a, b))
 
-const rangeOf = (table: number, from: string, rows: readonly (readonly [string, number])[], bytes: number): Range => ({
-  table,
-  from,
-  rows: new Map(rows),
-  bytes,
-  oldest: Math.floor(rows.reduce((least, [, place]) => Math.min(least, place), Number.POSITIVE_INFINITY) / JOURNAL),
-})
+function rowsOf(list: Iterable<readonly [string, Buffer]>): Rows {
+  const rows = createRows()
+  for (const [key, row] of list) rows.set(key, row)
+  return rows
+}
 
-function halves({ table, from, rows, bytes }: Range): [Range, Range] {
+function halves({ table, from, rows, bytes, oldest }: Range): [Range, Range] {
   const sorted = inOrder(rows)
   const middle = sorted.length >> 1
-  return [
-    rangeOf(table, from, sorted.slice(0, middle), bytes / 2),
-    rangeOf(table, sorted[middle][0], sorted.slice(middle), bytes / 2),
-  ]
-}
-
-/** A journal: per row the table, the lengths of key and row (or that it is deleted), the key and the row. What was merged
- * looks like a row whose length says so: from its key up to the key that follows as JSON. */
-const HEAD = 9
-const MERGED = 0xfffffffe
-
-export interface Journal {
-  /** Before any row. */
-  merged(merge: Pick<Merge, 'table' | 'from' | 'to'>): void
-  add(table: number, key: string, row: Buffer | null): void
-  readonly bytes: () => Buffer
-}
-
-export function createJournal(): Journal {
-  const pieces: Buffer[] = []
-  const addHead = (table: number, key: string, length: number): void => {
-    const size = Buffer.byteLength(key)
-    const head = Buffer.allocUnsafe(HEAD + size)
-    head[0] = table
-    head.writeUInt32LE(size, 1)
-    head.writeUInt32LE(length, 5)
-    head.write(key, HEAD)
-    pieces.push(head)
-  }
-  return {
-    merged({ table, from, to }) {
-      const end = Buffer.from(JSON.stringify(to))
-      const size = Buffer.alloc(4)
-      size.writeUInt32LE(end.length)
-      addHead(table, from, MERGED)
-      pieces.push(size, end)
-    },
-    add(table, key, row) {
-      addHead(table, key, row?.length ?? DELETED)
-      if (row) pieces.push(row)
-    },
-    bytes: () => Buffer.concat(pieces),
-  }
-}
-
-interface Entry {
-  readonly table: number
-  readonly key: string
-  /** In the journal. */
-  readonly offset: number
-  /** Bytes of all of it. */
-  readonly size: number
-  /** Of what was merged: up to where. */
-  readonly to?: string | null
-}
-
-function* entriesOf(journal: Buffer): Iterable<Entry> {
-  for (let offset = 0; offset < journal.length; ) {
-    const keyEnd = offset + HEAD + journal.readUInt32LE(offset + 1)
-    const length = journal.readUInt32LE(offset + 5)
-    const entry = { table: journal[offset], key: journal.toString('utf8', offset + HEAD, keyEnd), offset }
-    const end =
-      length === DELETED ? keyEnd : length === MERGED ? keyEnd + 4 + journal.readUInt32LE(keyEnd) : keyEnd + length
-    const to = length === MERGED && { to: JSON.parse(journal.toString('utf8', keyEnd + 4, end)) as string | null }
-    yield { ...entry, size: end - offset, ...to }
-    offset = end
-  }
-}
-
-function rowOf(journal: Buffer, offset: number): Buffer | null {
-  const length = journal.readUInt32LE(offset + 5)
-  const start = offset + HEAD + journal.readUInt32LE(offset + 1)
-  return length === DELETED ? null : journal.subarray(start, start + length)
+  const half = (start: string, list: typeof sorted): Range => ({
+    table,
+    from: start,
+    rows: rowsOf(list),
+    bytes: bytes / 2,
+    oldest,
+  })
+  return [half(from, sorted.slice(0, middle)), half(sorted[middle][0], sorted.slice(middle))]
 }

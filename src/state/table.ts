@@ -41,6 +41,8 @@ export interface Codec<V> {
   readonly fixed?: FixedPart<V>
   /** Keys come in no order and rows are small: they are held back until many share a page (memtable.ts). */
   readonly scattered?: boolean
+  /** Most keys that are looked for are new: those are not looked for on disk (presence.ts). */
+  readonly filtered?: boolean
 }
 
 export interface FixedPart<V> {
@@ -58,9 +60,8 @@ const absent = Symbol('absent')
 /** By code points, as UTF-8 on disk has it; `<` goes by UTF-16 units, which sorts U+FFFD after an emoji. */
 export function compareKeys(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
-    if (a[i] === b[i]) continue
-    const [ofA, ofB] = [isSurrogate(a.charCodeAt(i)), isSurrogate(b.charCodeAt(i))]
-    return ofA === ofB ? (a[i] < b[i] ? -1 : 1) : ofA ? 1 : -1
+    const [ofA, ofB] = [a.charCodeAt(i), b.charCodeAt(i)]
+    if (ofA !== ofB) return isSurrogate(ofA) === isSurrogate(ofB) ? ofA - ofB : isSurrogate(ofA) ? 1 : -1
   }
   return a.length - b.length
 }

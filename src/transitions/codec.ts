@@ -17,6 +17,7 @@ const { decision, course } = joinParts
 
 const joinCodec: Codec<Join> = {
   scattered: true,
+  filtered: true,
   fixed: {
     of: join => join.decision,
     encode: join => decision.encode(join.decision),
@@ -29,7 +30,8 @@ const joinCodec: Codec<Join> = {
 export const joinerCodecs: { readonly [K in keyof JoinerRows]: Codec<JoinerRows[K]> } = {
   ...layouts,
   joins: joinCodec,
-  seen: { ...layouts.seen, scattered: true },
+  touches: { ...layouts.touches, filtered: true },
+  seen: { ...layouts.seen, scattered: true, filtered: true },
   buckets: jsonCodec(),
   clock: jsonCodec(),
 }

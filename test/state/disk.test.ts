@@ -27,6 +27,7 @@ interface Whole {
 
 const wholeCodec: Codec<Whole> = {
   scattered: true,
+  filtered: true,
   fixed: { of: whole => whole.part, encode: whole => plain.encode(whole.part), decode: bytes => plain.decode(bytes) },
   encode: ({ count }) => plain.encode(count),
   decode: (bytes, part) => ({ part: part as Whole['part'], count: plain.decode(bytes) }),
@@ -178,6 +179,29 @@ describe('tables on disk', () => {
       ),
       { numRuns: 60 },
     )
+  })
+
+  test('what came after the filter of a table was made is found, and what was discarded is not', async () => {
+    const disk = await openRows({ flushBytes: 1 })
+    const { three } = disk.tables
+    const value = { part: { made: 1 }, count: 1 }
+    for (const offset of [1, 2]) {
+      three.set(`before ${offset}`, value)
+      disk.commit(pointAt(offset))
+    }
+    await disk.room()
+    assert.equal(three.get('after'), undefined)
+    three.set('after', value)
+    three.set('discarded', value)
+    disk.discard()
+    three.set('after', value)
+    disk.commit(pointAt(3))
+    assert.deepEqual(
+      ['before 1', 'before 2', 'after', 'discarded'].map(id => three.get(id)?.count),
+      [1, 1, 1, undefined],
+    )
+    assert.equal(three.size, 3)
+    await disk.close()
   })
 
   const partsOnDisk = async (): Promise<number> => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createJournal, createMemtable, type Memtable, type Merge } from '../../src/state/memtable.ts'
+import { createJournal } from '../../src/state/journal.ts'
+import { createMemtable, type Memtable, type Merge } from '../../src/state/memtable.ts'
 import { createRandom } from '../../src/state/random.ts'
 
 const HELD = 200_000
@@ -62,7 +63,7 @@ test('rows are merged in order, the oldest range first, so that memory is bounde
   assert.ok(kept < 4 * HELD, `${kept} bytes of journals`)
   assert.ok(mergedRows / runs > 500, `${mergedRows / runs} rows a range: many share a page`)
   const reopened = createMemtable(1)
-  for (const [number, bytes] of journals) reopened.add(number, bytes)
+  reopened.recover([...journals].reverse())
   assert.deepEqual(reopened.keys(0).sort(), memtable.keys(0).sort(), 'what waits, no more')
   for (const [key, row] of model) {
     assert.equal(look(memtable, disk, key), row)

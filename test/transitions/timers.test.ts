@@ -69,3 +69,21 @@ test('buckets beyond a page keep all ids', () => {
     Array.from({ length: 1000 }, (_, i) => i),
   )
 })
+
+test('a group of buckets that was emptied is open again once something falls into it', () => {
+  const { pages, timers } = open(1)
+  const group = 256
+  timers.schedule(10, 'first')
+  timers.schedule(3 * group, 'later')
+  assert.deepEqual(timers.take(group, 1e9), ['first'])
+  assert.equal(timers.nextMs(), 3 * group + 1)
+  timers.schedule(11, 'again')
+  timers.schedule(9, 'before it')
+  assert.equal(timers.nextMs(), 10)
+  assert.deepEqual(timers.take(group, 1e9), ['before it', 'again'])
+  assert.deepEqual(timers.take(4 * group, 1e9), ['later'])
+  assert.equal(timers.nextMs(), Number.POSITIVE_INFINITY)
+  timers.schedule(3 * group, 'alone')
+  assert.deepEqual(timers.take(4 * group, 1e9), ['alone'])
+  assert.equal(pages.size, 0)
+})

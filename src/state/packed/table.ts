@@ -5,21 +5,10 @@
  */
 import { type Codec, compareKeys, type Table } from '../table.ts'
 import { createEntries } from './entries.ts'
+import { hashOf } from './hash.ts'
 import { createPlaceIndex, type Place } from './index.ts'
 
 const absent = Symbol('absent')
-
-/** Whoever chooses ids can't choose those that meet. */
-const seed = Math.floor(Math.random() * 2 ** 32)
-
-/** FNV-1a over UTF-16 units, finished as murmur3 is: the low bits must be good. */
-function hashOf(key: string): number {
-  let hash = seed
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
-}
 
 export function packedTable<V>(codec: Codec<V>): Table<V> {
   let overlay = new Map<string, V | typeof absent>()
