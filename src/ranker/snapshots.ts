@@ -139,7 +139,14 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
       return openedAt
     },
     contains: (userId, name, offset) => offset < (pending.get(userId)?.next[name] ?? 0),
-    unproved: () => pending.size > 0,
+    get outlives() {
+      return filled || point === null || openedAt === null || openedAt.head.offset >= point.head.offset
+    },
+    unproved(since) {
+      // Of what is from before no step is left that could say otherwise.
+      for (const [key, { offset }] of pending) if (offset < since) pending.delete(key)
+      return pending.size > 0
+    },
     commit(at) {
       saving.changed(changed, at, io.rim.now())
       for (const key of gone) strangers.add(key)

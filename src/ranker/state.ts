@@ -57,6 +57,9 @@ export const createState = (config: Config, store: RankerStore = heapTables()): 
   get openedAt() {
     return store.openedAt ?? null
   },
+  get outlives() {
+    return store.outlives ?? false
+  },
   decidedIds: decidedIds(config.limits.requestDedupMs, store.tables),
 })
 

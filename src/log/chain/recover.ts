@@ -7,9 +7,9 @@
  * last step that had one: a step without output left nothing behind. Where it can tell that an output stands alone (a
  * full checkpoint), no more is read than the end of the chain back to such a one.
  */
-import { isCode } from '../../errors.ts'
+import { FeedloopError, isCode } from '../../errors.ts'
 import { topicName, topics } from '../../pipeline.ts'
-import type { StageState } from '../../stage.ts'
+import type { ChainPoint, StageState } from '../../stage.ts'
 import type { Batch } from './batches.ts'
 import { decode } from './codec.ts'
 import type { Cursor } from './cursor.ts'
@@ -20,7 +20,7 @@ import type { InputPosition, StepHeader } from './header.ts'
 import type { Anchor, AnchorOptions } from './progress.ts'
 import { anchorOf } from './progress.ts'
 import { showProgress } from './recovery-progress.ts'
-import type { ChainIo } from './rim.ts'
+import type { ChainIo, Partition } from './rim.ts'
 import { retrying } from './rim.ts'
 import type { Session, TaskContext } from './session.ts'
 import { foldBatch } from './session.ts'
@@ -111,7 +111,7 @@ async function recoverFrom<S extends StageState, V>(
   const state = await stage.open(output.partition, io.signal)
   ending.add(state)
   const foldsInputs = stage.recovery !== 'positions-in-output'
-  const { own, point, ahead } = await begin(io, at, {
+  const { own, point, ahead, gap, since } = await begin(io, at, {
     state,
     from,
     hasInputs: header => holdsAll(context, header.inputs),
@@ -121,19 +121,21 @@ async function recoverFrom<S extends StageState, V>(
   let resume: StepHeader | null = null
   if (point !== null) {
     checkShape(context, point.header, partitions)
-    cursors = await openAll(context, point.header.inputs)
+    cursors = await openAll(context, point.header.inputs, state.outlives)
     resume = last = point.header
     clock.advance(point.header.tick)
   }
 
   let forgets = false
+  let isFirst = gap
   const firstOffset = own.offset
   const bringForward = async (batch: Batch): Promise<void> => {
     const { header } = batch
     checkShape(context, header, partitions)
     if (foldsInputs) {
       cursors ??= await openRetained(context, begun(header))
-      if (cursors !== null) await foldBatch(context, { state, cursors, clock, unsettled: forgets }, batch)
+      if (cursors !== null)
+        await foldBatch(context, { state, cursors, clock, unsettled: forgets, afterGap: isFirst }, batch)
       else {
         await foldOutputs(batch)
         forgets = true
@@ -142,6 +144,7 @@ async function recoverFrom<S extends StageState, V>(
     } else if (header.outputs > 0) await foldOutputs(batch)
     if (header.outputs > 0 || header.prev === null) resume = header
     last = header
+    isFirst = false
     clock.advance(header.tick)
   }
   const foldOutputs = async (batch: Batch): Promise<void> => {
@@ -155,20 +158,22 @@ async function recoverFrom<S extends StageState, V>(
     progress.at(batch.head.offset)
   }
   progress.done()
-  if (state.unproved?.()) {
-    await state.reset?.('not_in_chain', `${at.topic}/${at.partition}: snapshots that name steps beyond it`)
-    throw new Overtaken()
-  }
   if (from !== null && !(own.reader.head !== null && stage.whole!(state))) return null
   if (forgets && (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest > firstOffset)
     throw new Overtaken()
   const kept = own.reader.head === null ? await keptByGroup(io, options, own) : null
   if (kept !== null) {
+    if (point !== null) await bringForward(emptyStep(kept, point, at))
     resume = last = kept.header
-    cursors = await openAll(context, kept.header.inputs)
+    if (point === null) cursors = await openAll(context, kept.header.inputs)
     for (const batch of own.reader.witness(kept.head)) await bringForward(batch)
     if (own.reader.fault !== null) throw own.reader.fault
   }
+  if (state.unproved?.(since)) {
+    await state.reset?.('not_in_chain', `${at.topic}/${at.partition}: snapshots that name steps beyond it`)
+    throw new Overtaken()
+  }
+  if (point !== null && state.outlives && last !== null) await checkUnread(context, last.inputs)
   const header: StepHeader | null = foldsInputs ? last : resume
   cursors ??= await openAll(context, header?.inputs ?? [])
   const head = io.rules.writersHead(own.reader.head, own.reader.last)
@@ -185,6 +190,16 @@ async function keptByGroup(io: ChainIo, options: AnchorOptions, own: ChainFeed):
     if (isCode(error, 'CHAIN_NO_ANCHOR') && own.offset === 0) return null
     throw error
   }
+}
+
+/** The step that the group knows as the last, as the next one after a point behind retention: of its outputs nothing is left.
+ * @throws FeedloopError CHAIN_NO_ANCHOR when the point is newer: the group lags behind, by who knows how much */
+function emptyStep({ head, header }: Anchor, point: ChainPoint, at: Partition): Batch {
+  if (head.offset >= point.head.offset) return { head, header, records: [], end: head.offset + header.count }
+  throw new FeedloopError(
+    'CHAIN_NO_ANCHOR',
+    `${at.topic}/${at.partition}: the group knows ${head.offset}, the state contains ${point.head.offset}`,
+  )
 }
 
 /** The accepted batches up to where the log ended when we began. */
@@ -238,24 +253,40 @@ const openRetained = async <S extends StageState, V>(
       )
     : null
 
-/** Opens every input at its position; at its first record where there is none.
- * @throws FeedloopError OFFSET_OUT_OF_RANGE when what comes after a position is gone unread */
-const openAll = <S extends StageState, V>(
-  { io, options, notify }: TaskContext<S, V>,
+/** What no step has taken must be there. @throws FeedloopError OFFSET_OUT_OF_RANGE */
+async function checkUnread<S extends StageState, V>(
+  context: TaskContext<S, V>,
   positions: readonly InputPosition[],
-): Promise<readonly Cursor[]> =>
-  Promise.all(
+): Promise<void> {
+  if (await holdsAll(context, positions)) return
+  const where = positions.map(({ topic, partition, next }) => `${topic}/${partition} at ${next}`).join(', ')
+  throw new FeedloopError('OFFSET_OUT_OF_RANGE', `retention has cut what comes after ${where}`)
+}
+
+/** Opens every input at its position; at its first record where there is none.
+ * @param leavesOut begin at the first record, too, where what comes after a position is gone
+ * @throws FeedloopError OFFSET_OUT_OF_RANGE when what comes after a position is gone unread */
+const openAll = async <S extends StageState, V>(
+  context: TaskContext<S, V>,
+  positions: readonly InputPosition[],
+  leavesOut = false,
+): Promise<readonly Cursor[]> => {
+  const { io, options, notify } = context
+  const isThere = async (position: InputPosition): Promise<boolean> => !leavesOut || holdsAll(context, [position])
+  const found = await Promise.all(positions.map(async position => ((await isThere(position)) ? [position] : [])))
+  return Promise.all(
     options.inputs.map(input =>
       openCursor(io, {
         prefix: options.prefix,
         input,
-        from: positionOf(positions, input) ?? null,
+        from: positionOf(found.flat(), input) ?? null,
         maxBytes: options.step.readBytes ?? options.step.maxBytes,
         waitMs: emptyReadMs(options.step.idleMs),
         notify,
       }),
     ),
   )
+}
 
 function checkShape<S extends StageState, V>(
   { io, options: { inputs, output } }: TaskContext<S, V>,
