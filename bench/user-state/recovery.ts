@@ -124,7 +124,7 @@ const until = async (look: () => boolean | Promise<boolean>): Promise<void> => {
 }
 await until(() => taken.events === users * EVENTS_EACH && taken.requests === decisions)
 const floor = async (): Promise<number> => {
-  const topic = await openSnapshotTopic(io, { wire, logger, prefix, partition: 0 })
+  const topic = await openSnapshotTopic(io, { wire, logger, meter, prefix, partition: 0 })
   const point = (await topic.lastFloor()).floor?.point
   return point ? (JSON.parse(point) as ChainPoint).head.offset : 0
 }

@@ -42,7 +42,7 @@ export function snapshotOf(tables: Tables, key: string, contains: SnapshotPoint)
     if (decided === undefined) return null
     return {
       ...blank,
-      decided: decided.map(({ id, timeMs }) => ({ decision_id: id, decision_time_ms: timeMs })),
+      decided: decided.ids.map(({ id, timeMs }) => ({ decision_id: id, decision_time_ms: timeMs })),
       contains,
     }
   }
@@ -73,10 +73,10 @@ export function snapshotOf(tables: Tables, key: string, contains: SnapshotPoint)
 }
 
 /** Puts the rows of a key into the tables in place of what an earlier snapshot put there: what is gone from a person must not stay. */
-export function restore(tables: Tables, key: string, snapshot: UserSnapshot | null): void {
+export function restore(tables: Tables, key: string, snapshot: UserSnapshot | null, requestDedupMs: number): void {
   if (isPage(key)) {
     const ids = snapshot?.decided.map(each => ({ id: each.decision_id, timeMs: each.decision_time_ms })) ?? []
-    if (ids.length > 0) restorePage(tables, key.slice(PAGE.length), ids)
+    if (ids.length > 0) restorePage(tables, { key: key.slice(PAGE.length), ids, windowMs: requestDedupMs })
     return
   }
   tables.people.delete(key)

@@ -33,6 +33,8 @@ export interface World {
   readonly log: EmbeddedLog
   readonly options: TaskOptions<RankerState, RankerView>
   readonly dropped: () => Promise<string>
+  /** A counter without labels. */
+  counted(metric: string): Promise<number | undefined>
   /** Appends so many requests, and events and now and then profiles of the same users, some of them twice. */
   append(count: number): Promise<void>
   /** Recovers as a task does when it starts, from where its state is. */
@@ -123,6 +125,7 @@ export async function openWorld(folder: string, tasks: Where = 'disk'): Promise<
         .split('\n')
         .filter(line => /^feedloop_state_dropped_total{/.test(line))
         .join(),
+    counted: async metric => (await meter.registry.getSingleMetric(metric)?.get())?.values[0]?.value,
     recover: where => recoverOn(log, where),
     recoverOn,
   }
