@@ -61,7 +61,7 @@ const view = { features: catalogue(), serving: () => serving, catalogueReady: tr
 type Where = 'disk' | 'snapshots' | 'topics'
 /** What a task does that writes snapshots as fast as it can. */
 const saved = async (store: RankerStore): Promise<RankerStore> =>
-  withSnapshots({ io, wire, config, meter, logger, partition: 0, pauseMs: 1 }, store)
+  withSnapshots({ io, wire, config, meter, logger, partition: 0, pace: { pauseMs: 1 } }, store)
 const stores: Readonly<Record<Where, () => Promise<RankerStore>>> = {
   disk: () => openStore!(0),
   snapshots: () => saved(heapTables()),

@@ -78,7 +78,7 @@ export function decidedIds(windowMs: number, tables: DecidedTables): DecidedIds 
       if (added.size === 0) return
       const ids = [...added].map(([id, timeMs]) => ({ id, timeMs }))
       added = new Map()
-      const { newestMs, buckets } = putPage(tables, { key: keyOf(ids[0]!), ids, windowMs })
+      const { newestMs, buckets } = putPage(tables, { key: pageKey(ids[0]!), ids, windowMs })
       const beforeMs = newestMs - windowMs
       const isOld = (bucket: Bucket): boolean => bucket.newestMs < beforeMs
       for (const bucket of buckets.filter(isOld)) forget(bucket, beforeMs)
@@ -112,4 +112,5 @@ function putPage({ decided, pages, ages }: DecidedTables, { key, ids, windowMs }
   return { newestMs: Math.max(newestMs, untilMs), buckets: all }
 }
 
-const keyOf = ({ id, timeMs }: DecidedId): string => `${timeMs}/${id}`
+/** Key of the page that begins with this id. */
+export const pageKey = ({ id, timeMs }: DecidedId): string => `${timeMs}/${id}`

@@ -17,7 +17,9 @@ export interface SnapshotTopic {
   /** @param contains the step after which there was nothing under the key, where `snapshot` is null */
   record(key: string, snapshot: UserSnapshot | null, contains?: SnapshotPoint): NewRecord
   /** @throws FeedloopError of the log */
-  append(records: readonly NewRecord[]): Promise<Appended>
+  append(records: readonly NewRecord[]): Promise<Seen>
+  /** What an append would see. @throws FeedloopError of the log */
+  look(): Promise<Seen>
   /** Offset behind what was read or appended. */
   end(): number
 }
@@ -32,8 +34,8 @@ export interface Entry {
   readonly unreadable: boolean
 }
 
-export interface Appended {
-  /** Keys of records that somebody else has appended since our last. */
+export interface Seen {
+  /** Keys of records that somebody else has appended since we last looked. */
   readonly others: readonly string[]
   /** The log does not hold (any more) what we have appended before. */
   readonly lost: boolean
@@ -108,6 +110,12 @@ export async function openSnapshotTopic(
     const [found] = await retrying(io, read).catch(passGone)
     return found?.offset === offset && !(isSame(found.key, record.key) && isSame(found.value, record.value))
   }
+  const seenTo = async (offset: number): Promise<Seen> => {
+    const lost = offset < end || (offset > end && (await isReplaced()))
+    const others = new Set<string>()
+    for await (const { key } of records(end, offset)) if (key !== null) others.add(key.toString())
+    return { others: [...others], lost }
+  }
   return {
     async lastFloor() {
       for (let most = TAIL; ; most *= TAIL_GROWTH) {
@@ -137,12 +145,16 @@ export async function openSnapshotTopic(
     },
     async append(batch) {
       const base = await io.log.append(topic, partition, batch)
-      const lost = base < end || (base > end && (await isReplaced()))
-      const others = new Set<string>()
-      if (base > end) for await (const { key } of records(end, base)) if (key?.length) others.add(key.toString())
+      const seen = await seenTo(base)
       end = base + batch.length
       last = { offset: end - 1, record: batch.at(-1)! }
-      return { others: [...others], lost }
+      return seen
+    },
+    async look() {
+      const { latest: now } = await io.log.ends(topic, partition)
+      const seen = await seenTo(now)
+      end = now
+      return seen
     },
     end: () => end,
   }

@@ -24,7 +24,7 @@ import { createSaving } from './saving.ts'
 import { containedAt, floorSnapshot, snapshotOf } from './snapshot.ts'
 import { tracked, type Walk, walkKeys } from './snapshot-keys.ts'
 import { loadSnapshots } from './snapshot-load.ts'
-import { openSnapshotTopic } from './snapshot-topic.ts'
+import { openSnapshotTopic, type Seen } from './snapshot-topic.ts'
 import type { RankerStore } from './state.ts'
 
 export interface SnapshotOptions {
@@ -34,23 +34,34 @@ export interface SnapshotOptions {
   readonly meter: Meter
   readonly logger: Logger
   readonly partition: number
-  /** Pause between two appends, ms: with `KEYS_AT_ONCE` the most that is written in a second. */
-  readonly pauseMs?: number
+  readonly pace?: Partial<Pace>
+  /** Only the simulation's tests pass another. */
+  readonly savingOf?: typeof createSaving
 }
+
+export interface Pace {
+  /** Between two appends, ms: with `KEYS_AT_ONCE` the most that is written in a second. */
+  readonly pauseMs: number
+  /** Between two floors, ms. */
+  readonly floorMs: number
+  /** Who appends nothing looks so often whether somebody else has, ms: long before compaction takes place. */
+  readonly lookMs: number
+  /** After an append that failed, ms. */
+  readonly retryMs: number
+}
+const usual: Pace = { pauseMs: 100, floorMs: 1000, lookMs: 30_000, retryMs: 5000 }
 
 /** Keys and bytes of one append. */
 const KEYS_AT_ONCE = 200
 const BYTES_AT_ONCE = 512 << 10
-const PAUSE_MS = 100
 /** Keys that are looked for at once where all are to be written. In memory to look for some costs as much as for all. */
 const SLICE = { disk: 500, memory: Number.POSITIVE_INFINITY }
-const FLOOR_EVERY_MS = 1000
-const SAY_EVERY_MS = 5000
 
 /** A store whose rows are also in the log: empty ones are filled from there, and changes are written there in the background.
  * @throws FeedloopError TOPIC_UNKNOWN and what the log throws for good */
 export async function withSnapshots(options: SnapshotOptions, store: RankerStore): Promise<RankerStore> {
-  const { config, partition, meter, logger, io, pauseMs = PAUSE_MS } = options
+  const { config, partition, meter, logger, io, savingOf = createSaving } = options
+  const pace = { ...usual, ...options.pace }
   const { snapshotMs } = config.state
   const topic = await openSnapshotTopic(io, { ...options, prefix: config.topics.prefix })
   const { floor, late } = await topic.lastFloor()
@@ -70,7 +81,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   /** Is what is in the tables from the topic? */
   let filled = wasEmpty
 
-  const saving = createSaving(store.tables.unsaved, openedAt, io.rim.now())
+  const saving = savingOf(store.tables.unsaved, openedAt, io.rim.now())
   const changed = new Set<string>()
   /** Of which: deleted. */
   const gone = new Set<string>()
@@ -87,6 +98,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   let appending: Promise<void> | null = null
   let nextMs = 0
   let nextFloorMs = 0
+  let nextLookMs = 0
   let closed = false
 
   const recordOf = (key: string): NewRecord => {
@@ -100,10 +112,16 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
     const keys = strange.length > 0 ? [] : saving.take(snapshotMs, KEYS_AT_ONCE, io.rim.now())
     return { records: [...strange, ...keys].map(recordOf), keys, strange }
   }
-  const put = async (records: readonly NewRecord[]): Promise<void> => {
-    const { others, lost } = await topic.append(records)
+  const hear = ({ others, lost }: Seen): void => {
+    nextLookMs = io.rim.now() + pace.lookMs
     for (const key of others) strangers.add(key)
+    // Another's floor is older, and says nothing of what was void.
+    if (strangers.delete('')) moved = null
     if (lost) isHoled = true
+  }
+  const put = async (records: readonly NewRecord[]): Promise<void> => hear(await topic.append(records))
+  const look = async (): Promise<void> => {
+    if (io.rim.now() >= nextLookMs) hear(await topic.look())
   }
   /** What the topic holds is not all that was saved: it is void, and everything is saved anew. */
   const startOver = async (): Promise<void> => {
@@ -137,7 +155,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
     const to = saving.floor()
     if (to === null || strangers.size > 0 || walk !== null || isHoled || closed) return
     if (isSame(to, moved) || io.rim.now() < nextFloorMs) return
-    nextFloorMs = io.rim.now() + FLOOR_EVERY_MS
+    nextFloorMs = io.rim.now() + pace.floorMs
     const before = { point: JSON.stringify(to), since, until: topic.end() }
     await put([topic.record('', floorSnapshot(before))])
     moved = to
@@ -146,13 +164,14 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   const pump = (): void => {
     const nowMs = io.rim.now()
     if (closed || appending !== null || changed.size > 0 || last === null || pending.size > 0 || nowMs < nextMs) return
-    nextMs = nowMs + pauseMs
+    nextMs = nowMs + pace.pauseMs
     appending = (isHoled ? startOver() : writeSome())
       .then(() => saving.settle(true))
+      .then(look)
       .then(moveFloor)
       .catch(error => {
         saving.settle(false)
-        nextMs = io.rim.now() + SAY_EVERY_MS
+        nextMs = io.rim.now() + pace.retryMs
         if (!closed) logger.warn({ partition, error: String(error) }, 'snapshots not written, they are tried again')
       })
       .finally(() => {
@@ -163,7 +182,7 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
   meter.set('feedloop_snapshot_load_progress', { partition: String(partition) }, 1)
   const closing = new AbortController()
   const pumpOn = async (): Promise<void> => {
-    for (; !closed; pump()) await io.rim.sleep(pauseMs, closing.signal)
+    for (; !closed; pump()) await io.rim.sleep(pace.pauseMs, closing.signal)
   }
   void pumpOn()
   return {
