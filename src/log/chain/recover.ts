@@ -126,6 +126,12 @@ async function recoverFrom<S extends StageState, V>(
     clock.advance(point.header.tick)
   }
 
+  if (gap)
+    options.logger.warn(
+      { stage: stage.name, partition: output.partition, kept: point!.head.offset },
+      'retention has cut steps after the kept state: of their outputs nothing is known',
+    )
+
   let forgets = false
   let isFirst = gap
   const firstOffset = own.offset
