@@ -24,8 +24,8 @@ export interface Loading {
   readonly pending: Map<string, SnapshotPoint>
 }
 
-/** Rows put into the tables before they are committed. */
-const RESTORED_AT_ONCE = 2000
+/** Rows put into the tables before they are committed: as objects they wait for that, and the collector copies them. */
+const RESTORED_AT_ONCE = 20
 const SAY_EVERY_MS = 5000
 
 /** Returns keys of which what was known at the floor can't be read: what is known of them now is from after it. */
@@ -69,7 +69,8 @@ export async function loadSnapshots(
     meter.set('feedloop_snapshot_load_progress', labels, share)
     logger.info({ ...labels, percent: Math.round(100 * share), snapshots: count }, 'loading snapshots')
   }
-  await commit(point)
+  // With rows that are newer than the point, what is on disk is no state after any step, until they are proved.
+  await commit(pending.size === 0 ? point : undefined)
   const seconds = Math.round(rim.now() - startedMs) / 1000
   if (count > 0) logger.info({ ...labels, snapshots: count, seconds }, 'snapshots loaded')
   if (hidden.size > 0) logger.warn({ ...labels, keys: hidden.size }, 'snapshots unreadable, what they held is lost')

@@ -204,10 +204,10 @@ export async function withSnapshots(options: SnapshotOptions, store: RankerStore
       saving.changed(changed, at, { atMs: io.rim.now(), reached: isHoled ? saving.reached : topic.end() })
       for (const key of gone) strangers.add(key)
       for (const set of [changed, gone]) set.clear()
-      store.commit(at)
-      last = at ?? null
       for (const [userId, { offset, id }] of pending)
         if (offset === at?.head.offset && id === at.head.id) pending.delete(userId)
+      store.commit(pending.size === 0 ? at : undefined)
+      last = at ?? null
       pump()
     },
     discard() {

@@ -263,6 +263,25 @@ test('an unreadable floor makes all void, and the topics are believed', { timeou
   await world.log.close()
 })
 
+test('killed while some on its disk are newer than the floor’s step, it begins anew', { timeout: 60_000 }, async () => {
+  const world = await openWorld(folder, 'snapshots')
+  await work(world, 10, 500)
+  const floor = await newestOf(world, '')
+  await work(world, 10)
+  // As true as it was, and now much is newer.
+  await world.log.append(TOPIC, 0, [{ key: Buffer.from(''), value: floor!.value }])
+  const filled = await world.optionsFor('both').stage.open(0)
+  assert.ok(filled.openedAt!.head.offset > 0)
+  await filled.close!()
+  const disk = await world.optionsFor('disk').stage.open(0)
+  assert.equal(disk.openedAt, null)
+  await disk.close!()
+  const { state } = await stateFrom(world, 'topics')
+  assert.deepEqual((await stateFrom(world, 'both')).state.people, state.people)
+  assert.deepEqual((await stateFrom(world, 'both')).state.people, state.people)
+  await world.log.close()
+})
+
 test('a snapshot that names a step which the chain does not have makes all void, and the topics are believed', {
   timeout: 60_000,
 }, async () => {
