@@ -90,8 +90,8 @@ const openStore = localState(
   { config, logger, meter, now: Date.now },
   { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs },
 )
+const memorySeconds = await restored(heapTables)
 const diskSeconds = await restored(() => openStore!(0))
 await rm(folder, { recursive: true, force: true })
-const memorySeconds = await restored(heapTables)
 const result: RestoreResult = { users, snapshotBytes: Math.round(snapshotBytes / users), memorySeconds, diskSeconds }
 process.stdout.write(JSON.stringify(result), () => process.exit(0))
