@@ -8,13 +8,14 @@
  *   inputs may be there and are folded with the next step's.
  * - no accepted batch at all: the step is the head if the log ends with it; else the group's commits say what is.
  */
-import { isCode } from '../../errors.ts'
+import { FeedloopError, isCode } from '../../errors.ts'
 import type { ChainPoint } from '../../stage.ts'
 import type { Ends } from '../log.ts'
 import type { Batch } from './batches.ts'
 import type { ChainFeed } from './feed.ts'
 import { openFeed } from './feed.ts'
 import { sameHead } from './header.ts'
+import type { Anchor } from './progress.ts'
 import type { ChainIo, Partition } from './rim.ts'
 import type { Beginning } from './snapshot.ts'
 
@@ -63,4 +64,14 @@ async function firstAccepted(own: ChainFeed): Promise<readonly Batch[]> {
 function passFaults(error: unknown): null {
   if (isCode(error, 'CHAIN_IDENTITY_LOST') || isCode(error, 'CHAIN_HEADER_INVALID')) return null
   throw error
+}
+
+/** The step that the group knows as the last, as the next one after a point behind retention: of its outputs nothing is left.
+ * @throws FeedloopError CHAIN_NO_ANCHOR when the point is newer: the group lags behind, by who knows how much */
+export function emptyStep({ head, header }: Anchor, point: ChainPoint, at: Partition): Batch {
+  if (head.offset >= point.head.offset) return { head, header, records: [], end: head.offset + header.count }
+  throw new FeedloopError(
+    'CHAIN_NO_ANCHOR',
+    `${at.topic}/${at.partition}: the group knows ${head.offset}, the state contains ${point.head.offset}`,
+  )
 }

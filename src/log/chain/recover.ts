@@ -7,20 +7,21 @@
  * last step that had one: a step without output left nothing behind. Where it can tell that an output stands alone (a
  * full checkpoint), no more is read than the end of the chain back to such a one.
  */
-import { FeedloopError, isCode } from '../../errors.ts'
+import { isCode } from '../../errors.ts'
 import { topicName, topics } from '../../pipeline.ts'
-import type { ChainPoint, StageState } from '../../stage.ts'
+import type { StageState } from '../../stage.ts'
 import type { Batch } from './batches.ts'
+import { emptyStep } from './behind.ts'
 import { decode } from './codec.ts'
 import type { Cursor } from './cursor.ts'
-import { openCursor } from './cursor.ts'
 import type { ChainFeed, ChainPosition } from './feed.ts'
 import { verifyHead } from './feed.ts'
-import type { InputPosition, StepHeader } from './header.ts'
+import type { StepHeader } from './header.ts'
+import { begun, checkUnread, holdsAll, openAll, openRetained } from './inputs.ts'
 import type { Anchor, AnchorOptions } from './progress.ts'
 import { anchorOf } from './progress.ts'
 import { showProgress } from './recovery-progress.ts'
-import type { ChainIo, Partition } from './rim.ts'
+import type { ChainIo } from './rim.ts'
 import { retrying } from './rim.ts'
 import type { Session, TaskContext } from './session.ts'
 import { foldBatch } from './session.ts'
@@ -30,10 +31,6 @@ import { createClock } from './watermark.ts'
 import { createWriter, partitionsChanged } from './writer.ts'
 
 const readBytes = 4 << 20
-const maxEmptyReadMs = 250
-
-/** Short enough that a silent input is known to be silent at any time (watermark.ts), with as much again for the way. */
-const emptyReadMs = (idleMs: number): number => Math.min(maxEmptyReadMs, Math.max(1, idleMs / 4))
 
 /** @throws FeedloopError CHAIN_IDENTITY_LOST, CHAIN_NO_ANCHOR, PARTITION_COUNT_CHANGED, OFFSET_OUT_OF_RANGE and what the log throws for good */
 export async function recover<S extends StageState, V>(context: TaskContext<S, V>): Promise<Session<S>> {
@@ -198,16 +195,6 @@ async function keptByGroup(io: ChainIo, options: AnchorOptions, own: ChainFeed):
   }
 }
 
-/** The step that the group knows as the last, as the next one after a point behind retention: of its outputs nothing is left.
- * @throws FeedloopError CHAIN_NO_ANCHOR when the point is newer: the group lags behind, by who knows how much */
-function emptyStep({ head, header }: Anchor, point: ChainPoint, at: Partition): Batch {
-  if (head.offset >= point.head.offset) return { head, header, records: [], end: head.offset + header.count }
-  throw new FeedloopError(
-    'CHAIN_NO_ANCHOR',
-    `${at.topic}/${at.partition}: the group knows ${head.offset}, the state contains ${point.head.offset}`,
-  )
-}
-
 /** The accepted batches up to where the log ended when we began. */
 async function* acceptedToEnd(
   io: ChainIo,
@@ -219,79 +206,6 @@ async function* acceptedToEnd(
     yield* await own.poll({ maxBytes: readBytes })
     if (own.atEnd) await verifyHead(io, at, { next: latest })
   }
-}
-
-/** Where the inputs were before a chain's first batch. Of a batch inside the chain that is gone with the one before. */
-const begun = (header: StepHeader): readonly InputPosition[] | null =>
-  header.from === undefined
-    ? null
-    : header.inputs.map(({ topic, partition }, i) => ({ topic, partition, next: header.from![i]! }))
-
-const isWhole = ({ topic }: TaskInput): boolean => topics[topic].cleanup === 'compact'
-const positionOf = (positions: readonly InputPosition[], input: TaskInput): InputPosition | undefined =>
-  positions.find(({ topic, partition }) => topic === input.topic && partition === input.partition)
-
-/** Does the log still hold all that comes after these positions? Compacted inputs hold what counts of it. */
-async function holdsAll<S extends StageState, V>(
-  { io, options }: TaskContext<S, V>,
-  positions: readonly InputPosition[],
-): Promise<boolean> {
-  for (const input of options.inputs) {
-    const next = positionOf(positions, input)?.next
-    if (next === undefined || isWhole(input)) continue
-    const { earliest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
-    if (next < earliest) return false
-  }
-  return true
-}
-
-/** Opens the inputs to fold from `positions` on; null where retention has removed some of what comes after them. What is
- * folded before is then outputs only: the state forgets what the inputs' retention has let go. Compacted inputs are
- * folded from their beginning, because they still hold all that counts. */
-const openRetained = async <S extends StageState, V>(
-  context: TaskContext<S, V>,
-  positions: readonly InputPosition[] | null,
-): Promise<readonly Cursor[] | null> =>
-  positions !== null && (await holdsAll(context, positions))
-    ? openAll(
-        context,
-        positions.filter(({ topic }) => topics[topic as TaskInput['topic']].cleanup !== 'compact'),
-      )
-    : null
-
-/** What no step has taken must be there. @throws FeedloopError OFFSET_OUT_OF_RANGE */
-async function checkUnread<S extends StageState, V>(
-  context: TaskContext<S, V>,
-  positions: readonly InputPosition[],
-): Promise<void> {
-  if (await holdsAll(context, positions)) return
-  const where = positions.map(({ topic, partition, next }) => `${topic}/${partition} at ${next}`).join(', ')
-  throw new FeedloopError('OFFSET_OUT_OF_RANGE', `retention has cut what comes after ${where}`)
-}
-
-/** Opens every input at its position; at its first record where there is none.
- * @param leavesOut begin at the first record, too, where what comes after a position is gone
- * @throws FeedloopError OFFSET_OUT_OF_RANGE when what comes after a position is gone unread */
-const openAll = async <S extends StageState, V>(
-  context: TaskContext<S, V>,
-  positions: readonly InputPosition[],
-  leavesOut = false,
-): Promise<readonly Cursor[]> => {
-  const { io, options, notify } = context
-  const isThere = async (position: InputPosition): Promise<boolean> => !leavesOut || holdsAll(context, [position])
-  const found = await Promise.all(positions.map(async position => ((await isThere(position)) ? [position] : [])))
-  return Promise.all(
-    options.inputs.map(input =>
-      openCursor(io, {
-        prefix: options.prefix,
-        input,
-        from: positionOf(found.flat(), input) ?? null,
-        maxBytes: options.step.readBytes ?? options.step.maxBytes,
-        waitMs: emptyReadMs(options.step.idleMs),
-        notify,
-      }),
-    ),
-  )
 }
 
 function checkShape<S extends StageState, V>(
