@@ -105,7 +105,8 @@ function putPage({ decided, pages, ages }: DecidedTables, { key, ids, windowMs }
   const number = Math.floor(ids[0]!.timeMs / bucketMs)
   const { newestMs, buckets } = ages.get(ROW) ?? none
   const bucket = buckets.find(each => each.number === number)
-  for (const { id, timeMs } of ids) decided.set(id, timeMs)
+  // A page of before may be put back after the one that an id is decided anew in.
+  for (const { id, timeMs } of ids) if ((decided.get(id) ?? Number.NEGATIVE_INFINITY) < timeMs) decided.set(id, timeMs)
   pages.set(key, { ids, before: bucket?.page ?? '' })
   const grown = { number, newestMs: Math.max(bucket?.newestMs ?? 0, untilMs), page: key }
   const all = [...buckets.filter(each => each !== bucket), grown].sort((a, b) => a.number - b.number)

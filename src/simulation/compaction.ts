@@ -1,6 +1,7 @@
 /**
- * Compaction of a partition of `snapshots`: of a key only the last record stays. A late rival's takes nothing with it: by
- * the time that compaction comes, an hour after, whoever owns the partition has seen it and written the key anew.
+ * Compaction of a partition of `snapshots`: of a key only the last record stays. What comes late, a rival's or an own append
+ * that is stored once more, takes nothing with it: by the time that compaction comes, an hour after, whoever owns the
+ * partition has seen it and written the key anew.
  */
 import type { UserSnapshot } from '../../schemas/records.ts'
 import type { SimulatedPartition } from '../log/chain/simulation/log.ts'
@@ -15,7 +16,7 @@ export function compact(partition: SimulatedPartition, wire: Wire): void {
     const key = record.key!.toString()
     const step = stepOf(record, wire)
     const later = newest.get(key)
-    if (later !== undefined && later >= step) return false
+    if (later !== undefined && (later > step || later === LAST)) return false
     newest.set(key, step)
     return true
   }
@@ -25,9 +26,11 @@ export function compact(partition: SimulatedPartition, wire: Wire): void {
   }
 }
 
+const LAST = Number.POSITIVE_INFINITY
+
 /** Of a floor, and of what can't be read, whichever is last takes the place of the others. */
 function stepOf({ key, value, headers }: LogRecord, wire: Wire): number {
-  if (key!.length === 0) return Number.POSITIVE_INFINITY
+  if (key!.length === 0) return LAST
   if (value !== null) return (wire.decode('snapshots', value) as UserSnapshot).contains!.offset
   return (JSON.parse(headers['fl-contains']!.toString()) as { offset: number }).offset
 }

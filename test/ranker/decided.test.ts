@@ -104,3 +104,11 @@ test('a page that a snapshot put back stays whole when its step is folded', () =
   commit()
   assert.deepEqual([decided.has('a'), decided.has('b'), tables.pages.size], [false, true, 1])
 })
+
+test('of an id that was decided twice the newer time counts, in whatever order its pages are put back', () => {
+  const { decided, tables, commit } = opened()
+  for (const timeMs of [nowMs + 5000, nowMs])
+    restorePage(tables, { key: `${timeMs}/a`, ids: [{ id: 'a', timeMs }], windowMs })
+  commit()
+  assert.ok(decided.has('a'))
+})
