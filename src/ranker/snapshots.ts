@@ -7,9 +7,9 @@
  * - the *floor*, written after the snapshots, names a step all of whose changes are in the snapshots before an offset.
  *   Recovery proves it by the reader's rule, as the position of a state on disk, and folds what came after it; inputs that
  *   a newer snapshot contains already are left out, and the step that it names must turn up in the chain;
- * - of two snapshots of a key the one of the later step counts. Lest compaction keep the other, who finds a gap before its
- *   own append reads it and writes those keys anew before it moves the floor;
- * - when what is there is not believed, a floor without a step voids all before it.
+ * - of two snapshots of a key (a deletion is one, too) the one of the later step counts. Lest compaction keep the other, who
+ *   finds a gap before its own append, or looks, reads it and writes those keys anew before it moves the floor;
+ * - when what is there is not believed, or the topic has lost what was saved, a floor without a step voids all before it.
  */
 import type { Logger } from 'pino'
 import type { Floor, SnapshotPoint } from '../../schemas/records.ts'
