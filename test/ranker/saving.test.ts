@@ -52,7 +52,9 @@ test('all that changed up to the floor is saved, and nothing that changed is for
           if (keys.length > 0) taken = { keys, at: offset }
         } else if (each.do === 'saved' || each.do === 'failed') {
           const ok = each.do === 'saved'
-          if (taken !== null && ok) for (const name of taken.keys) saved.set(name, taken.at)
+          // Of two snapshots of a key the one of the later step counts.
+          if (taken !== null && ok)
+            for (const name of taken.keys) saved.set(name, Math.max(taken.at, saved.get(name) ?? 0))
           saving.settle(ok)
           taken = null
         } else if (each.do === 'erase') {
