@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { BenchOptions, BenchResult } from './main.ts'
 import { child } from './processes.ts'
 import type { RecoveryResult } from './user-state/recovery.ts'
+import type { RestoreResult } from './user-state/restore.ts'
 import type { StepsOptions, StepsResult } from './user-state/steps.ts'
 
 const SMALL = 50_000
@@ -35,8 +36,13 @@ export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
       folder: join(folder, 'recovery'),
       users: many,
     })
+    say(`${many} users with full histories from snapshots`)
+    const restore = await child<RestoreResult>('user-state/restore.ts', {
+      folder: join(folder, 'restore'),
+      users: many,
+    })
     return {
-      results: { memory, small, large, recovery },
+      results: { memory, small, large, recovery, restore },
       bars: [
         {
           name: "a decision's and an event's work, in memory",

@@ -75,6 +75,10 @@ export const metricTable = {
     type: 'counter',
     help: 'Snapshots passed over because a late rival wrote them; what compaction left of the users is lost but for the topics.',
   },
+  feedloop_snapshots_unreadable_total: {
+    type: 'counter',
+    help: 'Records of `snapshots` that could not be read: what is known of those users is what the topics hold. An unreadable floor makes all void.',
+  },
   feedloop_dead_letters_total: { type: 'counter', help: 'Refused records by code.', labels: ['stage', 'code'] },
   // ranker
   feedloop_decisions_total: {

@@ -78,8 +78,12 @@ export interface StageState {
   readonly openedAt?: ChainPoint | null
   /** Drops everything, because the chain does not have `openedAt` (any more). */
   reset?(reason: 'not_in_chain' | 'behind_retention', detail: string): Promise<void>
-  /** True after recovery when part of the state claims to contain steps that the chain did not have. It is reset then. */
-  unproved?(): boolean
+  /** True when it is worth more than what the topics still hold: it is gone on from unless the chain contradicts `openedAt`,
+   * though retention has cut that step, others after it or some of their inputs, which are then left out. */
+  readonly outlives?: boolean
+  /** Asked when recovery has folded all there is. True when part of the state claims to contain steps that the chain did not
+   * have though it shows all `since` that offset. It is reset then. */
+  unproved?(since: number): boolean
   /** Awaited before each step: the state may ask to be let catch up. */
   room?(): Promise<void> | undefined
   /** Called once when the state is not used any more. */

@@ -61,7 +61,7 @@ const view = { features: catalogue(), serving: () => serving, catalogueReady: tr
 type Where = 'disk' | 'snapshots' | 'topics'
 /** What a task does that writes snapshots as fast as it can. */
 const saved = async (store: RankerStore): Promise<RankerStore> =>
-  withSnapshots({ io, wire, config, meter, logger, partition: 0, pauseMs: 1 }, store)
+  withSnapshots({ io, wire, config, meter, logger, partition: 0, pace: { pauseMs: 1 } }, store)
 const stores: Readonly<Record<Where, () => Promise<RankerStore>>> = {
   disk: () => openStore!(0),
   snapshots: () => saved(heapTables()),
@@ -124,7 +124,7 @@ const until = async (look: () => boolean | Promise<boolean>): Promise<void> => {
 }
 await until(() => taken.events === users * EVENTS_EACH && taken.requests === decisions)
 const floor = async (): Promise<number> => {
-  const topic = await openSnapshotTopic(io, { wire, logger, prefix, partition: 0 })
+  const topic = await openSnapshotTopic(io, { wire, logger, meter, prefix, partition: 0 })
   const point = (await topic.lastFloor()).floor?.point
   return point ? (JSON.parse(point) as ChainPoint).head.offset : 0
 }

@@ -37,7 +37,7 @@ export interface Repartitioned extends Omit<Moved, 'chains'> {
  * @throws FeedloopError TOPIC_MISCONFIGURED when the new topics are not empty; DEADLINE_EXCEEDED when the loop does not
  * drain, or when records came in after they were copied: then do it again into another prefix */
 export async function repartition(context: ServiceContext, options: RepartitionOptions): Promise<Repartitioned> {
-  const { log, config, wire, now } = context
+  const { log, config, wire, meter, logger, now } = context
   const { prefix, partitions: was } = config.topics
   const { to, partitions: becomes, timeoutMs } = options
   const io: ChainIo = { log, rim: realRim(now), rules: chainRules }
@@ -57,6 +57,8 @@ export async function repartition(context: ServiceContext, options: RepartitionO
     ...move,
     wire,
     config,
+    meter,
+    logger,
     sealed,
     letters,
     tick: tickOf(sealed),

@@ -19,12 +19,11 @@ export interface Ages {
   readonly buckets: readonly Bucket[]
 }
 interface Bucket {
+  /** Of its first decision's time, in buckets. */
   readonly number: number
-  /** Of its first decision. */
-  readonly fromMs: number
   readonly newestMs: number
-  /** Its ids: so many rows. */
-  readonly pages: number
+  /** Key of its last page. */
+  readonly page: string
 }
 
 export interface DecidedId {
@@ -33,11 +32,18 @@ export interface DecidedId {
   readonly timeMs: number
 }
 
+/** The ids of one step. */
+export interface Page {
+  readonly ids: readonly DecidedId[]
+  /** Key of the page before it in its bucket; empty: none. */
+  readonly before: string
+}
+
 export interface DecidedTables {
   /** Decision time by id, ms. */
   readonly decided: Table<number>
-  /** Ids by bucket and page. */
-  readonly pages: Table<readonly DecidedId[]>
+  /** By its first id and time: whoever folds the step makes the same page, and none else has its key. */
+  readonly pages: Table<Page>
   /** One row. */
   readonly ages: Table<Ages>
 }
@@ -47,31 +53,18 @@ const bucketsPerWindow = 128
 const ROW = 'ages'
 const none: Ages = { newestMs: 0, buckets: [] }
 
-export function decidedIds(windowMs: number, { decided, pages, ages }: DecidedTables): DecidedIds {
-  const bucketMs = Math.max(1, Math.ceil(windowMs / bucketsPerWindow))
+export function decidedIds(windowMs: number, tables: DecidedTables): DecidedIds {
+  const { decided, pages, ages } = tables
   let added = new Map<string, number>()
   /** What is older is forgotten; unknown until it is asked for in a step. */
   let sinceMs: number | undefined
 
-  const put = ({ newestMs, buckets }: Ages): Ages => {
-    const times = [...added.values()]
-    const [fromMs, untilMs] = [Math.min(...times), Math.max(...times)]
-    const last = buckets.at(-1)
-    const isOpen = last !== undefined && fromMs < last.fromMs + bucketMs
-    const bucket = isOpen ? last : { number: (last?.number ?? 0) + 1, fromMs, newestMs: 0, pages: 0 }
-    for (const [id, timeMs] of added) decided.set(id, timeMs)
-    pages.set(
-      pageKey(bucket.number, bucket.pages),
-      [...added].map(([id, timeMs]) => ({ id, timeMs })),
-    )
-    const grown = { ...bucket, newestMs: Math.max(bucket.newestMs, untilMs), pages: bucket.pages + 1 }
-    return { newestMs: Math.max(newestMs, untilMs), buckets: [...(isOpen ? buckets.slice(0, -1) : buckets), grown] }
-  }
-  const forget = ({ number, pages: count }: Bucket, beforeMs: number): void => {
-    for (let page = 0; page < count; page++) {
-      const key = pageKey(number, page)
-      for (const { id } of pages.get(key) ?? []) if (decided.get(id)! < beforeMs) decided.delete(id)
+  const forget = ({ page: last }: Bucket, beforeMs: number): void => {
+    for (let key = last; key !== ''; ) {
+      const page = pages.get(key)
+      for (const { id } of page?.ids ?? []) if (decided.get(id)! < beforeMs) decided.delete(id)
       pages.delete(key)
+      key = page?.before ?? ''
     }
   }
   return {
@@ -83,33 +76,42 @@ export function decidedIds(windowMs: number, { decided, pages, ages }: DecidedTa
     settle() {
       sinceMs = undefined
       if (added.size === 0) return
-      const { newestMs, buckets } = put(ages.get(ROW) ?? none)
+      const ids = [...added].map(([id, timeMs]) => ({ id, timeMs }))
+      added = new Map()
+      const { newestMs, buckets } = putPage(tables, { key: pageKey(ids[0]!), ids, windowMs })
       const beforeMs = newestMs - windowMs
       const isOld = (bucket: Bucket): boolean => bucket.newestMs < beforeMs
       for (const bucket of buckets.filter(isOld)) forget(bucket, beforeMs)
       ages.set(ROW, { newestMs, buckets: buckets.filter(bucket => !isOld(bucket)) })
-      added = new Map()
     },
   }
 }
 
-/** Puts ids back by their pages, when neither `decided` nor `ages` is there. */
-export function restorePage({ decided, pages, ages }: DecidedTables, key: string, ids: readonly DecidedId[]): void {
-  const [number, page] = key.split('/').map(Number) as [number, number]
-  const times = ids.map(({ timeMs }) => timeMs)
-  const [fromMs, untilMs] = [Math.min(...times), Math.max(...times)]
-  const { newestMs, buckets } = ages.get(ROW) ?? none
-  const before = buckets.find(each => each.number === number) ?? { number, fromMs, newestMs: 0, pages: 0 }
-  const bucket = {
-    number,
-    fromMs: Math.min(before.fromMs, fromMs),
-    newestMs: Math.max(before.newestMs, untilMs),
-    pages: Math.max(before.pages, page + 1),
-  }
-  for (const { id, timeMs } of ids) decided.set(id, timeMs)
-  pages.set(key, ids)
-  const all = [...buckets.filter(each => each.number !== number), bucket].sort((a, b) => a.number - b.number)
-  ages.set(ROW, { newestMs: Math.max(newestMs, untilMs), buckets: all })
+interface NewPage {
+  readonly key: string
+  readonly ids: readonly DecidedId[]
+  /** How long an id is remembered, ms. */
+  readonly windowMs: number
 }
 
-const pageKey = (bucket: number, page: number): string => `${bucket}/${page}`
+/** Puts ids back by their pages, when neither `decided` nor `ages` is there. */
+export const restorePage = (tables: DecidedTables, page: NewPage): void => tables.ages.set(ROW, putPage(tables, page))
+
+/** Returns what `ages` is with it. What a snapshot has put back may be of a step that is folded only now. */
+function putPage({ decided, pages, ages }: DecidedTables, { key, ids, windowMs }: NewPage): Ages {
+  if (pages.get(key) !== undefined) return ages.get(ROW)!
+  const bucketMs = Math.max(1, Math.ceil(windowMs / bucketsPerWindow))
+  const untilMs = Math.max(...ids.map(({ timeMs }) => timeMs))
+  const number = Math.floor(ids[0]!.timeMs / bucketMs)
+  const { newestMs, buckets } = ages.get(ROW) ?? none
+  const bucket = buckets.find(each => each.number === number)
+  // A page of before may be put back after the one that an id is decided anew in.
+  for (const { id, timeMs } of ids) if ((decided.get(id) ?? Number.NEGATIVE_INFINITY) < timeMs) decided.set(id, timeMs)
+  pages.set(key, { ids, before: bucket?.page ?? '' })
+  const grown = { number, newestMs: Math.max(bucket?.newestMs ?? 0, untilMs), page: key }
+  const all = [...buckets.filter(each => each !== bucket), grown].sort((a, b) => a.number - b.number)
+  return { newestMs: Math.max(newestMs, untilMs), buckets: all }
+}
+
+/** Key of the page that begins with this id. */
+export const pageKey = ({ id, timeMs }: DecidedId): string => `${timeMs}/${id}`

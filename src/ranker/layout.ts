@@ -9,7 +9,7 @@ import type { Tap, TypeHook } from '../log/wire/types.ts'
 import { avroCodec } from '../state/codec.ts'
 import type { Codec } from '../state/table.ts'
 import type { Person, Session } from '../state/user.ts'
-import type { Ages, DecidedId } from './decided.ts'
+import type { Ages, Page } from './decided.ts'
 import type { Unsaved } from './saving.ts'
 import type { RankerRows } from './state.ts'
 
@@ -64,11 +64,11 @@ const schemas = {
   }),
   sessions: list(record('Session', session)),
   decided: 'long',
-  pages: list(record('DecidedId', { id: 'string', timeMs: 'long' })),
+  pages: record('Page', { ids: list(record('DecidedId', { id: 'string', timeMs: 'long' })), before: 'string' }),
   unsaved: record('Unsaved', { before: 'string', keys: list('string') }),
   ages: record('Ages', {
     newestMs: 'long',
-    buckets: list(record('Bucket', { number: 'long', fromMs: 'long', newestMs: 'long', pages: 'int' })),
+    buckets: list(record('Bucket', { number: 'long', newestMs: 'long', page: 'string' })),
   }),
 }
 
@@ -86,7 +86,7 @@ export const rankerCodecs: { readonly [K in keyof RankerRows]: Codec<RankerRows[
   people: avroCodec<Person>(schemas.people, wellKnown),
   sessions: { ...avroCodec<readonly Session[]>(schemas.sessions), scattered: true },
   decided: { ...avroCodec<number>(schemas.decided), scattered: true, filtered: true },
-  pages: avroCodec<readonly DecidedId[]>(schemas.pages),
+  pages: avroCodec<Page>(schemas.pages),
   unsaved: avroCodec<Unsaved>(schemas.unsaved),
   ages: avroCodec<Ages>(schemas.ages),
 }

@@ -3,7 +3,7 @@
  * them all. A table keeps it, so that a state on disk remembers what it has not saved.
  */
 import type { ChainPoint } from '../stage.ts'
-import { LAST_KEY, type Table } from '../state/table.ts'
+import type { Table } from '../state/table.ts'
 
 /** Keys that changed in one step. */
 export interface Unsaved {
@@ -14,7 +14,9 @@ export interface Unsaved {
 
 export interface Saving {
   /** To be called with the keys that a step changed, just before they are committed. @param at the step; undefined: none that could be gone on from */
-  changed(keys: Iterable<string>, at: ChainPoint | undefined, nowMs: number): void
+  changed(keys: Iterable<string>, at: ChainPoint | undefined, when: When): void
+  /** What counted as saved when the tables were committed stood before this offset of the topic. */
+  readonly reached: number
   /** Keys of the oldest changes that are older than `ageMs`, at most so many; none while others are under way. */
   take(ageMs: number, most: number, nowMs: number): readonly string[]
   /** These are saved beside it. Returns what makes it true: call it when the log has them, and no row holds their keys any
@@ -31,6 +33,12 @@ export interface Saving {
   from(at: ChainPoint | null): void
 }
 
+export interface When {
+  readonly atMs: number
+  /** Offset behind the last record that we have appended. */
+  readonly reached: number
+}
+
 interface Group {
   readonly before: ChainPoint | null
   readonly sinceMs: number
@@ -40,6 +48,8 @@ interface Group {
 
 /** Changes of so long are one group. */
 const GROUP_MS = 1000
+/** Row that says how far the topic reached; behind those of numbers. */
+const REACHED = 'reached'
 const rowKey = (number: number): string => String(number).padStart(16, '0')
 
 /** @param last the step after which the tables are */
@@ -50,6 +60,7 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
   let done: string[] = []
   /** Keys to be taken out of rows with lower numbers. */
   const erased = new Map<string, number>()
+  let reached = Number(unsaved.get(REACHED)?.before ?? 0)
   let taken: { readonly group: Group; readonly keys: readonly string[] } | null = null
 
   const add = (group: Group, row: string, keys: readonly string[]): void => {
@@ -73,13 +84,15 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
     groups.push(group)
     return group
   }
-  for (const [row, { before, keys }] of unsaved.range('', LAST_KEY)) {
+  for (const [row, { before, keys }] of unsaved.range('', REACHED)) {
     const group = before === '' ? groups.at(-1)! : open(JSON.parse(before) as ChainPoint | null, nowMs)
     add(group, row, keys)
     next = Number(row) + 1
   }
   return {
-    changed(keys, at, atMs) {
+    changed(keys, at, { atMs, reached: to }) {
+      if (to !== reached) unsaved.set(REACHED, { before: String(to), keys: [] })
+      reached = to
       const fresh = [...keys].filter(key => !known.has(key))
       if (fresh.length > 0) {
         const newest = groups.at(-1)
@@ -132,6 +145,9 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
     get size() {
       return known.size
     },
+    get reached() {
+      return reached
+    },
     clear() {
       groups.length = 0
       known.clear()
@@ -139,6 +155,7 @@ export function createSaving(unsaved: Table<Unsaved>, last: ChainPoint | null, n
       done = []
       erased.clear()
       last = null
+      reached = 0
     },
     from(at) {
       last = at

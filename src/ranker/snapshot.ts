@@ -2,7 +2,7 @@
  * NUL, which no id may hold. */
 import type { SnapshotPoint, UserSnapshot } from '../../schemas/records.ts'
 import type { ChainPoint } from '../stage.ts'
-import { restorePage } from './decided.ts'
+import { type DecidedId, restorePage } from './decided.ts'
 import type { RankerStore } from './state.ts'
 
 type Tables = RankerStore['tables']
@@ -35,16 +35,17 @@ export const containedAt = ({ head, header }: ChainPoint): SnapshotPoint => ({
   },
 })
 
+export const pageSnapshot = (ids: readonly DecidedId[], contains: SnapshotPoint): UserSnapshot => ({
+  ...blank,
+  decided: ids.map(({ id, timeMs }) => ({ decision_id: id, decision_time_ms: timeMs })),
+  contains,
+})
+
 /** @returns null when there is nothing (any more) under the key */
 export function snapshotOf(tables: Tables, key: string, contains: SnapshotPoint): UserSnapshot | null {
   if (isPage(key)) {
-    const decided = tables.pages.get(key.slice(PAGE.length))
-    if (decided === undefined) return null
-    return {
-      ...blank,
-      decided: decided.map(({ id, timeMs }) => ({ decision_id: id, decision_time_ms: timeMs })),
-      contains,
-    }
+    const page = tables.pages.get(key.slice(PAGE.length))
+    return page === undefined ? null : pageSnapshot(page.ids, contains)
   }
   const person = tables.people.get(key)
   const sessions = tables.sessions.get(key)
@@ -73,10 +74,10 @@ export function snapshotOf(tables: Tables, key: string, contains: SnapshotPoint)
 }
 
 /** Puts the rows of a key into the tables in place of what an earlier snapshot put there: what is gone from a person must not stay. */
-export function restore(tables: Tables, key: string, snapshot: UserSnapshot | null): void {
+export function restore(tables: Tables, key: string, snapshot: UserSnapshot | null, requestDedupMs: number): void {
   if (isPage(key)) {
     const ids = snapshot?.decided.map(each => ({ id: each.decision_id, timeMs: each.decision_time_ms })) ?? []
-    if (ids.length > 0) restorePage(tables, key.slice(PAGE.length), ids)
+    if (ids.length > 0) restorePage(tables, { key: key.slice(PAGE.length), ids, windowMs: requestDedupMs })
     return
   }
   tables.people.delete(key)

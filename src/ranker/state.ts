@@ -7,7 +7,7 @@ import type { TopicName } from '../pipeline.ts'
 import { packedTable } from '../state/packed/table.ts'
 import { asState, type Store, type Table } from '../state/table.ts'
 import { newUser, type Person, type Session, type UserState } from '../state/user.ts'
-import { type Ages, type DecidedId, type DecidedIds, decidedIds } from './decided.ts'
+import { type Ages, type DecidedIds, decidedIds, type Page } from './decided.ts'
 import { rankerCodecs } from './layout.ts'
 import type { Unsaved } from './saving.ts'
 
@@ -18,7 +18,7 @@ export interface RankerRows {
   /** By user id; last decided first. */
   readonly sessions: readonly Session[]
   readonly decided: number
-  readonly pages: readonly DecidedId[]
+  readonly pages: Page
   readonly ages: Ages
   readonly unsaved: Unsaved
 }
@@ -56,6 +56,9 @@ export const createState = (config: Config, store: RankerStore = heapTables()): 
   ...store,
   get openedAt() {
     return store.openedAt ?? null
+  },
+  get outlives() {
+    return store.outlives ?? false
   },
   decidedIds: decidedIds(config.limits.requestDedupMs, store.tables),
 })

@@ -10,6 +10,8 @@ import type { Store, Table } from '../state/table.ts'
 export interface SimulatedDisk {
   /** @param empty the tables in memory that stand for those on disk */
   open<R>(empty: () => Store<R>): Store<R>
+  /** All that is on it is gone; who has it open goes on, and writes to nowhere. */
+  lose(): void
 }
 
 type Tables = Readonly<Record<string, Table<unknown>>>
@@ -34,8 +36,15 @@ export function createDisk(world: World, name: string, lies = false): SimulatedD
   const read = (tables: Tables, { tables: all }: Kept): void => {
     for (const [table, rows] of all) for (const [key, value] of rows) tables[table]!.set(key, value)
   }
+  let disk = 0
   return {
+    lose() {
+      world.trace(`${name} is lost`)
+      kept = null
+      disk++
+    },
     open(empty) {
+      const mine = disk
       const store = empty()
       const tables = store.tables as Tables
       if (kept !== null && world.chance(TORN)) {
@@ -53,7 +62,8 @@ export function createDisk(world: World, name: string, lies = false): SimulatedD
           const before = last?.tables ?? new Map()
           store.commit()
           last = point ? { point, tables: rowsOf(tables) } : null
-          if (last !== null && world.chance(WRITTEN)) kept = lies ? { point: last.point, tables: before } : last
+          if (last !== null && world.chance(WRITTEN) && mine === disk)
+            kept = lies ? { point: last.point, tables: before } : last
         },
         async reset(reason, detail) {
           world.trace(`${name} is dropped: ${reason}, ${detail}`)
@@ -63,7 +73,7 @@ export function createDisk(world: World, name: string, lies = false): SimulatedD
           store.commit()
         },
         async close() {
-          if (last !== null && !lies) kept = last
+          if (last !== null && !lies && mine === disk) kept = last
         },
       }
     },

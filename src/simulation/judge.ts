@@ -1,6 +1,7 @@
 /**
  * What must be true of a finished run. The accepted batches are found by a plain loop over the whole log; then
  * - ranker and joiner, run again alone over what their steps say, come to the same bytes (replay.ts);
+ * - what a ranker would recover from snapshots is what all accepted steps make of people (restored.ts);
  * - no request is decided twice, and the audit balances: each request decided, each outcome with its fate, sums over
  *   revisions as of the batch join;
  * - each model's count of transitions is exact, each was judged by the gate at most once, and the newest model holds the
@@ -24,6 +25,7 @@ import { fitDiffers } from './fit.ts'
 import type { Believed } from './members.ts'
 import { PARTITIONS } from './plan.ts'
 import { replay } from './replay.ts'
+import { restoresOtherwise } from './restored.ts'
 import { catalogue, logged, wiring } from './stages.ts'
 import { stillLog } from './still.ts'
 
@@ -43,6 +45,7 @@ export async function judge(run: Finished): Promise<string | null> {
     liesOf(run.believed, chains) ??
     (await decidedTwice(run, chains)) ??
     (await replays(run, chains, models)) ??
+    (await restoresOtherwise(run)) ??
     (await unbalanced(run)) ??
     (await miscounted(run, chains, models))
   )

@@ -8,10 +8,11 @@ import { type Config, parseConfig } from '../config.ts'
 import type { ChainRules } from '../log/chain/rules.ts'
 import { createPartition, noTrouble, type Sea, type SimulatedPartition } from '../log/chain/simulation/log.ts'
 import { type ChainView, viewChain } from '../log/chain/simulation/oracle.ts'
-import { createWorld } from '../log/chain/simulation/world.ts'
+import { createWorld, type World } from '../log/chain/simulation/world.ts'
 import { parseDeadLetter } from '../log/deadletters.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { type TopicName, topics } from '../pipeline.ts'
+import { compact } from './compaction.ts'
 import { judge } from './judge.ts'
 import { type Believed, type MachinesOptions, startMachines } from './members.ts'
 import { type People, startPeople } from './people.ts'
@@ -24,6 +25,7 @@ export interface LoopOptions {
   readonly rules?: ChainRules
   readonly stage?: MachinesOptions['stage']
   readonly disk?: MachinesOptions['disk']
+  readonly savingOf?: MachinesOptions['savingOf']
   readonly tamper?: Sea['tamper']
 }
 
@@ -42,6 +44,8 @@ export interface LoopResult {
   readonly orphans: number
   /** Requests that were decided again, when their ids were forgotten. */
   readonly again: number
+  /** Ranker states that came from snapshots. */
+  readonly restored: number
 }
 
 /** After the last record windows of 80 ms, gaps of 150 ms and idle inputs must have passed. */
@@ -60,13 +64,16 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
   const full = new Map<string, number>()
   const isFull = (name: string): boolean => world.nowMs < (full.get(name) ?? 0)
   const trouble = troubleOf(plan)
+  const tear = tearing(world, plan)
+  const { tamper = (_, records) => records } = options
+  let restored = 0
   const sea: Sea = {
     world,
     find: (topic, partition) => all.get(`${topic}/${partition}`),
     partitionCount,
     trouble: () => (world.nowMs > TROUBLED_MS ? noTrouble : trouble),
     full: ({ topic }) => isFull(topic),
-    ...(options.tamper && { tamper: options.tamper }),
+    tamper: (topic, records) => tear(topic, tamper(topic, records)),
   }
   const believed: Believed[] = []
   let fault: string | null = null
@@ -79,6 +86,9 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
     ...(options.rules && { rules: options.rules }),
     ...(options.stage && { stage: options.stage }),
     ...(options.disk && { disk: options.disk }),
+    ...(options.savingOf && { savingOf: options.savingOf }),
+    rankersDisks: plan.snapshots.disks,
+    restored: () => void restored++,
     believed: step => void believed.push(step),
     died: (who, error) => {
       fault ??= `${who}: ${error instanceof Error ? error.message : String(error)}`
@@ -94,6 +104,12 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
     if (act.act === 'freeze') world.after(act.atMs, () => machines.freeze(act))
     if (act.act === 'give') world.after(act.atMs, () => machines.give(act))
     if (act.act === 'full') world.after(act.atMs, () => fill(act))
+    if (act.act === 'lose') world.after(act.atMs, () => machines.lose(act))
+    if (act.act === 'compact') world.after(act.atMs, () => compactAll())
+  }
+  const compactAll = (): void => {
+    world.trace('snapshots are compacted')
+    for (let partition = 0; partition < PARTITIONS; partition++) compact(find('snapshots', partition), wire)
   }
   const views = viewsOf(find)
   let lookMs = TROUBLED_MS
@@ -108,7 +124,15 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
   const events = await world.run(done, MAX_EVENTS)
   if (fault === null && !finished) fault = `not finished after ${events} events: ${whereOf(views, find, people)}`
   fault ??= await judgeSafely({ config, wire, find, partitionCount, believed })
-  return { plan, fault, virtualMs: world.nowMs, events, ...countsOf(views, all), again: decidedAgain(views, wire) }
+  return {
+    plan,
+    fault,
+    virtualMs: world.nowMs,
+    events,
+    ...countsOf(views, all),
+    again: decidedAgain(views, wire),
+    restored,
+  }
 }
 
 const judgeSafely = (run: Parameters<typeof judge>[0]): Promise<string | null> =>
@@ -118,7 +142,12 @@ function configOf(plan: Plan): Config {
   return parseConfig({
     topics: { prefix: '', partitions: PARTITIONS },
     limits: { requestDedupMs: plan.requestDedupMs, futureSkewMs: 10_000 },
-    state: { historyLength: 4, blocks: ['history', 'context'], contextDimensions: 2 },
+    state: {
+      snapshotMs: plan.snapshots.afterMs,
+      historyLength: 4,
+      blocks: ['history', 'context'],
+      contextDimensions: 2,
+    },
     features: { dimensions: 2 },
     policies: [plan.policy],
     shedding: plan.shedding,
@@ -129,6 +158,14 @@ function configOf(plan: Plan): Config {
 function troubleOf({ trouble: p }: Plan) {
   return { lostAck: p, late: p, lost: p, repeated: p, unavailable: p / 3 }
 }
+
+/** A floor whose bytes are not what was appended: it counts as nothing, and what it would have said is void. */
+const tearing =
+  (world: World, { snapshots: { torn } }: Plan): NonNullable<Sea['tamper']> =>
+  (topic, records) =>
+    topic === 'snapshots' && records[0]!.key?.length === 0 && world.nowMs < TROUBLED_MS && world.chance(torn)
+      ? records.map(record => ({ ...record, value: Buffer.from('torn') }))
+      : records
 
 const partitionCount = (topic: string): number => (topics[topic as TopicName].partitions === 'users' ? PARTITIONS : 1)
 

@@ -16,9 +16,20 @@ import { startTask, type Task } from '../log/chain/task.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Meter } from '../metrics.ts'
 import type { TopicName } from '../pipeline.ts'
+import { type SnapshotOptions, withSnapshots } from '../ranker/snapshots.ts'
 import { createDisk, type DiskMaker, type SimulatedDisk } from './disk.ts'
-import { type Crash, type Freeze, type Give, type MemberName, members, PARTITIONS, type Unit, units } from './plan.ts'
-import { type AnyStage, catalogue, followReleases, type StageKind, wiring } from './stages.ts'
+import {
+  type Crash,
+  type Freeze,
+  type Give,
+  type Lose,
+  type MemberName,
+  members,
+  PARTITIONS,
+  type Unit,
+  units,
+} from './plan.ts'
+import { type AnyStage, catalogue, followReleases, type Keeps, type StageKind, wiring } from './stages.ts'
 
 /** A step that its writer took for accepted. */
 export interface Believed {
@@ -37,6 +48,11 @@ export interface MachinesOptions {
   /** Replaces a stage: tests that break one on purpose. */
   readonly stage?: (stage: AnyStage) => AnyStage
   readonly disk?: DiskMaker
+  readonly savingOf?: SnapshotOptions['savingOf']
+  /** Do rankers have disks? */
+  readonly rankersDisks: boolean
+  /** A ranker's state came from snapshots. */
+  readonly restored: () => void
   /** The machines' own disks take nothing now. */
   readonly diskFull: () => boolean
   readonly believed: (step: Believed) => void
@@ -48,6 +64,7 @@ export interface Machines {
   crash(one: Crash): void
   freeze(one: Freeze): void
   give(one: Give): void
+  lose(one: Lose): void
 }
 
 interface Member {
@@ -61,6 +78,7 @@ interface Member {
 const silent = { warn() {}, info() {}, error() {}, debug() {} } as unknown as Logger
 const noMeter = { add() {}, set() {}, observe() {} } as unknown as Meter
 const bounds = { intervalMs: 4, maxRecords: 8, maxBytes: 65_536, progressMs: 40, idleMs: 60 }
+const pace = { pauseMs: 6, floorMs: 12, lookMs: 20, retryMs: 12 }
 /** A learner's step is a whole publishing interval. */
 const learnersBounds = { ...bounds, intervalMs: 30, maxRecords: 1000 }
 
@@ -77,7 +95,7 @@ export function startMachines(options: MachinesOptions): Machines {
     const { process } = member
     const partition = Number(unit.split('/')[1])
     const { output, inputs, stage, wire } = wiring[member.kind]
-    const made = stage(config, diskOf(member, unit))
+    const made = stage(config, keepsOf(member, unit))
     const task = startTask({
       log: openSimulatedLog(sea, process),
       wire: wire(options.wire),
@@ -104,9 +122,23 @@ export function startMachines(options: MachinesOptions): Machines {
       options.died(`${process.name} on ${unit}`, error)
     })
   }
+  const keepsOf = (member: Member, unit: Unit): Keeps => {
+    if (member.kind !== 'ranker') return { disk: diskOf(member, unit) }
+    return { ...(options.rankersDisks && { disk: diskOf(member, unit) }), snapshots: snapshotsOf(member) }
+  }
+  const snapshotsOf =
+    ({ process }: Member): NonNullable<Keeps['snapshots']> =>
+    async (store, partition, signal) => {
+      const { wire, rules = chainRules, savingOf } = options
+      const io = { log: openSimulatedLog(sea, process), rim: rimOf(world, process, epochMs), rules, signal }
+      const saved = { io, wire, config, meter: noMeter, logger: silent, partition, pace, ...(savingOf && { savingOf }) }
+      const kept = await withSnapshots(saved, store)
+      if (!store.openedAt && kept.openedAt) options.restored()
+      return kept
+    }
   /** A machine keeps its disk when its process dies. */
   const diskOf = ({ name }: Member, unit: Unit): SimulatedDisk => {
-    const place = `${name}'s disk of ${unit}`
+    const place = placeOf(name, unit)
     if (!disks.has(place))
       disks.set(place, fallible((options.disk ?? createDisk)(world, place), place, options.diskFull))
     return disks.get(place)!
@@ -135,11 +167,15 @@ export function startMachines(options: MachinesOptions): Machines {
     all.set(name, member)
     boot(member)
   }
+  const crash = ({ member: name, backMs }: Crash | Lose): void => {
+    const member = all.get(name)!
+    if (member.process.alive) end(member, backMs)
+  }
   return {
-    crash({ member: name, backMs }) {
-      const member = all.get(name)!
-      if (!member.process.alive) return
-      end(member, backMs)
+    crash,
+    lose(one) {
+      crash(one)
+      for (const unit of units) disks.get(placeOf(one.member, unit))?.lose()
     },
     freeze({ member: name, forMs }) {
       const { process } = all.get(name)!
@@ -166,9 +202,11 @@ export function startMachines(options: MachinesOptions): Machines {
 }
 
 const RESTART_MS = 20
+const placeOf = (name: MemberName, unit: Unit): string => `${name}'s disk of ${unit}`
 
 /** A disk that may be full: then the state's owner ends, and what it had is what was written before. */
 const fallible = (disk: SimulatedDisk, place: string, isFull: () => boolean): SimulatedDisk => ({
+  ...disk,
   open(empty) {
     const store = disk.open(empty)
     return {

@@ -98,7 +98,16 @@ export interface Full extends Timed {
   readonly topic: 'recommendations' | 'transitions' | 'models' | 'releases' | 'machines'
   readonly forMs: number
 }
-export type Act = Ask | React | Do | Noise | Crash | Freeze | Give | Full
+/** A machine's disks are lost with its process. */
+export interface Lose extends Timed {
+  readonly act: 'lose'
+  readonly member: MemberName
+  readonly backMs: number
+}
+export interface Compact extends Timed {
+  readonly act: 'compact'
+}
+export type Act = Ask | React | Do | Noise | Crash | Freeze | Give | Full | Lose | Compact
 
 export interface Plan {
   readonly seed: number
@@ -107,6 +116,13 @@ export interface Plan {
   readonly policy: NonNullable<ConfigInput['policies']>[number]
   readonly requestDedupMs: number
   readonly shedding: ConfigInput['shedding']
+  readonly snapshots: {
+    readonly afterMs: number
+    /** How often a floor is torn on its way into the log. */
+    readonly torn: number
+    /** Do rankers have disks? */
+    readonly disks: boolean
+  }
   readonly acts: readonly Act[]
 }
 
@@ -133,6 +149,7 @@ export function planOf(seed: number): Plan {
     policy: { ...policy, ...modeOf(dice) },
     requestDedupMs,
     shedding: dice.among([undefined, { fromRequests: 1, perStep: 2, fromMs: 10, toMs: 60, leastPass: 0.3 }]),
+    snapshots: { afterMs: dice.among([0, 15, 60]), torn: dice.among([0, 0, 0.2]), disks: dice.chance(0.5) },
     acts: acts.filter(act => requestDedupMs === NEVER_MS || !forgets(act)),
   }
 }
@@ -241,13 +258,15 @@ const noise = (dice: Dice, id: string): Noise => ({
 
 function fault(dice: Dice): Act {
   const atMs = 10 + dice.below(TROUBLED_MS - 60)
-  const of = dice.below(7)
+  const of = dice.below(10)
   if (of === 0 || of === 3) return { act: 'crash', atMs, member: dice.among(members), backMs: 5 + dice.below(60) }
   if (of === 1) return { act: 'freeze', atMs, member: dice.among(members), forMs: 20 + dice.below(250) }
   if (of === 2) {
     const topic = dice.among(['recommendations', 'transitions', 'models', 'releases', 'machines'] as const)
     return { act: 'full', atMs, topic, forMs: 10 + dice.below(100) }
   }
+  if (of === 7) return { act: 'lose', atMs, member: dice.among(members), backMs: 5 + dice.below(60) }
+  if (of === 8) return { act: 'compact', atMs }
   const unit = dice.among(units)
   const [stage] = unit.split('/')
   return { act: 'give', atMs, unit, to: `${stage}-${dice.among(['a', 'b'])}` as MemberName, lateMs: dice.below(450) }

@@ -11,7 +11,7 @@ import type { TaskInput } from '../log/chain/task.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createServing, type Serving } from '../models/serving.ts'
 import type { TopicName } from '../pipeline.ts'
-import { heapTables as rankersTables } from '../ranker/state.ts'
+import { type RankerStore, heapTables as rankersTables } from '../ranker/state.ts'
 import { createRanker } from '../ranker/step.ts'
 import type { Stage } from '../stage.ts'
 import { joinersWire } from '../transitions/decision.ts'
@@ -24,10 +24,16 @@ import { EPOCH_MS, items, PARTITIONS } from './plan.ts'
 export type AnyStage = Stage<any, any>
 export type StageKind = 'ranker' | 'joiner' | 'learner' | 'gate'
 
+/** Where a machine's state of a partition outlives its process; none: nowhere. */
+export interface Keeps {
+  readonly disk?: SimulatedDisk
+  readonly snapshots?: (store: RankerStore, partition: number, signal?: AbortSignal) => Promise<RankerStore>
+}
+
 export interface Wiring {
   readonly output: TopicName
   readonly inputs: (partition: number) => readonly TaskInput[]
-  readonly stage: (config: Config, disk?: SimulatedDisk) => AnyStage
+  readonly stage: (config: Config, keeps?: Keeps) => AnyStage
   readonly wire: (wire: Wire) => Wire
 }
 
@@ -65,13 +71,17 @@ export const wiring: Readonly<Record<StageKind, Wiring>> = {
   ranker: {
     output: 'recommendations',
     inputs: partition => of(partition, 'profiles', 'events', 'requests'),
-    stage: (config, disk) => createRanker(config, disk && (async () => disk.open(rankersTables))),
+    stage: (config, { disk, snapshots } = {}) =>
+      createRanker(config, async (partition, signal) => {
+        const store = disk?.open(rankersTables) ?? rankersTables()
+        return snapshots?.(store, partition, signal) ?? store
+      }),
     wire: same,
   },
   joiner: {
     output: 'transitions',
     inputs: partition => of(partition, 'recommendations', 'events'),
-    stage: (config, disk) => createJoiner(config, disk && (async () => disk.open(joinersTables))),
+    stage: (config, { disk } = {}) => createJoiner(config, disk && (async () => disk.open(joinersTables))),
     wire: joinersWire,
   },
   learner: {

@@ -1,4 +1,5 @@
 /** The log of a run that is over, for who only reads it: everything at once, nothing lost, nothing late. */
+import { setImmediate as turn } from 'node:timers/promises'
 import { FeedloopError } from '../errors.ts'
 import { collect, type SimulatedPartition } from '../log/chain/simulation/log.ts'
 import type { Log } from '../log/log.ts'
@@ -16,8 +17,11 @@ export function stillLog(
     throw new Error('a still log is only read')
   }
   return {
-    async read(topic, partition, offset, { maxBytes = 1 << 20 } = {}) {
-      return collect(partitionOf(topic, partition), offset, maxBytes)
+    async read(topic, partition, offset, { maxBytes = 1 << 20, waitMs = 0 } = {}) {
+      const records = collect(partitionOf(topic, partition), offset, maxBytes)
+      // Who asks again and again must let others go on.
+      if (records.length === 0 && waitMs > 0) await turn()
+      return records
     },
     async ends(topic, partition) {
       const { earliest, latest } = partitionOf(topic, partition)

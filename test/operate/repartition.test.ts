@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runIntake } from '../../src/intake/service.ts'
+import { realRim } from '../../src/log/chain/rim.ts'
+import { chainRules } from '../../src/log/chain/rules.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { gather } from '../../src/operate/repartition/chains.ts'
 import { repartition } from '../../src/operate/repartition.ts'
 import { intakeGroup, topicName } from '../../src/pipeline.ts'
+import { openSnapshotTopic } from '../../src/ranker/snapshot-topic.ts'
 import { ignorantWire } from '../wire/ignorant.ts'
 import { did, openLive, publishItems, request } from './live.ts'
 import { checkMoves } from './moves.ts'
@@ -71,6 +74,50 @@ test('intake goes on in a topic of yours where it was', { timeout: 60_000 }, asy
     (await log.committed(intakeGroup(to, 'shop'), 'shop')).map(({ partition, offset }) => [partition, offset]),
     [[0, 3]],
   )
+})
+
+test('what people did before all that the topics still hold moves with them', { timeout: 60_000 }, async t => {
+  const log = openEmbeddedLog()
+  const loop = await openLive(t, { state: { snapshotMs: 0 } }, log)
+  const { wire, config, meter, logger } = loop.context
+  const { prefix } = config.topics
+  await publishItems(loop, ['a', 'b'])
+  await loop.start()
+  const users = Array.from({ length: 12 }, (_, i) => `u${i}`)
+  for (const user of users) await loop.append('events', user, did(user, 'click', { item_id: 'a' }))
+  for (const user of users) await loop.append('requests', user, request(user))
+  await loop.settled()
+  const io = { log, rim: realRim(), rules: chainRules }
+  for (const partition of [0, 1])
+    for (let saved = 0; saved < (await log.ends(topicName(prefix, 'events'), partition)).latest; await sleep(50)) {
+      const topic = await openSnapshotTopic(io, { wire, meter, logger, prefix, partition })
+      const { floor } = await topic.lastFloor()
+      if (floor?.point) saved = JSON.parse(floor.point).header.inputs[1].next
+    }
+  for (const partition of [0, 1]) {
+    const topic = topicName(prefix, 'events')
+    log.truncateFront(topic, partition, (await log.ends(topic, partition)).latest)
+  }
+  const to = `${prefix}next.`
+  const { people } = await repartition(loop.context, { partitions: 5, to, timeoutMs: 10_000 })
+  assert.equal(people, users.length)
+  await loop.stop()
+  const next = await openLive(t, { topics: { prefix: to, partitions: 5 } }, log)
+  await next.start()
+  const before = await loop.decisions()
+  for (const user of users) await next.append('requests', user, request(user))
+  for (const { user_id, decision_id } of before)
+    await next.append('requests', user_id, request(user_id, { request_id: decision_id }))
+  await next.settled()
+  const decided = (await next.decisions()).slice()
+  assert.equal(decided.length, 2 * users.length, 'none is decided again')
+  const fresh = decided.filter(each => before.every(old => old.decision_id !== each.decision_id))
+  assert.equal(fresh.length, users.length)
+  for (const { state } of fresh)
+    assert.deepEqual(
+      state.history.map(each => each.item_id),
+      ['a'],
+    )
 })
 
 test('records whose schema is not known yet are moved like the others', { timeout: 60_000 }, async t => {

@@ -8,7 +8,7 @@ import { type ChainIo, realRim } from '../../src/log/chain/rim.ts'
 import { chainRules } from '../../src/log/chain/rules.ts'
 import type { Session } from '../../src/log/chain/session.ts'
 import type { TaskOptions } from '../../src/log/chain/task.ts'
-import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import { type EmbeddedLog, openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { Log } from '../../src/log/log.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { createWire } from '../../src/log/wire/create.ts'
@@ -30,9 +30,11 @@ const SNAPSHOT_MS = 40
 export const chain = `${prefix}recommendations`
 
 export interface World {
-  readonly log: Log
+  readonly log: EmbeddedLog
   readonly options: TaskOptions<RankerState, RankerView>
   readonly dropped: () => Promise<string>
+  /** A counter without labels. */
+  counted(metric: string): Promise<number | undefined>
   /** Appends so many requests, and events and now and then profiles of the same users, some of them twice. */
   append(count: number): Promise<void>
   /** Recovers as a task does when it starts, from where its state is. */
@@ -40,6 +42,8 @@ export interface World {
   /** As `recover`, from a log that is changed. */
   recoverOn(log: Log, where: Where): Promise<Session<RankerState>>
   readonly wire: Wire
+  /** As `options`, with its state elsewhere. */
+  optionsFor(where: Where): World['options']
 }
 
 /** On disk, in memory and in snapshots, or both; or in memory alone, from the topics. */
@@ -97,6 +101,7 @@ export async function openWorld(folder: string, tasks: Where = 'disk'): Promise<
     log,
     wire,
     options: optionsWith(tasks),
+    optionsFor: where => optionsWith(where),
     async append(count) {
       const random = createRandom(made)
       const any = (below: number): number => Math.floor(random.uniform() * below)
@@ -120,6 +125,7 @@ export async function openWorld(folder: string, tasks: Where = 'disk'): Promise<
         .split('\n')
         .filter(line => /^feedloop_state_dropped_total{/.test(line))
         .join(),
+    counted: async metric => (await meter.registry.getSingleMetric(metric)?.get())?.values[0]?.value,
     recover: where => recoverOn(log, where),
     recoverOn,
   }

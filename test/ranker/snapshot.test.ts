@@ -27,7 +27,7 @@ for (const [name, after] of Object.entries(cases))
   test(name, () => {
     const store = heapTables()
     for (const user of [whole, after]) {
-      restore(store.tables, 'ann', snapshotOf(storeOf(user).tables, 'ann', contains))
+      restore(store.tables, 'ann', snapshotOf(storeOf(user).tables, 'ann', contains), 1000)
       store.seal?.()
       store.commit()
     }

@@ -159,6 +159,129 @@ test("a late rival's snapshot is passed over, and mended by who writes next", { 
   await world.log.close()
 })
 
+test("a late rival's deletion is passed over, and mended by who writes next", { timeout: 60_000 }, async () => {
+  const world = await openWorld(folder, 'snapshots')
+  await work(world, 10)
+  const { key, snapshot } = (await all(world)).find(each => each.snapshot && each.snapshot.user_id !== '')!
+  await work(world, 10)
+  const headers = { 'fl-contains': Buffer.from(JSON.stringify(snapshot!.contains)) }
+  await world.log.append(TOPIC, 0, [{ key, value: null, headers }])
+  await recoversAlike(world)
+  await work(world, 1)
+  assert.ok((await newestOf(world, key!.toString()))!.snapshot!.contains!.offset > snapshot!.contains!.offset)
+  await recoversAlike(world)
+  await world.log.close()
+})
+
+for (const where of ['snapshots', 'both'] as const)
+  test(`the topic loses its end under a running owner with its state in ${where}: no floor stands over the hole`, {
+    timeout: 60_000,
+  }, async () => {
+    const world = await openWorld(folder, where)
+    await work(world, 10)
+    const task = startTask(world.options)
+    await task.ready
+    await world.append(20)
+    await sleep(1500)
+    // Whoever changed last is not saved any more.
+    world.log.truncateTail(TOPIC, 0, Math.floor((await world.log.ends(TOPIC, 0)).latest / 2))
+    await world.append(1)
+    await sleep(1500)
+    await task.stop()
+    const openedAt = await recoversAlike(world)
+    assert.ok(openedAt!.head.offset > 0)
+    await world.log.close()
+  })
+
+test('the topic loses its end while nobody runs, and the state on disk knows what it had saved', {
+  timeout: 60_000,
+}, async () => {
+  const world = await openWorld(folder, 'both')
+  await work(world, 20)
+  world.log.truncateTail(TOPIC, 0, Math.floor((await world.log.ends(TOPIC, 0)).latest / 2))
+  await recoversAlike(world)
+  await work(world, 1)
+  const openedAt = await recoversAlike(world)
+  const { latest } = await world.log.ends(chain, 0)
+  assert.ok(openedAt!.head.offset > latest / 2, 'the floor is from after the loss')
+  await world.log.close()
+})
+
+test('a state on disk from before there were snapshots is saved, whoever changes', { timeout: 60_000 }, async () => {
+  const world = await openWorld(folder, 'disk')
+  await work(world, 20, 100)
+  await world.log.close()
+  const later = await openWorld(folder, 'both')
+  await work(later, 1)
+  assert.ok((await recoversAlike(later))!.head.offset > 0)
+  await later.log.close()
+})
+
+/** A log one record of which is garbage. */
+const spoilt = (log: Log, topic: string, at: number): Log => ({
+  ...log,
+  read: async (name, partition, offset, options) =>
+    (await log.read(name, partition, offset, options)).map(record =>
+      name === topic && record.offset === at ? { ...record, value: Buffer.from('garbage') } : record,
+    ),
+})
+
+test('of whom the snapshot is unreadable, only what came after is known, and it is counted', {
+  timeout: 60_000,
+}, async () => {
+  const world = await openWorld(folder, 'snapshots')
+  await work(world, 20)
+  const { state, openedAt } = await stateFrom(world, 'snapshots')
+  const [user] = state.people[0]!
+  const { offset } = (await newestOf(world, user))!
+  const { state: found, openedAt: same } = await stateFrom(world, 'snapshots', spoilt(world.log, TOPIC, offset))
+  assert.deepEqual(same, openedAt)
+  assert.deepEqual(found.people, state.people.slice(1))
+  assert.equal(await world.counted('feedloop_snapshots_unreadable_total'), 1)
+  await world.log.close()
+})
+
+test('an unreadable snapshot that came after the floor hides nothing that the floor spoke of', {
+  timeout: 60_000,
+}, async () => {
+  const world = await openWorld(folder, 'snapshots')
+  await work(world, 20)
+  const { state } = await stateFrom(world, 'snapshots')
+  await world.log.append(TOPIC, 0, [{ key: Buffer.from(state.people[0]![0]), value: Buffer.from('garbage') }])
+  await recoversAlike(world)
+  assert.ok((await world.counted('feedloop_snapshots_unreadable_total'))! > 0)
+  await world.log.close()
+})
+
+test('an unreadable floor makes all void, and the topics are believed', { timeout: 60_000 }, async () => {
+  const world = await openWorld(folder, 'snapshots')
+  await work(world, 20)
+  await world.log.append(TOPIC, 0, [{ key: Buffer.from(''), value: Buffer.from('garbage') }])
+  assert.equal(await recoversAlike(world), null)
+  await work(world, 5)
+  assert.ok((await recoversAlike(world))!.head.offset > 0, 'until it is written anew')
+  await world.log.close()
+})
+
+test('killed while some on its disk are newer than the floor’s step, it begins anew', { timeout: 60_000 }, async () => {
+  const world = await openWorld(folder, 'snapshots')
+  await work(world, 10, 500)
+  const floor = await newestOf(world, '')
+  await work(world, 10)
+  // As true as it was, and now much is newer.
+  await world.log.append(TOPIC, 0, [{ key: Buffer.from(''), value: floor!.value }])
+  const filled = await world.optionsFor('both').stage.open(0)
+  assert.ok(filled.openedAt!.head.offset > 0)
+  await filled.close!()
+  const disk = await world.optionsFor('disk').stage.open(0)
+  assert.equal(disk.openedAt, null)
+  await disk.close!()
+  const { state } = await stateFrom(world, 'topics')
+  assert.deepEqual((await stateFrom(world, 'both')).state.people, state.people)
+  assert.deepEqual((await stateFrom(world, 'both')).state.people, state.people)
+  await world.log.close()
+})
+
 test('a snapshot that names a step which the chain does not have makes all void, and the topics are believed', {
   timeout: 60_000,
 }, async () => {
@@ -194,7 +317,9 @@ test('who is forgotten is a deletion in the topic', { timeout: 60_000 }, async (
   await task.ready
   await sleep(2500)
   await task.stop()
-  assert.equal((await newestOf(world, key))!.value, null)
+  const deletion = (await newestOf(world, key))!
+  assert.equal(deletion.value, null)
+  assert.ok(JSON.parse(deletion.headers['fl-contains']!.toString()).offset > 0, 'it says of which step')
   const { state } = await stateFrom(world, 'snapshots')
   assert.ok(!state.people.some(([id]) => id === key))
   await recoversAlike(world)

@@ -9,6 +9,7 @@ import { STEP_HEADER, type StepHeader } from '../../src/log/chain/header.ts'
 import { chainRules } from '../../src/log/chain/rules.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { createWire } from '../../src/log/wire/create.ts'
+import { createSaving, type Saving } from '../../src/ranker/saving.ts'
 import type { RankerState } from '../../src/ranker/step.ts'
 import { createDisk } from '../../src/simulation/disk.ts'
 import { type LoopOptions, runPlan, simulateLoop } from '../../src/simulation/loop.ts'
@@ -23,7 +24,7 @@ const wire = await createWire({ prefix: '' })
 
 test(`${seeds} seeds: every request decided once, every outcome accounted for, learned as by a batch fit`, async t => {
   const faults: string[] = []
-  const seen = { decisions: 0, transitions: 0, models: 0, skipped: 0, orphans: 0, again: 0 }
+  const seen = { decisions: 0, transitions: 0, models: 0, skipped: 0, orphans: 0, again: 0, restored: 0 }
   for (let seed = 0; seed < seeds; seed++) {
     const result = await simulateLoop(seed, { wire })
     if (result.fault !== null) faults.push(`seed ${seed}: ${result.fault}`)
@@ -39,6 +40,7 @@ test(`${seeds} seeds: every request decided once, every outcome accounted for, l
   // Windows ended within the histories.
   assert.ok(seen.orphans > seeds / 10, `${seen.orphans} orphans`)
   assert.ok(seen.again > seeds / 100, `${seen.again} requests decided again`)
+  assert.ok(seen.restored > seeds / 10, `${seen.restored} states from snapshots`)
 })
 
 /** Rewrites the step header of whatever is appended. */
@@ -71,6 +73,29 @@ const forgetful = (stage: AnyStage): AnyStage => ({
   },
 })
 
+/** Another state that lacks something. */
+const lacking = (names: PropertyDescriptorMap) =>
+  only('ranker', stage => ({
+    ...stage,
+    open: async (partition, signal) => Object.create(await stage.open(partition, signal), names),
+  }))
+/** The floor is the last step, whatever of it waits to be saved. */
+const hasty: LoopOptions['savingOf'] = (unsaved, last, nowMs) => {
+  let newest = last
+  const saving = createSaving(unsaved, last, nowMs)
+  const own: Pick<Saving, 'changed' | 'from' | 'floor'> = {
+    changed(keys, at, when) {
+      newest = at ?? null
+      saving.changed(keys, at, when)
+    },
+    from(at) {
+      newest = at
+      saving.from(at)
+    },
+    floor: () => newest,
+  }
+  return Object.create(saving, Object.getOwnPropertyDescriptors(own))
+}
 const withoutLog = ({ key, value }: Output): Output => ({ key, value: { ...(value as ModelVersion), warm_start: '' } })
 
 const broken: Record<string, Omit<LoopOptions, 'wire'>> = {
@@ -84,6 +109,8 @@ const broken: Record<string, Omit<LoopOptions, 'wire'>> = {
   'the last batch of the log is taken as the head': { rules: { ...chainRules, writersHead: (_, last) => last } },
   'an append without an acknowledgement is not looked for': { rules: { ...chainRules, mayBeStored: () => false } },
   'a snapshot names a step whose changes it lacks': { disk: (world, name) => createDisk(world, name, true) },
+  'the floor is moved before its snapshots are acknowledged': { savingOf: hasty },
+  'what a snapshot contains is learned again': { stage: lacking({ contains: { value: () => false } }) },
   'the joiner recovers nothing': { stage: only('joiner', stage => ({ ...stage, fold: () => {} })) },
   'the learner recovers all but the last version': {
     stage: only('learner', stage => ({

@@ -11,12 +11,13 @@ import { isCode } from '../../errors.ts'
 import { topicName, topics } from '../../pipeline.ts'
 import type { StageState } from '../../stage.ts'
 import type { Batch } from './batches.ts'
+import { emptyStep } from './behind.ts'
 import { decode } from './codec.ts'
 import type { Cursor } from './cursor.ts'
-import { openCursor } from './cursor.ts'
 import type { ChainFeed, ChainPosition } from './feed.ts'
 import { verifyHead } from './feed.ts'
-import type { InputPosition, StepHeader } from './header.ts'
+import type { StepHeader } from './header.ts'
+import { begun, checkUnread, holdsAll, openAll, openRetained } from './inputs.ts'
 import type { Anchor, AnchorOptions } from './progress.ts'
 import { anchorOf } from './progress.ts'
 import { showProgress } from './recovery-progress.ts'
@@ -30,10 +31,6 @@ import { createClock } from './watermark.ts'
 import { createWriter, partitionsChanged } from './writer.ts'
 
 const readBytes = 4 << 20
-const maxEmptyReadMs = 250
-
-/** Short enough that a silent input is known to be silent at any time (watermark.ts), with as much again for the way. */
-const emptyReadMs = (idleMs: number): number => Math.min(maxEmptyReadMs, Math.max(1, idleMs / 4))
 
 /** @throws FeedloopError CHAIN_IDENTITY_LOST, CHAIN_NO_ANCHOR, PARTITION_COUNT_CHANGED, OFFSET_OUT_OF_RANGE and what the log throws for good */
 export async function recover<S extends StageState, V>(context: TaskContext<S, V>): Promise<Session<S>> {
@@ -111,7 +108,7 @@ async function recoverFrom<S extends StageState, V>(
   const state = await stage.open(output.partition, io.signal)
   ending.add(state)
   const foldsInputs = stage.recovery !== 'positions-in-output'
-  const { own, point, ahead } = await begin(io, at, {
+  const { own, point, ahead, gap, since } = await begin(io, at, {
     state,
     from,
     hasInputs: header => holdsAll(context, header.inputs),
@@ -121,19 +118,27 @@ async function recoverFrom<S extends StageState, V>(
   let resume: StepHeader | null = null
   if (point !== null) {
     checkShape(context, point.header, partitions)
-    cursors = await openAll(context, point.header.inputs)
+    cursors = await openAll(context, point.header.inputs, state.outlives)
     resume = last = point.header
     clock.advance(point.header.tick)
   }
 
+  if (gap)
+    options.logger.warn(
+      { stage: stage.name, partition: output.partition, kept: point!.head.offset },
+      'retention has cut steps after the kept state: of their outputs nothing is known',
+    )
+
   let forgets = false
+  let isFirst = gap
   const firstOffset = own.offset
   const bringForward = async (batch: Batch): Promise<void> => {
     const { header } = batch
     checkShape(context, header, partitions)
     if (foldsInputs) {
       cursors ??= await openRetained(context, begun(header))
-      if (cursors !== null) await foldBatch(context, { state, cursors, clock, unsettled: forgets }, batch)
+      if (cursors !== null)
+        await foldBatch(context, { state, cursors, clock, unsettled: forgets, afterGap: isFirst }, batch)
       else {
         await foldOutputs(batch)
         forgets = true
@@ -142,6 +147,7 @@ async function recoverFrom<S extends StageState, V>(
     } else if (header.outputs > 0) await foldOutputs(batch)
     if (header.outputs > 0 || header.prev === null) resume = header
     last = header
+    isFirst = false
     clock.advance(header.tick)
   }
   const foldOutputs = async (batch: Batch): Promise<void> => {
@@ -155,20 +161,22 @@ async function recoverFrom<S extends StageState, V>(
     progress.at(batch.head.offset)
   }
   progress.done()
-  if (state.unproved?.()) {
-    await state.reset?.('not_in_chain', `${at.topic}/${at.partition}: snapshots that name steps beyond it`)
-    throw new Overtaken()
-  }
   if (from !== null && !(own.reader.head !== null && stage.whole!(state))) return null
   if (forgets && (await retrying(io, () => io.log.ends(at.topic, at.partition))).earliest > firstOffset)
     throw new Overtaken()
   const kept = own.reader.head === null ? await keptByGroup(io, options, own) : null
   if (kept !== null) {
+    if (point !== null) await bringForward(emptyStep(kept, point, at))
     resume = last = kept.header
-    cursors = await openAll(context, kept.header.inputs)
+    if (point === null) cursors = await openAll(context, kept.header.inputs)
     for (const batch of own.reader.witness(kept.head)) await bringForward(batch)
     if (own.reader.fault !== null) throw own.reader.fault
   }
+  if (state.unproved?.(since)) {
+    await state.reset?.('not_in_chain', `${at.topic}/${at.partition}: snapshots that name steps beyond it`)
+    throw new Overtaken()
+  }
+  if (point !== null && state.outlives && last !== null) await checkUnread(context, last.inputs)
   const header: StepHeader | null = foldsInputs ? last : resume
   cursors ??= await openAll(context, header?.inputs ?? [])
   const head = io.rules.writersHead(own.reader.head, own.reader.last)
@@ -199,63 +207,6 @@ async function* acceptedToEnd(
     if (own.atEnd) await verifyHead(io, at, { next: latest })
   }
 }
-
-/** Where the inputs were before a chain's first batch. Of a batch inside the chain that is gone with the one before. */
-const begun = (header: StepHeader): readonly InputPosition[] | null =>
-  header.from === undefined
-    ? null
-    : header.inputs.map(({ topic, partition }, i) => ({ topic, partition, next: header.from![i]! }))
-
-const isWhole = ({ topic }: TaskInput): boolean => topics[topic].cleanup === 'compact'
-const positionOf = (positions: readonly InputPosition[], input: TaskInput): InputPosition | undefined =>
-  positions.find(({ topic, partition }) => topic === input.topic && partition === input.partition)
-
-/** Does the log still hold all that comes after these positions? Compacted inputs hold what counts of it. */
-async function holdsAll<S extends StageState, V>(
-  { io, options }: TaskContext<S, V>,
-  positions: readonly InputPosition[],
-): Promise<boolean> {
-  for (const input of options.inputs) {
-    const next = positionOf(positions, input)?.next
-    if (next === undefined || isWhole(input)) continue
-    const { earliest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
-    if (next < earliest) return false
-  }
-  return true
-}
-
-/** Opens the inputs to fold from `positions` on; null where retention has removed some of what comes after them. What is
- * folded before is then outputs only: the state forgets what the inputs' retention has let go. Compacted inputs are
- * folded from their beginning, because they still hold all that counts. */
-const openRetained = async <S extends StageState, V>(
-  context: TaskContext<S, V>,
-  positions: readonly InputPosition[] | null,
-): Promise<readonly Cursor[] | null> =>
-  positions !== null && (await holdsAll(context, positions))
-    ? openAll(
-        context,
-        positions.filter(({ topic }) => topics[topic as TaskInput['topic']].cleanup !== 'compact'),
-      )
-    : null
-
-/** Opens every input at its position; at its first record where there is none.
- * @throws FeedloopError OFFSET_OUT_OF_RANGE when what comes after a position is gone unread */
-const openAll = <S extends StageState, V>(
-  { io, options, notify }: TaskContext<S, V>,
-  positions: readonly InputPosition[],
-): Promise<readonly Cursor[]> =>
-  Promise.all(
-    options.inputs.map(input =>
-      openCursor(io, {
-        prefix: options.prefix,
-        input,
-        from: positionOf(positions, input) ?? null,
-        maxBytes: options.step.readBytes ?? options.step.maxBytes,
-        waitMs: emptyReadMs(options.step.idleMs),
-        notify,
-      }),
-    ),
-  )
 
 function checkShape<S extends StageState, V>(
   { io, options: { inputs, output } }: TaskContext<S, V>,

@@ -11,13 +11,17 @@ import type { InputPosition } from '../../log/chain/header.ts'
 import type { LogRecord, NewRecord } from '../../log/log.ts'
 import { partitionFor } from '../../log/partition.ts'
 import { type TopicName, topicName } from '../../pipeline.ts'
+import type { DecidedId } from '../../ranker/decided.ts'
 import { bare, gather, type NewChain, openNewChain, type Place } from './chains.ts'
 import { type Forgotten, forgottenIn } from './forgotten.ts'
 import { type EventEnds, moveEvents, moveProfiles, moveRequests, takenByBoth } from './inputs.ts'
 import { type Moving, nextIn, read } from './moving.ts'
+import { movePeople, type NewRanker } from './people.ts'
 import { range } from './plain.ts'
 
 export interface Moved {
+  /** Of whom rankers know something. */
+  readonly people: number
   readonly decisions: number
   readonly transitions: number
   /** Decisions whose transitions retention has cut: they can't be corrected any more and are left out. */
@@ -49,7 +53,7 @@ async function moveDecisions(
   events: EventEnds,
   profiles: readonly number[],
   forgotten: readonly Forgotten[],
-): Promise<Chains & { kept: Kept; count: number; leftOut: number }> {
+): Promise<Chains & { kept: Kept; rankers: readonly NewRanker[]; count: number; leftOut: number }> {
   const chains = openChains(moving, 'recommendations')
   const positions = (q: number, next: { events: number; profiles: number }): InputPosition[] => [
     { topic: 'profiles', partition: q, next: next.profiles },
@@ -66,6 +70,7 @@ async function moveDecisions(
   }
   const gathered = chains.map((chain, q) => gather(async all => void (await chain.step(positions(q, final[q]!), all))))
   const kept = range(moving.was).map(() => new Set<string>())
+  const rankers = chains.map(chain => ({ chain, decided: [] as DecidedId[] }))
   let [count, leftOut] = [0, 0]
   const pass = async (isTaken: boolean): Promise<void> => {
     for (const p of range(moving.was)) {
@@ -79,7 +84,9 @@ async function moveDecisions(
         else {
           count++
           kept[p]!.add(decision.decision_id)
-          await gathered[partitionFor(decision.user_id, moving.becomes)]!.add(bare(record))
+          const q = partitionFor(decision.user_id, moving.becomes)
+          rankers[q]!.decided.push({ id: decision.decision_id, timeMs: decision.decision_time_ms })
+          await gathered[q]!.add(bare(record))
         }
       }
     }
@@ -88,7 +95,7 @@ async function moveDecisions(
   await pass(true)
   const taken = chains.map(chain => chain.places.length)
   await pass(false)
-  return { chains, taken, kept, count, leftOut }
+  return { chains, taken, kept, rankers, count, leftOut }
 }
 
 /** Where the decisions begin of which every transition is still there. */
@@ -209,10 +216,12 @@ export async function moveAll(moving: Moving): Promise<Moved> {
   await moveRequests(moving)
   const profiles = await moveProfiles(moving)
   const decisions = await moveDecisions(moving, events, profiles, forgotten)
+  const people = await movePeople(moving, decisions.rankers)
   const transitions = await moveTransitions(moving, decisions, events)
   const models = await moveModels(moving, transitions)
   const releases = await moveReleases(moving, models)
   return {
+    people,
     decisions: decisions.count,
     transitions: transitions.count,
     leftOut: decisions.leftOut,

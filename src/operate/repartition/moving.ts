@@ -1,10 +1,12 @@
 /** What every part of a move goes by: where from and where to, and how far the sealed chains had come. */
+import type { Logger } from 'pino'
 import type { Config } from '../../config.ts'
 import type { DeadLetters } from '../../evaluation/audit/read.ts'
 import { decodeOrPass } from '../../log/chain/codec.ts'
 import type { StepHeader } from '../../log/chain/header.ts'
 import type { LogRecord } from '../../log/log.ts'
 import type { Wire } from '../../log/wire/wire.ts'
+import type { Meter } from '../../metrics.ts'
 import type { TopicName } from '../../pipeline.ts'
 import type { Move } from './plain.ts'
 
@@ -19,6 +21,8 @@ export interface Sealed {
 export interface Moving extends Move {
   readonly wire: Wire
   readonly config: Config
+  readonly meter: Meter
+  readonly logger: Logger
   readonly sealed: Sealed
   readonly letters: DeadLetters
   readonly tick: StepHeader['tick']

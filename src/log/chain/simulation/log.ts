@@ -10,6 +10,8 @@ import type { Process, World } from './world.ts'
 
 export interface StoredBatch {
   readonly base: number
+  /** Offset behind its last record, which compaction may have removed. */
+  readonly end: number
   readonly records: readonly LogRecord[]
   readonly header: StepHeader | null
 }
@@ -50,6 +52,7 @@ export function createPartition(topic: string, partition = 0): SimulatedPartitio
       const bytes = stored[0]!.headers[STEP_HEADER]
       this.batches.push({
         base,
+        end: base + stored.length,
         records: stored,
         header: bytes === undefined ? null : (JSON.parse(bytes.toString()) as StepHeader),
       })
@@ -232,7 +235,7 @@ function firstBatch(batches: readonly StoredBatch[], offset: number): number {
   let high = batches.length
   while (low < high) {
     const middle = (low + high) >> 1
-    if (batches[middle]!.base + batches[middle]!.records.length <= offset) low = middle + 1
+    if (batches[middle]!.end <= offset) low = middle + 1
     else high = middle
   }
   return low
