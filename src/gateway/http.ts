@@ -61,8 +61,9 @@ const problems = {
   409: 'The request id was asked before with other content.',
   413: 'The body is too large.',
   415: 'The body is not declared as JSON.',
+  422: 'What would be logged of it is too large.',
   500: 'A bug.',
-  503: 'The log is away, the gateway is full, not ready or stopping: again after Retry-After, with the same ids.',
+  503: 'The log or the ranker is away, the gateway is full, not ready or stopping: again after Retry-After, with the same ids.',
   504: 'The deadline is over.',
 } as const
 
@@ -122,7 +123,12 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 }
 
 function answererOfErrors({ logger, meter }: DoorOptions) {
-  const shed: Readonly<Record<string, string>> = { GATEWAY_FULL: 'full', GATEWAY_NOT_READY: 'not_ready' }
+  const shed: Readonly<Record<string, string>> = {
+    GATEWAY_FULL: 'full',
+    GATEWAY_NOT_READY: 'not_ready',
+    RANKER_ABSENT: 'ranker',
+    USER_ELSEWHERE: 'ranker',
+  }
   return (reply: FastifyReply, error: FeedloopError): FastifyReply => {
     const problem = problemOf(error)
     if (problem.status >= 500 && problem.status < 503) logger.error({ err: error.cause ?? error }, 'call failed')
@@ -210,7 +216,7 @@ async function addRoutes(
     operationId: 'recommend',
     summary: 'Ask for a slate. Idempotent by `request_id`.',
     body: wishSchema(config.gateway),
-    response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 500, 503, 504) },
+    response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 422, 500, 503, 504) },
   }
   server.post<{ Body: Wish }>(RECOMMEND, { schema: recommend }, async (request, reply) => {
     const awaited = waitingFor()

@@ -14,6 +14,7 @@ const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
   HTTP_BODY_TOO_LARGE: 413,
   BATCH_TOO_LARGE: 413,
   HTTP_MEDIA_TYPE: 415,
+  OUTPUT_TOO_LARGE: 422,
   DEADLINE_EXCEEDED: 504,
 }
 

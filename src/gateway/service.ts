@@ -10,7 +10,9 @@ import { createAppends } from './append.ts'
 import { createAsk } from './ask.ts'
 import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
+import { createHeard } from './heard.ts'
 import { type Door, openDoor } from './http.ts'
+import { followRefused } from './refused.ts'
 import { anchoredStart } from './start.ts'
 import { createLook } from './state.ts'
 import { activationOf, type Decision, decisionFields } from './step.ts'
@@ -36,27 +38,31 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   const waiting = createWaiting(now)
   const decided = createDecided(partitions, config.limits.requestDedupMs)
   const appends = createAppends(log, prefix, now, failed.reject)
-  const asking = { config, wire, now, appends, waiting, decided, earlier: createEarlier(log, wire, prefix, now) }
+  const heard = createHeard(now)
+  const asking = { config, wire, now, appends, waiting, decided, heard, earlier: createEarlier(log, wire, prefix, now) }
 
   let awaited = 'recommendations'
   let ending = false
-  let follower: Follower | undefined
+  const followers: Follower[] = []
   const read = async (): Promise<void> => {
     const patience = { rim: realRim(now), signal: stopping.signal }
     const from = await retrying(patience, () =>
       anchoredStart(context, now() - readBackMs(config.limits.requestDedupMs)),
     )
-    if (stopping.signal.aborted) throw new Stopped()
-    follower = follow<Decision>(
+    const refused = await retrying(patience, () => followRefused(context, { waiting, heard }))
+    const follower = follow<Decision>(
       { ...context, wire },
       'recommendations',
       (decision, { partition, offset }) => {
+        heard.decided(partition)
         decided.add(decision.seed, { partition, offset }, decision.decision_time_ms)
         waiting.take(decision)
       },
       { from },
     )
-    follower.failed.catch(failed.reject)
+    followers.push(refused, follower)
+    for (const each of followers) each.failed.catch(failed.reject)
+    if (stopping.signal.aborted) throw new Stopped()
     await follower.caughtUp
     awaited = ''
   }
@@ -86,7 +92,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
       const lost = await appends.end(LAST_MS)
       if (lost > 0) logger.warn({ lost }, 'the log did not take these activations: delivered, yet they may not count')
       stopping.abort()
-      await follower?.stop()
+      await Promise.all(followers.map(each => each.stop()))
       end.resolve()
     },
   }

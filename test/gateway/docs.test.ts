@@ -29,7 +29,7 @@ test('the table of statuses', () => {
   const rows = [...text.matchAll(/^\| (\d{3}) \| (.*?) \|/gm)]
   assert.deepEqual(
     rows.map(([, status]) => Number(status)),
-    [400, 404, 409, 413, 415, 503, 504],
+    [400, 404, 409, 413, 415, 422, 503, 504],
   )
   for (const [, status, codes] of rows)
     for (const [, code] of codes.matchAll(/`(\w+)`/g)) {

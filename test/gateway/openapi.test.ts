@@ -74,7 +74,7 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
   const answer = responses[200].content['application/json'].schema
   const { logged: _l, items: _i, ...answered } = answer.oneOf[0].properties
   compare(answered, answerFields, 'Recommendation', false)
-  for (const status of [400, 409, 413, 415, 503, 504])
+  for (const status of [400, 409, 413, 415, 422, 503, 504])
     assert.equal(responses[status].content['application/problem+json'].schema.$ref, '#/components/schemas/Problem')
 
   const valid = (schema: JsonObject, value: unknown) => z.fromJSONSchema(schema).parse(value)

@@ -1,0 +1,67 @@
+/**
+ * What the ranker refuses has no decision: it is a dead letter (what it makes of a request is too large, its limits are
+ * others than the gateway's). Whoever waits for it is told its code, at once. A letter holds the request as it was
+ * appended, so that no other append of the same id is meant.
+ */
+import type { Request } from '../../schemas/records.ts'
+import { errorTable, FeedloopError } from '../errors.ts'
+import { type DeadLetter, parseDeadLetter } from '../log/deadletters.ts'
+import type { Wire } from '../log/wire/wire.ts'
+import { type Follower, follow } from '../operate/broadcast.ts'
+import type { ServiceContext } from '../operate/context.ts'
+import { type StageName, topicName } from '../pipeline.ts'
+import type { Heard } from './heard.ts'
+import { sameWish } from './step.ts'
+import type { Waiting } from './waiting.ts'
+
+const RANKER: StageName = 'ranker'
+
+interface Told {
+  readonly waiting: Pick<Waiting, 'of' | 'fail'>
+  readonly heard: Pick<Heard, 'decided'>
+}
+
+/** Follows the dead letters from their end as it is now. @throws what the log throws */
+export async function followRefused(context: ServiceContext, { waiting, heard }: Told): Promise<Follower> {
+  const { log, config } = context
+  const { prefix } = config.topics
+  const name = topicName(prefix, 'dead-letters')
+  const partitions = Array.from({ length: await log.partitionCount(name) }, (_, partition) => partition)
+  const ends = await Promise.all(partitions.map(partition => log.ends(name, partition)))
+  const isOurs = (letter: DeadLetter): boolean =>
+    letter.stage === RANKER && letter.topic === topicName(prefix, 'requests') && letter.value !== null
+  return follow<Buffer>(
+    { ...context, wire: asItIs(context.wire) },
+    'dead-letters',
+    (_, record) => {
+      const letter = parseDeadLetter(record)
+      if (letter === null || !isOurs(letter)) return
+      heard.decided(letter.partition)
+      const refused = requestIn(letter, context.wire)
+      const asked = refused && waiting.of(refused.request_id)
+      if (asked && isSameAppend(asked.request, refused)) waiting.fail(asked, faultOf(letter))
+    },
+    { from: ends.map(({ latest }) => latest) },
+  )
+}
+
+/** A letter's value is a record of any topic. */
+const asItIs = (wire: Wire): Wire => ({ ...wire, decode: (_, bytes) => bytes })
+
+/** Null: it does not decode, so none of ours. */
+function requestIn({ value }: DeadLetter, wire: Wire): Request | null {
+  try {
+    return wire.decode('requests', value!) as Request
+  } catch {
+    return null
+  }
+}
+
+const isSameAppend = (a: Request, b: Request): boolean =>
+  a.time_ms === b.time_ms && a.deadline_ms === b.deadline_ms && sameWish(a, b)
+
+/** A code that this version does not know (of a newer ranker) is the record's fault all the same. */
+function faultOf({ code, message }: DeadLetter): FeedloopError {
+  const known = Object.hasOwn(errorTable, code) ? code : 'RECORD_INVALID'
+  return new FeedloopError(known, message.replace(`${code}: `, ''))
+}
