@@ -6,9 +6,8 @@
 import type { Request } from '../../schemas/records.ts'
 import { errorTable, FeedloopError } from '../errors.ts'
 import { type DeadLetter, parseDeadLetter } from '../log/deadletters.ts'
+import type { LogRecord } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
-import { type Follower, follow } from '../operate/broadcast.ts'
-import type { ServiceContext } from '../operate/context.ts'
 import { type StageName, topicName } from '../pipeline.ts'
 import type { Heard } from './heard.ts'
 import { sameWish } from './step.ts'
@@ -17,41 +16,29 @@ import type { Waiting } from './waiting.ts'
 const RANKER: StageName = 'ranker'
 
 interface Told {
+  readonly prefix: string
+  readonly wire: Wire
   readonly waiting: Pick<Waiting, 'of' | 'fail'>
   readonly heard: Pick<Heard, 'decided'>
 }
 
-/** Follows the dead letters from their end as it is now. @throws what the log throws */
-export async function followRefused(context: ServiceContext, { waiting, heard }: Told): Promise<Follower> {
-  const { log, config } = context
-  const { prefix } = config.topics
-  const name = topicName(prefix, 'dead-letters')
-  const partitions = Array.from({ length: await log.partitionCount(name) }, (_, partition) => partition)
-  const ends = await Promise.all(partitions.map(partition => log.ends(name, partition)))
-  const isOurs = (letter: DeadLetter): boolean =>
-    letter.stage === RANKER && letter.topic === topicName(prefix, 'requests') && letter.value !== null
-  return follow<Buffer>(
-    { ...context, wire: asItIs(context.wire) },
-    'dead-letters',
-    (_, record) => {
-      const letter = parseDeadLetter(record)
-      if (letter === null || !isOurs(letter)) return
-      heard.decided(letter.partition)
-      const refused = requestIn(letter, context.wire)
-      const asked = refused && waiting.of(refused.request_id)
-      if (asked && isSameAppend(asked.request, refused)) waiting.fail(asked, faultOf(letter))
-    },
-    { from: ends.map(({ latest }) => latest) },
-  )
+/** Takes a record of `dead-letters`, of whatever stage. */
+export function createRefused({ prefix, wire, waiting, heard }: Told): (record: LogRecord) => void {
+  const requests = topicName(prefix, 'requests')
+  return record => {
+    const letter = parseDeadLetter(record)
+    if (letter === null || letter.stage !== RANKER || letter.topic !== requests) return
+    heard.decided(letter.partition)
+    const refused = requestIn(letter, wire)
+    const asked = refused && waiting.of(refused.request_id)
+    if (asked && isSameAppend(asked.request, refused)) waiting.fail(asked, faultOf(letter))
+  }
 }
-
-/** A letter's value is a record of any topic. */
-const asItIs = (wire: Wire): Wire => ({ ...wire, decode: (_, bytes) => bytes })
 
 /** Null: it does not decode, so none of ours. */
 function requestIn({ value }: DeadLetter, wire: Wire): Request | null {
   try {
-    return wire.decode('requests', value!) as Request
+    return value && (wire.decode('requests', value) as Request)
   } catch {
     return null
   }

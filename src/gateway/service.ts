@@ -4,16 +4,18 @@
  */
 import { realRim, retrying, Stopped } from '../log/chain/rim.ts'
 import { partitionFor } from '../log/partition.ts'
+import type { Wire } from '../log/wire/wire.ts'
 import { type Follower, follow } from '../operate/broadcast.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { topicName } from '../pipeline.ts'
 import { createAppends } from './append.ts'
 import { createAsk } from './ask.ts'
 import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
 import { createHeard } from './heard.ts'
 import { type Door, openDoor } from './http.ts'
-import { followRefused } from './refused.ts'
-import { anchoredStart } from './start.ts'
+import { createRefused } from './refused.ts'
+import { anchoredStart, endsOf } from './start.ts'
 import { createLook } from './state.ts'
 import { activationOf, type Decision, decisionFields } from './step.ts'
 import { createTell, recordOf } from './tell.ts'
@@ -40,6 +42,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   const appends = createAppends(log, prefix, now, failed.reject)
   const heard = createHeard(now)
   const asking = { config, wire, now, appends, waiting, decided, heard, earlier: createEarlier(log, wire, prefix, now) }
+  const refused = createRefused({ prefix, wire: context.wire, waiting, heard })
 
   let awaited = 'recommendations'
   let ending = false
@@ -49,7 +52,10 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
     const from = await retrying(patience, () =>
       anchoredStart(context, now() - readBackMs(config.limits.requestDedupMs)),
     )
-    const refused = await retrying(patience, () => followRefused(context, { waiting, heard }))
+    const lettersFrom = await retrying(patience, () => endsOf(log, topicName(prefix, 'dead-letters')))
+    if (stopping.signal.aborted) throw new Stopped()
+    const bytes = { ...context, wire: asBytes(wire) }
+    const letters = follow<Buffer>(bytes, 'dead-letters', (_, record) => refused(record), { from: lettersFrom })
     const follower = follow<Decision>(
       { ...context, wire },
       'recommendations',
@@ -60,9 +66,8 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
       },
       { from },
     )
-    followers.push(refused, follower)
+    followers.push(letters, follower)
     for (const each of followers) each.failed.catch(failed.reject)
-    if (stopping.signal.aborted) throw new Stopped()
     await follower.caughtUp
     awaited = ''
   }
@@ -97,3 +102,6 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
     },
   }
 }
+
+/** A dead letter's value is a record of any topic, or none. */
+const asBytes = (wire: Wire): Wire => ({ ...wire, decode: (_, bytes) => bytes })
