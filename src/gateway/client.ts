@@ -4,7 +4,7 @@
  * the first try: the same request id gets the same decision, the same event id counts once.
  */
 import type { BehaviorEvent, Request } from '../../schemas/records.ts'
-import type { Answer, Appended, Problem, UserAnswer } from './schemas.ts'
+import type { Answer, Appended, Logged, Problem, UserAnswer } from './schemas.ts'
 
 export type { Answer, Logged, Problem, Unlogged, UserAnswer } from './schemas.ts'
 
@@ -28,6 +28,8 @@ export interface Client {
   recommend(request: RecommendOptions): Promise<Answer>
   /** Tells what people did; resolves when the log has it. @throws FeedloopProblem */
   tell(events: readonly EventOptions[]): Promise<void>
+  /** Says that people have seen a slate that was asked for with `deferred`. @throws FeedloopProblem */
+  shown(slate: Logged): Promise<void>
   /** What is known of a user; null: nothing. @throws FeedloopProblem */
   state(userId: string): Promise<UserAnswer | null>
 }
@@ -76,15 +78,18 @@ export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: Cli
       }
     }
   }
+  const tell = async (events: readonly EventOptions[]): Promise<void> => {
+    const named = events.map(event => ({ event_id: crypto.randomUUID(), time_ms: Date.now(), ...event }))
+    await insist<Appended>('/v1/events', () => ({ events: named }))
+  }
   return {
     recommend(request) {
       const named = { request_id: crypto.randomUUID(), ...request }
       return insist('/v1/recommendations', leftMs => ({ ...named, timeout_ms: Math.max(1, Math.floor(leftMs)) }))
     },
-    async tell(events) {
-      const named = events.map(event => ({ event_id: crypto.randomUUID(), time_ms: Date.now(), ...event }))
-      await insist<Appended>('/v1/events', () => ({ events: named }))
-    },
+    tell,
+    shown: ({ user_id, session_id, decision_id, slate_hash }) =>
+      tell([{ type: 'activate', user_id, session_id, decision_id, slate_hash }]),
     state: userId =>
       insist<UserAnswer>(`/v1/users/${encodeURIComponent(userId)}/state`, () => null).catch(problem => {
         if (problem.code === 'USER_UNKNOWN') return null
