@@ -454,7 +454,7 @@ export const configSchema = z.strictObject({
         .describe(
           "Operator's doors of the rankers, `http://host:9464`, to ask for a user's state; a name that stands for several machines is asked at each. None: the one of this process.",
         ),
-      maxEvents: z.number().int().positive().default(1000).describe('Events of one call.'),
+      maxEvents: z.number().int().positive().default(1000).describe('Events, or items, of one call.'),
     })
     .prefault({}),
   log: z

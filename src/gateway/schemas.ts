@@ -1,5 +1,5 @@
 /** What the door takes and gives, derived from schemas/*.avsc; what is added stands here and nowhere else. */
-import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
+import type { BehaviorEvent, Item, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { currentSchema } from '../log/wire/schemas.ts'
 import type { Reason } from '../recommendations/reasons.ts'
@@ -13,6 +13,10 @@ export interface Wish extends Omit<Request, 'time_ms'> {
 
 export interface EventsBody {
   readonly events: readonly BehaviorEvent[]
+}
+
+export interface ItemsBody {
+  readonly items: readonly Item[]
 }
 
 /** Fields of a decision that its answer repeats. */
@@ -120,6 +124,29 @@ export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
   },
 })
 
+/** Longest text of an item, UTF-16 units: an encoder reads less. */
+const MAX_PROSE = 1 << 16
+
+export function itemsSchema({ maxEvents }: Config['gateway']): JsonSchema {
+  const item = objectOf(record('Item'), 'in')
+  const properties = item.properties as Readonly<Record<string, JsonSchema>>
+  const text = { ...properties.text, maxLength: MAX_PROSE }
+  return {
+    type: 'object',
+    description: 'States of items. All of it is appended, or nothing is.',
+    required: ['items'],
+    additionalProperties: false,
+    properties: {
+      items: {
+        type: 'array',
+        minItems: 1,
+        maxItems: maxEvents,
+        items: { ...item, properties: { ...properties, text } },
+      },
+    },
+  }
+}
+
 const loggedSchema = (): JsonSchema => {
   const { properties } = objectOf(record('Recommendation'), 'out', answerFields)
   const all = { logged: { const: true }, items, ...(properties as object) }
@@ -146,7 +173,7 @@ export const appendedSchema: JsonSchema = {
   type: 'object',
   required: ['appended'],
   additionalProperties: false,
-  properties: { appended: { type: 'integer', description: 'Events that the log has acknowledged.' } },
+  properties: { appended: { type: 'integer', description: 'Records that the log has acknowledged.' } },
 }
 
 const objectWith = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({

@@ -10,6 +10,7 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
 import { createAppends } from './append.ts'
 import { createAsk } from './ask.ts'
+import { createCatalogue } from './catalogue.ts'
 import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
 import { createHeard } from './heard.ts'
@@ -75,6 +76,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   door.lead({
     ask: createAsk(asking),
     tell: createTell(asking),
+    ...createCatalogue(asking),
     look: createLook(config),
     waitingFor: () => awaited,
     delivered: decision =>

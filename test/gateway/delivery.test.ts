@@ -40,6 +40,8 @@ async function openOne(maxTimeoutMs = 10_000) {
       return answer.promise
     },
     tell: async () => {},
+    publish: async () => {},
+    withdraw: async () => {},
     look: () => assert.fail('nobody asked'),
     delivered: each => delivered.push(each),
     waitingFor: () => '',

@@ -20,7 +20,8 @@ test('the curl calls', async t => {
     assert.deepEqual([header, value], ['content-type', 'application/json'])
     replies.push(await world.post(path, body))
   }
-  const [slate, told] = replies
+  const [put, slate, told] = replies
+  assert.deepEqual([put.status, put.body], [200, { appended: 2 }])
   assert.deepEqual([slate.status, slate.body.items.length, slate.body.decision_id], [200, 2, 'visit-1'])
   assert.deepEqual([told.status, told.body], [200, { appended: 1 }])
 })

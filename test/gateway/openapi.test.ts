@@ -40,7 +40,13 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
   const world = await openWorld(t)
   const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as JsonObject
   assert.equal(document.openapi, '3.1.0')
-  assert.deepEqual(Object.keys(document.paths), ['/v1/recommendations', '/v1/events', '/v1/users/{id}/state'])
+  assert.deepEqual(Object.keys(document.paths), [
+    '/v1/recommendations',
+    '/v1/events',
+    '/v1/items',
+    '/v1/items/{id}',
+    '/v1/users/{id}/state',
+  ])
   const bodyOf = (path: string) => document.paths[path].post.requestBody.content['application/json'].schema
   const { timeout_ms: _, ...properties } = bodyOf('/v1/recommendations').properties
   const compare = (found: JsonObject, names: readonly string[], record: string, required: boolean) => {
@@ -67,6 +73,16 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
       told.properties,
       fieldsOf('BehaviorEvent').map(({ name }) => name),
       'BehaviorEvent',
+      true,
+    ),
+  )
+  const put = bodyOf('/v1/items').properties.items.items
+  assert.deepEqual(
+    put.required,
+    compare(
+      put.properties,
+      fieldsOf('Item').map(({ name }) => name),
+      'Item',
       true,
     ),
   )
