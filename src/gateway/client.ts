@@ -4,9 +4,9 @@
  * the first try: the same request id gets the same decision, the same event id counts once.
  */
 import type { BehaviorEvent, Item, Request } from '../../schemas/records.ts'
-import type { Answer, Appended, Logged, Problem, UserAnswer } from './schemas.ts'
+import type { Answer, Appended, Logged, Problem, UserAnswer } from './answers.ts'
 
-export type { Answer, Logged, Problem, Unlogged, UserAnswer } from './schemas.ts'
+export type { Answer, Logged, Problem, Unlogged, UserAnswer } from './answers.ts'
 
 /** Whom to recommend to, and whatever else is to be said. */
 export type RecommendOptions = Pick<Request, 'user_id'> & Partial<Omit<Request, 'user_id' | 'time_ms' | 'deadline_ms'>>

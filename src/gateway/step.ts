@@ -5,7 +5,8 @@
 import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { type Fault, unknownPolicy, validateForeignEvent, validateRequest } from '../events/validate.ts'
-import { type Answer, answerFields, type Logged, type Wish } from './schemas.ts'
+import { type Answer, answerFields, type Logged } from './answers.ts'
+import type { Wish } from './schemas.ts'
 
 /** What the gateway reads of a decision; the rest of the record is passed over. */
 export const decisionFields = [

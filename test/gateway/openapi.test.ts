@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { answerFields } from '../../src/gateway/schemas.ts'
+import { answerFields } from '../../src/gateway/answers.ts'
 import { currentSchema } from '../../src/log/wire/schemas.ts'
 import { openWorld, wish } from './world.ts'
 
