@@ -77,7 +77,7 @@ export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: Cli
       try {
         return await attempt(route, bodyOf(leftMs), leftMs)
       } catch (cause) {
-        const problem = problemOf(cause)
+        const problem = problemOf(base, cause)
         // Apart from each other, or all who were refused together would come back together.
         const waitMs = pauseMs * (0.5 + Math.random())
         const mayPass = problem.status === 503 || problem.status === 0
@@ -116,7 +116,10 @@ export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: Cli
   }
 }
 
-function problemOf(cause: unknown): FeedloopProblem {
+/** Of a call that broke `fetch` says no more than that it failed; why is what that was caused by. */
+function problemOf(base: string, cause: unknown): FeedloopProblem {
   if (cause instanceof FeedloopProblem) return cause
-  return new FeedloopProblem({ code: 'UNREACHABLE', status: 0, detail: String(cause) }, { cause })
+  const { message, cause: why } = cause as Error
+  const detail = `${base}: ${why instanceof Error ? why.message : message}`
+  return new FeedloopProblem({ code: 'UNREACHABLE', status: 0, detail }, { cause })
 }

@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createClient, FeedloopProblem } from '../../src/gateway/client.ts'
 import { transitionsOf } from './contract.ts'
-import { runExample } from './examples.ts'
+import { runExample, runForNothing } from './examples.ts'
 import { openWorld } from './world.ts'
 
 test('the TypeScript example', t => runExample(t, process.execPath, 'recommend.ts'))
+
+test('the TypeScript example where nothing listens', () => runForNothing(process.execPath, 'recommend.ts'))
 
 test('asks again with the same id after a broken connection and after 503, and is decided once', async t => {
   const world = await openWorld(t)
