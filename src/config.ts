@@ -241,7 +241,7 @@ export const configSchema = z.strictObject({
         .positive()
         .default(500)
         .describe(
-          'Of more requests that a step takes, so many pass on average: a step decides them all before it answers any.',
+          'Of more requests that a step takes, so many pass on average, one of more than 100 candidates counted in proportion: a step decides them all before it answers any.',
         ),
       fromMs: ms(500).describe(
         "Above this waiting time (median of a step, by the records' own timestamps) some requests are shed: answered without scores, never learned.",
