@@ -33,7 +33,7 @@ const LEAVE_MS = 1000
 
 /** @throws FeedloopError PORT_UNAVAILABLE */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { host, port, maxBodyBytes, maxTimeoutMs } = options.config.gateway
+  const { host, port, maxBodyBytes, maxTimeoutMs, maxWaiting } = options.config.gateway
   const answer = answererOfErrors(options)
   const server = Fastify({
     frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
@@ -63,7 +63,8 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const waitingFor = (): string => (answerer === undefined ? 'the log' : answerer.waitingFor())
   const entrance = admit(server, options, waitingFor)
   await addRoutes(server, options, waitingFor, () => answerer!)
-  await server.listen({ host, port }).catch(cause => {
+  // Node's own 511 are less than come within a busy moment; beyond it connections are reset, and nobody counts them.
+  await server.listen({ host, port, backlog: maxWaiting }).catch(cause => {
     throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
   })
   const bound = (server.server.address() as { port: number }).port

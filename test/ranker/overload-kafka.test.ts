@@ -74,7 +74,7 @@ async function overload(
     asked,
     'each has one end',
   )
-  assert.equal(ends.broken, undefined, 'no call is broken')
+  assert.ok(!Object.keys(ends).some(end => end.startsWith('broken')), 'no call is broken')
   assert.equal(door.stray, 0, 'nothing is decided twice')
   assert.ok(ends.full! > 0, 'some are decided in full')
   assert.ok(ends.shed! > asked / 2, 'most are shed')

@@ -7,7 +7,7 @@ import { follow } from '../../../src/operate/broadcast.ts'
 import type { ServiceContext } from '../../../src/operate/context.ts'
 import { topicName } from '../../../src/pipeline.ts'
 
-/** `full` (scored, with a slate), `shed`, another reason of the decision, status and code of a problem, or `broken`. */
+/** `full` (scored, with a slate), `shed`, another reason of the decision, status and code of a problem, or `broken` and why. */
 export type End = string
 
 export interface Door {
@@ -74,7 +74,7 @@ export function overHttp(port: number): Door {
           told(response.statusCode === 200 ? endOf(answer) : `${response.statusCode} ${answer.code}`)
         })
       })
-      asked.on('error', () => told('broken'))
+      asked.on('error', (error: NodeJS.ErrnoException) => told(`broken ${error.code}`))
       asked.end(JSON.stringify({ ...body, timeout_ms: deadline_ms! - time_ms }))
     },
     stray: 0,
