@@ -241,7 +241,7 @@ export const configSchema = z.strictObject({
         .positive()
         .default(500)
         .describe(
-          'Of more requests that a step takes, so many pass on average: a step decides them all before it answers any.',
+          'Of more requests that a step takes, so many pass on average, one of more than 100 candidates counted in proportion: a step decides them all before it answers any.',
         ),
       fromMs: ms(500).describe(
         "Above this waiting time (median of a step, by the records' own timestamps) some requests are shed: answered without scores, never learned.",
@@ -454,7 +454,7 @@ export const configSchema = z.strictObject({
         .describe(
           "Operator's doors of the rankers, `http://host:9464`, to ask for a user's state; a name that stands for several machines is asked at each. None: the one of this process.",
         ),
-      maxEvents: z.number().int().positive().default(1000).describe('Events of one call.'),
+      maxEvents: z.number().int().positive().default(1000).describe('Events, or items, of one call.'),
     })
     .prefault({}),
   log: z

@@ -206,6 +206,10 @@ export const errorTable = {
     "No ranker that was asked holds the user's partition now.",
     'Try again after Retry-After: partitions change hands, and recover; where it lasts, name every ranker in gateway.rankers.',
   ),
+  RANKER_ABSENT: retryable(
+    "Requests wait on the user's partition, and nothing has been decided there for a while: no ranker holds it, or one is far behind.",
+    'Start one (`feedloop run ranker`), or see what its /readyz waits for; then try again after Retry-After.',
+  ),
   GATEWAY_FULL: retryable(
     'As many calls wait as gateway.maxWaiting allows.',
     'Try again after Retry-After; add gateways or rankers where it lasts.',

@@ -204,7 +204,7 @@ export const metricTable = {
   feedloop_gateway_waiting: { type: 'gauge', help: 'HTTP calls that wait for the log or for a decision.' },
   feedloop_gateway_shed_total: {
     type: 'counter',
-    help: 'HTTP calls refused with 503, by reason: full, log or not_ready.',
+    help: 'HTTP calls refused with 503, by reason: full, log, ranker (nobody decides, or has the user) or not_ready.',
     labels: ['reason'],
   },
   feedloop_gateway_answers_total: {

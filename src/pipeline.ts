@@ -3,7 +3,7 @@
  * deploy files, docs, and the import-direction test are derived from these two constants.
  *
  *   your topics -> intake -> requests, events, items, users
- *   HTTP -> gateway -> requests, events; the accepted decisions (recommendations) -> gateway -> HTTP
+ *   HTTP -> gateway -> requests, events, items; the accepted decisions (recommendations), what is refused (dead-letters) -> gateway -> HTTP
  *   items, users -> features -> features, profiles
  *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations; snapshots -> ranker
  *   recommendations, events -> joiner -> transitions
@@ -163,8 +163,8 @@ export const pipeline = [
   {
     stage: 'gateway',
     reads: [],
-    broadcast: ['recommendations'],
-    writes: ['requests', 'events'],
+    broadcast: ['recommendations', 'dead-letters'],
+    writes: ['requests', 'events', 'items'],
     runs: 'forward',
     does: 'the HTTP door: asks on requests, answers with the accepted decision',
     step: 'src/gateway/step.ts',

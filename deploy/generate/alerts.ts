@@ -133,7 +133,7 @@ const learning: readonly Alert[] = [
 const doors: readonly Alert[] = [
   alert('GatewayRefusing', 'warning', `sum by (reason) (${rate('feedloop_gateway_shed_total', '5m')}) > 0.1`, '5m', [
     'The HTTP door refuses {{ $value }} calls a second: {{ $labels.reason }}',
-    'full: add gateways or rankers. log: see the brokers. not_ready: see what /readyz of the gateway waits for.',
+    'full: add gateways or rankers. log: see the brokers. ranker: see whether rankers run and are ready. not_ready: see what /readyz of the gateway waits for.',
   ]),
   alert('RequestsShed', 'warning', `sum by (answer) (${rate('feedloop_requests_shed_total', '5m')}) > 0.1`, '5m', [
     'The rankers shed {{ $value }} requests a second: {{ $labels.answer }}',

@@ -10,6 +10,8 @@ export interface ChartStage {
   readonly needsSources: boolean
   /** Callers come to it over HTTP. */
   readonly isDoor: boolean
+  /** Each process answers for the people of its partitions, so it must be found by itself. */
+  readonly holdsUsers: boolean
 }
 
 export const chartStages = (): readonly ChartStage[] =>
@@ -19,4 +21,5 @@ export const chartStages = (): readonly ChartStage[] =>
     single: entry.runs === 'chain' && entry.writes.every(topic => topics[topic].partitions !== 'users'),
     needsSources: entry.reads.length === 0 && entry.broadcast.length === 0,
     isDoor: entry.stage === 'gateway',
+    holdsUsers: entry.stage === 'ranker',
   }))

@@ -49,6 +49,7 @@ export const valuesSchema = (): Schema => ({
     stages: strict(Object.fromEntries(chartStages().map(({ stage, single }) => [stage, stageValues(single)]))),
     state: strict({ volume: anyObject }),
     terminationGracePeriodSeconds: count,
+    gatewayDrainSeconds: count,
     topics: strict({ mode: { enum: ['job', 'strimzi', 'none'] }, strimziCluster: text, strimziNamespace: text }),
     monitoring: strict({
       serviceMonitor: strict({ enabled: flag, interval: text, labels: mapTo(text) }),

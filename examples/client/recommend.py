@@ -1,10 +1,15 @@
 """Asks for a slate and tells of a click: python3 recommend.py http://127.0.0.1:8080 (standard library only)"""
 import json, sys, time, urllib.request, uuid
 
+url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080"
+
 def post(path, body):
     headers = {"content-type": "application/json"}
-    request = urllib.request.Request(sys.argv[1] + path, json.dumps(body).encode(), headers)
-    return json.load(urllib.request.urlopen(request, timeout=5))
+    request = urllib.request.Request(url + path, json.dumps(body).encode(), headers)
+    try:
+        return json.load(urllib.request.urlopen(request, timeout=5))
+    except OSError as error:  # nobody listens, or says no: then the body says why
+        sys.exit(f"{url}{path}: {error.read().decode() if hasattr(error, 'read') else error}")
 
 slate = post("/v1/recommendations", {"request_id": str(uuid.uuid4()), "user_id": "ann", "slots": 2})
 if slate["logged"] and slate["items"]:

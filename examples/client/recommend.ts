@@ -1,11 +1,17 @@
 /** Asks for a slate and tells of a click: node examples/client/recommend.ts http://127.0.0.1:8080 */
-import { createClient } from '../../src/gateway/client.ts'
+import { createClient, FeedloopProblem } from '../../src/gateway/client.ts'
 
 const client = createClient({ url: process.argv[2] ?? 'http://127.0.0.1:8080', timeoutMs: 5000 })
 
-const slate = await client.recommend({ user_id: 'ann', slots: 2, context: { device: 'phone' } })
-if (slate.logged && slate.items.length > 0) {
-  const { decision_id, slate_hash, items } = slate
-  await client.tell([{ user_id: 'ann', type: 'click', decision_id, slate_hash, item_id: items[0] }])
+try {
+  const slate = await client.recommend({ user_id: 'ann', slots: 2, context: { device: 'phone' } })
+  if (slate.logged && slate.items.length > 0) {
+    const { decision_id, slate_hash, items } = slate
+    await client.tell([{ user_id: 'ann', type: 'click', decision_id, slate_hash, item_id: items[0] }])
+  }
+  console.log(JSON.stringify(slate))
+} catch (problem) {
+  if (!(problem instanceof FeedloopProblem)) throw problem
+  console.error(problem.message)
+  process.exitCode = 1
 }
-console.log(JSON.stringify(slate))

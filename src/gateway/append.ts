@@ -10,7 +10,7 @@ import type { Log, NewRecord } from '../log/log.ts'
 import { inBatches } from '../log/size.ts'
 import { topicName, topics } from '../pipeline.ts'
 
-type Topic = 'requests' | 'events'
+export type Topic = 'requests' | 'events' | 'items'
 
 export interface Appends {
   /** @throws FeedloopError LOG_UNAVAILABLE where the partition is silent */

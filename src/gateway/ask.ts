@@ -11,10 +11,12 @@ import type { Fault } from '../events/validate.ts'
 import { partitionFor } from '../log/partition.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { seedOf } from '../state/random.ts'
+import type { Answer } from './answers.ts'
 import type { Appends } from './append.ts'
 import type { Decided } from './decided.ts'
 import type { Earlier } from './earlier.ts'
-import type { Answer, Wish } from './schemas.ts'
+import type { Heard } from './heard.ts'
+import type { Wish } from './schemas.ts'
 import { answerOf, baselineOf, type Decision, EXPIRED, isOf, requestFault, requestOf, sameWish } from './step.ts'
 import type { Asked, Waiting } from './waiting.ts'
 
@@ -25,6 +27,7 @@ export interface Asking {
   readonly appends: Appends
   readonly waiting: Waiting
   readonly decided: Decided
+  readonly heard: Heard
   readonly earlier: Earlier
 }
 
@@ -36,7 +39,8 @@ export interface Given {
 }
 
 /** @param gone aborts when the caller leaves
- * @throws FeedloopError RECORD_INVALID, RECORD_CONTRADICTS, DEADLINE_EXCEEDED, LOG_UNAVAILABLE; Stopped when the caller left */
+ * @throws FeedloopError RECORD_INVALID, RECORD_CONTRADICTS, DEADLINE_EXCEEDED, LOG_UNAVAILABLE, RANKER_ABSENT, what the ranker
+ * refuses it with; Stopped when the caller left */
 export type Ask = (wish: Wish, gone: AbortSignal) => Promise<Given>
 
 /** One call on its way. */
@@ -109,18 +113,23 @@ async function decide(asking: Asking, call: Call): Promise<Found> {
   const asked = waiting.of(request.request_id)
   if (asked !== undefined && !sameWish(asked.request, request)) throw contradiction(request)
   const mine = asked ?? send(asking, call)
-  const decision = await waiting.wait(mine, call.untilMs, call.gone)
+  const decision = await waiting.wait(mine, call.untilMs, call.gone).catch(error => {
+    throw mine.stored && isCode(error, 'DEADLINE_EXCEEDED') ? asking.heard.late(partition, error) : error
+  })
   if (!isOf(decision, mine.request)) await agree(asking, call, decision)
   return { decision, kind: 'fresh' }
 }
 
-function send({ waiting, appends, wire }: Asking, { request, partition }: Call): Asked {
+function send({ waiting, appends, heard, wire }: Asking, { request, partition }: Call): Asked {
+  heard.assertHeard(partition)
   const value = wire.encode('requests', request)
   const asked = waiting.ask(request)
   const record = { key: Buffer.from(request.user_id), value, timestampMs: request.time_ms }
   appends.add('requests', partition, [record], asked.signal).then(
     () => {
       asked.stored = true
+      // Its decision may have come before the acknowledgement.
+      if (waiting.of(request.request_id) === asked) heard.stored(partition)
     },
     error => waiting.fail(asked, error),
   )

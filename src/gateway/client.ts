@@ -3,16 +3,19 @@
  * time: 503 and broken connections, never a refusal or a passed deadline. Repeating is safe because ids are made before
  * the first try: the same request id gets the same decision, the same event id counts once.
  */
-import type { BehaviorEvent, Request } from '../../schemas/records.ts'
-import type { Answer, Appended, Problem, UserAnswer } from './schemas.ts'
+import type { BehaviorEvent, Item, Request } from '../../schemas/records.ts'
+import type { Answer, Appended, Logged, Problem, UserAnswer } from './answers.ts'
 
-export type { Answer, Logged, Problem, Unlogged, UserAnswer } from './schemas.ts'
+export type { Answer, Logged, Problem, Unlogged, UserAnswer } from './answers.ts'
 
 /** Whom to recommend to, and whatever else is to be said. */
 export type RecommendOptions = Pick<Request, 'user_id'> & Partial<Omit<Request, 'user_id' | 'time_ms' | 'deadline_ms'>>
 
 /** What a person did; what is left out of a record is null, its id a new one, its time now. */
 export type EventOptions = Pick<BehaviorEvent, 'user_id' | 'type'> & Partial<BehaviorEvent>
+
+/** A state of an item; what is left out of a record is as its schema says, its time now. */
+export type ItemOptions = Pick<Item, 'item_id'> & Partial<Item>
 
 export interface ClientOptions {
   /** Of the gateway: `http://127.0.0.1:8080`. */
@@ -28,6 +31,12 @@ export interface Client {
   recommend(request: RecommendOptions): Promise<Answer>
   /** Tells what people did; resolves when the log has it. @throws FeedloopProblem */
   tell(events: readonly EventOptions[]): Promise<void>
+  /** Says that people have seen a slate that was asked for with `deferred`. @throws FeedloopProblem */
+  shown(slate: Logged): Promise<void>
+  /** Puts items into the catalogue, or changes them; resolves when the log has it. @throws FeedloopProblem */
+  publish(items: readonly ItemOptions[]): Promise<void>
+  /** Takes an item out of the catalogue. @throws FeedloopProblem */
+  withdraw(itemId: string): Promise<void>
   /** What is known of a user; null: nothing. @throws FeedloopProblem */
   state(userId: string): Promise<UserAnswer | null>
 }
@@ -45,29 +54,30 @@ export class FeedloopProblem extends Error {
   }
 }
 
+type Route = readonly [method: 'GET' | 'POST' | 'DELETE', path: string]
+
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 
 export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: ClientOptions): Client {
   const base = url.replace(/\/+$/, '')
-  const attempt = async <T>(path: string, body: object | null, leftMs: number): Promise<T> => {
+  const attempt = async <T>([method, path]: Route, body: object | null, leftMs: number): Promise<T> => {
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)))
-    const headers = { 'content-type': 'application/json' }
-    const post = body && { method: 'POST', headers, body: JSON.stringify(body) }
-    const response = await send(base + path, { ...post, signal })
+    const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    const response = await send(base + path, { method, ...content, signal })
     const answer = await response.json()
     if (!response.ok) throw new FeedloopProblem(answer as Problem)
     return answer as T
   }
-  /** @param bodyOf of the time that is left, ms; null: a GET */
-  const insist = async <T>(path: string, bodyOf: (leftMs: number) => object | null): Promise<T> => {
+  /** @param bodyOf of the time that is left, ms */
+  const insist = async <T>(route: Route, bodyOf: (leftMs: number) => object | null = () => null): Promise<T> => {
     const endMs = performance.now() + timeoutMs
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
       const leftMs = endMs - performance.now()
       try {
-        return await attempt(path, bodyOf(leftMs), leftMs)
+        return await attempt(route, bodyOf(leftMs), leftMs)
       } catch (cause) {
-        const problem = problemOf(cause)
+        const problem = problemOf(base, cause)
         // Apart from each other, or all who were refused together would come back together.
         const waitMs = pauseMs * (0.5 + Math.random())
         const mayPass = problem.status === 503 || problem.status === 0
@@ -76,24 +86,40 @@ export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: Cli
       }
     }
   }
+  const tell = async (events: readonly EventOptions[]): Promise<void> => {
+    const named = events.map(event => ({ event_id: crypto.randomUUID(), time_ms: Date.now(), ...event }))
+    await insist<Appended>(['POST', '/v1/events'], () => ({ events: named }))
+  }
   return {
     recommend(request) {
       const named = { request_id: crypto.randomUUID(), ...request }
-      return insist('/v1/recommendations', leftMs => ({ ...named, timeout_ms: Math.max(1, Math.floor(leftMs)) }))
+      return insist(['POST', '/v1/recommendations'], leftMs => ({
+        ...named,
+        timeout_ms: Math.max(1, Math.floor(leftMs)),
+      }))
     },
-    async tell(events) {
-      const named = events.map(event => ({ event_id: crypto.randomUUID(), time_ms: Date.now(), ...event }))
-      await insist<Appended>('/v1/events', () => ({ events: named }))
+    tell,
+    shown: ({ user_id, session_id, decision_id, slate_hash }) =>
+      tell([{ type: 'activate', user_id, session_id, decision_id, slate_hash }]),
+    async publish(items) {
+      const named = items.map(item => ({ time_ms: Date.now(), ...item }))
+      await insist<Appended>(['POST', '/v1/items'], () => ({ items: named }))
+    },
+    async withdraw(itemId) {
+      await insist<Appended>(['DELETE', `/v1/items/${encodeURIComponent(itemId)}`])
     },
     state: userId =>
-      insist<UserAnswer>(`/v1/users/${encodeURIComponent(userId)}/state`, () => null).catch(problem => {
+      insist<UserAnswer>(['GET', `/v1/users/${encodeURIComponent(userId)}/state`]).catch(problem => {
         if (problem.code === 'USER_UNKNOWN') return null
         throw problem
       }),
   }
 }
 
-function problemOf(cause: unknown): FeedloopProblem {
+/** Of a call that broke `fetch` says no more than that it failed; why is what that was caused by. */
+function problemOf(base: string, cause: unknown): FeedloopProblem {
   if (cause instanceof FeedloopProblem) return cause
-  return new FeedloopProblem({ code: 'UNREACHABLE', status: 0, detail: String(cause) }, { cause })
+  const { message, cause: why } = cause as Error
+  const detail = `${base}: ${why instanceof Error ? why.message : message}`
+  return new FeedloopProblem({ code: 'UNREACHABLE', status: 0, detail }, { cause })
 }

@@ -1,7 +1,7 @@
 /** Errors as RFC 9457 problem details, with codes of the one table. */
 import type { FastifyError } from 'fastify'
 import { type ErrorCode, errorTable, FeedloopError } from '../errors.ts'
-import type { Problem } from './schemas.ts'
+import type { Problem } from './answers.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
 /** `Retry-After` of every 503, seconds. */
@@ -14,6 +14,7 @@ const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
   HTTP_BODY_TOO_LARGE: 413,
   BATCH_TOO_LARGE: 413,
   HTTP_MEDIA_TYPE: 415,
+  OUTPUT_TOO_LARGE: 422,
   DEADLINE_EXCEEDED: 504,
 }
 

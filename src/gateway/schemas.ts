@@ -1,8 +1,8 @@
-/** What the door takes and gives, derived from schemas/*.avsc; what is added stands here and nowhere else. */
-import type { BehaviorEvent, Recommendation, Request, UserFeatures } from '../../schemas/records.ts'
+/** What the door takes and gives as JSON Schemas, derived from schemas/*.avsc; what is added stands here and nowhere else. */
+import type { BehaviorEvent, Item, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { currentSchema } from '../log/wire/schemas.ts'
-import type { Reason } from '../recommendations/reasons.ts'
+import { answerFields } from './answers.ts'
 import { type AvroRecord, type JsonSchema, objectOf } from './json-schema.ts'
 
 /** The body of POST /v1/recommendations, with defaults filled in: a Request, but for the time, which is its arrival. */
@@ -15,76 +15,8 @@ export interface EventsBody {
   readonly events: readonly BehaviorEvent[]
 }
 
-/** Fields of a decision that its answer repeats. */
-export const answerFields = [
-  'decision_id',
-  'policy',
-  'user_id',
-  'session_id',
-  'decision_time_ms',
-  'model_version',
-  'release_version',
-  'mode',
-  'chosen_by',
-  'propensity_kind',
-  'slots',
-  'slate_hash',
-  'reason',
-  'shadow_slate',
-  'explanation',
-] as const satisfies readonly (keyof Recommendation)[]
-
-/** A decision, accepted and logged. */
-export type Logged = Readonly<Pick<Recommendation, (typeof answerFields)[number]>> & {
-  readonly logged: true
-  /** Item ids to show, in order; empty: none, for `reason`. */
-  readonly items: readonly string[]
-}
-
-/** The caller's own baseline, given back because the log is away: no decision, never learned. */
-export interface Unlogged {
-  readonly logged: false
-  readonly items: readonly string[]
-  readonly reason: Extract<Reason, 'log_unavailable'>
-}
-
-export type Answer = Logged | Unlogged
-
-/** What was appended. */
-export interface Appended {
-  readonly appended: number
-}
-
-/** What the ranker knows of a user. */
-export interface UserAnswer {
-  readonly user_id: string
-  readonly partition: number
-  readonly history: readonly {
-    readonly item_id: string
-    readonly type: string
-    readonly time_ms: number
-    readonly value: number
-  }[]
-  readonly counts: Readonly<Record<string, number>>
-  readonly profile: Pick<UserFeatures, 'profile_version' | 'encoder_version' | 'attributes' | 'time_ms'> | null
-  readonly sessions: readonly {
-    readonly policy: string
-    readonly session_id: string
-    readonly last_decision_id: string
-    readonly decisions: number
-    readonly last_time_ms: number
-  }[]
-}
-
-/** RFC 9457, with the code of docs/errors.md. */
-export interface Problem {
-  readonly type: string
-  readonly title: string
-  readonly status: number
-  readonly detail: string
-  readonly code: string
-  /** What to do about it. */
-  readonly remedy: string
+export interface ItemsBody {
+  readonly items: readonly Item[]
 }
 
 const record = (name: string): AvroRecord => currentSchema(name) as AvroRecord
@@ -120,6 +52,29 @@ export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
   },
 })
 
+/** Longest text of an item, UTF-16 units: an encoder reads less. */
+const MAX_PROSE = 1 << 16
+
+export function itemsSchema({ maxEvents }: Config['gateway']): JsonSchema {
+  const item = objectOf(record('Item'), 'in')
+  const properties = item.properties as Readonly<Record<string, JsonSchema>>
+  const text = { ...properties.text, maxLength: MAX_PROSE }
+  return {
+    type: 'object',
+    description: 'States of items. All of it is appended, or nothing is.',
+    required: ['items'],
+    additionalProperties: false,
+    properties: {
+      items: {
+        type: 'array',
+        minItems: 1,
+        maxItems: maxEvents,
+        items: { ...item, properties: { ...properties, text } },
+      },
+    },
+  }
+}
+
 const loggedSchema = (): JsonSchema => {
   const { properties } = objectOf(record('Recommendation'), 'out', answerFields)
   const all = { logged: { const: true }, items, ...(properties as object) }
@@ -146,7 +101,7 @@ export const appendedSchema: JsonSchema = {
   type: 'object',
   required: ['appended'],
   additionalProperties: false,
-  properties: { appended: { type: 'integer', description: 'Events that the log has acknowledged.' } },
+  properties: { appended: { type: 'integer', description: 'Records that the log has acknowledged.' } },
 }
 
 const objectWith = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({

@@ -4,14 +4,19 @@
  */
 import { realRim, retrying, Stopped } from '../log/chain/rim.ts'
 import { partitionFor } from '../log/partition.ts'
+import type { Wire } from '../log/wire/wire.ts'
 import { type Follower, follow } from '../operate/broadcast.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { topicName } from '../pipeline.ts'
 import { createAppends } from './append.ts'
 import { createAsk } from './ask.ts'
+import { createCatalogue } from './catalogue.ts'
 import { createDecided, readBackMs } from './decided.ts'
 import { createEarlier } from './earlier.ts'
+import { createHeard } from './heard.ts'
 import { type Door, openDoor } from './http.ts'
-import { anchoredStart } from './start.ts'
+import { createRefused } from './refused.ts'
+import { anchoredStart, endsOf } from './start.ts'
 import { createLook } from './state.ts'
 import { activationOf, type Decision, decisionFields } from './step.ts'
 import { createTell, recordOf } from './tell.ts'
@@ -36,27 +41,34 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   const waiting = createWaiting(now)
   const decided = createDecided(partitions, config.limits.requestDedupMs)
   const appends = createAppends(log, prefix, now, failed.reject)
-  const asking = { config, wire, now, appends, waiting, decided, earlier: createEarlier(log, wire, prefix, now) }
+  const heard = createHeard(now)
+  const asking = { config, wire, now, appends, waiting, decided, heard, earlier: createEarlier(log, wire, prefix, now) }
+  const refused = createRefused({ prefix, wire: context.wire, waiting, heard })
 
   let awaited = 'recommendations'
   let ending = false
-  let follower: Follower | undefined
+  const followers: Follower[] = []
   const read = async (): Promise<void> => {
     const patience = { rim: realRim(now), signal: stopping.signal }
     const from = await retrying(patience, () =>
       anchoredStart(context, now() - readBackMs(config.limits.requestDedupMs)),
     )
+    const lettersFrom = await retrying(patience, () => endsOf(log, topicName(prefix, 'dead-letters')))
     if (stopping.signal.aborted) throw new Stopped()
-    follower = follow<Decision>(
+    const bytes = { ...context, wire: asBytes(wire) }
+    const letters = follow<Buffer>(bytes, 'dead-letters', (_, record) => refused(record), { from: lettersFrom })
+    const follower = follow<Decision>(
       { ...context, wire },
       'recommendations',
       (decision, { partition, offset }) => {
+        heard.decided(partition)
         decided.add(decision.seed, { partition, offset }, decision.decision_time_ms)
         waiting.take(decision)
       },
       { from },
     )
-    follower.failed.catch(failed.reject)
+    followers.push(letters, follower)
+    for (const each of followers) each.failed.catch(failed.reject)
     await follower.caughtUp
     awaited = ''
   }
@@ -64,6 +76,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
   door.lead({
     ask: createAsk(asking),
     tell: createTell(asking),
+    ...createCatalogue(asking),
     look: createLook(config),
     waitingFor: () => awaited,
     delivered: decision =>
@@ -86,8 +99,11 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
       const lost = await appends.end(LAST_MS)
       if (lost > 0) logger.warn({ lost }, 'the log did not take these activations: delivered, yet they may not count')
       stopping.abort()
-      await follower?.stop()
+      await Promise.all(followers.map(each => each.stop()))
       end.resolve()
     },
   }
 }
+
+/** A dead letter's value is a record of any topic, or none. */
+const asBytes = (wire: Wire): Wire => ({ ...wire, decode: (_, bytes) => bytes })

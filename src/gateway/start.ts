@@ -29,6 +29,12 @@ export function anchoredStart({ log, now, config: { topics } }: Bus, sinceMs: nu
   return Promise.all(starts)
 }
 
+/** The end of each partition of a topic as it is now. @throws what the log throws */
+export async function endsOf(log: Log, topic: string): Promise<readonly number[]> {
+  const partitions = Array.from({ length: await log.partitionCount(topic) }, (_, partition) => partition)
+  return Promise.all(partitions.map(async partition => (await log.ends(topic, partition)).latest))
+}
+
 async function startOf(io: ChainIo, at: Partition, sinceMs: number): Promise<number> {
   const since = await io.log.offsetForTime(at.topic, at.partition, Math.max(0, sinceMs))
   for (let records = TAIL; ; records *= GROWTH) {

@@ -7,7 +7,7 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
-import type { Problem, UserAnswer } from './schemas.ts'
+import type { Problem, UserAnswer } from './answers.ts'
 
 /** @throws FeedloopError USER_UNKNOWN, USER_ELSEWHERE, DEADLINE_EXCEEDED */
 export type Look = (userId: string, signal: AbortSignal) => Promise<UserAnswer>

@@ -5,7 +5,8 @@
 import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { type Fault, unknownPolicy, validateForeignEvent, validateRequest } from '../events/validate.ts'
-import { type Answer, answerFields, type Logged, type Wish } from './schemas.ts'
+import { type Answer, answerFields, type Logged } from './answers.ts'
+import type { Wish } from './schemas.ts'
 
 /** What the gateway reads of a decision; the rest of the record is passed over. */
 export const decisionFields = [
@@ -42,10 +43,14 @@ export function requestFault(wish: Wish, request: Request, config: Config): Faul
 }
 
 /** The first event that no stage would take, and why. */
-export function eventsFault(events: readonly BehaviorEvent[], nowMs: number, limits: Config['limits']): Fault | null {
-  for (const [index, event] of events.entries()) {
-    const fault = validateForeignEvent(event, nowMs, limits)
-    if (fault !== null) return { ...fault, detail: `events[${index}]: ${fault.detail}` }
+export const eventsFault = (events: readonly BehaviorEvent[], nowMs: number, limits: Config['limits']): Fault | null =>
+  firstFault('events', events, event => validateForeignEvent(event, nowMs, limits))
+
+/** @param name of the list, for the detail */
+export function firstFault<T>(name: string, values: readonly T[], faultOf: (value: T) => Fault | null): Fault | null {
+  for (const [index, value] of values.entries()) {
+    const fault = faultOf(value)
+    if (fault !== null) return { ...fault, detail: `${name}[${index}]: ${fault.detail}` }
   }
   return null
 }

@@ -1,31 +1,42 @@
-/** One call of POST /v1/events: what people did, each event to its user's partition; answered when all of it is stored. */
+/** POST /v1/events: what people did, each event to its user's partition; answered when all of it is stored. */
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
+import type { Topic } from './append.ts'
 import { type Asking, refuse, within } from './ask.ts'
 import { eventsFault } from './step.ts'
 
-type Telling = Pick<Asking, 'config' | 'wire' | 'now' | 'appends'>
+export type Telling = Pick<Asking, 'config' | 'wire' | 'now' | 'appends'>
 
 /** Nothing is appended when one of them is invalid. After another failure some may be: the call is repeated whole, since
  * readers know events by their ids.
  * @throws FeedloopError LOG_UNAVAILABLE, record codes */
 export type Tell = (events: readonly BehaviorEvent[]) => Promise<void>
 
-export function createTell({ config, wire, now, appends }: Telling): Tell {
+export function createTell(telling: Telling): Tell {
+  const { config, wire, now } = telling
   return async events => {
     refuse(eventsFault(events, now(), config.limits))
     const records = events.map(event => recordOf(event, wire))
     const partition = (_: NewRecord, index: number): number =>
       partitionFor(events[index].user_id, config.topics.partitions)
-    const lanes = Map.groupBy(records, partition)
-    const abort = new AbortController()
-    const adding = [...lanes].map(([at, own]) => appends.add('events', at, own, abort.signal))
-    try {
-      await within({ untilMs: now() + config.gateway.maxTimeoutMs }, now, Promise.all(adding))
-    } finally {
-      abort.abort()
-    }
+    await appendAll(telling, 'events', Map.groupBy(records, partition))
+  }
+}
+
+/** @param lanes records by partition
+ * @throws FeedloopError LOG_UNAVAILABLE, BATCH_TOO_LARGE: some of them may be stored */
+export async function appendAll(
+  { config, now, appends }: Telling,
+  topic: Topic,
+  lanes: ReadonlyMap<number, readonly NewRecord[]>,
+): Promise<void> {
+  const abort = new AbortController()
+  const adding = [...lanes].map(([at, own]) => appends.add(topic, at, own, abort.signal))
+  try {
+    await within({ untilMs: now() + config.gateway.maxTimeoutMs }, now, Promise.all(adding))
+  } finally {
+    abort.abort()
   }
 }
 

@@ -1,7 +1,7 @@
 /** What every service of a process shares. Made once, at the rim; nothing pure may see it. */
 import { type Logger, pino } from 'pino'
 import type { Config } from '../config.ts'
-import type { UserAnswer } from '../gateway/schemas.ts'
+import type { UserAnswer } from '../gateway/answers.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Meter } from '../metrics.ts'

@@ -5,8 +5,8 @@
  */
 import Fastify, { type FastifyInstance } from 'fastify'
 import { FeedloopError } from '../errors.ts'
+import type { UserAnswer } from '../gateway/answers.ts'
 import { PROBLEM_TYPE, problemOf } from '../gateway/problem.ts'
-import type { UserAnswer } from '../gateway/schemas.ts'
 import type { ServiceContext } from './context.ts'
 
 /** RFC 9110, 15.5.20: another process may have it. */

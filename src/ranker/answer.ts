@@ -1,7 +1,7 @@
 /** A user's state for people: what the ranker's door answers. As the next decision would see it, so a step that waits for its
  * append is in it already, and one that loses its race was. */
 import { FeedloopError } from '../errors.ts'
-import type { UserAnswer } from '../gateway/schemas.ts'
+import type { UserAnswer } from '../gateway/answers.ts'
 import { partitionFor } from '../log/partition.ts'
 import { isKnown, type RankerState, userOf } from './state.ts'
 

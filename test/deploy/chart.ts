@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { chartStages } from '../../deploy/generate/stages.ts'
 import { specsOf } from '../../src/commands/topics.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
@@ -37,6 +37,43 @@ async function offline(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
     await mustFail(reason, 'helm', ['template', 'r', chart, ...values('minimal'), '--set', value], env)
   await mustFail(/kafka\.brokers/, 'helm', ['template', 'r', chart], env)
   say(`${refused.length + 1} wrong values refused, each with its reason`)
+  await doors(say, env)
+}
+
+/** Callers find gateways that can answer, and gateways the rankers. */
+async function doors(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
+  const render = async (...set: string[]): Promise<Manifest[]> => {
+    const args = ['template', 'r', chart, ...values('minimal'), ...set.flatMap(each => ['--set', each])]
+    const documents = parseAllDocuments(await shell('helm', args, { env }))
+    return documents.map(document => document.toJS()).filter(Boolean)
+  }
+  const configOf = (all: readonly Manifest[]): Config =>
+    parseConfig(
+      parse(all.find(({ kind, data }) => kind === 'ConfigMap' && data?.['feedloop.yaml'])!.data!['feedloop.yaml']!),
+    )
+  const rankersOf = async (...set: string[]) => configOf(await render(...set)).gateway.rankers
+
+  const all = await render('config.http.port=9000')
+  const service = all.find(({ kind, metadata }) => kind === 'Service' && metadata.name === 'r-feedloop-ranker')!
+  const { clusterIP, publishNotReadyAddresses, ports } = service.spec
+  assert.deepEqual([clusterIP, publishNotReadyAddresses, ports[0].port], ['None', true, 9000])
+  const scraped = all.filter(
+    ({ kind, spec }) => kind === 'Service' && spec.ports.some((port: Manifest) => port.name === 'http'),
+  )
+  assert.equal(scraped.length, 1, 'metrics are scraped once')
+  assert.deepEqual(configOf(all).gateway.rankers, ['http://r-feedloop-ranker:9000'])
+  assert.deepEqual(await rankersOf('config.gateway.timeoutMs=500'), ['http://r-feedloop-ranker:9464'])
+  assert.deepEqual(await rankersOf('config.gateway.rankers={http://mine:1}'), ['http://mine:1'])
+  assert.deepEqual(await rankersOf('stages.ranker.enabled=false'), [])
+  say('gateways know where the rankers are')
+
+  for (const { metadata, spec } of all.filter(({ kind }) => kind === 'Deployment')) {
+    const { containers, terminationGracePeriodSeconds: graceSeconds } = spec.template.spec
+    const [, seconds] = containers[0].lifecycle?.preStop.exec.command ?? []
+    assert.equal(seconds, metadata.name === 'r-feedloop-gateway' ? '5' : undefined, metadata.name)
+    assert.ok(Number(seconds ?? 0) + DRAIN_SECONDS < graceSeconds)
+  }
+  say('a gateway answers until it is off its Service, then drains')
 }
 
 async function onServer(say: Say, PATH: string): Promise<void> {
@@ -128,6 +165,12 @@ async function lifecycle(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
   assert.equal((await list('kafkatopics.kafka.strimzi.io')).length, made.length)
   say('uninstalled: only the topics stay')
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: what was rendered is what is tested
+type Manifest = any
+
+/** As src/commands/run.ts has it. */
+const DRAIN_SECONDS = 20
 
 interface Named {
   readonly metadata: { readonly name: string }

@@ -8,6 +8,7 @@ import { post, recordsOf, urlOf, wish } from './world.ts'
 
 const RECOMMEND = '/v1/recommendations'
 const EVENTS = '/v1/events'
+const ITEMS = '/v1/items'
 
 interface Case {
   readonly name: string
@@ -21,6 +22,7 @@ interface Case {
 
 const ids = (count: number) => Array.from({ length: count }, (_, n) => `i${n}`)
 const event = (fields: object) => ({ events: [{ ...did('ann', 'click'), ...fields }] })
+const item = (fields: object) => ({ items: [{ item_id: 'a', time_ms: 1, ...fields }] })
 const late = Date.now() + 3_600_000
 
 const cases: readonly Case[] = [
@@ -123,6 +125,18 @@ const cases: readonly Case[] = [
     body: { events: [did('ann', 'click'), did('bob', 'click', { slot: -1 })] },
     says: /events\[1\]: slot: -1/,
   },
+  { name: 'no items', path: ITEMS, body: { items: [] }, says: /items: must NOT have fewer than 1/ },
+  { name: 'too many items', path: ITEMS, body: { items: Array(21).fill(item({}).items[0]) }, says: /more than 20/ },
+  { name: 'an item without a time', path: ITEMS, body: { items: [{ item_id: 'a' }] }, says: /items\.0: .*time_ms/ },
+  { name: 'an item without a name', path: ITEMS, body: item({ item_id: '' }), says: /items\[0\]: item_id is empty/ },
+  { name: 'an item of the future', path: ITEMS, body: item({ time_ms: late }), code: 'TIME_IN_FUTURE' },
+  { name: 'an item with an unknown field', path: ITEMS, body: item({ price: 1 }), says: /items\.0: .*\(price\)/ },
+  {
+    name: 'a nested attribute',
+    path: ITEMS,
+    body: item({ attributes: { a: [] } }),
+    says: /items\.0\.attributes\.a: must/,
+  },
 ]
 
 test('bad input', async t => {
@@ -139,5 +153,7 @@ test('bad input', async t => {
       assert.ok(reply.body.title.length > 0 && reply.body.remedy.length > 0)
       assert.match(reply.body.detail, says ?? /./)
     })
-  for (const topic of ['requests', 'events'] as const) assert.deepEqual(await recordsOf(context, topic), [])
+  const nul = await fetch(`${urlOf(gateway)}${ITEMS}/a%00`, { method: 'DELETE' })
+  assert.equal(nul.status, 400)
+  for (const topic of ['requests', 'events', 'items'] as const) assert.deepEqual(await recordsOf(context, topic), [])
 })

@@ -3,10 +3,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createClient, FeedloopProblem } from '../../src/gateway/client.ts'
-import { runExample } from './examples.ts'
+import { transitionsOf } from './contract.ts'
+import { runExample, runForNothing } from './examples.ts'
 import { openWorld } from './world.ts'
 
 test('the TypeScript example', t => runExample(t, process.execPath, 'recommend.ts'))
+
+test('the TypeScript example where nothing listens', () => runForNothing(process.execPath, 'recommend.ts'))
 
 test('asks again with the same id after a broken connection and after 503, and is decided once', async t => {
   const world = await openWorld(t)
@@ -31,6 +34,21 @@ test('asks again with the same id after a broken connection and after 503, and i
   assert.deepEqual([first.request_id, second.request_id], [third.request_id, third.request_id])
   assert.ok(first.timeout_ms > third.timeout_ms)
   assert.equal((await world.decisions()).length, 1)
+})
+
+test('a slate that was asked for with `deferred` counts once it is said to be shown', async t => {
+  const world = await openWorld(t)
+  const client = createClient({ url: world.url, timeoutMs: 10_000 })
+  const slate = await client.recommend({ user_id: 'ann', deferred: true })
+  await world.settled()
+  assert.deepEqual(await transitionsOf(world), [])
+  assert.ok(slate.logged)
+  await client.shown(slate)
+  await world.settled()
+  assert.deepEqual(
+    (await transitionsOf(world)).map(({ decision_id }) => decision_id),
+    [slate.decision_id],
+  )
 })
 
 const isProblem = (code: string, status: number) => (error: unknown) =>

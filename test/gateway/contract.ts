@@ -100,7 +100,9 @@ export function doorContract(openLog: () => Log | undefined): void {
     // Nor does a connection on which nobody asks anything hold it up.
     const silent = connect(world.gateway.port, '127.0.0.1').on('error', () => {})
     await once(silent, 'connect')
-    await world.gateway.stop()
+    const stopped = world.gateway.stop()
+    assert.equal(world.gateway.waitingFor(), 'its end', 'not ready any more, for whoever balances load')
+    await stopped
     assert.ok((await answers).every(({ status }) => status === 200))
     for (const { request_id: id } of wishes) assert.equal((await activations(world.context, id)).length, 1, id)
     await assert.rejects(fetch(`${world.url}/openapi.json`))

@@ -40,6 +40,8 @@ async function openOne(maxTimeoutMs = 10_000) {
       return answer.promise
     },
     tell: async () => {},
+    publish: async () => {},
+    withdraw: async () => {},
     look: () => assert.fail('nobody asked'),
     delivered: each => delivered.push(each),
     waitingFor: () => '',
@@ -88,6 +90,27 @@ test('who leaves within a body is no fault of ours', async t => {
   await until(async () => (await counted('feedloop_gateway_requests_total')).includes('code="499"'), '499')
   assert.deepEqual(faults, [])
 })
+
+test('a crowd that comes while the door is busy is connected, not reset', async t => {
+  const { door } = await openOne()
+  t.after(() => door.close())
+  const crowd = new Worker(
+    `const { workerData } = require('node:worker_threads')
+     const count = new Int32Array(workerData.shared)
+     for (let n = 0; n < workerData.crowd; n++)
+       require('node:net').connect(workerData.port, '127.0.0.1').on('error', () => {}).on('connect', () => Atomics.add(count, 0, 1))`,
+    { eval: true, workerData: { port: door.port, crowd: CROWD, shared: connected.buffer } },
+  )
+  t.after(() => crowd.terminate())
+  await once(crowd, 'online')
+  // The door has no turn to accept any: the kernel holds them.
+  for (const end = Date.now() + 5000; Atomics.load(connected, 0) < CROWD && Date.now() < end; )
+    Atomics.wait(connected, 1, 0, 10)
+  assert.equal(Atomics.load(connected, 0), CROWD)
+})
+/** More than Node lets wait, less than Linux does (net.core.somaxconn). */
+const CROWD = 2000
+const connected = new Int32Array(new SharedArrayBuffer(8))
 
 test('who never sends the rest of a body does not hold the end up', async t => {
   const { door, counted } = await openOne(100)

@@ -20,7 +20,8 @@ test('the curl calls', async t => {
     assert.deepEqual([header, value], ['content-type', 'application/json'])
     replies.push(await world.post(path, body))
   }
-  const [slate, told] = replies
+  const [put, slate, told] = replies
+  assert.deepEqual([put.status, put.body], [200, { appended: 2 }])
   assert.deepEqual([slate.status, slate.body.items.length, slate.body.decision_id], [200, 2, 'visit-1'])
   assert.deepEqual([told.status, told.body], [200, { appended: 1 }])
 })
@@ -29,7 +30,7 @@ test('the table of statuses', () => {
   const rows = [...text.matchAll(/^\| (\d{3}) \| (.*?) \|/gm)]
   assert.deepEqual(
     rows.map(([, status]) => Number(status)),
-    [400, 404, 409, 413, 415, 503, 504],
+    [400, 404, 409, 413, 415, 422, 503, 504],
   )
   for (const [, status, codes] of rows)
     for (const [, code] of codes.matchAll(/`(\w+)`/g)) {

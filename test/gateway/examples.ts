@@ -8,11 +8,18 @@ import type { BehaviorEvent } from '../../schemas/records.ts'
 import { activations, openWorld, recordsOf, until } from './world.ts'
 
 const run = promisify(execFile)
+const fileOf = (name: string) => fileURLToPath(new URL(`../../examples/client/${name}`, import.meta.url))
+
+/** An example where nothing listens: one line that says so. */
+export async function runForNothing(command: string, file: string): Promise<void> {
+  const error = await run(command, [fileOf(file), 'http://127.0.0.1:2'], { timeout: 30_000 }).catch(failed => failed)
+  assert.deepEqual([error.code, error.stdout], [1, ''])
+  assert.match(error.stderr, /^[^\n]*127\.0\.0\.1:2[^\n]*(ECONN|refused)[^\n]*\n$/)
+}
 
 export async function runExample(t: TestContext, command: string, file: string): Promise<void> {
   const world = await openWorld(t)
-  const path = fileURLToPath(new URL(`../../examples/client/${file}`, import.meta.url))
-  const { stdout } = await run(command, [path, world.url], { timeout: 30_000 })
+  const { stdout } = await run(command, [fileOf(file), world.url], { timeout: 30_000 })
   const slate = JSON.parse(stdout)
   const [decision] = await world.decisions()
   assert.deepEqual(

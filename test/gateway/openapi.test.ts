@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { answerFields } from '../../src/gateway/schemas.ts'
+import { answerFields } from '../../src/gateway/answers.ts'
 import { currentSchema } from '../../src/log/wire/schemas.ts'
 import { openWorld, wish } from './world.ts'
 
@@ -40,7 +40,13 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
   const world = await openWorld(t)
   const document = (await (await fetch(`${world.url}/openapi.json`)).json()) as JsonObject
   assert.equal(document.openapi, '3.1.0')
-  assert.deepEqual(Object.keys(document.paths), ['/v1/recommendations', '/v1/events', '/v1/users/{id}/state'])
+  assert.deepEqual(Object.keys(document.paths), [
+    '/v1/recommendations',
+    '/v1/events',
+    '/v1/items',
+    '/v1/items/{id}',
+    '/v1/users/{id}/state',
+  ])
   const bodyOf = (path: string) => document.paths[path].post.requestBody.content['application/json'].schema
   const { timeout_ms: _, ...properties } = bodyOf('/v1/recommendations').properties
   const compare = (found: JsonObject, names: readonly string[], record: string, required: boolean) => {
@@ -70,11 +76,21 @@ test('/openapi.json is OpenAPI 3.1, made from the records', async t => {
       true,
     ),
   )
+  const put = bodyOf('/v1/items').properties.items.items
+  assert.deepEqual(
+    put.required,
+    compare(
+      put.properties,
+      fieldsOf('Item').map(({ name }) => name),
+      'Item',
+      true,
+    ),
+  )
   const responses = document.paths['/v1/recommendations'].post.responses
   const answer = responses[200].content['application/json'].schema
   const { logged: _l, items: _i, ...answered } = answer.oneOf[0].properties
   compare(answered, answerFields, 'Recommendation', false)
-  for (const status of [400, 409, 413, 415, 503, 504])
+  for (const status of [400, 409, 413, 415, 422, 503, 504])
     assert.equal(responses[status].content['application/problem+json'].schema.$ref, '#/components/schemas/Problem')
 
   const valid = (schema: JsonObject, value: unknown) => z.fromJSONSchema(schema).parse(value)

@@ -1,8 +1,8 @@
 /** What is known of a user, over HTTP: the gateway finds the ranker that holds the partition, and no other answers. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Problem } from '../../src/gateway/answers.ts'
 import { createClient } from '../../src/gateway/client.ts'
-import type { Problem } from '../../src/gateway/schemas.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { forgetUser } from '../../src/operate/forget.ts'

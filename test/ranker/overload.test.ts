@@ -21,7 +21,8 @@ const seconds = Number(process.env.FEEDLOOP_OVERLOAD_S ?? 3)
 const TIMES = 10
 const MEASURED = 400
 const MiB = 1 << 20
-const shedding = { fromRequests: 10, perStep: 100, fromMs: 100, toMs: 300, leastPass: 0.01 }
+/** A hundred of 1,000 candidates a step. */
+const shedding = { fromRequests: 10, perStep: 1000, fromMs: 100, toMs: 300, leastPass: 0.01 }
 const config = parseConfig({
   shedding,
   topics: { partitions: 1 },

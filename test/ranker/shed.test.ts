@@ -33,9 +33,21 @@ describe('the probability to pass', () => {
   for (const [name, ages, expected] of cases)
     test(name, () => assert.ok(Math.abs(passProbabilityOf(waiting(ages), tick, config) - expected) < 1e-12))
   test('of a burst perStep pass on average', () => {
-    const burst = waiting(new Array(2000).fill(0))
+    const burst = waiting(new Array(2000).fill(0), { candidates: ['i1'] })
     assert.equal(passProbabilityOf(burst, tick, config), 0.25)
     assert.equal(passProbabilityOf(burst, tick, parseConfig({ shedding: { ...shedding, perStep: 1 } })), 0.1)
+  })
+  test('one with many candidates counts for several, whether it names them or takes them from the catalogue', () => {
+    const burst = (over: Partial<Request>) => waiting(new Array(1000).fill(0), over)
+    const ids = Array.from({ length: 250 }, (_, i) => `i${i}`)
+    assert.equal(passProbabilityOf(burst({ candidates: ids.slice(0, 100) }), tick, config, 1e6), 0.5)
+    assert.equal(passProbabilityOf(burst({ candidates: ids }), tick, config, 1e6), 0.2)
+    const fewer = parseConfig({ shedding, policies: [{ candidates: { max: 400 } }] })
+    assert.equal(passProbabilityOf(burst({}), tick, fewer, 1e6), 0.125)
+    assert.equal(passProbabilityOf(burst({}), tick, fewer, 200), 0.25, 'there are no more')
+    assert.equal(passProbabilityOf(burst({ policy: 'none' }), tick, fewer, 1e6), 0.5)
+    const half = [...burst({ candidates: ids }).slice(500), ...burst({ candidates: ['i1'] }).slice(500)]
+    assert.equal(passProbabilityOf(half, tick, config, 1e6), 500 / 1750, 'all have the same chance')
   })
   test('without the setting everything passes', () =>
     assert.equal(passProbabilityOf(waiting([1e6, 1e6, 1e6]), tick, parseConfig({})), 1))

@@ -24,10 +24,20 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
 {{- end }}
 
-{{- /* The configuration file, and what must be known about it here. */ -}}
+{{- /* The configuration file, and what must be known about it here. Gateways are told where the chart's rankers are, unless the values name others. */ -}}
 {{- define "feedloop.config" -}}
 {{- if not (dig "kafka" "brokers" list .Values.config) }}{{ fail "config.kafka.brokers: name the bootstrap brokers of your Kafka" }}{{ end -}}
-{{ toYaml .Values.config }}
+{{- $root := . -}}
+{{- $config := deepCopy .Values.config -}}
+{{- if not (hasKey (dig "gateway" dict .Values.config) "rankers") -}}
+{{- range (include "feedloop.stages" . | fromYaml).stages -}}
+{{- if .holdsUsers -}}
+{{- $door := printf "http://%s-%s:%s" (include "feedloop.fullname" $root) .stage (include "feedloop.port" $root) -}}
+{{- $_ := set $config "gateway" (merge (dict "rankers" (list $door)) (dig "gateway" dict $root.Values.config)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{ toYaml $config }}
 {{- end }}
 
 {{- define "feedloop.port" -}}
