@@ -59,9 +59,12 @@ export async function onTopics(context: ServiceContext): Promise<Door> {
   }
 }
 
+/** As a proxy's pool: fewer than Linux lets wait for a busy process (net.core.somaxconn). Who finds none waits here, and is timed. */
+const MOST_CONNECTIONS = 4000
+
 /** POST /v1/recommendations with as much patience as the deadline says. */
 export function overHttp(port: number): Door {
-  const agent = new Agent({ keepAlive: true })
+  const agent = new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS })
   const headers = { 'content-type': 'application/json' }
   const options = { host: '127.0.0.1', port, path: '/v1/recommendations', method: 'POST', agent, headers }
   return {
