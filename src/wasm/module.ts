@@ -1,6 +1,6 @@
 /**
- * As much of WebAssembly's binary format as loops over memory of their own take: a function of vector instructions, written
- * as the code that it is. https://webassembly.github.io/spec
+ * As much of WebAssembly's binary format as loops over vectors need, so that a loop is written as the code that it is.
+ * https://webassembly.github.io/spec
  */
 
 export type Code = readonly number[]
@@ -16,22 +16,26 @@ export const simd = (op: number): Code => [0xfd, ...unsigned(op)]
 export const binary =
   (op: number) =>
   (a: Code, b: Code): Code => [...a, ...b, ...simd(op)]
-/** At an address of 16 bytes' alignment. */
-export const load128 = (address: number, offset = 0): Code => [...get(address), ...simd(0), 4, ...unsigned(offset)]
-export const store128 = (address: number, value: Code): Code => [...get(address), ...value, ...simd(11), 4, 0]
+/** 128 zeros. */
+export const none128: Code = [...simd(12), ...new Array(16).fill(0)]
+/** What stands so many bytes after the address in a local. */
+export const load128 = (address: number, offset = 0): Code => [...get(address), ...simd(0), 0, ...unsigned(offset)]
+export const store128 = (address: number, value: Code): Code => [...get(address), ...value, ...simd(11), 0, 0]
 export const store32 = (address: number, offset: number, value: Code): Code => [
   ...get(address),
   ...value,
   ...[0x36, 2],
   ...unsigned(offset),
 ]
-/** Moves an address on. */
+export const constant = (value: number): Code => [0x41, ...signed(value)]
+/** The address so many bytes after that in a local, into it. */
 export const advance = (address: number, bytes: number): Code => [
   ...get(address),
   ...constant(bytes),
   0x6a,
   ...set(address),
 ]
+export const less = (one: number, other: number): Code => [...get(one), ...get(other), 0x49]
 export const when = (condition: Code, ...code: readonly Code[]): Code => [
   ...condition,
   0x04,
@@ -39,8 +43,7 @@ export const when = (condition: Code, ...code: readonly Code[]): Code => [
   ...code.flat(),
   0x0b,
 ]
-export const less = (one: number, other: number): Code => [...get(one), ...get(other), 0x49]
-/** Once and again while the condition holds after it. */
+/** Once, and again while the condition holds after it. */
 export const repeat = (condition: Code, ...code: readonly Code[]): Code => [
   ...[0x03, 0x40],
   ...code.flat(),
@@ -48,24 +51,22 @@ export const repeat = (condition: Code, ...code: readonly Code[]): Code => [
   ...[0x0d, 0, 0x0b],
 ]
 
-/** Below 8192. Constants are signed: the sixth bit of a single byte would be the sign. */
-export const constant = (value: number): Code => [0x41, (value & 127) | 128, value >>> 7]
-
-/** LEB128. */
-export function unsigned(value: number): Code {
-  return value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >>> 7)]
-}
-
-export interface Definition {
+export interface Func {
   readonly name: string
   readonly parameters: Code
-  readonly result: number
-  /** How many of which type. */
+  readonly results: Code
+  /** Beside the parameters: how many of which type. */
   readonly locals: readonly (readonly [count: number, type: number])[]
-  readonly body: Code
+  readonly code: Code
 }
 
-/** Of an instance. */
+/** Memory that the functions share with others. */
+export interface Shared {
+  readonly memory: WebAssembly.Memory
+  readonly maxPages: number
+}
+
+/** Memory of the functions' own. */
 export interface Memory {
   readonly buffer: ArrayBuffer
   /** By pages of 64 KiB; `buffer` is another one afterwards. */
@@ -75,24 +76,44 @@ export interface Memory {
 const PAGE_BYTES = 1 << 16
 
 /** Makes room for so many bytes. */
-export function makeRoom(memory: Memory, bytes: number): void {
+export function makeRoom(memory: Memory | WebAssembly.Memory, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES))
 }
 
-/** An instance with one exported function, and its `memory` of one page. */
-export function instantiate<Exports>({ name, parameters, result, locals, body }: Definition): Exports {
-  const code = [locals.length, ...locals.flat(), ...body, 0x0b]
+/** @returns functions by name; with memory of their own, of one page, also `memory` */
+export function instantiate<Exports>(functions: readonly Func[], shared?: Shared): Exports {
+  const bodies = functions.map(({ locals, code }) => [...vector(locals), ...code, 0x0b])
+  const exported = functions.map((each, i) => [...name(each.name), 0, i])
+  const memory = shared
+    ? section(2, [1, ...name('shared'), ...name('memory'), 2, 3, 1, ...unsigned(shared.maxPages)])
+    : section(5, [1, 0, 1])
+  const types = functions.map(({ parameters, results }) => [0x60, ...list(parameters), ...list(results)])
   const bytes = Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, parameters.length, ...parameters, 1, result]),
-    ...section(3, [1, 0]),
-    ...section(5, [1, 0, 1]),
-    ...section(7, [2, ...text(name), 0, 0, ...text('memory'), 2, 0]),
-    ...section(10, [1, ...unsigned(code.length), ...code]),
+    ...section(1, vector(types)),
+    ...(shared ? memory : []),
+    ...section(3, list([...functions.keys()])),
+    ...(shared ? [] : memory),
+    ...section(7, vector(shared ? exported : [...exported, [...name('memory'), 2, 0]])),
+    ...section(10, vector(bodies.map(list))),
   ])
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports as Exports
+  const imports: Record<string, Record<string, WebAssembly.Memory>> = shared
+    ? { shared: { memory: shared.memory } }
+    : {}
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports as Exports
 }
 
-const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content]
-const text = (value: string): Code => [value.length, ...Buffer.from(value, 'ascii')]
+const section = (id: number, content: Code): Code => [id, ...list(content)]
+const name = (text: string): Code => list([...Buffer.from(text, 'ascii')])
+const list = (values: Code): Code => [...unsigned(values.length), ...values]
+const vector = (parts: readonly Code[]): Code => [...unsigned(parts.length), ...parts.flat()]
+
+/** LEB128. */
+export function unsigned(value: number): Code {
+  return value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >>> 7)]
+}
+
+function signed(value: number): Code {
+  return value >= -64 && value < 64 ? [value & 127] : [(value & 127) | 128, ...signed(value >> 7)]
+}

@@ -17,6 +17,7 @@ import {
   less,
   load128,
   type Memory,
+  none128,
   repeat,
   set,
   simd,
@@ -45,7 +46,6 @@ const [sum] = sums
 const plus = binary(228)
 const minus = binary(229)
 const times = binary(230)
-const zero = [...simd(12), ...new Array(16).fill(0)]
 /** One float32 of what is solved, in all four lanes. */
 const known = (k: number): Code => [...get(solved), ...simd(9), 2, ...unsigned(4 * k)]
 /** One lane of the sum in all four. */
@@ -69,7 +69,7 @@ const body: Code = [
   ...repeat(
     less(out, end),
     [...load128(x), ...set(sum)],
-    ...sums.slice(1).map(each => [...zero, ...set(each)]),
+    ...sums.slice(1).map(each => [...none128, ...set(each)]),
     [...get(first), ...set(solved)],
     when(less(first, out), takeOut),
     [...sums.map(get).reduce(plus), ...set(sum)],
@@ -85,13 +85,15 @@ const body: Code = [
 ]
 
 export const createKernel = (): Kernel =>
-  instantiate({
-    name: 'square',
-    parameters: [i32, i32, i32, i32],
-    result: f32,
-    locals: [
-      [2, i32],
-      [5, v128],
-    ],
-    body,
-  })
+  instantiate([
+    {
+      name: 'square',
+      parameters: [i32, i32, i32, i32],
+      results: [f32],
+      locals: [
+        [2, i32],
+        [5, v128],
+      ],
+      code: body,
+    },
+  ])

@@ -6,7 +6,22 @@
  *
  * All are addresses. The memory holds the vectors of whoever has asked last.
  */
-import { advance, get, i32, instantiate, load128, none128, repeat, set, simd, unsigned } from '../wasm.ts'
+import {
+  advance,
+  type Code,
+  get,
+  i32,
+  instantiate,
+  less,
+  load128,
+  makeRoom,
+  none128,
+  repeat,
+  set,
+  simd,
+  unsigned,
+  v128,
+} from '../../wasm/module.ts'
 
 export interface DotProducts {
   /** With the vector at that index, into `out`. */
@@ -16,7 +31,6 @@ export interface DotProducts {
 
 type Kernel = (row: number, end: number, own: number, out: number) => void
 
-const PAGE = 65_536
 const MAX_PAGES = 16_384
 const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true })
 const kernels = new Map<number, { readonly products: Kernel; readonly squares: Kernel }>()
@@ -30,7 +44,7 @@ export function createDotProducts(vectors: readonly Float32Array[]): DotProducts
   const end = rowsAt + 4 * width * vectors.length
   const move = (): void => {
     if (owner === self) return
-    if (memory.buffer.byteLength < end) memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE))
+    makeRoom(memory, end)
     const floats = new Float32Array(memory.buffer, rowsAt, width * vectors.length)
     for (let i = 0; i < vectors.length; i++) floats.set(vectors[i], i * width)
     owner = self
@@ -60,7 +74,7 @@ function kernelsOf(width: number) {
   let those = kernels.get(width)
   if (!those) {
     const functions = (['products', 'squares'] as const).map(name => kernel(name, width))
-    those = instantiate(functions, { memory, maxPages: MAX_PAGES }) as { products: Kernel; squares: Kernel }
+    those = instantiate<{ products: Kernel; squares: Kernel }>(functions, { memory, maxPages: MAX_PAGES })
     kernels.set(width, those)
   }
   return those
@@ -74,29 +88,30 @@ const out = 3
 const sums = [4, 5]
 const part = 6
 
-const loadFloat32 = (offset: number): number[] => [...simd(92), 0, ...unsigned(offset)]
-const loadTwoFloat32 = (offset: number): number[] => [...simd(93), 0, ...unsigned(offset)]
+const loadFloat32 = (address: number, offset: number): Code => [...get(address), ...simd(92), 0, ...unsigned(offset)]
+const loadTwoFloat32 = (address: number, offset: number): Code => [...get(address), ...simd(93), 0, ...unsigned(offset)]
 const loadFloat64 = loadTwoFloat32
 const toFloat64 = simd(95)
 const addFloat64 = simd(240)
 const multiplyFloat64 = simd(242)
-const lane = (sum: number, index: number): number[] => [...get(sum), ...simd(33), index]
+const lane = (sum: number, index: number): Code => [...get(sum), ...simd(33), index]
 const add = 0xa0 // f64.add
 
 function kernel(name: 'products' | 'squares', width: number) {
   const code: number[] = sums.flatMap(sum => [...none128, ...set(sum)])
-  const accumulate = (elements: readonly number[], other: readonly number[], sum: number): void => {
-    code.push(...get(row), ...elements, ...toFloat64, ...set(part))
-    code.push(...get(sum), ...get(part), ...(name === 'squares' ? get(part) : [...get(own), ...other]))
+  const accumulate = (elements: Code, other: Code, sum: number): void => {
+    code.push(...elements, ...toFloat64, ...set(part))
+    code.push(...get(sum), ...get(part), ...(name === 'squares' ? get(part) : other))
     code.push(...multiplyFloat64, ...addFloat64, ...set(sum))
   }
   let k = 0
   for (; k + 4 <= width; k += 4)
     for (const [half, sum] of sums.entries())
-      accumulate(loadTwoFloat32(4 * k + 8 * half), load128(8 * k + 16 * half), sum)
-  for (; k < width; k++) accumulate(loadFloat32(4 * k), loadFloat64(8 * k), sums[0])
+      accumulate(loadTwoFloat32(row, 4 * k + 8 * half), load128(own, 8 * k + 16 * half), sum)
+  for (; k < width; k++) accumulate(loadFloat32(row, 4 * k), loadFloat64(own, 8 * k), sums[0])
   const pairs = sums.flatMap(sum => [...lane(sum, 0), ...lane(sum, 1), add])
   code.push(...get(out), ...pairs, add, 0x39, 3, 0) // f64.store
   code.push(...advance(out, 8), ...advance(row, 4 * width))
-  return { name, parameters: [i32, i32, i32, i32], results: [], locals: 3, code: repeat(code, row, end) }
+  const locals = [[3, v128]] as const
+  return { name, parameters: [i32, i32, i32, i32], results: [], locals, code: repeat(less(row, end), code) }
 }

@@ -77,13 +77,9 @@ interface Kernel {
   reach(low: number, high: number, floor: number, end: number, hit: number): number
 }
 
-const kernel = instantiate<Kernel>({
-  name: 'reach',
-  parameters: [i32, i32, i32, i32, i32],
-  result: i32,
-  locals: [[5, v128]],
-  body,
-})
+const kernel = instantiate<Kernel>([
+  { name: 'reach', parameters: [i32, i32, i32, i32, i32], results: [i32], locals: [[5, v128]], code: body },
+])
 
 /** @param floors one for each candidate: the least bits that are told
  * @param tell a candidate, ascending, and its bits */

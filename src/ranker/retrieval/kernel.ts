@@ -10,7 +10,24 @@
  *
  * The first four are addresses; query is int8, rows uint7, zero int32, scales, biases and scores float32.
  */
-import { advance, f32, get, i32, instantiate, load128, none128, repeat, set, simd } from '../wasm.ts'
+import {
+  advance,
+  type Code,
+  f32,
+  get,
+  i32,
+  instantiate,
+  less,
+  load128,
+  none128,
+  repeat,
+  set,
+  simd,
+  store32,
+  store128,
+  v128,
+  when,
+} from '../../wasm/module.ts'
 import { COLUMNS, GROUP, groupBytes, HIT_BYTES, MAX_PAGES } from './layout.ts'
 
 export type Scan = (
@@ -26,8 +43,8 @@ export type Scan = (
 /** @param columns dimensions, padded to a multiple of COLUMNS */
 export function instantiateKernel(memory: WebAssembly.Memory, columns: number): Scan {
   const parameters = [i32, i32, i32, i32, f32, f32, i32]
-  const scan = { name: 'scan', parameters, results: [i32], locals: LOCALS, code: body(columns) }
-  return instantiate([scan], { memory, maxPages: MAX_PAGES }).scan as Scan
+  const scan = { name: 'scan', parameters, results: [i32], locals: [[LOCALS, v128]] as const, code: body(columns) }
+  return instantiate<{ scan: Scan }>([scan], { memory, maxPages: MAX_PAGES }).scan
 }
 
 /** Locals: parameters first, then the columns of the query at hand, four sums, and three of the parameters four times over. */
@@ -45,7 +62,6 @@ const leasts = 13
 const zeros = 14
 const LOCALS = 8
 
-const store128 = [...simd(11), 0, 0]
 /** Four sums of four products each of int8 with uint7, added to four int32: i32x4.relaxed_dot_i8x16_i7x16_add_s. */
 const dotOfInt8 = simd(0x113)
 const addInt32 = simd(174)
@@ -57,7 +73,7 @@ const multiplyFloat32 = simd(230)
 const addFloat32 = simd(228)
 const notBelowFloat32 = simd(70)
 const anyTrue = simd(83)
-const shuffle = (a: number, b: number, lanes: readonly number[]): number[] => [
+const shuffle = (a: number, b: number, lanes: readonly number[]): Code => [
   ...get(a),
   ...get(b),
   ...simd(13),
@@ -65,7 +81,7 @@ const shuffle = (a: number, b: number, lanes: readonly number[]): number[] => [
 ]
 
 /** Four sums of four lanes each -> the four totals, on the stack. */
-const totals: readonly number[] = [
+const totals: Code = [
   ...[0, 2].flatMap(pair => [
     ...shuffle(sums[pair], sums[pair + 1], [0, 4, 1, 5]),
     ...shuffle(sums[pair], sums[pair + 1], [2, 6, 3, 7]),
@@ -77,24 +93,24 @@ const totals: readonly number[] = [
   ...addInt32,
 ]
 
-function body(columns: number): number[] {
+function body(columns: number): Code {
   const splats = [...get(unit), ...splatFloat32, ...set(units), ...get(least), ...splatFloat32, ...set(leasts)]
   splats.push(...get(zero), ...splatInt32, ...set(zeros))
   const code: number[] = []
   for (let column = 0; column < columns; column += COLUMNS) {
-    code.push(...get(query), ...load128(column), ...set(part))
+    code.push(...load128(query, column), ...set(part))
     for (let row = 0; row < GROUP; row++) {
-      code.push(...get(part), ...get(group), ...load128(GROUP * column + COLUMNS * row))
+      code.push(...get(part), ...load128(group, GROUP * column + COLUMNS * row))
       code.push(...(column > 0 ? get(sums[row]) : none128), ...dotOfInt8, ...set(sums[row]))
     }
   }
   const scales = GROUP * columns
   code.push(...totals, ...get(zeros), ...subtractInt32, ...toFloat32)
-  code.push(...get(group), ...load128(scales), ...multiplyFloat32, ...get(units), ...multiplyFloat32)
-  code.push(...get(group), ...load128(scales + 4 * GROUP), ...addFloat32, ...set(part))
-  code.push(...get(part), ...get(leasts), ...notBelowFloat32, ...anyTrue, 0x04, 0x40) // if
-  code.push(...get(hits), ...get(part), ...store128, ...get(hits), ...get(group), 0x36, 2, 4 * GROUP) // i32.store
-  code.push(...advance(hits, HIT_BYTES), 0x0b)
+  code.push(...load128(group, scales), ...multiplyFloat32, ...get(units), ...multiplyFloat32)
+  code.push(...load128(group, scales + 4 * GROUP), ...addFloat32, ...set(part))
+  const isHit = [...get(part), ...get(leasts), ...notBelowFloat32, ...anyTrue]
+  const hit = [store128(hits, get(part)), store32(hits, 4 * GROUP, get(group)), advance(hits, HIT_BYTES)]
+  code.push(...when(isHit, ...hit))
   code.push(...advance(group, groupBytes(columns)))
-  return [...splats, ...repeat(code, group, end), ...get(hits)]
+  return [...splats, ...repeat(less(group, end), code), ...get(hits)]
 }
