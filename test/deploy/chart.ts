@@ -32,6 +32,7 @@ async function offline(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
     ['stages.learner.replicas=2', /replicas/],
     ['stages.rankr.replicas=2', /rankr/],
     ['topics.mode=by-hand', /mode/],
+    ['gatewayDrainSeconds=11', /more than terminationGracePeriodSeconds/],
   ]
   for (const [value, reason] of refused)
     await mustFail(reason, 'helm', ['template', 'r', chart, ...values('minimal'), '--set', value], env)
