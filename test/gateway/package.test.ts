@@ -1,7 +1,7 @@
 /** `feedloop/client` as those have it who installed the package: packed, unpacked into a node_modules, imported and type-checked there. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -47,6 +47,13 @@ test('the packed client is imported, calls, and has its types', { timeout: 120_0
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root })
   const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[')))
   await run('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1'])
+  const { bin } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
+  assert.equal(bin, undefined, 'no command: Node strips no types below node_modules')
+  const packed = await readdir(installed)
+  assert.deepEqual(
+    packed.filter(name => !['LICENSE', 'README.md', 'package.json'].includes(name)),
+    ['dist'],
+  )
   const write = (name: string, content: string) => writeFile(join(folder, name), content)
   await write('package.json', '{ "type": "module" }')
   await write('tsconfig.json', JSON.stringify(tsconfig))
