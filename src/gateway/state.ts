@@ -1,7 +1,7 @@
 /**
- * Who asks for a user's state is answered by the ranker that holds it: it alone knows what is not in a topic yet. Every
- * ranker is asked in turn at its operator's door until one has the user's partition; which one that is changes with every
- * rebalance and is kept nowhere.
+ * Who asks for a user's state is answered by the ranker that holds it: it alone knows what is not in a topic yet. All
+ * rankers are asked at once at their operator's doors, since one that is gone may never answer; the first that has the
+ * user's partition is believed. Which one that is changes with every rebalance and is kept nowhere.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
@@ -17,25 +17,36 @@ export function createLook({ gateway: { rankers, timeoutMs }, http }: Pick<Confi
   const doors = rankers.length > 0 ? rankers : [`http://127.0.0.1:${http.port}`]
   return async (userId, gone) => {
     const late = AbortSignal.timeout(timeoutMs)
-    const signal = AbortSignal.any([gone, late])
-    const said: string[] = []
-    for (const door of doors)
-      for (const base of await addressesOf(door).catch(error => told(said, `${door}: ${error.message}`))) {
-        const reply = await ask(base, userId, signal).catch(error => error as Error)
-        if (late.aborted) throw new FeedloopError('DEADLINE_EXCEEDED', `${base} did not answer in ${timeoutMs} ms`)
-        if (reply instanceof Error) told(said, `${base}: ${reply.cause ?? reply.message}`)
-        else if ('user_id' in reply) return reply
-        else if (reply.code === 'USER_UNKNOWN') throw new FeedloopError('USER_UNKNOWN', reply.detail)
-        else told(said, `${base}: ${reply.code ?? reply.status}, ${reply.detail}`)
-      }
-    throw new FeedloopError('USER_ELSEWHERE', said.join('; '))
+    const answered = new AbortController()
+    const signal = AbortSignal.any([gone, late, answered.signal])
+    const asked = doors.map(async door =>
+      Promise.any((await addressesOf(door)).map(base => ask(base, userId, signal).catch(saidBy(base)))),
+    )
+    try {
+      const found = await Promise.any(asked.map((each, n) => each.catch(saidBy(doors[n]))))
+      if ('user_id' in found) return found
+      throw new FeedloopError('USER_UNKNOWN', found.detail)
+    } catch (error) {
+      if (!(error instanceof AggregateError)) throw error
+      const said = reasonsOf(error).join('; ')
+      throw late.aborted
+        ? new FeedloopError('DEADLINE_EXCEEDED', `no ranker that has the user answered in ${timeoutMs} ms: ${said}`)
+        : new FeedloopError('USER_ELSEWHERE', said)
+    } finally {
+      answered.abort()
+    }
   }
 }
 
-function told(said: string[], what: string): [] {
-  said.push(what)
-  return []
-}
+const saidBy =
+  (who: string) =>
+  (error: Error): never => {
+    if (error instanceof AggregateError) throw error
+    throw new Error(`${who}: ${error.cause ?? error.message}`)
+  }
+
+const reasonsOf = (error: Error): string[] =>
+  error instanceof AggregateError ? error.errors.flatMap(reasonsOf) : [error.message]
 
 /** One a machine behind the name, as a headless service has them. */
 async function addressesOf(door: string): Promise<string[]> {
@@ -46,7 +57,10 @@ async function addressesOf(door: string): Promise<string[]> {
   return all.map(({ address, family }) => `http://${family === 6 ? `[${address}]` : address}:${url.port || 80}`)
 }
 
+/** @returns the state, or that nothing is known of the user @throws what else was said, and what broke the call */
 async function ask(base: string, userId: string, signal: AbortSignal): Promise<UserAnswer | Problem> {
   const response = await fetch(`${base}/v1/users/${encodeURIComponent(userId)}/state`, { signal })
-  return (await response.json()) as UserAnswer | Problem
+  const reply = (await response.json()) as UserAnswer | Problem
+  if ('user_id' in reply || reply.code === 'USER_UNKNOWN') return reply
+  throw new Error(`${reply.code ?? reply.status}, ${reply.detail}`)
 }

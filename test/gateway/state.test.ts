@@ -1,7 +1,9 @@
 /** What is known of a user, over HTTP: the gateway finds the ranker that holds the partition, and no other answers. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import type { Problem } from '../../src/gateway/answers.ts'
+import type { Problem, UserAnswer } from '../../src/gateway/answers.ts'
 import { createClient } from '../../src/gateway/client.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { createMeter } from '../../src/metrics.ts'
@@ -85,4 +87,30 @@ test('who does not hold the partition says so, and a gateway that finds nobody a
   const { code, detail } = (await reply.json()) as Problem
   assert.deepEqual([reply.status, reply.headers.get('retry-after'), code], [503, '1', 'USER_ELSEWHERE'])
   assert.match(detail, /no ranker runs .*127\.0\.0\.1:2: .*ECONNREFUSED/)
+})
+
+test('a ranker that is gone without a word costs no time: all are asked at once', { timeout: 60_000 }, async t => {
+  const world = await openWorld(t)
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const open = new Set<Socket>()
+  silent.on('connection', socket => void open.add(socket))
+  t.after(() => {
+    for (const socket of open) socket.destroy()
+    silent.close()
+  })
+  const gone = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  await world.append('events', 'ann', did('ann', 'click', { item_id: 'a' }))
+  await world.settled()
+  const gateway = await gatewayTo(world, [gone, await doorOf(t, world, world.services)])
+  const state = await fetch(`${gateway}/v1/users/ann/state`)
+  assert.deepEqual([state.status, ((await state.json()) as UserAnswer).counts], [200, { click: 1 }])
+  const unknown = await fetch(`${gateway}/v1/users/nobody/state`)
+  assert.deepEqual([unknown.status, ((await unknown.json()) as Problem).code], [404, 'USER_UNKNOWN'])
+
+  const nobody = await gatewayTo(world, [await doorOf(t, world, () => []), gone])
+  const late = await fetch(`${nobody}/v1/users/ann/state`)
+  const { code, detail } = (await late.json()) as Problem
+  assert.deepEqual([late.status, code], [504, 'DEADLINE_EXCEEDED'])
+  assert.match(detail, /no ranker runs .*; .*aborted/)
 })
