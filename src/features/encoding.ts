@@ -36,8 +36,8 @@ export interface Encoding<O> {
   handle(states: readonly State<O>[], nowMs: number): Promise<Published[]>
   /** States whose encoding is still owed. */
   readonly waiting: ReadonlyMap<string, State<O>>
-  /** Nothing is owed to this id any more. */
-  forget(id: string): void
+  /** Nothing is owed to this id any more, but for states later than `untilMs`. */
+  forget(id: string, untilMs: number): void
 }
 
 export function createEncoding<O>(options: EncodingOptions<O>): Encoding<O> {
@@ -92,7 +92,10 @@ export function createEncoding<O>(options: EncodingOptions<O>): Encoding<O> {
   }
   return {
     waiting,
-    forget: id => void waiting.delete(id),
+    forget(id, untilMs) {
+      const owed = waiting.get(id)
+      if (owed && owed.content.timeMs <= untilMs) waiting.delete(id)
+    },
     async handle(states, nowMs) {
       const due = waiting.size > 0 && nowMs >= retryAtMs ? [...waiting.values()] : []
       const work: Work<O>[] = []

@@ -44,6 +44,10 @@ export function plan(content: Content, known: Published | undefined, encoderVers
   return { act: 'publish', published: { ...known, available: content.available, timeMs: content.timeMs } }
 }
 
+/** Does the deletion of an item say more than is known? Of a state and a deletion of one time what came last holds. */
+export const deletes = (timeMs: number, known: Published): boolean =>
+  known.available ? timeMs >= known.timeMs : timeMs > known.timeMs
+
 /** What can be said while there is no new vector: an item that is gone must not be recommended by its old one. */
 export function planWhileDown(content: Content, known: Published | undefined): Plan {
   if (known === undefined || known.available === content.available) return { act: 'nothing' }

@@ -17,7 +17,7 @@ import { type Change, type Deletion, inRuns } from './changes.ts'
 import type { Encoder } from './encoder.ts'
 import { createEncoding } from './encoding.ts'
 import type { PublishedReader } from './published.ts'
-import type { Kind, Published } from './step.ts'
+import { deletes, type Kind, type Published } from './step.ts'
 import { versionKeptMs } from './versions.ts'
 
 export interface WorkerOptions<In, Out> {
@@ -100,17 +100,17 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
       for (const batch of inBatches(made, batchBytes)) await retrying(io, () => log.append(output, to, batch))
     }
   }
-  /** Deleted at the source: an item stays known, but is not recommended again; a profile is deleted here too. */
+  /** Deleted at the source: an item stays known, but is not recommended again before a later state; a profile is deleted
+   * here too, whatever its time. */
   const forget = async (deletions: readonly Deletion[]): Promise<void> => {
     for (const { id, timeMs } of deletions) {
       const gone = known.get(id)
-      encoding.forget(id)
-      if (gone === undefined || !gone.available) continue
-      if (kind.what === 'item') await publish([{ ...gone, available: false, timeMs: Math.max(gone.timeMs, timeMs) }])
-      else {
+      encoding.forget(id, kind.what === 'item' ? timeMs : Number.POSITIVE_INFINITY)
+      if (gone === undefined) continue
+      if (kind.what === 'user') {
         await append([{ key: gone.id, value: null }])
         known.delete(gone.id)
-      }
+      } else if (deletes(timeMs, gone)) await publish([{ ...gone, available: false, timeMs }])
     }
   }
 

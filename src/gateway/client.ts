@@ -14,7 +14,7 @@ export type RecommendOptions = Pick<Request, 'user_id'> & Partial<Omit<Request, 
 /** What a person did; what is left out of a record is null, its id a new one, its time now. */
 export type EventOptions = Pick<BehaviorEvent, 'user_id' | 'type'> & Partial<BehaviorEvent>
 
-/** A state of an item; what is left out of a record is as its schema says, its time now. */
+/** A state of an item; what is left out of a record is as its schema says, its time the arrival, as that of `withdraw` is. */
 export type ItemOptions = Pick<Item, 'item_id'> & Partial<Item>
 
 export interface ClientOptions {
@@ -102,8 +102,7 @@ export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: Cli
     shown: ({ user_id, session_id, decision_id, slate_hash }) =>
       tell([{ type: 'activate', user_id, session_id, decision_id, slate_hash }]),
     async publish(items) {
-      const named = items.map(item => ({ time_ms: Date.now(), ...item }))
-      await insist<Appended>(['POST', '/v1/items'], () => ({ items: named }))
+      await insist<Appended>(['POST', '/v1/items'], () => ({ items }))
     },
     async withdraw(itemId) {
       await insist<Appended>(['DELETE', `/v1/items/${encodeURIComponent(itemId)}`])

@@ -15,8 +15,11 @@ export interface EventsBody {
   readonly events: readonly BehaviorEvent[]
 }
 
+/** A state of an item; its time, where it is left out, is its arrival. */
+export type ItemState = Omit<Item, 'time_ms'> & Partial<Pick<Item, 'time_ms'>>
+
 export interface ItemsBody {
-  readonly items: readonly Item[]
+  readonly items: readonly ItemState[]
 }
 
 const record = (name: string): AvroRecord => currentSchema(name) as AvroRecord
@@ -42,9 +45,12 @@ export function wishSchema({ maxTimeoutMs: most, timeoutMs }: Config['gateway'])
   return { ...body, properties: { ...(body.properties as object), timeout_ms: timeout } }
 }
 
+/** Of a call's records. */
+const WHOLE = 'When one is invalid, nothing is appended; after 413 or 503 some of it may be: repeat it whole.'
+
 export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
   type: 'object',
-  description: 'What people did. All of it is appended, or nothing is.',
+  description: `What people did. ${WHOLE}`,
   required: ['events'],
   additionalProperties: false,
   properties: {
@@ -52,7 +58,7 @@ export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
   },
 })
 
-/** Longest text of an item, UTF-16 units: an encoder reads less. */
+/** Longest text of an item, code points: an encoder reads less. */
 const MAX_PROSE = 1 << 16
 
 export function itemsSchema({ maxEvents }: Config['gateway']): JsonSchema {
@@ -61,7 +67,7 @@ export function itemsSchema({ maxEvents }: Config['gateway']): JsonSchema {
   const text = { ...properties.text, maxLength: MAX_PROSE }
   return {
     type: 'object',
-    description: 'States of items. All of it is appended, or nothing is.',
+    description: `States of items; of one without \`time_ms\` it is the arrival. ${WHOLE}`,
     required: ['items'],
     additionalProperties: false,
     properties: {
@@ -69,7 +75,7 @@ export function itemsSchema({ maxEvents }: Config['gateway']): JsonSchema {
         type: 'array',
         minItems: 1,
         maxItems: maxEvents,
-        items: { ...item, properties: { ...properties, text } },
+        items: { ...item, required: ['item_id'], properties: { ...properties, text } },
       },
     },
   }

@@ -64,10 +64,17 @@ export const item = (id: string, text: string, timeMs: number, more: Partial<Ite
   ...more,
 })
 
-export async function put({ log, wire }: { log: Log; wire: Wire }, topic: TopicName, key: string, value: unknown) {
+/** @param timestampMs of the record, which is the time of a deletion; default the log's */
+export async function put(
+  { log, wire }: { log: Log; wire: Wire },
+  topic: TopicName,
+  key: string,
+  value: unknown,
+  timestampMs?: number,
+) {
   const partition = partitionFor(key, await log.partitionCount(prefix + topic))
   const bytes = value === null ? null : Buffer.isBuffer(value) ? value : wire.encode(topic, value)
-  await log.append(prefix + topic, partition, [{ key: Buffer.from(key), value: bytes }])
+  await log.append(prefix + topic, partition, [{ key: Buffer.from(key), value: bytes, timestampMs }])
 }
 
 export async function all<T>({ log, wire }: { log: Log; wire: Wire }, topic: TopicName) {

@@ -51,6 +51,46 @@ test('an item that was deleted and put again in one read is there again', async 
   assert.deepEqual(store.availableItems(), ['a', 'b'])
 })
 
+test('of a state and a deletion of an item the later time holds, whatever their order in the log', async () => {
+  const at = await bus()
+  const { running } = await start(at)
+  const seen = (count: number) =>
+    until(
+      () => all<ItemFeatures>(at, 'features'),
+      found => found.length >= count,
+    )
+  await put(at, 'items', 'kept', item('kept', 'one', 20))
+  await put(at, 'items', 'gone', item('gone', 'one', 20))
+  await put(at, 'items', 'sold', item('sold', 'one', 20, { available: false }))
+  await seen(3)
+  await put(at, 'items', 'kept', null, 19)
+  await put(at, 'items', 'gone', null, 20)
+  await put(at, 'items', 'sold', null, 30)
+  await seen(5)
+  await put(at, 'items', 'sold', item('sold', 'one', 25))
+  await put(at, 'items', 'end', item('end', 'one', 20))
+  const found = await until(
+    () => all<ItemFeatures>(at, 'features'),
+    all => all.some(({ key }) => key.startsWith('end@')),
+  )
+  await running.stop()
+  const store = createFeatureStore()
+  for (const { value } of found) store.put(value!)
+  assert.deepEqual(store.availableItems(), ['kept', 'end'])
+})
+
+test('a person is deleted whatever the times say', async () => {
+  const at = await bus()
+  const { running } = await start(at)
+  await put(at, 'users', 'ann', profile('ann', 'secret', Date.now() + 1000))
+  await put(at, 'users', 'ann', null, 5)
+  await until(
+    () => all(at, 'profiles'),
+    found => found.at(-1)?.value === null,
+  )
+  await running.stop()
+})
+
 test('vectors of any size are cut into batches that the topic takes', async () => {
   const at = await bus()
   const ids = Array.from({ length: 150 }, (_, i) => `p${i}`)

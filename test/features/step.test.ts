@@ -161,9 +161,18 @@ test('an item forgotten while it waited is not encoded', async () => {
   const { mood, encoding, handle } = setUp()
   mood.down = true
   await handle(0, content('a', 'one', 1))
-  encoding.forget('a')
+  encoding.forget('a', 1)
   mood.down = false
   assert.deepEqual(await handle(400), [])
+})
+
+test('what waits and is later than the deletion is still owed', async () => {
+  const { mood, encoding, handle } = setUp()
+  mood.down = true
+  await handle(0, content('a', 'one', 2))
+  encoding.forget('a', 1)
+  mood.down = false
+  assert.deepEqual(await handle(400), ['a moody-1 true'])
 })
 
 test('whatever the moods, in the end every item has the vector of its newest content', async () => {
