@@ -9,6 +9,7 @@ import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
+import { MAX_PATH_TEXT } from './json-schema.ts'
 import { knownError, PROBLEM_TYPE, problemOf, RETRY_AFTER } from './problem.ts'
 import { type Answerer, addRoutes, notReady, RECOMMEND } from './routes.ts'
 
@@ -38,6 +39,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const server = Fastify({
     frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
     bodyLimit: maxBodyBytes,
+    routerOptions: { maxParamLength: MAX_PATH_TEXT },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     requestTimeout: 30_000,

@@ -29,8 +29,10 @@ type AvroType =
   | { readonly type: 'map'; readonly values: AvroType }
   | { readonly type: 'enum'; readonly symbols: readonly string[]; readonly doc?: string }
 
-/** Longest id, name or word, UTF-16 units. Kafka would take more; nobody means it. */
+/** Longest id, name or word, code points. Kafka would take more; nobody means it. */
 export const MAX_TEXT = 1024
+/** The same in a path: a code point is at most four bytes, and each is written as %XX. */
+export const MAX_PATH_TEXT = 12 * MAX_TEXT
 
 /** No half of a surrogate pair, which is no Unicode: as UTF-8 it becomes another id than the caller's. The second branch is
  * for readers of the pattern that see UTF-16 units. */

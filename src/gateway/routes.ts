@@ -6,6 +6,7 @@ import { FeedloopError } from '../errors.ts'
 import { type Ask, askEarly } from './ask.ts'
 import type { Publish, Withdraw } from './catalogue.ts'
 import type { DoorOptions } from './http.ts'
+import { MAX_TEXT } from './json-schema.ts'
 import { PROBLEM_TYPE } from './problem.ts'
 import {
   answerSchema,
@@ -38,7 +39,7 @@ export interface Answerer {
 
 /** Statuses that callers should know, with what they mean; 400 and 5xx of each route. */
 const problems = {
-  400: 'The body breaks a rule; the detail names the field.',
+  400: 'The body or the id breaks a rule; the detail names the field.',
   404: 'Nothing is known of this user.',
   409: 'The request id was asked before with other content.',
   413: 'The body is too large.',
@@ -135,7 +136,7 @@ export async function addRoutes(
     operationId: 'userState',
     summary: 'What is known of a user.',
     params: idOf('User'),
-    response: { 200: body(userAnswerSchema(), 'The state.'), ...refused(404, 500, 503, 504) },
+    response: { 200: body(userAnswerSchema(), 'The state.'), ...refused(400, 404, 500, 503, 504) },
   }
   server.get<{ Params: { id: string } }>('/v1/users/:id/state', { schema: state }, (request, reply) =>
     answerer().look(request.params.id, goneSignal(reply)),
@@ -154,5 +155,5 @@ function goneSignal(reply: FastifyReply): AbortSignal {
 const idOf = (whose: string) => ({
   type: 'object',
   required: ['id'],
-  properties: { id: { type: 'string', description: `${whose} id.` } },
+  properties: { id: { type: 'string', maxLength: MAX_TEXT, description: `${whose} id.` } },
 })

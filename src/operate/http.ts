@@ -6,6 +6,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { FeedloopError } from '../errors.ts'
 import type { UserAnswer } from '../gateway/answers.ts'
+import { MAX_PATH_TEXT } from '../gateway/json-schema.ts'
 import { PROBLEM_TYPE, problemOf } from '../gateway/problem.ts'
 import type { ServiceContext } from './context.ts'
 
@@ -25,7 +26,11 @@ export async function openOperatorDoor(
   { config, meter }: Pick<ServiceContext, 'config' | 'meter'>,
   services: () => readonly Awaited[],
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server: FastifyInstance = Fastify({ logger: false, forceCloseConnections: true })
+  const server: FastifyInstance = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PATH_TEXT },
+  })
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async (_request, reply) => {
     const waiting = Object.fromEntries(
