@@ -123,7 +123,7 @@ export async function addRoutes(
 
   const item = {
     operationId: 'withdraw',
-    summary: 'Take an item out of the catalogue. Idempotent.',
+    summary: 'Take an item out of the catalogue, until a state of it that is later than this call. Idempotent.',
     params: idOf('Item'),
     response: { 200: body(appendedSchema, 'It is stored.'), ...refused(400, 500, 503) },
   }

@@ -46,7 +46,8 @@ export function wishSchema({ maxTimeoutMs: most, timeoutMs }: Config['gateway'])
 }
 
 /** Of a call's records. */
-const WHOLE = 'When one is invalid, nothing is appended; after 413 or 503 some of it may be: repeat it whole.'
+const WHOLE =
+  'When one is invalid, nothing is appended; after 413 or 503 some of it may be, and it may be sent again whole.'
 
 export const eventsSchema = ({ maxEvents }: Config['gateway']): JsonSchema => ({
   type: 'object',
