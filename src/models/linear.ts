@@ -2,8 +2,8 @@
  * Serving of linear-Gaussian versions: per item the posterior N(θ, σ² Λ⁻¹), Λ = L Lᵀ, of src/learner/linear/posterior.ts, with
  * the *configured* weights of the reward's components. A candidate's expected reward is θᵀφ, its standard deviation
  * σ ‖L⁻¹φ‖, with φ the version's own feature map of the state. An item without a block has the version's prior, at the mean that its vector foretells.
- * The published sums are the learner's master; factors are made here when an item is first scored, and kept from
- * version to version while the item's block does not change, so a load costs a copy of the changed blocks only.
+ * The published sums are the learner's master; factors are made here, when an item is first scored or, where decisions
+ * have looked at it lately, before the version serves, and kept from version to version while the item's block does not change.
  */
 import type { ModelVersion, Tensor } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
@@ -50,14 +50,15 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
   const before = policy && versions.get(policy)
   const base = model.base_version === null ? undefined : before
   const reading = readingOf(model, base?.reading, weightOf)
-  const arms = yield* armsOf(model, base, reading)
-  for (const [, arm] of mostSeen(arms, NOISE_ITEMS)) {
+  const arms = yield* armsOf(model, before, reading)
+  const sample = mostSeen(arms, NOISE_ITEMS)
+  for (const [, arm] of sample) {
     posteriorOf(arm, reading)
     yield
   }
-  const noise = noiseOf(decodeMoments(model.parameters), arms, reading)
+  const noise = noiseOf(decodeMoments(model.parameters), arms, reading, sample)
   const version = { version: model.version, reading, noise, arms }
-  if (before) yield* makeReady(version, before)
+  yield* makeReady(version)
   const loaded: Policy = {
     version: model.version,
     algorithm: model.algorithm,
@@ -68,27 +69,43 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
   return loaded
 }
 
-function* armsOf(model: ModelVersion, base: Version | undefined, reading: Reading): Generator<void, Map<string, Arm>> {
+function* armsOf(
+  model: ModelVersion,
+  before: Version | undefined,
+  reading: Reading,
+): Generator<void, Map<string, Arm>> {
   const arms = new Map<string, Arm>()
-  if (base) for (const [itemId, arm] of base.arms) arms.set(itemId, carried(arm, base.reading, reading))
+  if (before && model.base_version !== null)
+    for (const [itemId, arm] of before.arms) {
+      arms.set(itemId, carried(arm, before.reading, reading))
+      if (arms.size % LIGHT === 0) yield
+    }
   for (const tensor of model.tensors) {
     const itemId = itemOfBlock(tensor.name)
     if (itemId === undefined) continue
+    const asked = before?.arms.get(itemId)?.asked ?? { lastMs: Number.NEGATIVE_INFINITY }
     if (tensor.data.length === 0) arms.delete(itemId)
-    else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions) })
+    else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions), asked })
     yield
   }
-  for (const tensor of model.tensors) {
+  for (const [i, tensor] of model.tensors.entries()) {
     const arm = tensor.data.length > 0 ? arms.get(itemOfContent(tensor.name) ?? '') : undefined
     if (arm) arm.block.offset = decodeContent(tensor).offset
+    if (i % LIGHT === 0) yield
   }
   return arms
 }
 
-/** Makes what the version before has been asked for, lest the first decisions wait for it. */
-function* makeReady({ arms, reading }: Version, before: Version): Generator<void, void> {
-  for (const [itemId, arm] of arms) {
-    if (arm.posterior?.panels || !before.arms.get(itemId)?.posterior?.panels) continue
+/** So many of what costs next to nothing are a piece. */
+const LIGHT = 256
+/** What nobody has looked at for as long is made when somebody does. */
+const ASKED_MS = 10_000
+
+/** Makes what decisions have looked at lately, lest the first of them wait for it. */
+function* makeReady({ arms, reading }: Version): Generator<void, void> {
+  const sinceMs = performance.now() - ASKED_MS
+  for (const arm of arms.values()) {
+    if (arm.asked!.lastMs < sinceMs || arm.posterior?.panels) continue
     panelsFor(posteriorOf(arm, reading), reading)
     yield
   }
@@ -116,7 +133,7 @@ function carried(arm: Arm, before: Reading, now: Reading): Arm {
     before.prior === now.prior &&
     before.scale === now.scale &&
     arm.block.b.every((_, index) => before.weights[index] === now.weights[index])
-  return same ? arm : { block: arm.block }
+  return same ? arm : { block: arm.block, asked: arm.asked }
 }
 
 /** @throws FeedloopError MODEL_INCOMPATIBLE for a state of other dimensions */
@@ -129,10 +146,10 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
       `version ${version.version} scores states of ${stateDimensions} dimensions, not ${state.length}`,
     )
   const phi = reading.map.apply(state)
-  const known = itemIds.map(itemId => {
-    const arm = arms.get(itemId)
-    return arm && posteriorOf(arm, reading)
-  })
+  const asked = itemIds.map(itemId => arms.get(itemId))
+  const known = asked.map(arm => arm && posteriorOf(arm, reading))
+  const nowMs = performance.now()
+  for (const arm of asked) if (arm?.asked) arm.asked.lastMs = nowMs
   const common = dot(reading.prior.mean, phi)
   const mean = new Float64Array(known.length)
   for (let i = 0; i < mean.length; i++) {
@@ -153,9 +170,7 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
     },
     bias: k => ({
       shared: dot(reading.prior.mean, phi),
-      content:
-        (known[k] ? arms.get(itemIds[k])!.block.offset : offsetOf(reading.prior.content, itemIds[k], vectors[k])) *
-        phi[0],
+      content: (asked[k]?.block.offset ?? offsetOf(reading.prior.content, itemIds[k], vectors[k])) * phi[0],
     }),
   }
 }

@@ -83,7 +83,10 @@ export function follow<T>(
   const pump = async (source: Source, partition: number): Promise<void> => {
     while (!abort.signal.aborted) {
       try {
-        for (const record of await source.poll(WAIT_MS)) await take1(record)
+        for (const record of await source.poll(WAIT_MS)) {
+          if (abort.signal.aborted) return
+          await take1(record)
+        }
         taken[partition] = source.position()
         for (const look of waiters) look()
       } catch (error) {

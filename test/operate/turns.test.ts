@@ -24,6 +24,19 @@ describe('long work in turns', () => {
     isOver = true
     assert.ok(turns >= 7, `${turns} turns in 20 ms`)
   })
+  test('comes to an end on a loop that is busy all the time: a quarter of what others take is its own', async () => {
+    let isOver = false
+    const busy = (): void => {
+      for (const until = performance.now() + 40; performance.now() < until; );
+      if (!isOver) setImmediate(busy)
+    }
+    setImmediate(busy)
+    const begunMs = performance.now()
+    await inTurns(pieces(100, 1))
+    isOver = true
+    // 100 ms of work: 50 turns of 40 ms if each had but 2 ms
+    assert.ok(performance.now() - begunMs < 1200, `${performance.now() - begunMs} ms`)
+  })
   test('fails as the work does', async () => {
     const failing = (function* () {
       yield

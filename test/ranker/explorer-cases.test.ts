@@ -245,6 +245,25 @@ test('votes: sharpness is a power of the shares', () => {
   assert.deepEqual([...out].map(round), [1 / 6, 2 / 3, 1 / 6].map(round))
 })
 
+for (const alpha of [0.5, 2])
+  test(`thompson: the better of two wins Φ(Δ / (α √(σ₁² + σ₂²))) of many draws, α ${alpha}`, () => {
+    const scorer: Scorer = { mean: Float64Array.of(0, 0.5), deviation: Float64Array.of(0.3, 0.4) }
+    const changes = { draws: 1024, epsilon: 0, sharpness: 1, alpha }
+    const out = new Float64Array(2)
+    const shareOf = (optimistic: boolean): number => {
+      const explorer = createExplorer({ ...settings.thompson, ...changes, optimistic })
+      let sum = 0
+      for (let seed = 0; seed < 40; seed++) {
+        explorer.open(scorer, createRandom(seed)).conditional(Uint8Array.of(1, 1), out)
+        sum += out[1]
+      }
+      return sum / 40
+    }
+    const expected = alpha === 0.5 ? 0.9772498680518208 : 0.6914624612740131
+    assert.ok(Math.abs(shareOf(false) - expected) < 4 * Math.sqrt((expected * (1 - expected)) / 40_960))
+    assert.ok(shareOf(true) > expected + 0.005, 'draws below the mean count as the mean: the better loses less')
+  })
+
 test('votes: all of them are a probability of 1, not a hair above, however many there are', () => {
   const out = new Float64Array(2)
   const certain: Scorer = { mean: Float64Array.of(1, 0), deviation: Float64Array.of(0, 0) }

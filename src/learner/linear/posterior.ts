@@ -35,6 +35,13 @@ export interface Arm {
   /** Revision of the block, and the reading's prior, that the posterior was made from. */
   revision?: number
   prior?: Prior
+  /** The same one for all versions of the item's arm. */
+  asked?: Asked
+}
+
+/** When a decision last looked at an item, ms of the process's clock. */
+export interface Asked {
+  lastMs: number
 }
 
 /** What all arms of a version share; a change of any makes kept posteriors useless. */
@@ -99,18 +106,25 @@ function largestDiagonal(a: Float64Array, d: number): number {
  * nothing, which errs on the side of exploring. */
 export const NOISE_ITEMS = 512
 
-/** σ of a version. A posterior made for it is kept, so it costs nothing that scoring the same items would not. */
-export function noiseOf(moments: Moments, arms: ReadonlyMap<string, Arm>, reading: Reading): number {
+/** σ of a version. A posterior made for it is kept, so it costs nothing that scoring the same items would not.
+ * @param sample the arms that it is estimated with */
+export function noiseOf(
+  moments: Moments,
+  arms: ReadonlyMap<string, Arm>,
+  reading: Reading,
+  sample = mostSeen(arms, NOISE_ITEMS),
+): number {
   let explained = 0
-  for (const [, arm] of mostSeen(arms, NOISE_ITEMS)) explained += posteriorOf(arm, reading).explained
+  for (const [, arm] of sample) explained += posteriorOf(arm, reading).explained
   const squares = reading.scale * sumOfSquares(moments, reading.weights)
   return Math.sqrt(noiseVariance(squares, explained, reading.scale * moments.weight))
 }
 
 /** Up to `limit` arms, all in their order when they are no more. */
 export function mostSeen(arms: ReadonlyMap<string, Arm>, limit: number): [string, Arm][] {
-  const items = [...arms]
-  if (items.length > limit)
-    items.sort(([idA, a], [idB, b]) => b.block.seen - a.block.seen || (idA < idB ? -1 : 1)).length = limit
+  if (arms.size <= limit) return [...arms]
+  const least = Float64Array.from(arms.values(), ({ block }) => block.seen).sort()[arms.size - limit]
+  const items = [...arms].filter(([, { block }]) => block.seen >= least)
+  items.sort(([idA, a], [idB, b]) => b.block.seen - a.block.seen || (idA < idB ? -1 : 1)).length = limit
   return items
 }
