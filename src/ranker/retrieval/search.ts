@@ -50,21 +50,21 @@ export interface Picked {
   readonly inclusion: number
 }
 
-export function pick(asked: Search): readonly Picked[] {
-  const { index, max, moment } = asked
+export function pick(given: Search): readonly Picked[] {
+  const { index, max, moment, hidden } = given
   const { eligible } = index
   if (eligible.size <= max) {
     const all = Array.from(eligible.inOrder(), row => ({ row, source: 'catalogue', inclusion: 1 }) as const)
     return index.asksRequest ? all.filter(({ row }) => index.isMet(row, moment)) : all
   }
-  const admission = createAdmission(index, moment, asked.hidden)
-  const search = { ...asked, admission }
+  const admission = createAdmission(index, moment, hidden)
+  const search = { ...given, admission }
   const wanted = max - explored(search)
   const picked: Picked[] = []
   const taken = new Set<number>()
   const take = (rows: Iterable<number>, source: Picked['source'], most: number): void => {
     for (const row of rows) {
-      if (taken.size >= most) return
+      if (taken.size >= most || (source === 'model' && admission.isFailing)) return
       if (taken.has(row) || !eligible.has(row) || !admission.admits(row)) continue
       taken.add(row)
       picked.push({ row, source, inclusion: 1 })

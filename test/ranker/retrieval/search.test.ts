@@ -372,6 +372,10 @@ test('a row is looked at once a request, and where conditions fail no more of th
   assert.ok(failedIn(none.counts)! >= 64 && failedIn(none.counts)! <= 64 + 80, String(failedIn(none.counts)))
   const searched = decide({ config, features }, [liked(7), asked()])
   assert.ok(failedIn(searched.counts)! <= 132 + 1 + 80, String(failedIn(searched.counts)))
+  const knownItems = () => Array.from(vectors.keys(), String)
+  const policy = { ...towers('1', 1), retrieval: undefined, knownItems }
+  const learned = decide({ config, features, policy }, [asked()])
+  assert.ok(failedIn(learned.counts)! <= 64 + 80, String(failedIn(learned.counts)))
 })
 
 test('nobody is looked at for a draw of none', () => {
