@@ -47,7 +47,7 @@ export function createRanker(
         if (refused !== null) refusals.push({ input, ...refused })
       }
       const requests = of<Request>(inputs, 'requests')
-      const passProbability = passProbabilityOf(requests, tick, config, view.features.size)
+      const passProbability = passProbabilityOf(requests, tick, config, view.features)
       for (const input of requests) {
         const request = input.value
         const fault = requestFault(request, tick)

@@ -31,26 +31,32 @@ describe('the probability to pass', () => {
     ['one clock ahead', [-1e9, 1e6, 1e6], 0.1],
   ]
   for (const [name, ages, expected] of cases)
-    test(name, () => assert.ok(Math.abs(passProbabilityOf(waiting(ages), tick, config) - expected) < 1e-12))
+    test(name, () =>
+      assert.ok(Math.abs(passProbabilityOf(waiting(ages), tick, config, catalogue(4)) - expected) < 1e-12),
+    )
   test('of a burst perStep pass on average', () => {
     const burst = waiting(new Array(2000).fill(0), { candidates: ['i1'] })
-    assert.equal(passProbabilityOf(burst, tick, config), 0.25)
-    assert.equal(passProbabilityOf(burst, tick, parseConfig({ shedding: { ...shedding, perStep: 1 } })), 0.1)
+    const one = parseConfig({ shedding: { ...shedding, perStep: 1 } })
+    assert.equal(passProbabilityOf(burst, tick, config, catalogue(4)), 0.25)
+    assert.equal(passProbabilityOf(burst, tick, one, catalogue(4)), 0.1)
   })
   test('one with many candidates counts for several, whether it names them or takes them from the catalogue', () => {
     const burst = (over: Partial<Request>) => waiting(new Array(1000).fill(0), over)
     const ids = Array.from({ length: 250 }, (_, i) => `i${i}`)
-    assert.equal(passProbabilityOf(burst({ candidates: ids.slice(0, 100) }), tick, config, 1e6), 0.5)
-    assert.equal(passProbabilityOf(burst({ candidates: ids }), tick, config, 1e6), 0.2)
+    const many = catalogue(500)
+    assert.equal(passProbabilityOf(burst({ candidates: ids.slice(0, 100) }), tick, config, many), 0.5)
+    assert.equal(passProbabilityOf(burst({ candidates: ids }), tick, config, many), 0.2)
     const fewer = parseConfig({ shedding, policies: [{ candidates: { max: 400 } }] })
-    assert.equal(passProbabilityOf(burst({}), tick, fewer, 1e6), 0.125)
-    assert.equal(passProbabilityOf(burst({}), tick, fewer, 200), 0.25, 'there are no more')
-    assert.equal(passProbabilityOf(burst({ policy: 'none' }), tick, fewer, 1e6), 0.5)
+    assert.equal(passProbabilityOf(burst({}), tick, fewer, many), 0.125)
+    assert.equal(passProbabilityOf(burst({}), tick, fewer, catalogue(200)), 0.25, 'there are no more')
+    const withdrawn = catalogue(500, ids)
+    assert.equal(passProbabilityOf(burst({}), tick, fewer, withdrawn), 0.2, 'what is withdrawn is not taken')
+    assert.equal(passProbabilityOf(burst({ policy: 'none' }), tick, fewer, many), 0.5)
     const half = [...burst({ candidates: ids }).slice(500), ...burst({ candidates: ['i1'] }).slice(500)]
-    assert.equal(passProbabilityOf(half, tick, config, 1e6), 500 / 1750, 'all have the same chance')
+    assert.equal(passProbabilityOf(half, tick, config, many), 500 / 1750, 'all have the same chance')
   })
   test('without the setting everything passes', () =>
-    assert.equal(passProbabilityOf(waiting([1e6, 1e6, 1e6]), tick, parseConfig({})), 1))
+    assert.equal(passProbabilityOf(waiting([1e6, 1e6, 1e6]), tick, parseConfig({}), catalogue(4)), 1))
   test('the coin falls as often as it says, and does not know what is chosen', () => {
     const ids = Array.from({ length: 20_000 }, (_, i) => `r${i}`)
     const share = ids.filter(id => passes(id, 0.3)).length / ids.length

@@ -36,9 +36,9 @@ const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: 
 const kernels = new Map<number, { readonly products: Kernel; readonly squares: Kernel }>()
 let owner: DotProducts | undefined
 
-/** @param vectors as long as the first */
+/** @param vectors a shorter one is as if zeros came after it: those of before and after a change of `features.dimensions` */
 export function createDotProducts(vectors: readonly Float32Array[]): DotProducts {
-  const width = vectors[0]?.length ?? 0
+  const width = vectors.reduce((most, { length }) => Math.max(most, length), 0)
   const outAt = 8 * width
   const rowsAt = outAt + 8 * vectors.length
   const end = rowsAt + 4 * width * vectors.length
@@ -46,7 +46,10 @@ export function createDotProducts(vectors: readonly Float32Array[]): DotProducts
     if (owner === self) return
     makeRoom(memory, end)
     const floats = new Float32Array(memory.buffer, rowsAt, width * vectors.length)
-    for (let i = 0; i < vectors.length; i++) floats.set(vectors[i], i * width)
+    for (let i = 0; i < vectors.length; i++) {
+      floats.set(vectors[i], i * width)
+      floats.fill(0, i * width + vectors[i].length, (i + 1) * width)
+    }
     owner = self
   }
   const run = (kernel: 'products' | 'squares', out: Float64Array): void => {
@@ -59,7 +62,9 @@ export function createDotProducts(vectors: readonly Float32Array[]): DotProducts
   const self: DotProducts = {
     of(index, out) {
       move()
-      new Float64Array(memory.buffer, 0, width).set(vectors[index])
+      const own = new Float64Array(memory.buffer, 0, width)
+      own.set(vectors[index])
+      own.fill(0, vectors[index].length)
       run('products', out)
     },
     squares(out) {

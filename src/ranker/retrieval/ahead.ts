@@ -14,12 +14,13 @@ import { createStateEncoder } from '../../state/encode.ts'
 import type { Table } from '../../state/table.ts'
 import { snapshotOf } from '../../state/user.ts'
 import { createOrder, maxFromCatalogue } from '../candidates.ts'
-import { type Moment, momentOf } from '../condition.ts'
-import { createHidden, type Hidden } from '../constraints/hidden.ts'
+import { momentOf } from '../condition.ts'
+import { createHidden } from '../constraints/hidden.ts'
 import { isLate, type RankerView } from '../decide.ts'
 import { passes, passProbabilityOf } from '../shed.ts'
 import { type People, type RankerState, userOf } from '../state.ts'
 import { learn } from '../step.ts'
+import { type Admission, createAdmission } from './admission.ts'
 import { type CatalogueIndex, indexOf } from './catalogue-index.ts'
 import type { Placed } from './placed.ts'
 import { asked, deeper } from './search.ts'
@@ -38,8 +39,7 @@ interface Query {
   readonly index: CatalogueIndex
   readonly placed: Placed
   readonly vector: Float32Array
-  readonly moment: Moment
-  readonly hidden: Hidden
+  readonly admission: Admission
   readonly max: number
 }
 
@@ -92,7 +92,8 @@ function createQueries(config: Config) {
     if (!vector) return undefined
     const moment = momentOf(request.context, request.user_id, user.profile?.attributes ?? {}, tick.timeMs)
     const hidden = hiddenFrom.get(policy.name)!(request, () => snapshot.history)
-    return { ...where, requestId: request.request_id, vector, moment, hidden }
+    const admission = createAdmission(where.index, moment, hidden)
+    return { ...where, requestId: request.request_id, vector, admission }
   }
   return (step: Parameters<SearchAhead>[0], view: RankerView): readonly Query[] => {
     const wanted = wantedOf(step, view)
@@ -120,7 +121,7 @@ function createWanted(config: Config) {
   }
   return ({ inputs, state, tick }: Parameters<SearchAhead>[0], view: RankerView): readonly Wanted[] => {
     const requests = inputs.filter(input => input.topic === 'requests') as readonly Input<Request>[]
-    const passProbability = passProbabilityOf(requests, tick, config)
+    const passProbability = passProbabilityOf(requests, tick, config, view.features)
     const isSound = (request: Request): boolean =>
       policies.has(request.policy) && validateRequest(request, tick.timeMs, config.limits) === null
     const decided = new Set<string>()

@@ -29,6 +29,7 @@ export interface SharedRows {
 export interface Rows extends SharedRows {
   /** Rows written so far, or passed over. */
   readonly size: number
+  /** Of those: what a scan goes through. */
   readonly bytes: number
   /** @param bias added to the row's dot products; -∞: it is never found */
   write(row: number, vector: Float32Array, bias: number): void
@@ -75,7 +76,7 @@ export function createRows(dimensions: number): Rows {
       return size
     },
     get bytes() {
-      return int8.length
+      return Math.ceil(size / GROUP) * groupBytes(columns)
     },
     write(row, vector, bias) {
       reach(row)

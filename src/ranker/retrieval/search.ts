@@ -9,17 +9,19 @@
  * in with probability 1. Of m others, r are drawn, each subset alike, so each is in with probability r / m; a new item that
  * was not among the r of m new ones may still be among the r' of m' others: p + (1 - p) p'. Others are those that may be candidates: what
  * is hidden is known by name, what does not meet the request's conditions is found out where the catalogue is small enough for that. In a
- * larger one m counts it too: when drawn it is left out and not replaced, so that r / m stays true of the others (docs/ranking.md).
+ * larger one, and where conditions fail, m counts it too: when drawn it is left out and not replaced, so that r / m stays true of the others (docs/ranking.md).
  */
 import type { PolicyConfig } from '../../config.ts'
 import type { CandidateVectors, Policy, Retrieval } from '../../models/policy.ts'
 import type { Random } from '../../state/random.ts'
 import type { Moment } from '../condition.ts'
 import type { Hidden } from '../constraints/hidden.ts'
+import { type Admission, createAdmission } from './admission.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
 import { bestFirst } from './exact.ts'
 import type { Placed } from './placed.ts'
+import type { RowSet } from './row-set.ts'
 
 export interface Search {
   readonly index: CatalogueIndex
@@ -38,26 +40,32 @@ export interface Search {
   readonly random: Random
 }
 
+interface Admitting extends Search {
+  readonly admission: Admission
+}
+
 export interface Picked {
   readonly row: number
   readonly source: 'catalogue' | 'model' | 'retrieval' | 'exploration'
   readonly inclusion: number
 }
 
-export function pick(search: Search): readonly Picked[] {
-  const { index, max, moment } = search
+export function pick(given: Search): readonly Picked[] {
+  const { index, max, moment, hidden } = given
   const { eligible } = index
   if (eligible.size <= max) {
     const all = Array.from(eligible.inOrder(), row => ({ row, source: 'catalogue', inclusion: 1 }) as const)
     return index.asksRequest ? all.filter(({ row }) => index.isMet(row, moment)) : all
   }
+  const admission = createAdmission(index, moment, hidden)
+  const search = { ...given, admission }
   const wanted = max - explored(search)
   const picked: Picked[] = []
   const taken = new Set<number>()
   const take = (rows: Iterable<number>, source: Picked['source'], most: number): void => {
     for (const row of rows) {
-      if (taken.size >= most) return
-      if (taken.has(row) || !eligible.has(row) || !isMet(row, search)) continue
+      if (taken.size >= most || (source === 'model' && admission.isFailing)) return
+      if (taken.has(row) || !eligible.has(row) || !admission.admits(row)) continue
       taken.add(row)
       picked.push({ row, source, inclusion: 1 })
     }
@@ -66,13 +74,9 @@ export function pick(search: Search): readonly Picked[] {
   const found = similar(search)
   if (found) take(found, 'retrieval', wanted)
   for (const { row, inclusion } of draw(search, taken))
-    if (isMet(row, search)) picked.push({ row, source: found ? 'exploration' : 'catalogue', inclusion })
+    if (admission.admits(row)) picked.push({ row, source: found ? 'exploration' : 'catalogue', inclusion })
   return picked
 }
-
-/** May it be a candidate of this request? */
-const isMet = (row: number, { index, moment, hidden }: Pick<Search, 'index' | 'moment' | 'hidden'>): boolean =>
-  !hidden(index.features.at(row).itemId) && index.isMet(row, moment)
 
 /** How many rows the scan is asked for: exact scores cut off what rounding brought up, and what is hidden
  * or does not meet the request's conditions is left out. */
@@ -82,7 +86,7 @@ export const explored = ({ candidates, max }: Pick<Search, 'candidates' | 'max'>
   Math.ceil(candidates.explorationShare * max)
 
 /** Best first; undefined where there is nothing to search by. */
-function similar(search: Search): readonly number[] | undefined {
+function similar(search: Admitting): readonly number[] | undefined {
   const { index, retrieval, state, found, candidates } = search
   if (candidates.retrieval === 'none') return undefined
   const { placed } = index
@@ -93,7 +97,7 @@ function similar(search: Search): readonly number[] | undefined {
   return byScore(rows, index, vectors => by.scores(state, vectors))
 }
 
-function scanned(search: Search, placed: Placed, query: Float32Array): Int32Array {
+function scanned(search: Admitting, placed: Placed, query: Float32Array): Int32Array {
   for (let count: number | undefined = asked(search.max); ; ) {
     const rows = placed.scan([query], placed.rows.size, count)[0]
     count = deeper(rows, count, search)
@@ -104,16 +108,16 @@ function scanned(search: Search, placed: Placed, query: Float32Array): Int32Arra
 /** More rows than these are not looked at. */
 const LOOKED_AT = 16_384
 
-/** How many rows to ask for next, where too few of those that were found may be candidates. */
+/** How many rows to ask for next, where too few of those that were found may be candidates; none where conditions fail. */
 export function deeper(
   rows: Int32Array,
   count: number,
-  search: Pick<Search, 'index' | 'moment' | 'hidden' | 'max'>,
+  { admission, max }: Pick<Admitting, 'admission' | 'max'>,
 ): number | undefined {
   if (rows.length < count || count >= LOOKED_AT) return undefined
   let met = 0
-  for (let i = 0; i < rows.length && met < search.max; i++) if (isMet(rows[i], search)) met++
-  return met < search.max ? Math.min(8 * count, LOOKED_AT) : undefined
+  for (let i = 0; i < rows.length && met < max; i++) if (admission.admits(rows[i])) met++
+  return met < max && !admission.isFailing ? Math.min(8 * count, LOOKED_AT) : undefined
 }
 
 /** Items that the model has parameters of its own for and that are scored at each decision. */
@@ -148,26 +152,42 @@ function byScore(
 const COUNTED = 4096
 
 /** Rows that are not to be drawn: those that are in already, and of those that must not be candidates all that are known before. */
-function withoutDraw(search: Search, taken: ReadonlySet<number>): Set<number> {
-  const { index, hidden } = search
+function withoutDraw({ index, hidden, admission }: Admitting, taken: ReadonlySet<number>): Set<number> {
   const { eligible, features } = index
+  const isCounted = eligible.size <= COUNTED
+  const refused = index.asksRequest && isCounted ? refusedOf(eligible, taken, admission) : undefined
   const out = new Set(taken)
+  if (refused) {
+    for (const row of refused) out.add(row)
+    return out
+  }
   const lists = hidden.lists()
   const named = lists.reduce((sum, list) => sum + list.size, 0)
-  if (eligible.size <= COUNTED && (index.asksRequest || named > 0)) {
-    for (const row of eligible.inOrder()) if (!out.has(row) && !isMet(row, search)) out.add(row)
-  } else if (named <= COUNTED)
+  if (named <= COUNTED) {
     for (const list of lists)
       for (const itemId of list) {
         const row = features.rowOf(itemId)
         if (row !== undefined) out.add(row)
       }
+  } else if (isCounted) for (const row of eligible.inOrder()) if (hidden(features.at(row).itemId)) out.add(row)
   return out
 }
 
+/** Of all that are not taken those that must not be candidates; undefined: too slow to find out. */
+function refusedOf(eligible: RowSet, taken: ReadonlySet<number>, admission: Admission): readonly number[] | undefined {
+  const refused: number[] = []
+  for (const row of eligible.inOrder()) {
+    if (taken.has(row) || admission.admits(row)) continue
+    if (admission.isFailing) return undefined
+    refused.push(row)
+  }
+  return refused
+}
+
 /** Fills up to `max`. @param taken rows that are in already */
-function draw(search: Search, taken: ReadonlySet<number>): Omit<Picked, 'source'>[] {
+function draw(search: Admitting, taken: ReadonlySet<number>): Omit<Picked, 'source'>[] {
   const { index, max, nowMs, random } = search
+  if (taken.size >= max) return []
   const fresh = index.fresh(nowMs)
   const out = withoutDraw(search, taken)
   const first = drawRows(fresh, out, explored(search), random)

@@ -43,3 +43,28 @@ test('of no vectors none, and none of no length', () => {
   createDotProducts([new Float32Array(0), new Float32Array(0)]).squares(out)
   assert.deepEqual([...out], [0, 0])
 })
+
+test('of vectors of unequal length what they have in common counts, whichever comes first', () => {
+  const [long, short] = [vectorsOf(5, 16), vectorsOf(5, 8)]
+  createDotProducts(vectorsOf(40, 16)).squares(new Float64Array(40))
+  for (const vectors of [
+    [...long, ...short],
+    [...short, ...long],
+  ]) {
+    const dots = createDotProducts(vectors)
+    const out = new Float64Array(vectors.length)
+    for (const [i, own] of vectors.entries()) {
+      dots.of(i, out)
+      const common = (other: Float32Array) => Math.min(own.length, other.length)
+      assert.deepEqual(
+        [...out],
+        vectors.map(other => dot(other.subarray(0, common(other)), own.subarray(0, common(other)))),
+      )
+    }
+    dots.squares(out)
+    assert.deepEqual(
+      [...out],
+      vectors.map(vector => dot(vector, vector)),
+    )
+  }
+})

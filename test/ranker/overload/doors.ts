@@ -13,9 +13,13 @@ export type End = string
 export interface Door {
   /** @param told of its end, once; a second time is an error of the loop's */
   ask(request: Request, told: (end: End) => void): void
+  close(): Promise<void>
+}
+
+/** Sees every decision, where a caller over HTTP sees its own answer only. */
+export interface TopicDoor extends Door {
   /** Decisions that nobody asked for, or that came twice. */
   readonly stray: number
-  close(): Promise<void>
 }
 
 const fields = ['decision_id', 'shed', 'reason', 'slots'] as const
@@ -25,7 +29,7 @@ const endOf = ({ slots, reason }: Pick<Made, 'slots' | 'reason'>): End =>
   reason === 'shed' || slots.length === 0 ? reason : 'full'
 
 /** Appends to `requests`, reads the accepted decisions. */
-export async function onTopics(context: ServiceContext): Promise<Door> {
+export async function onTopics(context: ServiceContext): Promise<TopicDoor> {
   const { config, log, wire } = context
   const { prefix, partitions } = config.topics
   const open = new Map<string, (end: End) => void>()
@@ -80,7 +84,6 @@ export function overHttp(port: number): Door {
       asked.on('error', (error: NodeJS.ErrnoException) => told(`broken ${error.code}`))
       asked.end(JSON.stringify({ ...body, timeout_ms: deadline_ms! - time_ms }))
     },
-    stray: 0,
     close: async () => agent.destroy(),
   }
 }

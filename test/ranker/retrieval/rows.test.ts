@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { IN_STEP } from '../../../src/ranker/retrieval/ahead.ts'
 import { createBest } from '../../../src/ranker/retrieval/best.ts'
 import { createRowScan, createRows } from '../../../src/ranker/retrieval/rows.ts'
 import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
@@ -70,6 +71,15 @@ test('rows that are hidden, passed over or changed', () => {
   assert.deepEqual(find(), [2, 7])
   assert.deepEqual(find(1), [7])
   assert.throws(() => createRows(100_000), RangeError)
+})
+
+test('bytes are those of the rows, whatever the memory has besides', () => {
+  const rows = createRows(64)
+  assert.equal(rows.bytes, 0)
+  rows.hide(29_123)
+  assert.ok(rows.bytes <= IN_STEP)
+  rows.hide(29_124)
+  assert.ok(rows.bytes > IN_STEP)
 })
 
 test('threads find together what one finds, of equal items too', async () => {

@@ -11,7 +11,7 @@ import { indexOf } from '../../../src/ranker/retrieval/catalogue-index.ts'
 import { createFollowing } from '../../../src/ranker/retrieval/following.ts'
 import { historyRetrieval } from '../../../src/ranker/retrieval/history.ts'
 import { startScanThread } from '../../../src/ranker/retrieval/thread.ts'
-import { passes } from '../../../src/ranker/shed.ts'
+import { passes, passProbabilityOf } from '../../../src/ranker/shed.ts'
 import { createRanker, type RankerState } from '../../../src/ranker/step.ts'
 import type { Input } from '../../../src/stage.ts'
 import { createStateEncoder } from '../../../src/state/encode.ts'
@@ -357,6 +357,50 @@ test('in a large catalogue who meets no condition is left out of the draw: the o
     assert.deepEqual([Number(item_id) % 2, inclusion_probability], [1, 20 / 4999])
 })
 
+const failedIn = (counts: ReturnType<typeof decide>['counts']) =>
+  counts.find(({ metric }) => metric === 'feedloop_conditions_failed_total')?.value
+
+test('a row is looked at once a request, and where conditions fail no more of them than must be', () => {
+  const config = configured({ max: 80, filters: ['item.rating <= user.age'] })
+  const features = catalogue(row => ({ attributes: { rating: row % 10 === 0 ? 'none' : 16 } }))
+  const grown = [input('profiles', profile({ attributes: { age: 18 } }))]
+  const some = decide({ config, features }, [...grown, asked()])
+  assert.equal(failedIn(some.counts), 40)
+  assert.deepEqual(new Set(some.decision.candidates.map(each => each.inclusion_probability)), new Set([80 / 360]))
+  const none = decide({ config, features }, [asked()])
+  assert.deepEqual(none.decision.candidates, [])
+  assert.ok(failedIn(none.counts)! >= 64 && failedIn(none.counts)! <= 64 + 80, String(failedIn(none.counts)))
+  const searched = decide({ config, features }, [liked(7), asked()])
+  assert.ok(failedIn(searched.counts)! <= 132 + 1 + 80, String(failedIn(searched.counts)))
+  const knownItems = () => Array.from(vectors.keys(), String)
+  const policy = { ...towers('1', 1), retrieval: undefined, knownItems }
+  const learned = decide({ config, features, policy }, [asked()])
+  assert.ok(failedIn(learned.counts)! <= 64 + 80, String(failedIn(learned.counts)))
+})
+
+test('nobody is looked at for a draw of none', () => {
+  const config = configured({ explorationShare: 0, filters: ['item.rating <= user.age'] })
+  const rated = createFeatureStore()
+  const near = new Set(exactBest(vectors.keys(), vectors, vectors[7], 100))
+  for (let row = 0; row < 400; row++)
+    put(rated, { id: String(row), row, attributes: near.has(row) ? { rating: 16 } : {} })
+  const grown = input('profiles', profile({ attributes: { age: 18 } }))
+  const { decision, counts } = decide({ config, features: rated }, [grown, liked(7), asked()])
+  assert.equal(decision.candidates.length, 20)
+  assert.equal(failedIn(counts), undefined)
+})
+
+test('where conditions fail who meets none is left out of the draw: the others are as likely as they say', () => {
+  const world = {
+    config: configured({ filters: ['item.half == context.half'] }),
+    features: catalogue(row => ({ attributes: { [row % 2 ? 'half' : 'other']: 'first' } })),
+  }
+  const { claimed, sizes, agree } = drawMany(world, { context: { half: 'first' }, excluded: ['1', '2'] }, 1500)
+  assert.ok(sizes.size > 1)
+  for (const [row, claim] of claimed.entries()) assert.equal(claim, row % 2 && row !== 1 ? 20 / 398 : 0)
+  agree(row => claimed[row] > 0)
+})
+
 /** A catalogue that is too large to be scanned in a step. */
 function largeCatalogue(): FeatureStore {
   const { vectors: many } = vectorsLike('topics', 3000, 64, 0)
@@ -413,7 +457,11 @@ test('a search ahead finds what the step would, for the user as the step will se
 
 test('ahead nothing is searched that the step will not decide in full, and nobody is looked up for it', async () => {
   const shedding = { fromRequests: 1, perStep: 10, fromMs: 10, toMs: 20, leastPass: 0.02 }
-  const policies = [{ candidates: { max: 50 } }, { name: 'logged', mode: 'logging_only' as const }]
+  const policies = [
+    { candidates: { max: 50 } },
+    { name: 'logged', mode: 'logging_only' as const },
+    { name: 'few', candidates: { filters: ['item.id in ["1", "2", "3"]'] } },
+  ]
   const config = parseConfig({ features: { dimensions: 64 }, policies, shedding })
   const features = largeCatalogue()
   for (const policy of config.policies)
@@ -446,6 +494,16 @@ test('ahead nothing is searched that the step will not decide in full, and nobod
   assert.deepEqual(
     those,
     ids.filter(id => passes(id, 0.1)),
+  )
+  const few = asked({ request_id: 'few', policy: 'few' })
+  const mixed = [...burst, ...Array.from({ length: 10 }, () => few)]
+  const requests = mixed.slice(1) as Parameters<typeof passProbabilityOf>[0]
+  const passProbability = passProbabilityOf(requests, tick, config, features)
+  assert.equal(passProbability, 10 / 110, 'three items are no more than one share')
+  assert.deepEqual(
+    (await searched(mixed)).ids,
+    ids.filter(id => passes(id, passProbability)),
+    'the coin of the step',
   )
   const decided = asked({ request_id: 'named', candidates: ['1'] })
   const others = [
