@@ -44,6 +44,8 @@ export interface World {
   readonly wire: Wire
   /** As `options`, with its state elsewhere. */
   optionsFor(where: Where): World['options']
+  /** As `optionsFor`, on a log that is changed. */
+  optionsOn(where: Where, log: Log): World['options']
 }
 
 /** On disk, in memory and in snapshots, or both; or in memory alone, from the topics. */
@@ -102,6 +104,7 @@ export async function openWorld(folder: string, tasks: Where = 'disk'): Promise<
     wire,
     options: optionsWith(tasks),
     optionsFor: where => optionsWith(where),
+    optionsOn: optionsWith,
     async append(count) {
       const random = createRandom(made)
       const any = (below: number): number => Math.floor(random.uniform() * below)

@@ -11,6 +11,8 @@ import { recover } from '../../src/log/chain/recover.ts'
 import { realRim } from '../../src/log/chain/rim.ts'
 import { chainRules } from '../../src/log/chain/rules.ts'
 import type { Session } from '../../src/log/chain/session.ts'
+import type { Log } from '../../src/log/log.ts'
+import { containedAt, snapshotOf } from '../../src/ranker/snapshot.ts'
 import type { RankerState } from '../../src/ranker/state.ts'
 import { LAST_KEY } from '../../src/state/table.ts'
 import { work as feed } from '../state/killed.ts'
@@ -41,6 +43,14 @@ async function expire(world: World, topics: readonly string[], keep = 0): Promis
     const { latest } = await world.log.ends(topic, 0)
     world.log.truncateFront(topic, 0, latest - keep)
   }
+}
+/** With what the group knows. */
+function recoverFrom(world: World, log: Log, { head, header }: Awaited<ReturnType<typeof read>>) {
+  const kept = committedOf('w.', { baseOffset: head!.offset, header: header! })
+  const knowing = { ...log, committed: async (_: string, topic: string) => kept.filter(each => each.topic === topic) }
+  const io = { log: knowing, rim: realRim(Date.now), rules: chainRules }
+  const options = { ...world.optionsOn('snapshots', knowing), group: 'ranker' }
+  return recover({ options, io, squeeze: { records: 50, time: 1 }, notify: () => {} })
 }
 async function isVoided({ log, wire }: World): Promise<boolean> {
   const { latest } = await log.ends('w.snapshots', 0)
@@ -100,16 +110,38 @@ test('all steps after the floor are gone, and what stands where is known by the 
   const { log } = world
   await expire(world, [chain])
   await assert.rejects(recovered(world), /CHAIN_NO_ANCHOR/)
-  const kept = committedOf('w.', { baseOffset: before.head!.offset, header: before.header! })
-  const knowing = { ...log, committed: async (_: string, topic: string) => kept.filter(each => each.topic === topic) }
-  const io = { log: knowing, rim: realRim(Date.now), rules: chainRules }
-  const options = { ...world.options, log: knowing, group: 'ranker' }
-  const after = await read(await recover({ options, io, squeeze: { records: 50, time: 1 }, notify: () => {} }))
+  const after = await read(await recoverFrom(world, log, before))
   assert.deepEqual(after.people, before.people)
   assert.deepEqual(after.head, before.head)
   assert.equal(await isVoided(world), false)
   await log.close()
 })
+
+for (const lags of [true, false])
+  test(`a snapshot of a step of which nothing is left, ${lags ? 'and the group lags behind it' : 'which the group knows'}`, {
+    timeout: 60_000,
+  }, async () => {
+    const world = await openWorld(folder, 'snapshots')
+    const { log, wire } = world
+    const unsaved = { ...world, options: world.optionsFor('topics') }
+    await work(world, 20)
+    await feed(unsaved, 10, 20, 200)
+    const middle = await recovered(world)
+    await feed(unsaved, 10, 20, 200)
+    const end = await recovered(world)
+    const { state, close } = await recoverFrom(world, log, end)
+    const [userId] = [...state.tables.people.range('', LAST_KEY)][0]!
+    const snapshot = snapshotOf(state.tables, userId, containedAt({ head: end.head!, header: end.header! }))
+    await close()
+    await log.append('w.snapshots', 0, [{ key: Buffer.from(userId), value: wire.encode('snapshots', snapshot) }])
+    await expire(world, [chain])
+    const refuse = async () => Promise.reject(new FeedloopError('LOG_UNAVAILABLE', 'only read'))
+    const found = recoverFrom(world, { ...log, append: refuse }, lags ? middle : end)
+    if (lags) await assert.rejects(found, /CHAIN_NO_ANCHOR.*later steps/)
+    else assert.deepEqual((await read(await found)).people, end.people)
+    assert.equal(await isVoided(world), false)
+    await log.close()
+  })
 
 test('a log that ends before the floor’s step contradicts it', { timeout: 60_000 }, async () => {
   const world = await openWorld(folder, 'snapshots')

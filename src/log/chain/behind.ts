@@ -14,7 +14,7 @@ import type { Ends } from '../log.ts'
 import type { Batch } from './batches.ts'
 import type { ChainFeed } from './feed.ts'
 import { openFeed } from './feed.ts'
-import { sameHead } from './header.ts'
+import { type Head, sameHead } from './header.ts'
 import type { Anchor } from './progress.ts'
 import type { ChainIo, Partition } from './rim.ts'
 import type { Beginning } from './snapshot.ts'
@@ -70,8 +70,9 @@ function passFaults(error: unknown): null {
  * @throws FeedloopError CHAIN_NO_ANCHOR when the point is newer: the group lags behind, by who knows how much */
 export function emptyStep({ head, header }: Anchor, point: ChainPoint, at: Partition): Batch {
   if (head.offset >= point.head.offset) return { head, header, records: [], end: head.offset + header.count }
-  throw new FeedloopError(
-    'CHAIN_NO_ANCHOR',
-    `${at.topic}/${at.partition}: the group knows ${head.offset}, the state contains ${point.head.offset}`,
-  )
+  throw groupLags(at, head, `the state contains ${point.head.offset}`)
 }
+
+/** What the state has of later steps is no state that the group's step can be gone on from. */
+export const groupLags = ({ topic, partition }: Partition, { offset }: Head, detail: string): FeedloopError =>
+  new FeedloopError('CHAIN_NO_ANCHOR', `${topic}/${partition}: the group knows ${offset}, ${detail}`)

@@ -11,7 +11,7 @@ import { isCode } from '../../errors.ts'
 import { topicName, topics } from '../../pipeline.ts'
 import type { StageState } from '../../stage.ts'
 import type { Batch } from './batches.ts'
-import { emptyStep } from './behind.ts'
+import { emptyStep, groupLags } from './behind.ts'
 import { decode } from './codec.ts'
 import type { Cursor } from './cursor.ts'
 import type { ChainFeed, ChainPosition } from './feed.ts'
@@ -172,10 +172,13 @@ async function recoverFrom<S extends StageState, V>(
     for (const batch of own.reader.witness(kept.head)) await bringForward(batch)
     if (own.reader.fault !== null) throw own.reader.fault
   }
+  // Of steps between the group's and `since` nothing is left, neither for nor against them.
+  const hasLater = point !== null && kept !== null && state.unproved?.(kept.head.offset + 1)
   if (state.unproved?.(since)) {
     await state.reset?.('not_in_chain', `${at.topic}/${at.partition}: snapshots that name steps beyond it`)
     throw new Overtaken()
   }
+  if (hasLater) throw groupLags(at, kept!.head, 'snapshots contain later steps')
   if (point !== null && state.outlives && last !== null) await checkUnread(context, last.inputs)
   const header: StepHeader | null = foldsInputs ? last : resume
   cursors ??= await openAll(context, header?.inputs ?? [])
