@@ -15,6 +15,7 @@ import type { ServiceContext } from './context.ts'
 import type { NewChain } from './repartition/chains.ts'
 import { type Moved, moveAll } from './repartition/move.ts'
 import type { Moving, Sealed } from './repartition/moving.ts'
+import { checkKnown } from './repartition/people.ts'
 import { copyWhole, everything, type Move, range, recordsIn, shareOut } from './repartition/plain.ts'
 import { sealChain } from './repartition/seal.ts'
 import { settle } from './settle.ts'
@@ -35,7 +36,8 @@ export interface Repartitioned extends Omit<Moved, 'chains'> {
 /** Nothing may be appended to `requests` and `events` meanwhile; services may run, and stop with
  * PARTITION_COUNT_CHANGED when they are sealed.
  * @throws FeedloopError TOPIC_MISCONFIGURED when the new topics are not empty; DEADLINE_EXCEEDED when the loop does not
- * drain, or when records came in after they were copied: then do it again into another prefix */
+ * drain, or when records came in after they were copied: then do it again into another prefix; OFFSET_OUT_OF_RANGE
+ * when nothing tells any more what a ranker knows of people */
 export async function repartition(context: ServiceContext, options: RepartitionOptions): Promise<Repartitioned> {
   const { log, config, wire, meter, logger, now } = context
   const { prefix, partitions: was } = config.topics
@@ -47,6 +49,7 @@ export async function repartition(context: ServiceContext, options: RepartitionO
   await applyTopics(log, specs)
   await assertEmpty(move)
   await settle(context, ['ranker', 'joiner', 'learner'], timeoutMs)
+  for (const partition of range(was)) await checkKnown({ ...move, wire, config, meter, logger }, partition)
   const sealed = await sealAll(context, io)
   const letters = await readDeadLetters({ log, wire, config, prefix })
   const before = await intakeEnds(move)

@@ -120,6 +120,69 @@ test('what people did before all that the topics still hold moves with them', { 
     )
 })
 
+test('histories that only the ranker still knows are not dropped: nothing is sealed', { timeout: 60_000 }, async t => {
+  const log = openEmbeddedLog()
+  const loop = await openLive(t, {}, log)
+  const { prefix } = loop.context.config.topics
+  await publishItems(loop, ['a', 'b'])
+  await loop.start()
+  for (const user of ['u0', 'u1', 'u2']) await loop.append('events', user, did(user, 'click', { item_id: 'a' }))
+  await loop.settled()
+  for (const partition of [0, 1]) {
+    const topic = topicName(prefix, 'events')
+    log.truncateFront(topic, partition, (await log.ends(topic, partition)).latest)
+  }
+  const options = { partitions: 3, to: `${prefix}next.`, timeoutMs: 10_000 }
+  await assert.rejects(repartition(loop.context, options), { code: 'OFFSET_OUT_OF_RANGE' })
+  await loop.append('requests', 'u0', request('u0'))
+  await loop.settled()
+  const [decision] = await loop.decisions()
+  assert.equal(decision!.state.history.length, 1)
+})
+
+test('the old snapshots are only read, whatever waits to be written there', { timeout: 60_000 }, async t => {
+  const log = openEmbeddedLog()
+  const loop = await openLive(t, {}, log)
+  const { config } = loop.context
+  const { prefix } = config.topics
+  await loop.start()
+  const users = Array.from({ length: 12 }, (_, i) => `u${i}`)
+  for (const user of users) await loop.append('events', user, did(user, 'click', { item_id: 'a' }))
+  await loop.settled()
+  await loop.stop()
+  const dueAtOnce = { ...loop.context, config: { ...config, state: { ...config.state, snapshotMs: 0 } } }
+  const { people } = await repartition(dueAtOnce, { partitions: 3, to: `${prefix}next.`, timeoutMs: 10_000 })
+  assert.equal(people, users.length)
+  for (const partition of [0, 1])
+    assert.equal((await log.ends(topicName(prefix, 'snapshots'), partition)).latest, 0, `snapshots/${partition}`)
+})
+
+test('a decision that is left out is not decided again', { timeout: 60_000 }, async t => {
+  const log = openEmbeddedLog()
+  const loop = await openLive(t, { topics: { partitions: 1 } }, log)
+  const { prefix } = loop.context.config.topics
+  await publishItems(loop, ['a', 'b'])
+  await loop.start()
+  const users = Array.from({ length: 12 }, (_, i) => `u${i}`)
+  for (const user of users) {
+    await loop.append('requests', user, request(user))
+    await loop.settled()
+  }
+  const topic = topicName(prefix, 'transitions')
+  log.truncateFront(topic, 0, (await log.ends(topic, 0)).latest - 4)
+  const to = `${prefix}next.`
+  const { leftOut } = await repartition(loop.context, { partitions: 2, to, timeoutMs: 10_000 })
+  assert.ok(leftOut > 0, `${leftOut} left out`)
+  const before = await loop.decisions()
+  await loop.stop()
+  const next = await openLive(t, { topics: { prefix: to, partitions: 2 } }, log)
+  await next.start()
+  for (const { user_id, decision_id } of before)
+    await next.append('requests', user_id, request(user_id, { request_id: decision_id }))
+  await next.settled()
+  assert.equal((await next.decisions()).length, before.length - leftOut, 'none is decided again')
+})
+
 test('records whose schema is not known yet are moved like the others', { timeout: 60_000 }, async t => {
   const loop = await openLive(t)
   await loop.start()

@@ -79,13 +79,15 @@ async function moveDecisions(
       for await (const record of accepted(moving, 'recommendations', p)) {
         if (record.offset < next !== isTaken || forgotten[p]!.decisions.has(record.offset)) continue
         const decision = await read<Recommendation>(moving, 'recommendations', record)
-        if (decision === null || moving.letters.code('joiner', 'recommendations', p, record.offset)) continue
+        if (decision === null) continue
+        const q = partitionFor(decision.user_id, moving.becomes)
+        // of those that are left out, too: they are not decided again
+        rankers[q]!.decided.push({ id: decision.decision_id, timeMs: decision.decision_time_ms })
+        if (moving.letters.code('joiner', 'recommendations', p, record.offset)) continue
         if (record.offset < first) leftOut++
         else {
           count++
           kept[p]!.add(decision.decision_id)
-          const q = partitionFor(decision.user_id, moving.becomes)
-          rankers[q]!.decided.push({ id: decision.decision_id, timeMs: decision.decision_time_ms })
           await gathered[q]!.add(bare(record))
         }
       }

@@ -4,13 +4,15 @@
  * the last step of each is the floor, and a new ranker folds nothing of what was before.
  */
 
+import { FeedloopError } from '../../errors.ts'
 import { recover } from '../../log/chain/recover.ts'
-import { retrying } from '../../log/chain/rim.ts'
+import { type ChainIo, retrying } from '../../log/chain/rim.ts'
 import type { NewRecord } from '../../log/log.ts'
 import { partitionFor } from '../../log/partition.ts'
 import { topicName } from '../../pipeline.ts'
 import { type DecidedId, pageKey } from '../../ranker/decided.ts'
 import { containedAt, floorSnapshot, keyOfPage, pageSnapshot, snapshotOf } from '../../ranker/snapshot.ts'
+import { openSnapshotTopic } from '../../ranker/snapshot-topic.ts'
 import { withSnapshots } from '../../ranker/snapshots.ts'
 import { heapTables, type RankerState } from '../../ranker/state.ts'
 import { createRanker } from '../../ranker/step.ts'
@@ -66,12 +68,39 @@ const pointOf = ({ last }: NewChain): ChainPoint => ({
   header: last!.header,
 })
 
+/** What is asked before anything is sealed: whether the old topics still tell all that a ranker knows of people.
+ * @throws FeedloopError OFFSET_OUT_OF_RANGE when retention has cut them and no floor in `snapshots` stands for what is gone */
+export async function checkKnown(
+  moving: Omit<Moving, 'sealed' | 'letters' | 'tick'>,
+  partition: number,
+): Promise<void> {
+  const { io, from: prefix } = moving
+  const topic = await openSnapshotTopic(io, { ...moving, prefix, partition })
+  const { floor } = await topic.lastFloor()
+  if (floor?.point) return
+  for (const name of ['recommendations', 'events', 'requests'] as const) {
+    const at = topicName(prefix, name)
+    if ((await retrying(io, () => io.log.ends(at, partition))).earliest === 0) continue
+    const detail = `${at}/${partition} has lost its beginning, and ${prefix}snapshots/${partition} has no floor: let the ranker write one`
+    throw new FeedloopError('OFFSET_OUT_OF_RANGE', detail)
+  }
+}
+
+/** As it is, but nothing can be written to it. */
+const onlyRead = (io: ChainIo): ChainIo => {
+  const append = async (topic: string) => {
+    throw new FeedloopError('CHAIN_IDENTITY_LOST', `${topic} is only read, and does not fit its chain`)
+  }
+  return { ...io, log: { ...io.log, append } }
+}
+
 /** Lends the state of an old partition's ranker after its last step. */
 async function withState(moving: Moving, partition: number, use: (state: RankerState) => Promise<void>): Promise<void> {
   const { io: own, wire, config, meter, logger, from: prefix } = moving
-  // It is sealed, and only read.
-  const io = { ...own, rules: { ...own.rules, keepsPartitions: () => true } }
-  const options = { io, wire, config, meter, logger, partition }
+  // It is sealed, and only read: snapshots that wait to be written are not.
+  const io = { ...onlyRead(own), rules: { ...own.rules, keepsPartitions: () => true } }
+  const pace = { retryMs: Number.POSITIVE_INFINITY }
+  const options = { io, wire, config, meter, logger, partition, pace }
   const session = await recover<RankerState, never>({
     options: {
       ...{ log: io.log, wire, meter, logger, prefix, step, now: io.rim.now },
@@ -86,7 +115,8 @@ async function withState(moving: Moving, partition: number, use: (state: RankerS
     squeeze: { records: step.maxRecords, time: 1 },
     notify: () => {},
   })
-  await use(session.state).finally(session.close)
+  const known = checkKnown(moving, partition).then(() => use(session.state))
+  await known.finally(session.close)
 }
 
 function* knownIn({ people, sessions }: RankerState['tables']): Iterable<string> {
