@@ -35,6 +35,8 @@ export interface Finished {
   readonly find: (topic: TopicName, partition: number) => SimulatedPartition
   readonly partitionCount: (topic: string) => number
   readonly believed: readonly Believed[]
+  /** A partition's state came of its last floor: that one is not void, torn or absent. */
+  readonly fromFloor: () => void
 }
 
 /** @returns the first thing that is wrong; null: nothing */

@@ -46,6 +46,8 @@ export interface LoopResult {
   readonly again: number
   /** Ranker states that came from snapshots. */
   readonly restored: number
+  /** Partitions whose last floor the judge recovered from. */
+  readonly floors: number
 }
 
 /** After the last record windows of 80 ms, gaps of 150 ms and idle inputs must have passed. */
@@ -66,7 +68,7 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
   const trouble = troubleOf(plan)
   const tear = tearing(world, plan)
   const { tamper = (_, records) => records } = options
-  let restored = 0
+  let [restored, floors] = [0, 0]
   const sea: Sea = {
     world,
     find: (topic, partition) => all.get(`${topic}/${partition}`),
@@ -123,7 +125,7 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
   }
   const events = await world.run(done, MAX_EVENTS)
   if (fault === null && !finished) fault = `not finished after ${events} events: ${whereOf(views, find, people)}`
-  fault ??= await judgeSafely({ config, wire, find, partitionCount, believed })
+  fault ??= await judgeSafely({ config, wire, find, partitionCount, believed, fromFloor: () => void floors++ })
   return {
     plan,
     fault,
@@ -132,6 +134,7 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
     ...countsOf(views, all),
     again: decidedAgain(views, wire),
     restored,
+    floors,
   }
 }
 

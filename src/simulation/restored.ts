@@ -33,9 +33,12 @@ export async function restoresOtherwise(run: Finished): Promise<string | null> {
         store,
       ),
     )
-    for (const [table, rows] of Object.entries(folded))
-      if (!isDeepStrictEqual(rows, restored[table as keyof typeof restored]))
-        return `ranker/${partition} restores other ${table}: ${differenceOf(rows, restored[table as keyof typeof restored])}`
+    if (restored.fromFloor) run.fromFloor()
+    for (const [table, rows] of Object.entries(folded.known)) {
+      const others = restored.known[table as keyof typeof restored.known]
+      if (!isDeepStrictEqual(rows, others))
+        return `ranker/${partition} restores other ${table}: ${differenceOf(rows, others)}`
+    }
   }
   return null
 }
@@ -68,8 +71,9 @@ async function recovered(run: Finished, partition: number, snapshots?: Keeps['sn
     notify: () => {},
   })
   const known = knownIn(session.state, run.config.limits.requestDedupMs)
+  const fromFloor = Boolean(session.state.openedAt)
   await session.close()
-  return known
+  return { known, fromFloor }
 }
 
 /** Which ids are forgotten goes by pages, which begin where the state does: those that still count. */

@@ -24,7 +24,7 @@ const wire = await createWire({ prefix: '' })
 
 test(`${seeds} seeds: every request decided once, every outcome accounted for, learned as by a batch fit`, async t => {
   const faults: string[] = []
-  const seen = { decisions: 0, transitions: 0, models: 0, skipped: 0, orphans: 0, again: 0, restored: 0 }
+  const seen = { decisions: 0, transitions: 0, models: 0, skipped: 0, orphans: 0, again: 0, restored: 0, floors: 0 }
   for (let seed = 0; seed < seeds; seed++) {
     const result = await simulateLoop(seed, { wire })
     if (result.fault !== null) faults.push(`seed ${seed}: ${result.fault}`)
@@ -41,6 +41,8 @@ test(`${seeds} seeds: every request decided once, every outcome accounted for, l
   assert.ok(seen.orphans > seeds / 10, `${seen.orphans} orphans`)
   assert.ok(seen.again > seeds / 100, `${seen.again} requests decided again`)
   assert.ok(seen.restored > seeds / 10, `${seen.restored} states from snapshots`)
+  // Two partitions a run: most last floors stand, else the judge compares a rebuild with a rebuild.
+  assert.ok(seen.floors > 0.9 * 2 * seeds, `${seen.floors} partitions judged from their floor`)
 })
 
 /** Rewrites the step header of whatever is appended. */
