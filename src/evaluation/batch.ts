@@ -132,7 +132,9 @@ export function batchJoin(
       ...(namedLeaves.get(chainOf(decision)) ?? []),
     ]
     const knownTo = (each: BehaviorEvent) =>
-      met(decision, each) && (each.decision_id === null || !gone(decision, byId.get(each.decision_id)!))
+      each.time_ms >= decision.request_time_ms &&
+      met(decision, each) &&
+      (each.decision_id === null || !gone(decision, byId.get(each.decision_id)!))
     const way = wayOn(decision, chain, left.filter(knownTo), policy)
     const all = outcomes.get(decision.decision_id)!.sort((a, b) => order(a.time_ms, b.time_ms, a.event_id, b.event_id))
     const slots = decision.slots.map((_, i) => i)
@@ -302,6 +304,5 @@ function wayOn(
     const seconds = (next.request_time_ms - decision.request_time_ms) / 1000
     return { nextId: next.decision_id, discount: policy.gamma ** seconds, end: null }
   }
-  const ended = left.some(each => each.type === 'leave' && each.time_ms >= decision.request_time_ms)
-  return { nextId: null, discount: null, end: ended ? 'terminated' : 'truncated' }
+  return { nextId: null, discount: null, end: left.length > 0 ? 'terminated' : 'truncated' }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
 import type { Config } from '../../src/config.ts'
 import { audit } from '../../src/evaluation/audit.ts'
 import { forgetEvent } from '../../src/events/forget.ts'
@@ -258,7 +259,8 @@ test('an event that was in the future for the step that took it must have been r
 })
 
 const short = { correctionWindowMs: 100_000 } as const
-const stepped: readonly [name: string, world: World, fates: Partial<Record<string, number>>][] = [
+type Stepped = readonly [name: string, world: World, fates: Partial<Record<string, number>>]
+const stepped: Stepped[] = [
   [
     'an outcome later than correction behind the clock was not joined',
     createStepped(makeConfig(short), [
@@ -311,11 +313,53 @@ const stepped: readonly [name: string, world: World, fates: Partial<Record<strin
   ],
 ]
 
+/** Comes again in the second `againAt` after another's step; what is of 5 is forgotten at 105. */
+const repeated = (first: BehaviorEvent, againAt: number, again = first, ...before: Recommendation[]) =>
+  createStepped(makeConfig({ ...short, backwardWindowMs: 8000, rewards: { click: { value: 'value' } } }), [
+    [6, ...before, first],
+    [againAt - 1, decision('x', againAt - 1, { user_id: 'v' })],
+    [againAt, again],
+    [1000],
+  ])
+const unnamed = event('click', 5, { item_id: 'a', value: 1 })
+const named = outcome('click', 'nowhere', 5)
+const repeats: Stepped[] = [
+  ['known', repeated(unnamed, 100), { duplicate: 1, organic: 1 }],
+  ['otherwise while it is known', repeated(unnamed, 100, { ...unnamed, value: 2 }), { quarantined: 1, organic: 1 }],
+  ['otherwise when it is just forgotten', repeated(unnamed, 120, { ...unnamed, value: 2 }), { organic: 2 }],
+  ['perhaps known', repeated(unnamed, 120), { duplicate: 1, organic: 1 }],
+  ['long after it was forgotten', repeated(unnamed, 400), { organic: 2 }],
+  ['otherwise, long after it was forgotten', repeated(unnamed, 400, { ...unnamed, value: 2 }), { organic: 2 }],
+  ['long after it was forgotten, an orphan', repeated(named, 400), { orphan: 2 }],
+  ['and its decision has retired with its reward', repeated(unnamed, 120, unnamed, decision('d', 4)), { joined: 1 }],
+  ['and a decision younger than it has not', repeated(unnamed, 109, unnamed, decision('d', 4), decision('e', 12)), {}],
+  [
+    'otherwise, and a decision younger than it has not',
+    repeated(unnamed, 109, { ...unnamed, value: 2 }, decision('d', 4), decision('e', 12)),
+    { joined: 2 },
+  ],
+]
+stepped.push(...repeats.map(([name, ...rest]) => [`an event comes again: ${name}`, ...rest] as const))
+
 for (const [name, world, fates] of stepped)
   test(`step by step: ${name}`, async () => {
     const report = await audit(await writeWorld(world))
     assert.deepEqual(report.differences, [])
     for (const [fate, count] of Object.entries(fates)) assert.equal(report.outcomes[fate as 'joined'], count, fate)
+  })
+
+for (const [what, world] of [
+  ['its content contradicts', repeated(unnamed, 100, { ...unnamed, value: 2 })],
+  ['it is an orphan once more', repeated(named, 400)],
+] as const)
+  test(`an event that came again must have been refused where ${what}`, async () => {
+    const last = world.refusals.at(-1)!
+    const source = await writeWorld({ ...world, refusals: world.refusals.filter(each => each !== last) })
+    const { differences } = await audit(source)
+    assert.deepEqual(
+      differences.map(({ what, id }) => [what, id]),
+      [['outcome_not_refused', (last.input.value as BehaviorEvent).event_id]],
+    )
   })
 
 for (const [seconds, found] of [

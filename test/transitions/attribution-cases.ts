@@ -10,6 +10,8 @@ const refunds = { rewards: { purchase: { value: 'value' }, refund: { cancels: 'p
 const purchase = (seconds: number, value: number) => event('purchase', seconds, { item_id: 'a', value })
 const refund = (seconds: number, value: number) => event('refund', seconds, { item_id: 'a', value })
 const click = (seconds: number) => event('click', seconds, { item_id: 'a' })
+const once = click(9)
+const otherwise = { ...once, value: 2 }
 
 export const attributionCases: readonly Case[] = [
   // the last touch
@@ -66,6 +68,21 @@ export const attributionCases: readonly Case[] = [
     name: 'a decision past correction takes no more',
     policy: { correctionWindowMs: 20_000 },
     steps: [[9, decision('d1', 0), click(9)], [21, decision('x', 21, { user_id: 'v' })], [22, click(10)], [100]],
+    out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0'],
+    counts: { joined: 1, organic: 1 },
+  },
+  {
+    name: 'an event that contradicts itself within correction is refused',
+    policy: { correctionWindowMs: 20_000 },
+    steps: [[9, decision('d1', 0), once], [28, decision('x', 28, { user_id: 'v' })], [29, otherwise], [100]],
+    out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0'],
+    refused: ['RECORD_CONTRADICTS'],
+    counts: { joined: 1, quarantined: 1 },
+  },
+  {
+    name: 'past correction it is forgotten: what comes under its id is new, and finds no decision as old as itself',
+    policy: { correctionWindowMs: 20_000 },
+    steps: [[9, decision('d1', 0), once], [30, decision('x', 30, { user_id: 'v' })], [31, otherwise], [100]],
     out: ['d1/0#0 initial click+1 =1', 'x/0#0 initial =0'],
     counts: { joined: 1, organic: 1 },
   },

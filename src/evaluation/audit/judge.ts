@@ -7,6 +7,7 @@ import { countDecisions, type Decided, type JudgedDecision, siftDecisions } from
 import type { Ledger } from './ledger.ts'
 import { auditOutcomes, type JudgedEvent, type Occurred, sift } from './outcomes.ts'
 import type { DeadLetters, Read } from './read.ts'
+import { isRepeat } from './repeats.ts'
 import { auditRequests } from './requests.ts'
 import { type Accounts, atClose, auditTransitions, type Booked, book, type Judgement } from './transitions.ts'
 import { type Moment, SLACK_MS, type Walk } from './walk.ts'
@@ -40,11 +41,11 @@ export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: Bu
   auditRequests(ledger, { partition, requests, decided: ids, letters, next: walk.ranked, isCut: walk.isCut })
 
   const sifted = siftDecisions(ledger, decided, letters, partition)
-  const accepted = sift(ledger, occurred, facts)
+  const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
+  const accepted = sift(ledger, occurred, facts, keepMs)
   const { known, strangers } = byPolicy(config, sifted)
   const { decisions, events, forgotten } = withoutForgotten(ledger, known, accepted)
   ledger.decisions.unjudged += strangers.size
-  const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
   const { gone, unsure } = meeting(decisions, events, keepMs, walk.nowMs)
   const batch = batchJoin(
     decisions.map(each => each.value),
@@ -106,7 +107,15 @@ function meeting(decisions: readonly JudgedDecision[], events: readonly JudgedEv
   for (const { event, moment } of events) moments.set(nameOf(event), moment)
   const unsure = new Set<string>()
   const timeOf = (each: Recommendation | BehaviorEvent) => ('event_id' in each ? each.time_ms : each.request_time_ms)
+  const stepOf = (each: Recommendation | BehaviorEvent) => moments.get(nameOf(each))!.step
+  /** Can one that came before have been there still when an event came again? */
+  const outlasts = (one: Recommendation | BehaviorEvent, repeat: BehaviorEvent): boolean =>
+    stepOf(one) >= stepOf(repeat) || ('request_time_ms' in one && timeOf(one) > timeOf(repeat))
   const gone: Gone = (one, other) => {
+    if ('event_id' in other && isRepeat(other)) {
+      if (!outlasts(one, other)) return true
+      if ('request_time_ms' in one) unsure.add(one.decision_id)
+    }
     // most have not retired to this day: said first, since it is asked for each pair of a person's records
     if (nowMs - timeOf(one) < keepMs) return false
     const [a, b] = [moments.get(nameOf(one))!, moments.get(nameOf(other))!]

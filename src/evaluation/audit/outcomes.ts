@@ -7,6 +7,7 @@ import { seedOf } from '../../state/random.ts'
 import type { BatchJoin, OutcomeFate } from '../batch.ts'
 import { differ, type Ledger } from './ledger.ts'
 import type { DeadLetters, Read } from './read.ts'
+import { idOf, openMemory } from './repeats.ts'
 import { type Moment, SLACK_MS } from './walk.ts'
 
 export interface Occurred extends Read<BehaviorEvent> {
@@ -21,19 +22,21 @@ export interface EventFacts {
   readonly letters: DeadLetters
 }
 
-/** An event that the joiner took, whole and for the first time. */
+/** An event that the joiner took, whole, and did not know. */
 export interface JudgedEvent {
   readonly event: BehaviorEvent
   readonly offset: number
   readonly moment: Moment
+  /** Or it knew it still, and left it at that. */
+  readonly mayBeKnown: boolean
 }
 
 const codeOf = ({ partition, letters }: EventFacts, offset: number) =>
   letters.code('joiner', 'events', partition, offset)
 
 /** Sorts out what the joiner must have refused or known already; what is left is for the batch join. */
-export function sift(ledger: Ledger, events: readonly Occurred[], facts: EventFacts): JudgedEvent[] {
-  const seen = new Map<string, number>()
+export function sift(ledger: Ledger, events: readonly Occurred[], facts: EventFacts, keepMs: number): JudgedEvent[] {
+  const memory = openMemory(keepMs)
   const accepted: JudgedEvent[] = []
   for (const { offset, value, moment } of events) {
     ledger.outcomes.total++
@@ -43,19 +46,20 @@ export function sift(ledger: Ledger, events: readonly Occurred[], facts: EventFa
     }
     const code = codeOf(facts, offset)
     const content = value && seedOf(JSON.stringify(value))
-    const before = value && seen.get(value.event_id)
+    const known = value && memory.recall(value.event_id, moment)
+    const isOther = known !== null && known.content !== content
     // the same id may have come before from another person, whose bucket is another: the letter is believed
-    const contradicts = code === 'RECORD_CONTRADICTS' || (before && before !== content)
+    const contradicts = code === 'RECORD_CONTRADICTS' || (isOther && known.isSure)
     // a limit of today says nothing of what was taken under another
     if (value && !code && moment.context && isFlawed(value, moment, facts)) ledger.outcomes.unjudged++
     else if (!value || isFlawed(value, moment, facts) || contradicts) {
       ledger.outcomes.quarantined++
       const id = value?.event_id ?? `events/${facts.partition}/${offset}`
       if (!code) differ(ledger, 'outcome_not_refused', id, { expected: 'a dead letter', found: 'none' })
-    } else if (before) ledger.outcomes.duplicate++
+    } else if (known?.isSure) ledger.outcomes.duplicate++
     else {
-      seen.set(value.event_id, content!)
-      accepted.push({ event: value, offset, moment })
+      const event = memory.note(value, content!, { offset, moment })
+      accepted.push({ event, offset, moment, mayBeKnown: known !== null && !isOther })
     }
   }
   return accepted
@@ -96,8 +100,9 @@ export function auditOutcomes(
   facts: EventFacts,
   { batch, nowMs, keepMs, goneUntilMs, strangers, unsure }: Judged,
 ): void {
-  for (const { event, offset, moment } of accepted) {
+  for (const { event, offset, moment, mayBeKnown } of accepted) {
     const code = codeOf(facts, offset)
+    const id = idOf(event)
     const fate = fateOf(batch.outcomes.get(event.event_id)!, code, unsure.has(event.decision_id ?? ''))
     const unrefused = fate === 'orphan' && !code
     const waits = unrefused && event.time_ms + keepMs + SLACK_MS > nowMs
@@ -106,10 +111,14 @@ export function auditOutcomes(
       ledger.outcomes.unjudged++
       continue
     }
+    if (mayBeKnown && !code) {
+      ledger.outcomes.duplicate++
+      continue
+    }
     ledger.outcomes[waits ? 'pending' : fate]++
     if ((fate === 'quarantined' || (fate === 'orphan' && !waits)) && !code)
-      differ(ledger, 'outcome_not_refused', event.event_id, { expected: 'a dead letter', found: 'none' })
+      differ(ledger, 'outcome_not_refused', id, { expected: 'a dead letter', found: 'none' })
     if (fate !== 'quarantined' && code && !ofTheMoment.has(code))
-      differ(ledger, 'outcome_refused', event.event_id, { expected: fate, found: code })
+      differ(ledger, 'outcome_refused', id, { expected: fate, found: code })
   }
 }
