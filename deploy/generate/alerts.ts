@@ -18,8 +18,10 @@ const metric = (name: MetricName, labels = '') => `${name}${labels && `{${labels
 const buckets = (name: MetricName) => `${name}_bucket`
 const increase = (name: MetricName, window: string, labels = '') => `increase(${metric(name, labels)}[${window}])`
 /** Increase of a counter, from its first sight too: a series begins at its first count, which `increase` does not see. */
-const counted = (name: MetricName, by: string, window: string) =>
-  `sum by (${by}) (${increase(name, window)}) > 0 or sum by (${by}) (${metric(name)} unless ${metric(name)} offset ${window}) > 0`
+const counted = (name: MetricName, by: string, window: string, labels = '') => {
+  const series = metric(name, labels)
+  return `sum by (${by}) (${increase(name, window, labels)}) > 0 or sum by (${by}) (${series} unless ${series} offset ${window}) > 0`
+}
 const rate = (name: MetricName, window: string, labels = '') => `rate(${metric(name, labels)}[${window}])`
 
 function alert(
@@ -90,10 +92,17 @@ const records: readonly Alert[] = [
 ]
 
 const learning: readonly Alert[] = [
-  alert('LearnerRefusing', 'warning', counted('feedloop_learner_refused_total', 'policy, reason', '10m'), '10m', [
-    'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
-    'What it refuses is not learned. The reason names what the transitions lack.',
-  ]),
+  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at
+  alert(
+    'LearnerRefusing',
+    'warning',
+    counted('feedloop_learner_refused_total', 'policy, reason', '10m', 'reason!="slate"'),
+    '10m',
+    [
+      'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
+      'What it refuses is not learned. The reason names what the transitions lack.',
+    ],
+  ),
   alert('ModelRefused', 'warning', counted('feedloop_models_refused_total', 'stage, code', '10m'), '0m', [
     '{{ $labels.stage }} refuses model versions: {{ $labels.code }}',
     'The last good version goes on serving. Look at the learner: its loss, its input, its configuration.',

@@ -83,7 +83,7 @@ function* armsOf(
   for (const tensor of model.tensors) {
     const itemId = itemOfBlock(tensor.name)
     if (itemId === undefined) continue
-    const asked = before?.arms.get(itemId)?.asked ?? { lastMs: Number.NEGATIVE_INFINITY }
+    const asked = before?.arms.get(itemId)?.asked ?? { last: Number.NEGATIVE_INFINITY }
     if (tensor.data.length === 0) arms.delete(itemId)
     else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions), asked })
     yield
@@ -98,14 +98,16 @@ function* armsOf(
 
 /** So many of what costs next to nothing are a piece. */
 const LIGHT = 256
-/** What nobody has looked at for as long is made when somebody does. */
-const ASKED_MS = 10_000
+/** What so many decisions have not looked at is made when one does: some seconds' worth of them. */
+const ASKED_WITHIN = 5000
+/** Decisions scored in this process. Nothing but what is made ready depends on it. */
+let scored = 0
 
 /** Makes what decisions have looked at lately, lest the first of them wait for it. */
 function* makeReady({ arms, reading }: Version): Generator<void, void> {
-  const sinceMs = performance.now() - ASKED_MS
+  const since = scored - ASKED_WITHIN
   for (const arm of arms.values()) {
-    if (arm.asked!.lastMs < sinceMs || arm.posterior?.panels) continue
+    if (arm.asked!.last < since || arm.posterior?.panels) continue
     panelsFor(posteriorOf(arm, reading), reading)
     yield
   }
@@ -148,8 +150,8 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
   const phi = reading.map.apply(state)
   const asked = itemIds.map(itemId => arms.get(itemId))
   const known = asked.map(arm => arm && posteriorOf(arm, reading))
-  const nowMs = performance.now()
-  for (const arm of asked) if (arm?.asked) arm.asked.lastMs = nowMs
+  scored++
+  for (const arm of asked) if (arm?.asked) arm.asked.last = scored
   const common = dot(reading.prior.mean, phi)
   const mean = new Float64Array(known.length)
   for (let i = 0; i < mean.length; i++) {

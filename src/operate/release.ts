@@ -50,9 +50,12 @@ export async function orderRelease(context: ServiceContext, order: Order, timeou
 }
 
 /** A version is tried before it is named: rankers would wait for one that does not load. */
-async function check(context: ServiceContext, { policy: name, shares }: Order): Promise<void> {
+async function check(context: ServiceContext, order: Order): Promise<void> {
+  const { policy: name, shares } = order
   const policy = context.config.policies.find(each => each.name === name)
   if (!policy) throw new FeedloopError('USAGE', `policy ${name} is not configured`)
+  if (order.mode === null && shares === null)
+    throw new FeedloopError('USAGE', 'nothing to change: neither --mode nor --share')
   const fault = sharesFault(shares ?? [{ model_version: '', share: 1, follows: true }])
   if (fault !== '') throw new FeedloopError('USAGE', `--share: ${fault}`)
   for (const { model_version: version, follows } of shares ?? []) {

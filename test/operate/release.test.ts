@@ -100,6 +100,7 @@ test('what cannot be is refused, and nothing is appended', { timeout: 60_000 }, 
   const pinned = (model_version: string) => [{ model_version, share: 1, follows: false }]
   const refused: [string, Partial<Order>, string][] = [
     ['an unknown policy', { policy: 'nobody' }, 'USAGE'],
+    ['nothing to change', {}, 'USAGE'],
     ['shares of less than all', { shares: [{ model_version: '', share: 0.5, follows: true }] }, 'USAGE'],
     ['a version that is not there', { shares: pinned(pad(9)) }, 'MODEL_INCOMPATIBLE'],
     ['a version that does not load', { shares: pinned(pad(2)) }, 'MODEL_INCOMPATIBLE'],

@@ -39,9 +39,9 @@ export interface Arm {
   asked?: Asked
 }
 
-/** When a decision last looked at an item, ms of the process's clock. */
+/** Which decision last looked at an item: their number in this process. */
 export interface Asked {
-  lastMs: number
+  last: number
 }
 
 /** What all arms of a version share; a change of any makes kept posteriors useless. */
