@@ -18,6 +18,15 @@ export const binary =
   (a: Code, b: Code): Code => [...a, ...b, ...simd(op)]
 /** 128 zeros. */
 export const none128: Code = [...simd(12), ...new Array(16).fill(0)]
+export const splat32 = simd(17)
+export const anyTrue = simd(83)
+/** Four lanes of 32 bits out of the eight of two locals. */
+export const shuffle = (a: number, b: number, lanes: readonly number[]): Code => [
+  ...get(a),
+  ...get(b),
+  ...simd(13),
+  ...lanes.flatMap(lane => [0, 1, 2, 3].map(byte => 4 * lane + byte)),
+]
 /** What stands so many bytes after the address in a local. */
 export const load128 = (address: number, offset = 0): Code => [...get(address), ...simd(0), 0, ...unsigned(offset)]
 export const store128 = (address: number, value: Code): Code => [...get(address), ...value, ...simd(11), 0, 0]

@@ -20,6 +20,7 @@ import {
   none128,
   repeat,
   set,
+  shuffle,
   simd,
   store128,
   unsigned,
@@ -49,10 +50,7 @@ const times = binary(230)
 /** One float32 of what is solved, in all four lanes. */
 const known = (k: number): Code => [...get(solved), ...simd(9), 2, ...unsigned(4 * k)]
 /** One lane of the sum in all four. */
-const own = (k: number): Code => {
-  const bytes = [0, 1, 2, 3].map(byte => 4 * k + byte)
-  return [...get(sum), ...get(sum), ...simd(13), ...bytes, ...bytes, ...bytes, ...bytes]
-}
+const own = (k: number): Code => shuffle(sum, sum, [k, k, k, k])
 const column = (k: number): Code => load128(panel, 16 * k)
 const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
 

@@ -7,6 +7,7 @@
  */
 import {
   advance,
+  anyTrue,
   binary,
   type Code,
   constant,
@@ -20,6 +21,7 @@ import {
   repeat,
   set,
   simd,
+  splat32,
   store32,
   store128,
   v128,
@@ -42,8 +44,7 @@ const reaches = binary(64)
 const shiftLeft = (value: Code, by: number): Code => [...value, ...constant(by), ...simd(171)]
 const shiftRight = (value: Code, by: number): Code => [...value, ...constant(by), ...simd(173)]
 const lanes = (values: readonly number[]): Code => [...simd(12), ...new Uint8Array(Uint32Array.from(values).buffer)]
-const inAllLanes = (local: number): Code => [...get(local), ...simd(17)]
-const isAny = (lanes: Code): Code => [...lanes, ...simd(83)]
+const inAllLanes = (local: number): Code => [...get(local), ...splat32]
 
 /** The next four values. */
 const next: Code = [
@@ -62,7 +63,7 @@ const body: Code = [
     less(floor, end),
     next,
     when(
-      isAny(reaches(get(bits), load128(floor))),
+      [...reaches(get(bits), load128(floor)), ...anyTrue],
       store128(hit, get(bits)),
       store32(hit, 16, get(floor)),
       advance(hit, HIT_BYTES),

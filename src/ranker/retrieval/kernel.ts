@@ -12,6 +12,7 @@
  */
 import {
   advance,
+  anyTrue,
   type Code,
   f32,
   get,
@@ -22,7 +23,9 @@ import {
   none128,
   repeat,
   set,
+  shuffle,
   simd,
+  splat32,
   store32,
   store128,
   v128,
@@ -66,19 +69,11 @@ const LOCALS = 8
 const dotOfInt8 = simd(0x113)
 const addInt32 = simd(174)
 const subtractInt32 = simd(177)
-const splatInt32 = simd(17)
 const toFloat32 = simd(250)
 const splatFloat32 = simd(19)
 const multiplyFloat32 = simd(230)
 const addFloat32 = simd(228)
 const notBelowFloat32 = simd(70)
-const anyTrue = simd(83)
-const shuffle = (a: number, b: number, lanes: readonly number[]): Code => [
-  ...get(a),
-  ...get(b),
-  ...simd(13),
-  ...lanes.flatMap(lane => [0, 1, 2, 3].map(byte => 4 * lane + byte)),
-]
 
 /** Four sums of four lanes each -> the four totals, on the stack. */
 const totals: Code = [
@@ -95,7 +90,7 @@ const totals: Code = [
 
 function body(columns: number): Code {
   const splats = [...get(unit), ...splatFloat32, ...set(units), ...get(least), ...splatFloat32, ...set(leasts)]
-  splats.push(...get(zero), ...splatInt32, ...set(zeros))
+  splats.push(...get(zero), ...splat32, ...set(zeros))
   const code: number[] = []
   for (let column = 0; column < columns; column += COLUMNS) {
     code.push(...load128(query, column), ...set(part))
