@@ -4,22 +4,16 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import pino from 'pino'
 import { parseConfig } from '../../src/config.ts'
 import { recover } from '../../src/log/chain/recover.ts'
-import { type ChainIo, realRim } from '../../src/log/chain/rim.ts'
-import { chainRules } from '../../src/log/chain/rules.ts'
 import { startTask, type TaskOptions } from '../../src/log/chain/task.ts'
 import { createWriter } from '../../src/log/chain/writer.ts'
-import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
-import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
-import { createWire } from '../../src/log/wire/create.ts'
-import { createMeter } from '../../src/metrics.ts'
 import { localState } from '../../src/operate/local-state.ts'
 import { joinerCodecs, joinerVersion } from '../../src/transitions/codec.ts'
 import { joinersWire } from '../../src/transitions/decision.ts'
 import type { JoinerState } from '../../src/transitions/state.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
+import { openEmbeddedBench } from '../embedded.ts'
 import { numbered } from './load.ts'
 
 export interface RecoveryResult {
@@ -34,12 +28,7 @@ const BATCH = 1000
 const { folder, open } = JSON.parse(process.argv[2]) as { folder: string; open: number }
 const prefix = 'bench.'
 const config = parseConfig({ state: { folder } })
-const wire = await createWire({ prefix })
-const meter = createMeter()
-const logger = pino({ level: 'info' }, pino.destination(2))
-const log = openEmbeddedLog()
-await applyTopics(log, topicSpecs({ prefix, partitions: 1, policies: 1, replicationFactor: 1 }))
-const io: ChainIo = { log, rim: realRim(Date.now), rules: chainRules }
+const { log, io, wire, meter, logger } = await openEmbeddedBench(prefix)
 const store = { stage: 'joiner', version: joinerVersion(config), codecs: joinerCodecs } as const
 const openStore = localState({ config, logger, meter, now: Date.now }, store)
 

@@ -4,16 +4,9 @@
  * snapshots and the steps after them, and from the topics alone.
  */
 import { rm } from 'node:fs/promises'
-import pino from 'pino'
 import { parseConfig } from '../../src/config.ts'
 import { recover } from '../../src/log/chain/recover.ts'
-import { type ChainIo, realRim } from '../../src/log/chain/rim.ts'
-import { chainRules } from '../../src/log/chain/rules.ts'
 import { startTask, type TaskOptions } from '../../src/log/chain/task.ts'
-import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
-import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
-import { createWire } from '../../src/log/wire/create.ts'
-import { createMeter } from '../../src/metrics.ts'
 import { boundHeap } from '../../src/operate/collector.ts'
 import { localState } from '../../src/operate/local-state.ts'
 import type { TopicName } from '../../src/pipeline.ts'
@@ -24,6 +17,7 @@ import { withSnapshots } from '../../src/ranker/snapshots.ts'
 import { heapTables, type RankerState, type RankerStore } from '../../src/ranker/state.ts'
 import { createRanker } from '../../src/ranker/step.ts'
 import type { ChainPoint } from '../../src/stage.ts'
+import { openEmbeddedBench } from '../embedded.ts'
 import { catalogue, eventOf, policy, requestOf } from './load.ts'
 
 export interface RecoveryResult {
@@ -45,12 +39,7 @@ const { folder, users } = JSON.parse(process.argv[2]!) as { folder: string; user
 boundHeap()
 const prefix = 'bench.'
 const config = parseConfig({ state: { folder, snapshotMs: 0 }, topics: { prefix, partitions: 1 } })
-const wire = await createWire({ prefix })
-const meter = createMeter()
-const logger = pino({ level: 'info' }, pino.destination(2))
-const log = openEmbeddedLog()
-await applyTopics(log, topicSpecs({ prefix, partitions: 1, policies: 1, replicationFactor: 1 }))
-const io: ChainIo = { log, rim: realRim(Date.now), rules: chainRules }
+const { log, io, wire, meter, logger } = await openEmbeddedBench(prefix)
 const openStore = localState(
   { config, logger, meter, now: Date.now },
   { stage: 'ranker', version: rankerVersion, codecs: rankerCodecs },

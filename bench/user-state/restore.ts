@@ -3,15 +3,8 @@
  * there: into memory, and onto an empty disk.
  */
 import { rm } from 'node:fs/promises'
-import pino from 'pino'
 import { parseConfig } from '../../src/config.ts'
 import { recover } from '../../src/log/chain/recover.ts'
-import { type ChainIo, realRim } from '../../src/log/chain/rim.ts'
-import { chainRules } from '../../src/log/chain/rules.ts'
-import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
-import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
-import { createWire } from '../../src/log/wire/create.ts'
-import { createMeter } from '../../src/metrics.ts'
 import { boundHeap } from '../../src/operate/collector.ts'
 import { localState } from '../../src/operate/local-state.ts'
 import { openNewChain } from '../../src/operate/repartition/chains.ts'
@@ -21,6 +14,7 @@ import { openSnapshotTopic } from '../../src/ranker/snapshot-topic.ts'
 import { withSnapshots } from '../../src/ranker/snapshots.ts'
 import { heapTables, type RankerStore } from '../../src/ranker/state.ts'
 import { createRanker } from '../../src/ranker/step.ts'
+import { openEmbeddedBench } from '../embedded.ts'
 import { personOf, sessionOf, userName } from './load.ts'
 
 export interface RestoreResult {
@@ -35,12 +29,7 @@ const { folder, users } = JSON.parse(process.argv[2]!) as { folder: string; user
 boundHeap()
 const prefix = 'bench.'
 const config = parseConfig({ state: { folder }, topics: { prefix, partitions: 1 } })
-const wire = await createWire({ prefix })
-const meter = createMeter()
-const logger = pino({ level: 'info' }, pino.destination(2))
-const log = openEmbeddedLog()
-await applyTopics(log, topicSpecs({ prefix, partitions: 1, policies: 1, replicationFactor: 1 }))
-const io: ChainIo = { log, rim: realRim(Date.now), rules: chainRules }
+const { log, io, wire, meter, logger } = await openEmbeddedBench(prefix)
 const inputs = (['profiles', 'events', 'requests'] as const).map(topic => ({ topic, partition: 0 }))
 
 const at = { topic: `${prefix}recommendations`, partition: 0 }
