@@ -43,7 +43,6 @@ export interface DiskTableOptions<V> {
 export interface Waiting {
   /** Null: deleted; undefined: the disk says. */
   get(key: string): Buffer | null | undefined
-  /** Those that wait now, however late they are taken. */
   keys(): Iterable<string>
   put(key: string, row: Buffer | null): void
 }
@@ -57,10 +56,6 @@ let last: Promise<boolean> | undefined
 export function heard(promise: Promise<boolean>): void {
   if (promise !== last) promise.catch(() => {})
   last = promise
-}
-
-function* oneAfterTheOther(all: readonly Iterable<string>[]): Iterable<string> {
-  for (const keys of all) yield* keys
 }
 
 export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTableOptions<V>): DiskTable<V> {
@@ -92,9 +87,9 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
     cache.put(key, value, (parts ? meanBytes : row.length) + ENTRY_BYTES)
     return value
   }
-  /** Those of now, however late they are taken: no map is ever cleared. */
-  const pendingKeys = (): Iterable<string> =>
-    oneAfterTheOther([waiting?.keys() ?? [], writing.keys(), fresh.keys(), overlay.keys()])
+  const pending = (key: string): Entry<V> | undefined => overlay.get(key) ?? fresh.get(key) ?? writing.get(key)
+  const pendingKeys = (): Set<string> =>
+    new Set([...(waiting?.keys() ?? []), ...writing.keys(), ...fresh.keys(), ...overlay.keys()])
   const presence = codec.filtered && createPresence({ db, size: () => committed, pending: pendingKeys })
   const get = (key: string): V | undefined => {
     const changed = overlay.get(key)
@@ -134,7 +129,8 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
     write(key, row)
     return row.length
   }
-  const isParted = (entry: Entry<V>, wasThere: boolean): boolean => entry === absent || (wasThere && !parts!.has(entry))
+  const isParted = (key: string, entry: Entry<V>, wasThere: boolean): boolean =>
+    entry === absent || ((wasThere || pending(key) === absent) && !parts!.has(entry))
 
   return {
     get,
@@ -144,7 +140,7 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
       const start = storedKey(from)
       const end = storedKey(to)
       if (start.compare(end) >= 0) return
-      const inMemory = [...new Set(pendingKeys())]
+      const inMemory = [...pendingKeys()]
         .map(key => ({ key, stored: storedKey(key) }))
         .filter(({ stored }) => stored.compare(start) >= 0 && stored.compare(end) < 0)
         .sort((a, b) => a.stored.compare(b.stored))
@@ -172,7 +168,7 @@ export function diskTable<V>({ db, codec, pool, size, waiting, parts }: DiskTabl
         const by = change(key, entry)
         committed += by
         if (presence && by > 0) presence.add(key)
-        if (parts && isParted(entry, by === 0)) parted.add(key)
+        if (parts && isParted(key, entry, by === 0)) parted.add(key)
         fresh.set(key, entry)
       }
       overlay = new Map()

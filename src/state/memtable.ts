@@ -26,8 +26,7 @@ export interface Memtable {
   readonly bytes: number
   /** Null: deleted; undefined: nothing waits here, the table says. */
   get(table: number, key: string): Buffer | null | undefined
-  /** Those that wait now, however late they are taken. */
-  keys(table: number): Iterable<string>
+  keys(table: number): string[]
   add(number: number, journal: Buffer): void
   /** Takes up the journals that are left on disk: a row waits unless it was merged after it came, or a newer one is there. */
   recover(newestFirst: Iterable<readonly [number: number, journal: Buffer]>): void
@@ -101,7 +100,7 @@ export function createMemtable(tables: number): Memtable {
       const row = ranges[table][indexOf(table, key)].rows.get(key)
       return row && withoutKind(row)
     },
-    keys: table => keysOf([...ranges[table]]),
+    keys: table => ranges[table].flatMap(range => [...range.rows].map(([key]) => key)),
     add(number, journal) {
       journals.add(number)
       newestBytes = journal.length
@@ -157,10 +156,6 @@ const emptyRange = (table: number, from: string): Range => ({
   bytes: 0,
   oldest: Number.POSITIVE_INFINITY,
 })
-/** A range's at once: it may grow in between. Its rows stay when they have moved on. */
-function* keysOf(ranges: readonly Range[]): Iterable<string> {
-  for (const { rows } of ranges) yield* [...rows.keys()]
-}
 const inOrder = (rows: Rows) => [...rows].sort(([a], [b]) => compareKeys(a, b))
 
 function rowsOf(list: Iterable<readonly [string, Buffer]>): Rows {

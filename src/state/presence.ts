@@ -22,7 +22,7 @@ export interface PresenceOptions {
   readonly db: Bytes
   /** Entries, on disk or not yet. */
   readonly size: () => number
-  /** Keys that are not on disk yet: those of when it is called, though they are taken some with each transaction. */
+  /** Keys that are not on disk yet. */
   readonly pending: () => Iterable<string>
 }
 
@@ -33,26 +33,20 @@ const AT_ONCE = 8192
 
 export function createPresence({ db, size, pending }: PresenceOptions): Presence {
   let current: Filter | undefined
-  /** `waiting`: keys that were not on disk when it began. `from`: the last one on disk that was looked at. */
-  let making: { readonly filter: Filter; readonly waiting: Iterator<string>; from: Buffer } | undefined
+  /** `from`: the last key that was looked at. */
+  let making: { readonly filter: Filter; from: Buffer } | undefined
   const bytes = Buffer.alloc(LONGEST)
   const hashOf = (key: string): number => hashOfBytes(bytes, keyEncoder.writeKey(key, bytes, 0))
 
   const begin = (): void => {
-    const filter = createFilter(Math.max(FEWEST, 2 * size()))
-    making = { filter, waiting: pending()[Symbol.iterator](), from: Buffer.alloc(0) }
+    making = { filter: createFilter(Math.max(FEWEST, 2 * size())), from: Buffer.alloc(0) }
+    for (const key of pending()) making.filter.add(hashOf(key))
   }
   const look = (): void => {
-    const { filter, waiting, from } = making!
-    let looked = 0
-    for (; looked < AT_ONCE; looked++) {
-      const { done, value } = waiting.next()
-      if (done) break
-      filter.add(hashOf(value))
-    }
-    if (looked === AT_ONCE) return
+    const { filter, from } = making!
     let last = from
-    for (const key of db.getKeys({ start: from, limit: AT_ONCE - looked }) as Iterable<unknown> as Iterable<Buffer>) {
+    let looked = 0
+    for (const key of db.getKeys({ start: from, limit: AT_ONCE }) as Iterable<unknown> as Iterable<Buffer>) {
       filter.add(hashOfBytes(key, key.length))
       last = key
       looked++

@@ -64,7 +64,7 @@ test('rows are merged in order, the oldest range first, so that memory is bounde
   assert.ok(mergedRows / runs > 500, `${mergedRows / runs} rows a range: many share a page`)
   const reopened = createMemtable(1)
   reopened.recover([...journals].reverse())
-  assert.deepEqual([...reopened.keys(0)].sort(), [...memtable.keys(0)].sort(), 'what waits, no more')
+  assert.deepEqual(reopened.keys(0).sort(), memtable.keys(0).sort(), 'what waits, no more')
   for (const [key, row] of model) {
     assert.equal(look(memtable, disk, key), row)
     assert.equal(look(reopened, disk, key), row, 'the journals that are left give the same')

@@ -57,24 +57,6 @@ describe('which keys may be there', () => {
     await env.close()
   })
 
-  test('keys that wait are taken some at a time, and none is denied meanwhile', async () => {
-    await fill(0, 1000)
-    let [taken, most] = [0, 0]
-    function* waiting() {
-      for (let i = 1000; i < 40_000; i++, taken++) yield idOf(i)
-    }
-    const presence = createPresence({ db, size: () => 40_000, pending: waiting })
-    for (let turn = 0; turn < 5; turn++) {
-      const before = taken
-      presence.advance()
-      most = Math.max(most, taken - before)
-      assert.equal(count(presence, 0, 40_000), 40_000)
-    }
-    assert.ok(most < 10_000, `${most} at once`)
-    assert.ok(count(presence, 100_000, 120_000) < 200)
-    await env.close()
-  })
-
   test('a filter that has grown full is made anew of what is there by then', async () => {
     await fill(0, 1000)
     let size = 1000

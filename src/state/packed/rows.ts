@@ -6,7 +6,6 @@ import { createPlaceIndex } from './index.ts'
 export interface Rows extends Iterable<readonly [key: string, row: Buffer]> {
   readonly size: number
   get(key: string): Buffer | undefined
-  keys(): Iterable<string>
   /** Copies the row. */
   set(key: string, row: Buffer): void
 }
@@ -29,9 +28,6 @@ export function createRows(): Rows {
       const place = entries.write(hash, key, row)
       if (before === 0) index.add(hash, place)
       else index.move(hash, before, place)
-    },
-    *keys() {
-      for (const place of index.places()) yield entries.key(place)
     },
     *[Symbol.iterator]() {
       for (const place of index.places()) yield [entries.key(place), entries.value(place)] as const
