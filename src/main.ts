@@ -14,6 +14,7 @@ import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
+import { addWeights } from './commands/weights.ts'
 import { FeedloopError } from './errors.ts'
 
 const program = new Command('feedloop')
@@ -33,6 +34,7 @@ for (const add of [
   addExplain,
   addForget,
   addRelease,
+  addWeights,
   addChain,
   addSimulate,
 ])

@@ -59,7 +59,8 @@ export function decodeSafetensors(file: Buffer): StoredTensors {
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let covered = 0
   for (const { tensor, begin, end } of tensors) {
-    if (begin !== covered) fail(`tensor ${tensor.name} begins at ${begin}, where ${covered} is due: a gap or an overlap`)
+    if (begin !== covered)
+      fail(`tensor ${tensor.name} begins at ${begin}, where ${covered} is due: a gap or an overlap`)
     covered = end
   }
   if (covered !== data.length) fail(`the tensors take ${covered} bytes, after the header are ${data.length}`)

@@ -1,0 +1,27 @@
+/** A model version of the log for other programs: its tensors as safetensors, or the two towers as an ONNX model. */
+import type { ModelVersion } from '../../../schemas/records.ts'
+import { FeedloopError } from '../../errors.ts'
+import { findVersion, latestVersion } from '../../models/start.ts'
+import type { ServiceContext } from '../../operate/context.ts'
+import { PARAMETERS } from './replacing.ts'
+import { encodeSafetensors } from './safetensors.ts'
+
+/** Any algorithm's version; what is no tensor of it is in the metadata. */
+export const safetensorsOf = ({ policy, version, algorithm, parameters, tensors }: ModelVersion): Buffer =>
+  encodeSafetensors(tensors, { algorithm, [PARAMETERS]: JSON.stringify(parameters), policy, version })
+
+/** One version with all its tensors. @param version absent: the newest
+ * @throws FeedloopError USAGE, DATA_MISSING when it is not in the log (any more) */
+export async function versionToExport(
+  context: ServiceContext,
+  policy: string,
+  version?: string,
+): Promise<ModelVersion> {
+  if (!context.config.policies.some(({ name }) => name === policy))
+    throw new FeedloopError('USAGE', `policy ${policy} is not configured`)
+  const model =
+    version === undefined ? await latestVersion(context, policy) : await findVersion(context, policy, version)
+  if (!model)
+    throw new FeedloopError('DATA_MISSING', `${version ?? 'no version'} of ${policy} is not in models (any more)`)
+  return model
+}
