@@ -14,6 +14,7 @@ import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
+import { addTransitions } from './commands/transitions.ts'
 import { addWeights } from './commands/weights.ts'
 import { FeedloopError } from './errors.ts'
 
@@ -34,6 +35,7 @@ for (const add of [
   addExplain,
   addForget,
   addRelease,
+  addTransitions,
   addWeights,
   addChain,
   addSimulate,

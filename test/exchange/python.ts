@@ -1,14 +1,17 @@
 /**
  * Part of `npm run test:python`: PyTorch and TensorFlow read what we write, compute what we compute, and we read what they
- * trained; ONNX Runtime computes it from the ONNX model. All within 1e-5.
+ * trained; ONNX Runtime computes it from the ONNX model. All within 1e-5. pyarrow reads the transitions.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import type { ModelVersion } from '../../schemas/records.ts'
 import { onnxOf } from '../../src/exchange/onnx/towers.ts'
+import { columns } from '../../src/exchange/transitions/columns.ts'
+import { exportTransitions } from '../../src/exchange/transitions/export.ts'
 import { safetensorsOf } from '../../src/exchange/weights/export.ts'
 import { readStored } from '../../src/exchange/weights/import.ts'
 import { replaced } from '../../src/exchange/weights/replacing.ts'
@@ -19,6 +22,7 @@ import { createTowers, logit } from '../../src/learner/towers/towers.ts'
 import { decodeWeights, encodeTraining, startTraining } from '../../src/learner/towers/training.ts'
 import { createRandom } from '../../src/state/random.ts'
 import { versionOf } from '../learner/examples.ts'
+import { openSessions } from './sessions.ts'
 import { runPython } from './with-python.ts'
 
 const shape = { stateDimensions: 12, itemDimensions: 7, hidden: 16, embedding: 8 }
@@ -190,3 +194,43 @@ print(json.dumps(metadata))`
   assert.deepEqual(metadata, Object.fromEntries(ours))
   assert.deepEqual(readFileSync(`${file}.again`), encodeSafetensors(tensors))
 })
+
+test('pyarrow reads the transitions, with their types', { timeout: 120_000 }, async t => {
+  const { context } = await openSessions(t)
+  const file = join(folderOf(t), 'transitions.parquet')
+  const { rows } = await exportTransitions(context, 'default', file)
+  const script = `
+import json, sys
+import pyarrow.parquet as pq
+table = pq.read_table(sys.argv[1])
+types = {field.name: f"{field.type}{'?' if field.nullable else ''}" for field in table.schema}
+def plain(value):
+    return value.timestamp() * 1000 if hasattr(value, "timestamp") else dict(value) if isinstance(value, list) and value and isinstance(value[0], tuple) else value
+rows = [{name: plain(value) for name, value in row.items()} for row in table.to_pylist()]
+print(json.dumps([types, rows]))`
+  const [types, found] = (await runPython(['pyarrow'], script, [file])) as [Record<string, string>, Row[]]
+  assert.equal(found.length, rows)
+  const ours = (await parquetReadObjects({ file: await asyncBufferFromFile(file) })) as Row[]
+  const plain = (value: unknown) => (value instanceof Date ? value.getTime() : (value ?? null))
+  const empty = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value)
+  found.forEach((row, i) => {
+    for (const name of Object.keys(columns))
+      assert.deepEqual(name === 'rewards' ? empty(row[name]) : row[name], plain(ours[i][name]), `row ${i}, ${name}`)
+  })
+  assert.match(types.rewards, /^map<string, double\b/)
+  const some = ['state', 'candidates', 'action', 'discount', 'next_state', 'terminated', 'decision_time']
+  assert.deepEqual(
+    some.map(name => types[name]),
+    [
+      'list<element: float not null>',
+      'list<element: string not null>',
+      'int32',
+      'double?',
+      'list<element: float not null>?',
+      'bool',
+      'timestamp[ms, tz=UTC]',
+    ],
+  )
+})
+
+type Row = Record<string, unknown>
