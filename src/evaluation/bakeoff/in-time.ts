@@ -104,7 +104,7 @@ export function run(options: RunOptions): Run {
       const examples = shown.map((_, slot) => exampleOf(recommendation, slot, state))
       batch.push(...examples)
       for (const act of outcomes)
-        insert(coming, { timeMs: timeMs + act.delayMs, act, slot: shown.indexOf(act.itemId), shown: examples })
+        insert(coming, { timeMs: timeMs + act.delayMs, act, slot: shown.findIndex(id => id === act.itemId), shown: examples })
       observation = next
     }
   }

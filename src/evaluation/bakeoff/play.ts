@@ -106,7 +106,7 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
       const shown = recommendation.slots.map(slot => slot.item_id)
       const { outcomes, expectedReward, next } = session.step(shown)
       const own = outcomes.map(
-        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs, parts: 1 }),
+        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.findIndex(id => id === act.itemId), timeMs, parts: 1 }),
       )
       const decided = { ...user, sessions: applyDecision(user.sessions, recommendation) }
       const after = { shown, expectedReward, next, user: see(decided, session, outcomes, timeMs) }
