@@ -24,6 +24,8 @@ export interface ExampleOptions {
   readonly dimensions: number
   /** False: candidate vectors and next states are not looked up. */
   readonly usesCandidates: boolean
+  /** True: those of the next decision are. Default false. */
+  readonly usesNextCandidates?: boolean
   /** Weight of a component in the scalar reward, before its range. */
   readonly weightOf: (component: string) => number
   readonly range?: RewardRange
@@ -62,6 +64,7 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
         item: features.current?.(transition.action[0])?.vector,
         action: candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
         nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
+        nextCandidates: options.usesNextCandidates ? (transition.next_candidates?.map(vectorOf) ?? null) : null,
         deltaReward:
           transition.kind === 'initial'
             ? mapped(scalar(transition.delta), range)

@@ -20,6 +20,8 @@ export interface Example {
   readonly action: number
   /** Encoded next state, null while unknown or at the end. */
   readonly nextState: Float64Array | null
+  /** Vectors of the next decision's candidates; null while unknown, at the end, and for a learner that does not use them. */
+  readonly nextCandidates: readonly Float32Array[] | null
   /** Change of the scalar reward (components weighted), and the scalar reward so far. */
   readonly deltaReward: number
   readonly reward: number
@@ -45,6 +47,8 @@ export interface Learner {
   readonly revisions: 'exact' | 'replace'
   /** False: it never looks at candidate vectors, so none need be looked up for it. */
   readonly usesCandidates: boolean
+  /** True: it takes the best of the next decision's candidates, so their vectors are looked up, too. */
+  readonly usesNextCandidates?: boolean
   learn(batch: readonly Example[]): LearnStats
   /** The state to publish as `version`; `full: false` may leave out tensors that did not change since the last snapshot. */
   snapshot(version: string, full: boolean): Checkpoint

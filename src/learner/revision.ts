@@ -23,7 +23,16 @@ export function revisionOf({ transitionId, itemId, timeMs, ...said }: Said, stat
     decision_time_ms: timeMs,
     emitted_time_ms: timeMs,
   }
-  return { transition, state, candidates: [], action: -1, nextState: null, deltaReward: 0, reward: 0 }
+  return {
+    transition,
+    state,
+    candidates: [],
+    action: -1,
+    nextState: null,
+    nextCandidates: null,
+    deltaReward: 0,
+    reward: 0,
+  }
 }
 
 const nothingElse = {

@@ -76,6 +76,7 @@ export function createLearnerStage(
         encoder,
         dimensions: config.features.dimensions,
         usesCandidates: learner.usesCandidates,
+        usesNextCandidates: learner.usesNextCandidates ?? false,
         weightOf: component => policy.rewards[component]?.weight ?? 1,
         range: policy.rewardRange,
       })

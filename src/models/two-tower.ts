@@ -1,9 +1,9 @@
 /** Serving of two-tower versions: a candidate's score is its logit. */
 import type { ModelVersion } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
-import type { Shape } from '../learner/two-tower/parameters.ts'
-import { createTowers, logit, type Towers } from '../learner/two-tower/towers.ts'
-import { decodeWeights } from '../learner/two-tower/training.ts'
+import type { Shape } from '../learner/towers/parameters.ts'
+import { createTowers, logit, type Towers } from '../learner/towers/towers.ts'
+import { decodeWeights } from '../learner/towers/training.ts'
 import type { CandidateVectors, Loading, Retrieval } from './policy.ts'
 
 /** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */

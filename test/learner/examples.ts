@@ -71,6 +71,7 @@ export function exampleOf(
     candidates: [],
     action,
     nextState: null,
+    nextCandidates: null,
     deltaReward: total(transition.delta),
     reward: total(transition.cumulative),
     ...rest,

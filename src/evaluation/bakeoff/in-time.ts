@@ -114,7 +114,16 @@ export function run(options: RunOptions): Run {
 
 function exampleOf(recommendation: Recommendation, slot: number, state: Float64Array): Example {
   const transition = transitionOf(recommendation, slot, firstRevision) as Transition
-  return { transition, state, candidates: [], action: -1, nextState: null, deltaReward: 0, reward: 0 }
+  return {
+    transition,
+    state,
+    candidates: [],
+    action: -1,
+    nextState: null,
+    nextCandidates: null,
+    deltaReward: 0,
+    reward: 0,
+  }
 }
 
 function revisionOf({ timeMs, act, slot, shown }: Outcome): Example {

@@ -6,9 +6,9 @@ import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { decodeFeatureMap } from '../linear/feature-tensors.ts'
 import type { FeatureMap } from '../linear/features.ts'
-import type { Shape } from '../two-tower/parameters.ts'
-import { createTowers, logit, type Towers } from '../two-tower/towers.ts'
-import { decodeWeights } from '../two-tower/training.ts'
+import type { Shape } from '../towers/parameters.ts'
+import { createTowers, logit, type Towers } from '../towers/towers.ts'
+import { decodeWeights } from '../towers/training.ts'
 
 export interface Features {
   readonly map: FeatureMap

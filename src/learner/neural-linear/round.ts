@@ -7,7 +7,7 @@
 import type { ComponentWeights } from '../../models/linear.ts'
 import { itemOfBlock } from '../linear/block.ts'
 import { createFeatureMap, standardisationOf } from '../linear/features.ts'
-import { createTowers } from '../two-tower/towers.ts'
+import { createTowers } from '../towers/towers.ts'
 import { see } from './features.ts'
 import { createHead, told } from './head.ts'
 import type { Rewards, Row } from './rows.ts'

@@ -4,9 +4,9 @@
  */
 import { createRandom, seedOf } from '../../state/random.ts'
 import type { FeatureMap } from '../linear/features.ts'
-import { type AdamOptions, adamStep } from '../two-tower/adam.ts'
-import type { Network, NetworkBatch } from '../two-tower/network.ts'
-import type { Training } from '../two-tower/training.ts'
+import { type AdamOptions, adamStep } from '../towers/adam.ts'
+import type { Network, NetworkBatch } from '../towers/network.ts'
+import type { Training } from '../towers/training.ts'
 import type { Row, Rows } from './rows.ts'
 
 export interface TrainOptions extends AdamOptions {

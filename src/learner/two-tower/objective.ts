@@ -5,10 +5,10 @@
  *   −ρ δ/σ log π(a)  +  c ½ (V(s) − v)²  −  β H(π),   with the V-trace target v = V(s) + ρ δ,
  * ρ, δ, σ and v being constants to the gradient. σ is the advantages' usual size, so that the entropy weight means the
  * same for a click in a hundred as for stars from one to five. Losses are weighted by the transition's weight and averaged.
- *
- * With the goal `imitation` the policy's loss is the cross-entropy of the logged choice, −log π(a), without reward and
- * propensity (behavioural cloning, Pomerleau 1991), and the value is that of who logged: ρ = 1.
  */
+
+import type { Loss } from '../gradient/method.ts'
+import { entropyGradient, entropyOf, softmax } from '../gradient/softmax.ts'
 
 export interface BatchItem {
   /** Index of the chosen candidate. */
@@ -25,10 +25,7 @@ export interface BatchItem {
   readonly weight: number
 }
 
-export type Goal = 'reward' | 'imitation'
-
 export interface ObjectiveOptions {
-  readonly goal: Goal
   readonly maxImportanceWeight: number
   readonly entropy: number
   readonly valueLoss: number
@@ -36,19 +33,9 @@ export interface ObjectiveOptions {
   readonly advantageScale: number
 }
 
-export interface ObjectiveResult {
-  readonly loss: number
-  readonly policyLoss: number
-  readonly valueLoss: number
-  readonly entropy: number
-  /** Mean of ρ. */
-  readonly importance: number
+export interface ObjectiveResult extends Loss {
   /** Mean of δ². */
   readonly advantageSquare: number
-  /** [B, K] as the logits. */
-  readonly logitGradient: Float32Array
-  /** [B]. */
-  readonly valueGradient: Float32Array
 }
 
 /** v = V(s) + ρ (r + γ V(s') − V(s)). */
@@ -71,17 +58,15 @@ export function objective(
     const scale = item.weight / batch.length
     softmax(logits, b * width, item.candidates, probabilities)
     const chosen = probabilities[item.action]
-    const imitated = options.goal === 'imitation'
-    const rho = imitated ? 1 : Math.min(chosen / item.propensity, options.maxImportanceWeight)
+    const rho = Math.min(chosen / item.propensity, options.maxImportanceWeight)
     const target = vtraceTarget(item, values[b], rho)
     const advantage = item.reward + item.discount * item.nextValue - values[b]
-    const pull = imitated ? 1 : rho * (advantage / options.advantageScale)
+    const pull = rho * (advantage / options.advantageScale)
     const h = entropyOf(probabilities, item.candidates)
     for (let k = 0; k < item.candidates; k++) {
       const p = probabilities[k]
       const policy = -pull * ((k === item.action ? 1 : 0) - p)
-      const entropy = p > 0 ? options.entropy * p * (Math.log(p) + h) : 0
-      logitGradient[b * width + k] = scale * (policy + entropy)
+      logitGradient[b * width + k] = scale * (policy + options.entropy * entropyGradient(p, h))
     }
     const error = values[b] - target
     valueGradient[b] = scale * options.valueLoss * error
@@ -92,22 +77,7 @@ export function objective(
     sums.advantageSquare += advantage ** 2 / batch.length
   })
   const loss = sums.policyLoss + options.valueLoss * sums.valueLoss - options.entropy * sums.entropy
-  return { loss, ...sums, logitGradient, valueGradient }
-}
-
-function softmax(logits: Float32Array, from: number, count: number, out: Float64Array): void {
-  let highest = Number.NEGATIVE_INFINITY
-  for (let k = 0; k < count; k++) highest = Math.max(highest, logits[from + k])
-  let total = 0
-  for (let k = 0; k < count; k++) {
-    out[k] = Math.exp(logits[from + k] - highest)
-    total += out[k]
-  }
-  for (let k = 0; k < count; k++) out[k] /= total
-}
-
-function entropyOf(probabilities: Float64Array, count: number): number {
-  let h = 0
-  for (let k = 0; k < count; k++) if (probabilities[k] > 0) h -= probabilities[k] * Math.log(probabilities[k])
-  return h
+  const { policyLoss, valueLoss, entropy, importance, advantageSquare } = sums
+  const stats = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance }
+  return { stats, advantageSquare, logitGradient, valueGradient }
 }

@@ -1,7 +1,7 @@
 /**
  * Transitions kept for replay, by id: a revision *replaces* what an entry says, so that gradients are always those of the
- * cumulative reward. A ring: the oldest goes when it is full. Entries whose continuation is still unknown are kept but
- * not drawn when the learner bootstraps.
+ * cumulative reward. A ring of numbered places: the oldest goes when it is full. Entries whose continuation is still unknown
+ * are kept but not drawn when the learner bootstraps.
  */
 import type { Random } from '../../state/random.ts'
 import type { Example } from '../learner.ts'
@@ -13,11 +13,19 @@ export interface Entry {
   /** γ to the next decision; null while unknown. */
   readonly discount: number | null
   readonly nextState: Float64Array | null
+  /** As in Example. */
+  readonly nextCandidates: readonly Float32Array[] | null
+  /** The session's next decision; null while unknown and at the end. */
+  readonly nextDecisionId: string | null
 }
 
 export interface Buffer {
-  /** @returns false when the revision's transition is not here (any more) */
-  put(example: Example): boolean
+  /** @returns the place, in [0, capacity), where the transition stands; -1 when the revision's transition is not here (any more) */
+  put(example: Example): number
+  at(place: number): Entry | undefined
+  find(transitionId: string): Entry | undefined
+  /** Its reward stands and, when the learner bootstraps, so does what comes after it. */
+  learnable(entry: Entry): boolean
   /** Up to `count` entries that can be learned, drawn uniformly with replacement. */
   sample(random: Random, count: number): Entry[]
   readonly size: number
@@ -33,23 +41,29 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
   let next = 0
   const learnable = ({ discount, nextState }: Entry): boolean =>
     !bootstraps || discount === 0 || (discount !== null && nextState !== null)
-  const insert = (id: string, entry: Entry): void => {
-    const evicted = ring[next]
+  const insert = (id: string, entry: Entry): number => {
+    const place = next
+    const evicted = ring[place]
     if (evicted) places.delete(evicted.example.transition.transition_id)
-    ring[next] = entry
-    places.set(id, next)
-    next = (next + 1) % capacity
+    ring[place] = entry
+    places.set(id, place)
+    next = (place + 1) % capacity
+    return place
   }
   return {
     put(example) {
       const { transition_id: id, kind } = example.transition
       const place = places.get(id)
-      if (place === undefined) {
-        if (kind !== 'initial') return false
-        insert(id, merge(undefined, example))
-      } else ring[place] = merge(ring[place], example)
-      return true
+      if (place === undefined) return kind === 'initial' ? insert(id, merge(undefined, example)) : -1
+      ring[place] = merge(ring[place], example)
+      return place
     },
+    at: place => ring[place],
+    find: id => {
+      const place = places.get(id)
+      return place === undefined ? undefined : ring[place]
+    },
+    learnable,
     sample(random, count) {
       const drawn: Entry[] = []
       for (let tries = TRIES * count; tries > 0 && drawn.length < count && ring.length > 0; tries--) {
@@ -76,5 +90,7 @@ function merge(before: Entry | undefined, example: Example): Entry {
     reward: newer ? example.reward : before.reward,
     discount: named ? known : (before?.discount ?? null),
     nextState: named ? example.nextState : (before?.nextState ?? null),
+    nextCandidates: named ? example.nextCandidates : (before?.nextCandidates ?? null),
+    nextDecisionId: named ? example.transition.next_decision_id : (before?.nextDecisionId ?? null),
   }
 }

@@ -1,0 +1,117 @@
+/**
+ * The frame of all learners that follow gradients of the two towers (class `replace`): it refuses what is malformed, lets
+ * the method take the rest, and makes the steps that the method asks for: network forward, the method's loss, backward,
+ * Adam with clipping. A step that is not finite, or that the method's own bounds refuse, changes nothing and is counted.
+ * A checkpoint holds weights, Adam's moments, the step counter (all the random state there is) and what the method adds;
+ * transitions kept for replay are not in it. After a restart learning goes on from the same weights with an empty
+ * buffer: late rewards of transitions learned before are counted `late_unlearned`.
+ */
+import type { ModelVersion } from '../../../schemas/records.ts'
+import { FeedloopError } from '../../errors.ts'
+import type { Example, Learner, LearnStats } from '../learner.ts'
+import type { TensorFlow } from '../tensorflow.ts'
+import { isFiniteArray } from '../tensors.ts'
+import { type AdamOptions, adamStep } from '../towers/adam.ts'
+import { createNetwork } from '../towers/network.ts'
+import type { Shape } from '../towers/parameters.ts'
+import { decodeTraining, encodeTraining, startTraining, type Training } from '../towers/training.ts'
+import { networkBatch } from './batch.ts'
+import type { Batch, Loss, Method, Now } from './method.ts'
+
+export interface GradientOptions extends Shape, AdamOptions {
+  readonly seed: number
+}
+
+export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow, method: Method): Learner {
+  const network = createNetwork(tensorflow, options)
+  let training = startTraining(options, options.seed)
+  const refusedSteps: Record<string, number> = {}
+  const now: Now = {
+    get weights() {
+      return training.weights
+    },
+    network,
+    draws: () => training.draws,
+  }
+  const step = (batch: Batch): Readonly<Record<string, number>> => {
+    training.draws++
+    let loss: Loss | undefined
+    const gradients = network.gradients(training.weights, networkBatch(batch.decisions, options), (logits, values) => {
+      loss = batch.loss(logits, values)
+      return loss
+    })
+    const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options)
+    if (norm !== null) return { ...loss!.stats, gradient_norm: norm }
+    training.refusedUpdates++
+    count(refusedSteps, `refused_updates_${loss!.refused ?? 'not_finite'}`)
+    return loss!.refused ? loss!.stats : {}
+  }
+  return {
+    algorithm: method.algorithm,
+    revisions: 'replace',
+    usesCandidates: true,
+    usesNextCandidates: method.usesNextCandidates ?? false,
+    learn(examples) {
+      const refused = takeAll(options, method, examples)
+      const taken = examples.length - Object.values(refused).reduce((sum, each) => sum + each, 0)
+      const stats: Record<string, number> = {}
+      for (const batch of method.batches(taken, now)) Object.assign(stats, step(batch))
+      return {
+        learned: taken,
+        refused,
+        stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
+      }
+    },
+    snapshot() {
+      const { parameters, tensors } = encodeTraining(training, options)
+      const own = method.snapshot(now)
+      return {
+        baseVersion: null,
+        parameters: { ...parameters, ...own.parameters },
+        tensors: [...tensors, ...own.tensors],
+      }
+    },
+    restore(model: ModelVersion) {
+      training = decodeTraining(model, options)
+      method.restore(model, now)
+    },
+  }
+}
+
+const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
+
+/** @returns revisions that were not taken, by reason */
+function takeAll(options: GradientOptions, method: Method, examples: readonly Example[]): LearnStats['refused'] {
+  const refused: Record<string, number> = {}
+  for (const example of examples) {
+    const reason = malformed(options, example) ?? method.take(example)
+    if (reason) count(refused, reason)
+  }
+  return refused
+}
+
+/** Why a revision can't be learned by any method. */
+function malformed({ stateDimensions, itemDimensions }: Shape, example: Example): string | undefined {
+  const { transition, state, candidates, action, nextState, nextCandidates } = example
+  if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
+  if (action < 0) return 'action_not_candidate'
+  const fits =
+    [state, ...(nextState ? [nextState] : [])].every(each => each.length === stateDimensions) &&
+    [candidates, nextCandidates ?? []].every(list => list.every(vector => vector.length === itemDimensions))
+  if (!fits) return 'dimensions'
+  const numbers = [example.reward, transition.weight, transition.discount ?? 0]
+  const finite = [numbers, state, nextState ?? [], ...candidates, ...(nextCandidates ?? [])].every(isFiniteArray)
+  return finite ? undefined : 'not_finite'
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1
+}
+
+/** A number of a version's parameters. @throws FeedloopError MODEL_INCOMPATIBLE when it is absent or not finite */
+export function parameterOf(model: ModelVersion, name: string): number {
+  const value = model.parameters[name]
+  if (!Number.isFinite(value))
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameter ${name} is missing`)
+  return value
+}

@@ -1,0 +1,60 @@
+/**
+ * What an algorithm adds to the frame that all gradient learners share (learner.ts): where it keeps transitions, what it
+ * steps on, and the loss. The loss is given by its gradient at the network's outputs, on plain arrays, so that each
+ * algorithm's equation stands alone, is tested against finite differences, and runs the same on every backend.
+ */
+import type { ModelVersion } from '../../../schemas/records.ts'
+import type { Checkpoint, Example } from '../learner.ts'
+import type { Network } from '../towers/network.ts'
+import type { Parameters } from '../towers/parameters.ts'
+
+/** One decision as the network sees it. */
+export interface Seen {
+  /** Encoded state, `stateDimensions` long. */
+  readonly state: Float64Array
+  /** One vector a candidate, `itemDimensions` long each. */
+  readonly candidates: readonly Float32Array[]
+}
+
+/** A loss at the outputs of a batch of B decisions, K the most candidates of any. */
+export interface Loss {
+  /** dLoss/dLogits, [B, K] row-major; 0 at padding. */
+  readonly logitGradient: Float32Array
+  /** dLoss/dValues, [B]. */
+  readonly valueGradient: Float32Array
+  /** Terms of the loss and what else is to be watched, for metrics. */
+  readonly stats: Readonly<Record<string, number>>
+  /** Why this step is not to be taken, e.g. `kl_bound`; nothing is changed then. */
+  readonly refused?: string
+}
+
+/** One gradient step. */
+export interface Batch {
+  readonly decisions: readonly Seen[]
+  /** @param logits [B, K] row-major @param values [B] */
+  loss(logits: Float32Array, values: Float32Array): Loss
+}
+
+/** What a method may look at between its steps. The weights change in place with each step. */
+export interface Now {
+  readonly weights: Parameters
+  readonly network: Network
+  /** Gradient steps tried so far: a seed of draws that a checkpoint holds. */
+  draws(): number
+}
+
+export interface Method {
+  readonly algorithm: string
+  /** It takes the best of the next candidates. Default false. */
+  readonly usesNextCandidates?: boolean
+  /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
+  take(example: Example): string | undefined
+  /** Steps to take now that `taken` more revisions are in: each is asked for after the one before was taken. */
+  batches(taken: number, now: Now): Iterable<Batch>
+  /** Sizes of its stores and the like, for metrics. */
+  stats(): Readonly<Record<string, number>>
+  /** What it needs beside weights, moments and counters to go on. */
+  snapshot(now: Now): Pick<Checkpoint, 'parameters' | 'tensors'>
+  /** @throws FeedloopError MODEL_INCOMPATIBLE */
+  restore(model: ModelVersion, now: Now): void
+}
