@@ -58,8 +58,8 @@ export interface Rates {
   readonly how: string
 }
 
-/** Expected return of a session, J = E[Σ γ^t r_t] over its decisions t with the preset's γ between two of them, which are a
- * second apart, under what needs no learning, under the best by the next reward alone, and under the optimum. */
+/** Expected return of a session, J = E[Σ_t r_t], the sum of the rewards of all its decisions (what discounts is that people leave),
+ * under what needs no learning, under the best by the next reward alone, and under the optimum. */
 export interface Returns {
   readonly random: number
   readonly myopic?: number
