@@ -1,11 +1,13 @@
 /** The environments by name. */
 import { fileURLToPath } from 'node:url'
 import { FeedloopError } from '../errors.ts'
+import { createCartpole } from './cartpole.ts'
 import { createDelayed } from './delayed.ts'
 import { createDrifting } from './drifting.ts'
 import { createEcommerce } from './ecommerce.ts'
 import type { Environment } from './environment.ts'
 import { createJester, readJester } from './jester.ts'
+import { createLongTerm } from './long-term.ts'
 import { createRecogym } from './recogym.ts'
 import { readWorld } from './recogym-world.ts'
 import { createSlates } from './slates.ts'
@@ -17,6 +19,8 @@ const builtIn = {
   delayed: () => createDelayed({ delayHours: 3, newItemFrom: 5000, hourMs: 1000 }),
   slates: createSlates,
   'e-commerce': createEcommerce,
+  'long-term': createLongTerm,
+  cartpole: createCartpole,
 } as const satisfies Record<string, () => Environment>
 
 export const environmentNames = ['recogym', 'jester', ...Object.keys(builtIn)] as readonly string[]

@@ -28,6 +28,9 @@ export function visitSession({ id, decisions, context, candidates, slots, before
   }
 }
 
+/** The person is gone for good: what ends an episode. */
+export const leave: Act = { type: 'leave', itemId: null, value: null, delayMs: 0 }
+
 export const act = (type: string, itemId: string, rest: Partial<Act> = {}): Act => ({
   type,
   itemId,
