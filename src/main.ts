@@ -7,6 +7,7 @@ import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
+import { addEnvironment } from './commands/environment.ts'
 import { addExplain } from './commands/explain.ts'
 import { addForget } from './commands/forget.ts'
 import { addRelease } from './commands/release.ts'
@@ -35,6 +36,7 @@ for (const add of [
   addExplain,
   addForget,
   addRelease,
+  addEnvironment,
   addTransitions,
   addWeights,
   addChain,

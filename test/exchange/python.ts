@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import type { ModelVersion } from '../../schemas/records.ts'
+import { openEnvironment } from '../../src/environments/open.ts'
+import { openEnvironmentDoor } from '../../src/exchange/environments/door.ts'
 import { onnxOf } from '../../src/exchange/onnx/towers.ts'
 import { columns } from '../../src/exchange/transitions/columns.ts'
 import { exportTransitions } from '../../src/exchange/transitions/export.ts'
@@ -21,8 +23,9 @@ import { createNetwork } from '../../src/learner/towers/network.ts'
 import { createTowers, logit } from '../../src/learner/towers/towers.ts'
 import { decodeWeights, encodeTraining, startTraining } from '../../src/learner/towers/training.ts'
 import { createRandom } from '../../src/state/random.ts'
+import { openWorld } from '../gateway/world.ts'
 import { versionOf } from '../learner/examples.ts'
-import { openSessions } from './sessions.ts'
+import { openSessions, revisionsOf } from './sessions.ts'
 import { runPython } from './with-python.ts'
 
 const shape = { stateDimensions: 12, itemDimensions: 7, hidden: 16, embedding: 8 }
@@ -234,3 +237,81 @@ print(json.dumps([types, rows]))`
 })
 
 type Row = Record<string, unknown>
+
+test('Gymnasium accepts every kind of served environment, and its CartPole-v1 moves as ours does', async t => {
+  for (const name of ['drifting', 'slates', 'e-commerce', 'long-term', 'cartpole']) {
+    const door = await openEnvironmentDoor(openEnvironment(name), { host: '127.0.0.1', port: 0, episodes: 8 })
+    t.after(() => door.close())
+    const script = `
+import json, sys, warnings
+import gymnasium, numpy as np
+from gymnasium.utils.env_checker import check_env
+from feedloop_env import FeedloopEnv
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", ".*infinity.*")  # a state has no bounds
+environment = FeedloopEnv(sys.argv[1])
+check_env(environment, skip_render_check=True)
+environment.action_space.seed(1)
+returns = []
+for episode in range(3):
+    environment.reset(seed=5 if episode == 0 else None)
+    total, over = 0.0, False
+    while not over:
+        _, reward, terminated, truncated, info = environment.step(environment.action_space.sample())
+        total, over = total + reward, terminated or truncated
+    returns.append(total)
+apart = []
+if sys.argv[2] == "cartpole":
+    theirs = gymnasium.make("CartPole-v1").unwrapped
+    theirs.reset()
+    scale = np.array([theirs.x_threshold, 1, theirs.theta_threshold_radians, 1])
+    observation, _ = environment.reset(seed=5)
+    theirs.state = tuple(observation[1:].astype(np.float64) * scale)
+    over = False
+    while not over:
+        action = int(environment.action_space.sample())
+        observation, _, ended, _, _ = environment.step(action)
+        moved, _, over, _, _ = theirs.step(action)
+        apart.append(float(np.abs(observation[1:] * scale - moved).max()))
+        assert ended == over
+print(json.dumps([returns, apart]))`
+    const told = await runPython(['numpy', 'gymnasium'], script, [`http://127.0.0.1:${door.port}`, name])
+    const [returns, apart] = told as [number[], number[]]
+    assert.ok(returns.length === 3 && returns.every(Number.isFinite), name)
+    if (name !== 'cartpole') continue
+    assert.ok(apart.length > 5 && Math.max(...apart) < 1e-5, `${apart.length} steps, apart by ${Math.max(...apart)}`)
+  }
+})
+
+test('CartPole-v1 of Gymnasium is an environment of the loop', { timeout: 120_000 }, async t => {
+  const world = await openWorld(t, {
+    state: { blocks: ['numbers'], numbers: ['o0', 'o1', 'o2', 'o3'] },
+    policies: [{ gamma: 0.99, rewards: { reward: { value: 'value' } } }],
+  })
+  const script = `
+import json, sys
+import gymnasium
+from gym_loop import Loop
+environment = gymnasium.make("CartPole-v1", max_episode_steps=12)
+loop = Loop(sys.argv[1], int(environment.action_space.n))
+loop.publish()
+print(json.dumps([loop.episode(environment, seed) for seed in range(3)]))`
+  const returns = (await runPython(['numpy', 'gymnasium'], script, [world.url])) as number[]
+  await world.settled()
+  const sessions = Map.groupBy(
+    (await revisionsOf(world.context)).filter(({ user_id }) => user_id !== 'probe'),
+    ({ session_id }) => session_id,
+  )
+  const told = Array.from(sessions.values(), revisions => {
+    const newest = new Map(revisions.map(each => [each.transition_id, each]))
+    const inOrder = [...newest.values()].sort((a, b) => a.session_step - b.session_step)
+    const last = inOrder.at(-1)!
+    assert.ok(inOrder.slice(0, -1).every(each => each.next_state !== null && !each.terminated))
+    assert.ok(inOrder.every(({ propensity, propensity_kind }) => propensity > 0 && propensity_kind === 'exact'))
+    assert.deepEqual(Object.keys(last.state.context), ['o0', 'o1', 'o2', 'o3'])
+    return { return: inOrder.reduce((sum, { cumulative }) => sum + cumulative.reward, 0), terminated: last.terminated }
+  })
+  assert.deepEqual(told.map(each => each.return).sort(), [...returns].sort())
+  // a pole that still stands at the twelfth step has not fallen: the episode is cut there, and not over
+  for (const each of told) assert.equal(each.terminated, each.return < 12)
+})
