@@ -7,8 +7,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+import { parse } from 'yaml'
 import type { ModelVersion } from '../../schemas/records.ts'
+import type { ConfigInput } from '../../src/config.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import { openEnvironmentDoor } from '../../src/exchange/environments/door.ts'
 import { onnxOf } from '../../src/exchange/onnx/towers.ts'
@@ -25,8 +28,9 @@ import { decodeWeights, encodeTraining, startTraining } from '../../src/learner/
 import { createRandom } from '../../src/state/random.ts'
 import { openWorld } from '../gateway/world.ts'
 import { versionOf } from '../learner/examples.ts'
+import { blocksOf, linesOf } from './docs.ts'
 import { openSessions, revisionsOf } from './sessions.ts'
-import { runPython } from './with-python.ts'
+import { runProgram, runPython } from './with-python.ts'
 
 const shape = { stateDimensions: 12, itemDimensions: 7, hidden: 16, embedding: 8 }
 const size = 9
@@ -284,10 +288,7 @@ print(json.dumps([returns, apart]))`
 })
 
 test('CartPole-v1 of Gymnasium is an environment of the loop', { timeout: 120_000 }, async t => {
-  const world = await openWorld(t, {
-    state: { blocks: ['numbers'], numbers: ['o0', 'o1', 'o2', 'o3'] },
-    policies: [{ gamma: 0.99, rewards: { reward: { value: 'value' } } }],
-  })
+  const world = await openWorld(t, parse(blocksOf('yaml')[0]) as ConfigInput)
   const script = `
 import json, sys
 import gymnasium
@@ -314,4 +315,48 @@ print(json.dumps([loop.episode(environment, seed) for seed in range(3)]))`
   assert.deepEqual(told.map(each => each.return).sort(), [...returns].sort())
   // a pole that still stands at the twelfth step has not fallen: the episode is cut there, and not over
   for (const each of told) assert.equal(each.terminated, each.return < 12)
+})
+
+test('docs/exchange.md: its command that plays in the loop', { timeout: 120_000 }, async t => {
+  const world = await openWorld(t, parse(blocksOf('yaml')[0]) as ConfigInput)
+  const [[file, url, ...args]] = linesOf('python3')
+  assert.equal(url, 'http://127.0.0.1:8080')
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const returns = (await runProgram(['numpy', 'gymnasium'], [file, world.url, ...args], root)) as number[]
+  assert.equal(returns.length, 2)
+  const played = (await world.decisions()).filter(({ user_id }) => user_id !== 'probe')
+  assert.equal(
+    played.length,
+    returns.reduce((sum, steps) => sum + steps, 0),
+  )
+})
+
+const [trainer, agent] = blocksOf('python')
+
+test('docs/exchange.md: its trainer learns from our transitions, and we take its weights', {
+  timeout: 120_000,
+}, async t => {
+  const { context } = await openSessions(t)
+  const folder = folderOf(t)
+  await exportTransitions(context, 'default', join(folder, 'transitions.parquet'))
+  const small = { stateDimensions: 6, itemDimensions: 3, hidden: 16, embedding: 8 }
+  const checkpoint = { baseVersion: null, ...encodeTraining(startTraining(small, 1), small) }
+  const model = versionOf(checkpoint, { algorithm: 'two-tower' })
+  writeFileSync(join(folder, 'model.safetensors'), safetensorsOf(model))
+  await runProgram(['numpy', 'pyarrow', 'safetensors', 'torch'], ['-c', trainer], folder)
+  const trained = replaced(model, readStored(join(folder, 'trained.safetensors')))
+  const [was, is] = [model, trained].map(each => decodeWeights(each).weights)
+  for (const name of ['value/weights', 'user/embedding/weights', 'item/hidden/weights'] as const)
+    assert.ok(
+      is[name].some((value, i) => value !== was[name][i]),
+      name,
+    )
+})
+
+test('docs/exchange.md: its agent plays in our environment', async t => {
+  const door = await openEnvironmentDoor(openEnvironment('e-commerce'), { host: '127.0.0.1', port: 0, episodes: 8 })
+  t.after(() => door.close())
+  const program = agent.replace('http://127.0.0.1:8090', `http://127.0.0.1:${door.port}`)
+  assert.notEqual(program, agent)
+  assert.ok(Number.isFinite(await runPython(['numpy', 'gymnasium'], program, [])))
 })

@@ -26,14 +26,14 @@ print(" ".join(name for name in sys.argv[1:] if importlib.util.find_spec(name) i
   assert.equal(missing, '', `${python} lacks ${missing}: \`pip install\` it, or name another with FEEDLOOP_PYTHON`)
 }
 
-/** Runs a script, which finds the modules of examples/exchange. @returns the JSON that it prints */
-export async function runPython(
-  packages: readonly string[],
-  script: string,
-  args: readonly string[],
-): Promise<unknown> {
+/** Runs a program, which finds the modules of examples/exchange, in `cwd`. @returns the JSON that it prints; undefined: nothing */
+export async function runProgram(packages: readonly string[], args: readonly string[], cwd?: string): Promise<unknown> {
   await assertPackages(packages)
   const env = { ...process.env, ...quiet }
-  const { stdout } = await run(python, ['-c', script, ...args], { env, timeout: 240_000, maxBuffer: 64 << 20 })
-  return JSON.parse(stdout)
+  const { stdout } = await run(python, [...args], { cwd, env, timeout: 240_000, maxBuffer: 64 << 20 })
+  return stdout.trim() === '' ? undefined : JSON.parse(stdout)
 }
+
+/** The same of a script. */
+export const runPython = (packages: readonly string[], script: string, args: readonly string[]): Promise<unknown> =>
+  runProgram(packages, ['-c', script, ...args])

@@ -44,6 +44,7 @@ export async function openEnvironmentDoor(
     frameworkErrors: (error, _request, reply) => void answer(reply, error),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
+  server.removeContentTypeParser('text/plain')
   server.setErrorHandler((error, _request, reply) => answer(reply, error))
   server.setNotFoundHandler(({ method, url }, reply) =>
     answer(reply, new FeedloopError('HTTP_NOT_FOUND', `${method} ${url}`)),
