@@ -1,4 +1,4 @@
-/** docs/exchange.md: its table of columns is that of the code. Its commands: commands-kafka.test.ts; its programs: python.ts. */
+/** docs/exchange.md: its table of columns is that of the code. Its commands: commands-kafka.test.ts; its programs: python-*.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { columns } from '../../src/exchange/transitions/columns.ts'

@@ -1,4 +1,4 @@
-/** Environments over HTTP: what is told is what happens in process, and what is refused. Gymnasium's own check: python.ts. */
+/** Environments over HTTP: what is told is what happens in process, and what is refused. Gymnasium's own check: python-gymnasium.ts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseConfig } from '../../src/config.ts'

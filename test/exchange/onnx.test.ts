@@ -1,4 +1,4 @@
-/** The encoding by the documentation's own examples, and the graph's wiring. What it computes: python.ts. */
+/** The encoding by the documentation's own examples, and the graph's wiring. What it computes: python-weights.ts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isCode } from '../../src/errors.ts'

@@ -1,7 +1,5 @@
-/** Transitions as Parquet, read back with another program's reader; pyarrow's: python.ts. */
+/** Transitions as Parquet, read back with another program's reader; pyarrow's: python-transitions.ts. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
@@ -13,14 +11,13 @@ import { exportTransitions } from '../../src/exchange/transitions/export.ts'
 import { hashedVector } from '../../src/features/hashed.ts'
 import { transitionOf } from '../learner/examples.ts'
 import { chainOf, openBus } from '../models/bus.ts'
+import { folderOf } from './folder.ts'
 import { items, openSessions, revisionsOf, weights } from './sessions.ts'
 
 type Row = Record<string, unknown>
 
 function fileOf(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'feedloop-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  return join(folder, 'transitions.parquet')
+  return join(folderOf(t), 'transitions.parquet')
 }
 
 async function rowsIn(file: string): Promise<Row[]> {

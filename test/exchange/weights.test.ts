@@ -1,7 +1,6 @@
 /** Weights out of the log and into it: beside a learner that runs, into a log without any, and what is refused. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,6 +18,7 @@ import { loadPolicy } from '../../src/models/load.ts'
 import { versionOf } from '../learner/examples.ts'
 import { openBus } from '../models/bus.ts'
 import { did, openLive, publishItems, request } from '../operate/live.ts'
+import { folderOf } from './folder.ts'
 
 const input: ConfigInput = {
   features: { dimensions: 3 },
@@ -40,9 +40,7 @@ const weightsIn = (tensors: readonly Tensor[]) =>
   )
 
 function fileWith(t: TestContext, bytes: Buffer): string {
-  const folder = mkdtempSync(join(tmpdir(), 'feedloop-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'model.safetensors')
+  const file = join(folderOf(t), 'model.safetensors')
   writeFileSync(file, bytes)
   return file
 }

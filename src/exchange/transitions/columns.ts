@@ -4,6 +4,7 @@
  * holds it to this table.
  */
 import type { SchemaElement } from 'hyparquet'
+import type { ColumnSource } from 'hyparquet-writer'
 import type { Candidate } from '../../../schemas/records.ts'
 import { openTo } from '../../learner/examples.ts'
 import type { Example } from '../../learner/learner.ts'
@@ -138,6 +139,12 @@ export const columns: Readonly<Record<string, Column>> = {
   decision_time: plain(time, 'when it was decided', ({ transition }) => timeOf(transition.decision_time_ms)),
   reward_time: plain(time, 'newest outcome', ({ transition }) => timeOf(transition.reward_time_ms), 'OPTIONAL'),
 }
+
+/** As the writer wants them. Numbers of vectors hardly repeat: to look for a dictionary among them was two thirds of the time. */
+export const parquetColumns: Omit<ColumnSource, 'data'>[] = Object.entries(columns).map(([name, { schema }]) => {
+  const isVector = schema(name).some(({ type }) => type === 'FLOAT')
+  return isVector ? { name, encoding: 'PLAIN', statistics: false } : { name }
+})
 
 export const parquetSchema: SchemaElement[] = [
   { name: 'transitions', num_children: Object.keys(columns).length },
