@@ -181,7 +181,7 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   }
 }
 
-function panelsFor(posterior: Posterior, { map }: Reading): Float32Array {
+function panelsFor(posterior: Posterior, { map }: Reading): Uint8Array {
   posterior.panels ??= panelsOf(posterior.factor, map.dimensions)
   return posterior.panels
 }
