@@ -50,8 +50,10 @@ function dqnMethod(options: DqnOptions): Method {
   const replay = createReplay({ ...options, priorities: prioritised ? priorities : undefined })
   const target = createTargetNetwork(options, options.targetCopySteps)
   const batch = (drawn: readonly Drawn[], now: Now): Batch => {
+    const copy = target.weights(now)
+    const lag = { target_lag: target.lag(now) }
     const segments = drawn.map(({ entry }) => segmentFrom(replay.buffer, entry, returnSteps))
-    const returns = returnsOf(segments, seen => valuesOf(seen, now, target.weights(now), options))
+    const returns = returnsOf(segments, decisions => valuesOf(decisions, now, copy, options))
     const items: BatchItem[] = drawn.map(({ entry: { example }, weight }, b) => ({
       action: example.action,
       candidates: example.candidates.length,
@@ -63,7 +65,7 @@ function dqnMethod(options: DqnOptions): Method {
       loss(logits, values) {
         const result = objective(items, logits, values, options)
         replay.learned(drawn, result.errors)
-        return { ...result, stats: { ...result.stats, target_lag: target.lag(now) } }
+        return { ...result, stats: { ...result.stats, ...lag } }
       },
     }
   }
