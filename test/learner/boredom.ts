@@ -12,7 +12,7 @@ export const gamma = 0.8
 export const items = ['bait', 'substance'] as const
 export const vectors = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
 /** Satisfied, bored. */
-export const states = [Float64Array.of(1, 1, 0), Float64Array.of(1, 0, 1)]
+export const states: readonly Float64Array[] = [Float64Array.of(1, 1, 0), Float64Array.of(1, 0, 1)]
 export const rewards = [
   [1, 0.8],
   [0.2, 0],

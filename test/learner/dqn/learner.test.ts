@@ -158,10 +158,7 @@ describe('what is learned', () => {
     assert.deepEqual([open, ended, cut, example].map(updates), [0, 1, 0, 1])
     const alone = newLearner({ learningRate: 0.02 })
     for (let n = 0; n < 200; n++) alone.learn([ended])
-    const learned =
-      scores(alone)[states.findIndex(state => state === ended.state)][
-        items.indexOf(ended.transition.action[0] as 'bait')
-      ]
+    const learned = scores(alone)[states.indexOf(ended.state)][items.indexOf(ended.transition.action[0] as 'bait')]
     assert.ok(Math.abs(learned - ended.reward) < 0.02, `${learned}, ${ended.reward}`)
   })
 
