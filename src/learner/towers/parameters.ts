@@ -3,10 +3,10 @@
  *   user tower: h = relu(s W + b), u = h W' + b';  item tower likewise from the item's vector to v
  *   logit of a candidate = u·v / √embedding;  value of the state = h·w + c
  */
-import type { ModelVersion } from '../../../schemas/records.ts'
+import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { createRandom, seedOf } from '../../state/random.ts'
-import { decodeTensor } from '../tensors.ts'
+import { decodeTensor, encodeTensor } from '../tensors.ts'
 
 export interface Shape {
   readonly stateDimensions: number
@@ -47,6 +47,8 @@ export const parameterShapes = (shape: Shape): Readonly<Record<ParameterName, re
 const mapParameters = (make: (name: ParameterName) => Float32Array): Parameters =>
   Object.fromEntries(parameterNames.map(name => [name, make(name)])) as Record<ParameterName, Float32Array>
 
+export const copyParameters = (values: Parameters): Parameters => mapParameters(name => values[name].slice())
+
 const sizeOf = (dimensions: readonly number[]): number => dimensions.reduce((product, size) => product * size, 1)
 
 export function zeroParameters(shape: Shape): Parameters {
@@ -65,6 +67,12 @@ export function initialParameters(shape: Shape, seed: number): Parameters {
     const bound = Math.sqrt(6 / (dimensions[0] + dimensions[1]))
     return Float32Array.from({ length: sizeOf(dimensions) }, () => bound * (2 * random.uniform() - 1))
   })
+}
+
+/** Copies into one group of a checkpoint. */
+export function encodeParameters(values: Parameters, group: string, shape: Shape): Tensor[] {
+  const shapes = parameterShapes(shape)
+  return parameterNames.map(name => encodeTensor(group + name, values[name].slice(), shapes[name]))
 }
 
 /** Reads one group (`weights/`, `adam/first/` …) of a checkpoint. @throws FeedloopError MODEL_INCOMPATIBLE */
