@@ -28,11 +28,11 @@ export interface TrainerOptions {
   readonly sessions?: number
   /** Transitions between two calls of the learner, each followed by a version. Default 256. */
   readonly learnEvery?: number
-  /** Where to go on; the sessions that were open there are left. */
-  readonly from?: Progress
+  /** Where to go on: how far it had come, and the version published last. The sessions that were open then are left. */
+  readonly from?: { readonly progress: Progress; readonly model: ModelVersion }
 }
 
-/** How far it has come: with the version, all that going on needs. */
+/** How far it has come. */
 export interface Progress {
   readonly decisions: number
   readonly version: number
@@ -60,7 +60,7 @@ export interface Stretch {
 export interface Trainer {
   /** That serves now; null: none has been published. */
   readonly policy: Policy | null
-  /** As published last. @throws FeedloopError MODEL_NOT_FINITE */
+  /** As published last. */
   readonly model: ModelVersion | undefined
   readonly progress: Progress
   /** Goes on for about so many decisions, whole rounds; fewer when the environment has no more sessions. */
@@ -77,16 +77,21 @@ interface Seat {
 
 const START: Progress = { decisions: 0, version: 0, session: 0, round: 0 }
 
+/** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE where it is told to go on from what does not fit; of its `run` too */
 export function createTrainer(options: TrainerOptions): Trainer {
-  const { environment, config, learner, seed, sessions = 16, learnEvery = 256, from = START } = options
+  const { environment, config, learner, seed, sessions = 16, learnEvery = 256, from } = options
   const [policy] = config.policies
   const actor = createActor(config, environment)
   const loader = createPolicyLoader(policy)
   const encode = encoderOf(config, learner, actor)
-  const vector = vectorise(environment, sessions, seed, from.session)
-  const seats: (Seat | null)[] = vector.lanes.map(lane => lane && seatOf(actor, lane, from.round))
-  let { decisions, version, round } = from
-  let model: ModelVersion | undefined
+  let { decisions, version, round } = from?.progress ?? START
+  let model = from?.model
+  if (model) {
+    learner.restore(model)
+    actor.policy = loader.load(model)
+  }
+  const vector = vectorise(environment, sessions, seed, from?.progress.session)
+  const seats: (Seat | null)[] = vector.lanes.map(lane => lane && seatOf(actor, lane, round))
   let batch: Example[] = []
   let tally = emptyTally()
 
