@@ -26,8 +26,8 @@ const size = 9
 const candidates = 5
 
 interface Outputs {
-  /** [batch, candidates]. */
-  readonly logits: readonly (readonly number[])[]
+  /** [batch, candidates], with several heads [batch, candidates, heads]. */
+  readonly logits: readonly (readonly (number | readonly number[])[])[]
   /** [batch]. */
   readonly value: readonly number[]
 }
@@ -40,33 +40,43 @@ const batch = {
 }
 
 /** Nothing is 0, so that nothing can be mixed up unseen. */
-function someVersion(): ModelVersion {
-  const training = startTraining(shape, 11)
+function someVersion(heads: number): ModelVersion {
+  const training = startTraining({ ...shape, heads }, 11)
   for (const values of Object.values(training.weights))
     for (let i = 0; i < values.length; i++) values[i] += 0.3 * (2 * random.uniform() - 1)
-  return versionOf({ baseVersion: null, ...encodeTraining(training, shape) }, { algorithm: 'two-tower' })
+  return versionOf({ baseVersion: null, ...encodeTraining(training, { ...shape, heads }) }, { algorithm: 'two-tower' })
 }
 
 /** As it serves. */
 function outputsOf(model: ModelVersion): Outputs {
-  const towers = createTowers(decodeWeights(model).weights)
+  const { shape, weights } = decodeWeights(model)
+  const { heads = 1 } = shape
+  const towers = createTowers(weights)
+  const logitsOf = (user: Float32Array, item: Float32Array) => {
+    const all = Array.from({ length: heads }, (_, head) => logit(user, item, head, heads))
+    return heads === 1 ? all[0] : all
+  }
   const users = batch.states.map(state => towers.user(Float64Array.from(state)))
   return {
     logits: users.map(({ embedding }, b) =>
-      batch.items[b].map(item => logit(embedding, towers.embed(Float32Array.from(item)))),
+      batch.items[b].map(item => logitsOf(embedding, towers.embed(Float32Array.from(item)))),
     ),
     value: users.map(({ value }) => value),
   }
 }
 
 function assertSame(found: Outputs, expected: Outputs): void {
-  const flat = ({ logits, value }: Outputs) => [...logits.flat(), ...value]
+  const flat = ({ logits, value }: Outputs) => [...logits.flat(2), ...value]
   const [a, b] = [flat(found), flat(expected)]
-  assert.equal(a.length, size * (candidates + 1))
+  assert.ok(a.length >= size * (candidates + 1))
+  assert.equal(a.length, b.length)
   a.forEach((value, i) => {
     assert.ok(Math.abs(value - b[i]) <= 1e-5, `output ${i}: ${value}, expected ${b[i]}`)
   })
 }
+
+const apart = (a: Outputs['logits'], b: Outputs['logits']): number =>
+  Math.abs((a.flat(2)[0] as number) - (b.flat(2)[0] as number))
 
 function folderWithBatch(t: TestContext): string {
   const folder = folderOf(t)
@@ -95,7 +105,7 @@ def outputs():
 before = outputs()
 optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
 logits, value = model(states, items)
-loss = torch.nn.functional.cross_entropy(logits, torch.zeros(len(states), dtype=torch.long)) + ((value - 1) ** 2).mean()
+loss = torch.nn.functional.cross_entropy(logits.flatten(1), torch.zeros(len(states), dtype=torch.long)) + ((value - 1) ** 2).mean()
 loss.backward()
 optimiser.step()
 `,
@@ -108,6 +118,7 @@ before = outputs()
 with tf.GradientTape() as tape:
     logits, value = model(states, items)
     labels = tf.zeros(len(states), dtype=tf.int32)
+    logits = tf.reshape(logits, [len(states), -1])
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)) + tf.reduce_mean((value - 1) ** 2)
 variables = list(model.weights.values())
 for variable, gradient in zip(variables, tape.gradient(loss, variables)):
@@ -115,12 +126,19 @@ for variable, gradient in zip(variables, tape.gradient(loss, variables)):
 `,
 } as const
 
-for (const [framework, script] of Object.entries(frameworks))
-  test(`${framework} reads our weights, trains a step, and we read its`, async t => {
+const cases = [
+  ['torch', 1],
+  ['torch', 2],
+  ['tensorflow', 1],
+  ['tensorflow', 2],
+] as const
+
+for (const [framework, heads] of cases)
+  test(`${framework} reads our weights of ${heads} heads, trains a step, and we read its`, async t => {
     const folder = folderWithBatch(t)
-    const model = someVersion()
+    const model = someVersion(heads)
     writeFileSync(join(folder, 'ours.safetensors'), safetensorsOf(model))
-    const told = `${READ}${script}
+    const told = `${READ}${frameworks[framework]}
 model.save(f"{folder}/theirs.safetensors")
 print(json.dumps([before, outputs()]))`
     const packages = ['numpy', 'safetensors', framework]
@@ -130,52 +148,51 @@ print(json.dumps([before, outputs()]))`
     const trained = replaced(model, readStored(join(folder, 'theirs.safetensors')))
     assertSame(outputsOf(trained), after)
     // each of the weights counts: a step moves the outputs far beyond the bound
-    assert.ok(
-      Math.abs(after.value[0] - ours.value[0]) > 1e-3 && Math.abs(after.logits[0][0] - ours.logits[0][0]) > 1e-3,
-    )
+    assert.ok(Math.abs(after.value[0] - ours.value[0]) > 1e-3 && apart(after.logits, ours.logits) > 1e-3)
   })
 
-test('ONNX Runtime computes what the learner and the ranker compute', async t => {
-  const folder = folderWithBatch(t)
-  const model = someVersion()
-  writeFileSync(join(folder, 'ours.onnx'), onnxOf(model))
-  const script = `${READ}
+for (const heads of [1, 2])
+  test(`ONNX Runtime computes what the learner and the ranker compute, with ${heads} heads`, async t => {
+    const folder = folderWithBatch(t)
+    const model = someVersion(heads)
+    writeFileSync(join(folder, 'ours.onnx'), onnxOf(model))
+    const script = `${READ}
 import onnx, onnxruntime
 onnx.checker.check_model(onnx.load(f"{folder}/ours.onnx"), full_check=True)
 session = onnxruntime.InferenceSession(f"{folder}/ours.onnx", providers=["CPUExecutionProvider"])
 described = [[each.name, each.type, each.shape] for each in [*session.get_inputs(), *session.get_outputs()]]
 metadata = session.get_modelmeta().custom_metadata_map
 print(json.dumps([told(*session.run(["logits", "value"], {"state": states, "items": items})), described, metadata]))`
-  const [found, described, metadata] = (await runPython(['numpy', 'onnx', 'onnxruntime'], script, [folder])) as [
-    Outputs,
-    unknown,
-    unknown,
-  ]
-  assertSame(found, outputsOf(model))
-  const { weights } = decodeWeights(model)
-  const network = createNetwork(await loadTensorFlow(), shape).forward(weights, {
-    states: Float32Array.from(batch.states.flat()),
-    items: Float32Array.from(batch.items.flat(2)),
-    size,
-    candidates,
+    const [found, described, metadata] = (await runPython(['numpy', 'onnx', 'onnxruntime'], script, [folder])) as [
+      Outputs,
+      unknown,
+      unknown,
+    ]
+    assertSame(found, outputsOf(model))
+    const { weights } = decodeWeights(model)
+    const network = createNetwork(await loadTensorFlow(), { ...shape, heads }).forward(weights, {
+      states: Float32Array.from(batch.states.flat()),
+      items: Float32Array.from(batch.items.flat(2)),
+      size,
+      candidates,
+    })
+    const rows = Array.from({ length: size }, (_, b) => [
+      ...network.logits.subarray(b * candidates, (b + 1) * candidates),
+    ])
+    assertSame(found, { logits: rows, value: [...network.values] })
+    assert.deepEqual(described, [
+      ['state', 'tensor(float)', ['batch', shape.stateDimensions]],
+      ['items', 'tensor(float)', ['batch', 'candidates', shape.itemDimensions]],
+      ['logits', 'tensor(float)', ['batch', 'candidates', ...(heads > 1 ? [heads] : [])]],
+      ['value', 'tensor(float)', ['batch']],
+    ])
+    assert.deepEqual(metadata, { policy: 'default', version: '1', algorithm: 'two-tower' })
   })
-  const rows = Array.from({ length: size }, (_, b) => [
-    ...network.logits.subarray(b * candidates, (b + 1) * candidates),
-  ])
-  assertSame(found, { logits: rows, value: [...network.values] })
-  assert.deepEqual(described, [
-    ['state', 'tensor(float)', ['batch', shape.stateDimensions]],
-    ['items', 'tensor(float)', ['batch', 'candidates', shape.itemDimensions]],
-    ['logits', 'tensor(float)', ['batch', 'candidates']],
-    ['value', 'tensor(float)', ['batch']],
-  ])
-  assert.deepEqual(metadata, { policy: 'default', version: '1', algorithm: 'two-tower' })
-})
 
 test('the reference implementation writes the same bytes', async t => {
   const folder = folderWithBatch(t)
   const file = join(folder, 'ours.safetensors')
-  writeFileSync(file, safetensorsOf(someVersion()))
+  writeFileSync(file, safetensorsOf(someVersion(2)))
   const script = `
 import json, sys
 from safetensors import safe_open

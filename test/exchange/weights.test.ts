@@ -11,11 +11,13 @@ import { safetensorsOf, versionToExport } from '../../src/exchange/weights/expor
 import { importWeights, readStored } from '../../src/exchange/weights/import.ts'
 import { replaced } from '../../src/exchange/weights/replacing.ts'
 import { decodeSafetensors, encodeSafetensors } from '../../src/exchange/weights/safetensors.ts'
+import { createLearner } from '../../src/learner/create.ts'
 import { decodeTensor, encodeTensor } from '../../src/learner/tensors.ts'
 import { initialParameters, parameterNames, parameterShapes } from '../../src/learner/towers/parameters.ts'
 import { decodeTraining, decodeWeights, encodeTraining, startTraining } from '../../src/learner/towers/training.ts'
 import { loadPolicy } from '../../src/models/load.ts'
-import { versionOf } from '../learner/examples.ts'
+import { createStateEncoder } from '../../src/state/encode.ts'
+import { publish, versionOf } from '../learner/examples.ts'
 import { openBus } from '../models/bus.ts'
 import { did, openLive, publishItems, request } from '../operate/live.ts'
 import { folderOf } from './folder.ts'
@@ -138,24 +140,56 @@ describe('a file that is not of this network', () => {
   test('is for an algorithm without a network', () => {
     assert.throws(() => replaced(versionOf({ ...checkpoint, tensors: [] }), stored([])), has('MODEL_INCOMPATIBLE'))
   })
-  test('moments start anew, a copy of the network follows, anything else stays', () => {
+  test('moments start anew, a copy of the network follows', () => {
     const training = startTraining(shape, 1)
     training.adam.first['value/bias'].fill(9)
     training.adam.steps = 12
     const { parameters, tensors } = encodeTraining(training, shape)
     const target = encodeTensor('target/value/bias', Float32Array.of(5))
-    const own = encodeTensor('priorities', Float32Array.of(6))
-    const model = versionOf({ baseVersion: null, parameters, tensors: [...tensors, target, own] })
-    const given = foreign(7)
-    const after = replaced(model, stored(given))
+    const model = versionOf({ baseVersion: null, parameters, tensors: [...tensors, target] })
+    const after = replaced(model, stored(foreign(7)))
     const decoded = decodeTraining(after, shape)
     assert.deepEqual([decoded.adam.steps, decoded.adam.first['value/bias'][0]], [0, 0])
     const value = (name: string) => decodeTensor(after.tensors.find(each => each.name === name)!, 'float32')
     assert.deepEqual(value('target/value/bias'), value('weights/value/bias'))
-    assert.deepEqual([...value('priorities')], [6])
     assert.equal(loadPolicy({ ...after, algorithm: 'two-tower' }, config.policies[0]).version, '1')
   })
+  test('leaves out what does not follow from weights', () => {
+    const posterior = encodeTensor('posterior/a', Float64Array.of(6))
+    const model = versionOf({ ...checkpoint, tensors: [...checkpoint.tensors, posterior] })
+    assert.throws(
+      () => replaced(model, stored(foreign(7))),
+      (error: Error) => isCode(error, 'MODEL_INCOMPATIBLE') && /posterior\/a of .* does not follow/.test(error.message),
+    )
+  })
 })
+
+/** Every algorithm with nothing but networks in its checkpoint; neural-linear has a posterior. */
+for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q'] as const)
+  test(`weights into ${algorithm}, and it learns on from them`, async () => {
+    const config = parseConfig({ ...input, policies: [{ algorithm, gamma: 0.9 }] })
+    const [policy] = config.policies
+    const create = () => createLearner(config, policy, createStateEncoder(config))
+    const learner = await create()
+    const model = { ...publish(learner, '1', true), algorithm }
+    const given = model.tensors.filter(({ name }) => name.startsWith('weights/'))
+    const moved = given.map(({ name, shape, data }) => {
+      const values = decodeTensor({ name, shape, data, dtype: 'float32', chunks: [] }, 'float32')
+      return encodeTensor(
+        name,
+        values.map(value => value + 1),
+        shape,
+      )
+    })
+    const after = replaced(model, decodeSafetensors(encodeSafetensors(moved)))
+    const other = await create()
+    other.restore(after)
+    const again = publish(other, '2', true)
+    assert.deepEqual(weightsIn(again.tensors), weightsIn(moved))
+    for (const tensor of again.tensors.filter(({ name }) => name.startsWith('target/')))
+      assert.equal(tensor.data.toString('hex'), weightsIn(moved).get(tensor.name.replace('target/', 'weights/')))
+    assert.equal(loadPolicy(after, policy).version, '1')
+  })
 
 test('a file that is absent, or larger than any version, is not read', t => {
   assert.throws(() => readStored('/nowhere/model.safetensors'), has('DATA_MISSING'))

@@ -1,6 +1,7 @@
 /**
  * The two towers as an ONNX model (onnx/onnx, onnx.proto3; IR version 8, operators of opset 13):
  *   state [batch, S], items [batch, candidates, I]  ->  logits [batch, candidates], value [batch]
+ * with several heads logits [batch, candidates, heads],
  * so that other runtimes score what feedloop learned. Numbers of fields are onnx.proto3's.
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
@@ -34,13 +35,14 @@ export function onnxOf(model: ModelVersion): Buffer {
 
 /** GraphProto. */
 function graph(shape: Shape, weights: Parameters): Field[] {
+  const { heads = 1 } = shape
   return [
-    ...nodes.map(node => message(1, node)),
+    ...nodes.map(fields => message(1, fields)),
     bytes(2, 'towers'),
     ...initializers(shape, weights).map(tensor => message(5, tensor)),
     message(11, valueInfo('state', ['batch', shape.stateDimensions])),
     message(11, valueInfo('items', ['batch', 'candidates', shape.itemDimensions])),
-    message(12, valueInfo('logits', ['batch', 'candidates'])),
+    message(12, valueInfo('logits', ['batch', 'candidates', ...(heads > 1 ? [heads] : [])])),
     message(12, valueInfo('value', ['batch'])),
   ]
 }
@@ -59,7 +61,7 @@ const dense = (input: string, layer: 'user/hidden' | 'user/embedding' | 'item/hi
   return [node('MatMul', [input, weights], `${layer}/product`), node('Add', [`${layer}/product`, bias], `${layer}/sum`)]
 }
 
-/** As createNetwork (src/learner/towers/network.ts) has it; candidates share the state's embedding as a column. */
+/** As createNetwork (src/learner/towers/network.ts) has it; candidates share the state's embedding as a row. */
 const nodes: readonly Field[][] = [
   ...dense('state', 'user/hidden'),
   node('Relu', ['user/hidden/sum'], 'user/hidden/relu'),
@@ -67,26 +69,32 @@ const nodes: readonly Field[][] = [
   ...dense('items', 'item/hidden'),
   node('Relu', ['item/hidden/sum'], 'item/hidden/relu'),
   ...dense('item/hidden/relu', 'item/embedding'),
-  node('Unsqueeze', ['user/embedding/sum', 'last axis'], 'user/column'),
-  node('MatMul', ['item/embedding/sum', 'user/column'], 'products'),
-  node('Squeeze', ['products', 'last axis'], 'product'),
-  node('Mul', ['product', 'scale'], 'logits'),
+  node('Unsqueeze', ['user/embedding/sum', 'axis of candidates'], 'user/row'),
+  node('Mul', ['item/embedding/sum', 'user/row'], 'products'),
+  node('Reshape', ['products', 'parts'], 'parts of heads'),
+  node('ReduceSum', ['parts of heads', 'axis of parts'], 'sums'),
+  node('Squeeze', ['sums', 'axes of one'], 'dots'),
+  node('Mul', ['dots', 'scale'], 'logits'),
   ...dense('user/hidden/relu', 'value'),
-  node('Squeeze', ['value/sum', 'value axis'], 'value'),
+  node('Squeeze', ['value/sum', 'axis of candidates'], 'value'),
 ]
 
-/** TensorProto of all parameters and constants. */
+/** TensorProto of all parameters and constants. A size of 0 in `parts` is that of what is reshaped. */
 function initializers(shape: Shape, weights: Parameters): Field[][] {
+  const { heads = 1, embedding } = shape
   const shapes = parameterShapes(shape)
-  const axis = (name: string, value: number) =>
-    tensor(name, [1], INT64, Buffer.from(BigInt64Array.of(BigInt(value)).buffer))
   return [
     ...parameterNames.map(name => tensor(name, shapes[name], FLOAT, rawOf(weights[name]))),
-    tensor('scale', [], FLOAT, rawOf(Float32Array.of(1 / Math.sqrt(shape.embedding)))),
-    axis('last axis', 2),
-    axis('value axis', 1),
+    tensor('scale', [], FLOAT, rawOf(Float32Array.of(1 / Math.sqrt(embedding)))),
+    wholes('axis of candidates', [1]),
+    wholes('parts', [0, 0, heads, embedding]),
+    wholes('axis of parts', [3]),
+    wholes('axes of one', heads > 1 ? [3] : [2, 3]),
   ]
 }
+
+const wholes = (name: string, values: readonly number[]): Field[] =>
+  tensor(name, [values.length], INT64, Buffer.from(BigInt64Array.from(values, BigInt).buffer))
 
 const tensor = (name: string, dimensions: readonly number[], type: number, raw: Buffer): Field[] => [
   ...dimensions.map(size => whole(1, size)),

@@ -68,15 +68,17 @@ export function replaced(model: ModelVersion, { tensors, metadata }: StoredTenso
       ? { ...model.parameters, ...parametersOf(model, metadata) }
       : { ...model.parameters, adam_steps: 0 },
     metrics: { imported: 1 },
-    tensors: model.tensors.map(tensor => given.get(tensor.name) ?? startedAnew(tensor, given)),
+    tensors: model.tensors.map(tensor => given.get(tensor.name) ?? startedAnew(model, tensor, given)),
   }
 }
 
-/** What the file does not hold. */
-function startedAnew(tensor: Tensor, given: ReadonlyMap<string, Tensor>): Tensor {
+/** What the file does not hold. @throws FeedloopError MODEL_INCOMPATIBLE for what no weights say: a posterior, kept rows */
+function startedAnew(model: ModelVersion, tensor: Tensor, given: ReadonlyMap<string, Tensor>): Tensor {
   if (tensor.name.startsWith(MOMENTS)) return { ...tensor, data: Buffer.alloc(tensor.data.length) }
   const weights = given.get(WEIGHTS + tensor.name.slice(tensor.name.indexOf('/') + 1))
-  return weights ? { ...tensor, data: weights.data } : tensor
+  if (!weights)
+    refuse(model, `tensor ${tensor.name} of ${model.algorithm} does not follow from weights: give all of them`)
+  return { ...tensor, data: weights.data }
 }
 
 function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined): void {
