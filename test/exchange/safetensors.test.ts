@@ -54,7 +54,7 @@ describe('what is written', () => {
   })
   test('has one tensor of a name', () => {
     const twice = [encodeTensor('a', Float32Array.of(1)), encodeTensor('a', Int32Array.of(1))]
-    assert.throws(() => encodeSafetensors(twice), invalid(/two tensors are named a/))
+    assert.throws(() => encodeSafetensors(twice), invalid(/two tensors are named "a"/))
     assert.throws(() => encodeSafetensors([encodeTensor('__metadata__', Int32Array.of(1))]), invalid(/__metadata__/))
   })
 })
@@ -80,11 +80,11 @@ const hostile: readonly [string, Buffer, RegExp][] = [
   ['white space before the header', fileOf(' {}'), /begin with/],
   ['a header that is not UTF-8', fileOf('{}', Buffer.of(0xff), 3n), /UTF-8/],
   ['a header that nests without end', fileOf(`{"a":${'['.repeat(50_000)}`), /nested/],
-  ['a name twice', fileOf(`{"a":${entry(0, 4)},"a":${entry(4, 8)}}`, eight), /a is there twice/],
+  ['a name twice', fileOf(`{"a":${entry(0, 4)},"a":${entry(4, 8)}}`, eight), /"a" is there twice/],
   ['a name twice, once escaped', fileOf(`{"a":${entry(0, 4)},"\\u0061":${entry(4, 8)}}`, eight), /twice/],
   ['a field twice', fileOf(`{"a":{"dtype":"F32","dtype":"I32","shape":[2],"data_offsets":[0,8]}}`, eight), /twice/],
-  ['overlapping tensors', fileOf(`{"a":${entry(0, 8)},"b":${entry(4, 8)}}`, eight), /b begins at 4/],
-  ['a gap', fileOf(`{"a":${entry(4, 8)}}`, eight), /a begins at 4/],
+  ['overlapping tensors', fileOf(`{"a":${entry(0, 8)},"b":${entry(4, 8)}}`, eight), /"b" begins at 4/],
+  ['a gap', fileOf(`{"a":${entry(4, 8)}}`, eight), /"a" begins at 4/],
   ['bytes of no tensor', fileOf(`{"a":${entry(0, 4)}}`, eight), /take 4 bytes, after the header are 8/],
   ['offsets beyond the file', fileOf(`{"a":${entry(0, 16)}}`, eight), /no range of 8/],
   ['offsets in reverse', fileOf(`{"a":${entry(0, 8, { data_offsets: [8, 0] })}}`, eight), /no range/],
@@ -94,10 +94,14 @@ const hostile: readonly [string, Buffer, RegExp][] = [
   ['a negative size', fileOf(`{"a":${entry(0, 8, { shape: [-2] })}}`, eight), /no list of sizes/],
   ['half an element', fileOf(`{"a":${entry(0, 8, { shape: [1.5] })}}`, eight), /no list of sizes/],
   ['sizes in words', fileOf(`{"a":${entry(0, 8, { shape: '2' })}}`, eight), /no list of sizes/],
-  ['half precision', fileOf(`{"a":${entry(0, 8, { dtype: 'F16', shape: [4] })}}`, eight), /a is of F16: F64, F32, I32/],
-  ['a field of no format', fileOf(`{"a":${entry(0, 8, { more: 1 })}}`, eight), /more is no field/],
+  [
+    'half precision',
+    fileOf(`{"a":${entry(0, 8, { dtype: 'F16', shape: [4] })}}`, eight),
+    /"a" is of "F16": F64, F32, I32/,
+  ],
+  ['a field of no format', fileOf(`{"a":${entry(0, 8, { more: 1 })}}`, eight), /"more" is no field/],
   ['a tensor that is none', fileOf('{"a":null}'), /not described/],
-  ['metadata that is no text', fileOf('{"__metadata__":{"a":1}}'), /a is no text/],
+  ['metadata that is no text', fileOf('{"__metadata__":{"a":1}}'), /"a" is no text/],
   ['metadata that is a text', fileOf('{"__metadata__":"a"}'), /no object/],
 ]
 
@@ -106,6 +110,13 @@ describe('what is refused', () => {
     test(name, () => {
       assert.throws(() => decodeSafetensors(file), invalid(message))
     })
+  test('names come into messages on one line, short and harmless', () => {
+    const file = fileOf(`{"\\u001b[2J\\n\\u009b${'x'.repeat(500)}":1}`)
+    assert.throws(
+      () => decodeSafetensors(file),
+      invalid(/^SAFETENSORS_INVALID: tensor "[\x20-\x7e]{1,100}…" is not described by an object$/),
+    )
+  })
   test('names of prototypes are names', () => {
     const file = fileOf(`{"__proto__":${entry(0, 4)},"constructor":${entry(4, 8)}}`, eight)
     assert.deepEqual(

@@ -115,7 +115,11 @@ describe('a file that is not of this network', () => {
   const [first, ...others] = foreign(7)
   const cases: [string, readonly Tensor[], RegExp, FeedloopError['code']?][] = [
     ['lacks a tensor', others, /weights\/user\/hidden\/weights is not in the file/],
-    ['names one that is none', [...others, { ...first, name: 'linear.weight' }], /linear.weight is none of two-tower/],
+    [
+      'names one that is none',
+      [...others, { ...first, name: 'linear.weight' }],
+      /"linear.weight" is none of two-tower/,
+    ],
     ['holds the transpose', [...others, { ...first, shape: [5, 6] }], /is 5x6 float32, configured is 6x5 float32/],
     ['is in double', [...others, encodeTensor(first.name, new Float64Array(30), [6, 5])], /is 6x5 float64/],
     [

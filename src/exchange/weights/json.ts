@@ -3,6 +3,16 @@
 
 export type JsonObject = ReadonlyMap<string, unknown>
 
+/** Longest name that a message repeats. */
+const MAX_SHOWN = 80
+
+/** Text of a file as a message shows it: on one line, without what a terminal would obey, and not at any length. */
+export const shown = (text: string): string =>
+  JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text).replace(
+    /[\x7f-\x9f\u2028\u2029]/g,
+    each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
 /** Nesting beyond it is refused. */
 const MAX_DEPTH = 8
 /** Strings whole, structure, and runs of anything else. */
@@ -16,7 +26,7 @@ export function parseJsonOnce(text: string, fail: (detail: string) => never): Js
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    fail(`the header is no JSON: ${(cause as Error).message}`)
+    fail(`the header is no JSON: ${shown((cause as Error).message)}`)
   }
   const object = mapsOf(value)
   return object instanceof Map ? object : fail('the header is no object')
@@ -43,7 +53,7 @@ function refuseRepeated(text: string, fail: (detail: string) => never): void {
 
 function note(names: Set<string> | undefined, token: string, fail: (detail: string) => never): void {
   const name = nameOf(token, fail)
-  if (names?.has(name)) fail(`${name} is there twice`)
+  if (names?.has(name)) fail(`${shown(name)} is there twice`)
   names?.add(name)
 }
 
@@ -51,6 +61,6 @@ function nameOf(token: string, fail: (detail: string) => never): string {
   try {
     return JSON.parse(token) as string
   } catch {
-    return fail(`${token} is no name`)
+    return fail(`${shown(token)} is no name`)
   }
 }

@@ -19,6 +19,7 @@ import {
 import { assertFinite } from '../../learner/tensors.ts'
 import type { Stage } from '../../stage.ts'
 import { createStateEncoder } from '../../state/encode.ts'
+import { shown } from './json.ts'
 import type { StoredTensors } from './safetensors.ts'
 
 const WEIGHTS = 'weights/'
@@ -83,7 +84,7 @@ function startedAnew(model: ModelVersion, tensor: Tensor, given: ReadonlyMap<str
 
 function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined): void {
   const said = ({ shape, dtype }: Tensor): string => `${shape.join('x')} ${dtype}`
-  if (!own) refuse(model, `tensor ${tensor.name} is none of ${model.algorithm}`)
+  if (!own) refuse(model, `tensor ${shown(tensor.name)} is none of ${model.algorithm}`)
   if (said(own) !== said(tensor)) refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}`)
 }
 

@@ -9,7 +9,7 @@
  */
 import type { Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import { type JsonObject, parseJsonOnce } from './json.ts'
+import { type JsonObject, parseJsonOnce, shown } from './json.ts'
 
 export interface StoredTensors {
   readonly tensors: readonly Tensor[]
@@ -38,7 +38,7 @@ export function encodeSafetensors(tensors: readonly Tensor[], metadata: Readonly
   if (Object.keys(metadata).length > 0) header.set(METADATA, metadata)
   let end = 0
   for (const tensor of ordered) {
-    if (header.has(tensor.name) || tensor.name === METADATA) fail(`two tensors are named ${tensor.name}`)
+    if (header.has(tensor.name) || tensor.name === METADATA) fail(`two tensors are named ${shown(tensor.name)}`)
     const begin = end
     end += tensor.data.length
     header.set(tensor.name, { dtype: types[rank(tensor)].stored, shape: tensor.shape, data_offsets: [begin, end] })
@@ -60,7 +60,7 @@ export function decodeSafetensors(file: Buffer): StoredTensors {
   let covered = 0
   for (const { tensor, begin, end } of tensors) {
     if (begin !== covered)
-      fail(`tensor ${tensor.name} begins at ${begin}, where ${covered} is due: a gap or an overlap`)
+      fail(`tensor ${shown(tensor.name)} begins at ${begin}, where ${covered} is due: a gap or an overlap`)
     covered = end
   }
   if (covered !== data.length) fail(`the tensors take ${covered} bytes, after the header are ${data.length}`)
@@ -88,12 +88,13 @@ function textOf(bytes: Buffer): string {
 }
 
 function tensorOf(name: string, entry: unknown, data: Buffer) {
-  const what = `tensor ${name}`
+  const what = `tensor ${shown(name)}`
   if (!(entry instanceof Map)) fail(`${what} is not described by an object`)
   const unknown = [...entry.keys()].find(key => !['dtype', 'shape', 'data_offsets'].includes(key))
-  if (unknown !== undefined) fail(`${what}: ${unknown} is no field of the format`)
+  if (unknown !== undefined) fail(`${what}: ${shown(unknown)} is no field of the format`)
   const type = types.find(({ stored }) => stored === entry.get('dtype'))
-  if (!type) fail(`${what} is of ${entry.get('dtype')}: ${types.map(({ stored }) => stored).join(', ')} are read`)
+  if (!type)
+    fail(`${what} is of ${shown(String(entry.get('dtype')))}: ${types.map(({ stored }) => stored).join(', ')} are read`)
   const shape = sizesOf(entry.get('shape'), `${what}: shape`)
   const [begin, end, ...more] = sizesOf(entry.get('data_offsets'), `${what}: data_offsets`)
   if (end === undefined || more.length > 0 || begin > end || end > data.length)
@@ -113,7 +114,7 @@ function sizesOf(value: unknown, what: string): number[] {
 function metadataOf(value: unknown): ReadonlyMap<string, string> {
   if (value === undefined) return new Map()
   if (!(value instanceof Map)) fail('__metadata__ is no object')
-  for (const [name, text] of value) if (typeof text !== 'string') fail(`__metadata__: ${name} is no text`)
+  for (const [name, text] of value) if (typeof text !== 'string') fail(`__metadata__: ${shown(name)} is no text`)
   return value
 }
 
