@@ -2,12 +2,13 @@ import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { FeedloopError } from '../errors.ts'
 import { onnxOf } from '../exchange/onnx/towers.ts'
-import { safetensorsOf, versionToExport } from '../exchange/weights/export.ts'
+import { safetensorsOf, versionInFile, versionToExport } from '../exchange/weights/export.ts'
 import { importWeights } from '../exchange/weights/import.ts'
 import { atLeast, onBus, withConfig } from './shared.ts'
 
 interface ExportFlags {
   readonly config?: string
+  readonly file?: string
   readonly policy: string
   readonly out: string
 }
@@ -29,6 +30,7 @@ export function addWeights(program: Command): void {
       .command('export [version]')
       .description('write a model version to a file; the newest without one')
       .option('--policy <name>', 'whose', 'default')
+      .option('--file <version.avro>', 'one that a training keeps, instead of one of the log')
       .requiredOption('--out <file>', 'NAME.safetensors (any algorithm) or NAME.onnx (networks of two towers)'),
   ).action(runExport)
   withConfig(
@@ -45,13 +47,15 @@ export function addWeights(program: Command): void {
   )
 }
 
-async function runExport(version: string | undefined, { policy, out, ...options }: ExportFlags): Promise<void> {
+async function runExport(version: string | undefined, flags: ExportFlags): Promise<void> {
+  const { out, file, policy, ...options } = flags
   const encode = Object.entries(formats).find(([ending]) => out.endsWith(ending))?.[1]
   if (!encode) throw new FeedloopError('USAGE', `--out ${out}: ${Object.keys(formats).join(' or ')}`)
-  await onBus(options, async context => {
-    const model = await versionToExport(context, policy, version)
-    const file = encode(model)
-    writeFileSync(out, file)
-    process.stdout.write(`version ${model.version} of ${policy}: ${file.length} bytes in ${out}\n`)
-  })
+  if (file !== undefined && version !== undefined) throw new FeedloopError('USAGE', `${version} or --file, not both`)
+  const model = await (file
+    ? versionInFile(file)
+    : onBus(options, context => versionToExport(context, policy, version)))
+  const bytes = encode(model)
+  writeFileSync(out, bytes)
+  process.stdout.write(`version ${model.version} of ${model.policy}: ${bytes.length} bytes in ${out}\n`)
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -11,6 +11,9 @@ import { after, before, test } from 'node:test'
 import { decodeSafetensors, encodeSafetensors } from '../../src/exchange/weights/safetensors.ts'
 import { encodeTensor } from '../../src/learner/tensors.ts'
 import { initialParameters, parameterNames, parameterShapes } from '../../src/learner/towers/parameters.ts'
+import { encodeTraining, startTraining } from '../../src/learner/towers/training.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import { versionOf } from '../learner/examples.ts'
 import { linesOf } from './docs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-exchange-'))
@@ -40,6 +43,16 @@ before(async () => {
   assert.equal(code, 0, stderr)
 })
 
+/** A version as a training keeps it. */
+async function putTraining(): Promise<void> {
+  const { encode } = await createWire({ prefix: '' })
+  const checkpoint = { baseVersion: null, ...encodeTraining(startTraining(shape, 5), shape) }
+  const version = versionOf(checkpoint, { version: '000000000012', algorithm: 'two-tower' })
+  mkdirSync(join(folder, 'training'))
+  writeFileSync(join(folder, 'training', 'version-000000000012.avro'), encode('models', version))
+  writeFileSync(join(folder, 'part.avro'), encode('models', { ...version, base_version: '000000000011' }))
+}
+
 const foreign = (): Buffer => {
   const weights = initialParameters(shape, 3)
   const shapes = parameterShapes(shape)
@@ -55,6 +68,7 @@ test('before there is a version', async () => {
 
 test('the commands that end, in their order', async () => {
   writeFileSync(join(folder, 'foreign.safetensors'), foreign())
+  await putTraining()
   const first = await feedloop(['weights', 'import', 'foreign.safetensors', '-c', 'feedloop.yaml'])
   assert.deepEqual([first.code, first.stdout], [0, 'foreign.safetensors is version 000000000001 of default\n'])
   const said: string[] = []
@@ -66,11 +80,17 @@ test('the commands that end, in their order', async () => {
   assert.match(said[0], /^version 000000000001 of default: \d+ bytes in model.safetensors\n$/)
   assert.match(said[1], /^version 000000000001 of default: \d+ bytes in model.onnx\n$/)
   assert.equal(said[2], 'model.safetensors is version 000000000002 of default\n')
-  assert.equal(said[3], '0 transitions of 0 revisions in transitions.parquet\n')
+  assert.match(said[3], /^version 000000000012 of default: \d+ bytes in trained.safetensors\n$/)
+  assert.equal(said[4], '0 transitions of 0 revisions in transitions.parquet\n')
   const { tensors, metadata } = decodeSafetensors(readFileSync(join(folder, 'model.safetensors')))
   assert.deepEqual([tensors.length, metadata.get('algorithm')], [3 * parameterNames.length, 'two-tower'])
   const own = decodeSafetensors(foreign()).tensors
   for (const { name, data } of own) assert.deepEqual(tensors.find(each => each.name === name)?.data, data, name)
+})
+
+test('what was trained offline is served', async () => {
+  const { code, stdout } = await feedloop(['weights', 'import', 'trained.safetensors', '-c', 'feedloop.yaml'])
+  assert.deepEqual([code, stdout], [0, 'trained.safetensors is version 000000000003 of default\n'])
 })
 
 test('a file of another kind: one line, and 1', async () => {
@@ -78,6 +98,12 @@ test('a file of another kind: one line, and 1', async () => {
     [['weights', 'export', '--out', 'model.pt'], /^USAGE: --out model.pt: .safetensors or .onnx\n$/],
     [['weights', 'import', 'feedloop.yaml'], /^SAFETENSORS_INVALID: [^\n]*\n$/],
     [['weights', 'import', 'absent.safetensors'], /^DATA_MISSING: absent.safetensors: [^\n]*\n$/],
+    [
+      ['weights', 'export', '--file', 'part.avro', '--out', 'a.onnx'],
+      /^MODEL_INCOMPATIBLE: part.avro: version 000000000012 builds on 000000000011\n$/,
+    ],
+    [['weights', 'export', '--file', 'foreign.safetensors', '--out', 'a.onnx'], /^WIRE_UNKNOWN_FRAMING: [^\n]*\n$/],
+    [['weights', 'export', '7', '--file', 'part.avro', '--out', 'a.onnx'], /^USAGE: 7 or --file, not both\n$/],
     [['transitions', 'export', '--out', 'rows.csv'], /^USAGE: --out rows.csv does not end in .parquet\n$/],
     [['environment', 'serve', 'nowhere'], /^USAGE: no environment nowhere: [^\n]*\n$/],
   ] as const) {

@@ -1,6 +1,8 @@
 /** A model version of the log for other programs: its tensors as safetensors, or the two towers as an ONNX model. */
+import { readFileSync } from 'node:fs'
 import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
+import { createWire } from '../../log/wire/create.ts'
 import { findVersion, latestVersion } from '../../models/start.ts'
 import type { ServiceContext } from '../../operate/context.ts'
 import { PARAMETERS } from './replacing.ts'
@@ -24,4 +26,22 @@ export async function versionToExport(
   if (!model)
     throw new FeedloopError('DATA_MISSING', `${version ?? 'no version'} of ${policy} is not in models (any more)`)
   return model
+}
+
+/** A version on its own, as a training keeps it: a record of `models`, in single-object encoding.
+ * @throws FeedloopError DATA_MISSING, MODEL_INCOMPATIBLE for one that builds on another, WIRE_… for what is no such record */
+export async function versionInFile(file: string): Promise<ModelVersion> {
+  const wire = await createWire({ prefix: '' })
+  const model = wire.decode('models', readBytes(file)) as ModelVersion
+  if (model.base_version !== null)
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `${file}: version ${model.version} builds on ${model.base_version}`)
+  return model
+}
+
+function readBytes(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new FeedloopError('DATA_MISSING', `${file}: ${(cause as Error).message}`, { cause })
+  }
 }
