@@ -5,7 +5,7 @@ import { onBus, withConfig } from './shared.ts'
 
 interface ExportFlags {
   readonly config?: string
-  readonly policy: string
+  readonly policy?: string
   readonly out: string
 }
 
@@ -15,7 +15,7 @@ export function addTransitions(program: Command): void {
     transitions
       .command('export')
       .description('write the transitions of a policy, each with its cumulative reward, as Parquet')
-      .option('--policy <name>', 'whose', 'default')
+      .option('--policy <name>', 'whose; the first one of the configuration without')
       .requiredOption('--out <file>', 'NAME.parquet'),
   ).action(runExport)
 }

@@ -9,13 +9,13 @@ import { atLeast, onBus, withConfig } from './shared.ts'
 interface ExportFlags {
   readonly config?: string
   readonly file?: string
-  readonly policy: string
+  readonly policy?: string
   readonly out: string
 }
 
 interface ImportFlags {
   readonly config?: string
-  readonly policy: string
+  readonly policy?: string
   readonly timeout: number
 }
 
@@ -29,7 +29,7 @@ export function addWeights(program: Command): void {
     weights
       .command('export [version]')
       .description('write a model version to a file; the newest without one')
-      .option('--policy <name>', 'whose', 'default')
+      .option('--policy <name>', 'whose; the first one of the configuration without')
       .option('--file <version.avro>', 'one that a training keeps, instead of one of the log')
       .requiredOption('--out <file>', 'NAME.safetensors (any algorithm) or NAME.onnx (networks of two towers)'),
   ).action(runExport)
@@ -37,12 +37,12 @@ export function addWeights(program: Command): void {
     weights
       .command('import <file>')
       .description('make the weights of a .safetensors file the next version, from which the loop serves and learns on')
-      .option('--policy <name>', 'whose', 'default')
+      .option('--policy <name>', 'whose; the first one of the configuration without')
       .option('--timeout <seconds>', 'how long it may take', atLeast(1, 'any'), 60),
   ).action((file: string, { policy, timeout, ...options }: ImportFlags) =>
     onBus(options, async context => {
-      const { version } = await importWeights(context, policy, file, 1000 * timeout)
-      process.stdout.write(`${file} is version ${version} of ${policy}\n`)
+      const model = await importWeights(context, policy, file, 1000 * timeout)
+      process.stdout.write(`${file} is version ${model.version} of ${model.policy}\n`)
     }),
   )
 }

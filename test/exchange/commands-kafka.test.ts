@@ -62,7 +62,7 @@ const foreign = (): Buffer => {
 test('before there is a version', async () => {
   const { code, stderr } = await feedloop(['weights', 'export', '-c', 'feedloop.yaml', '--out', 'none.safetensors'])
   assert.equal(code, 1)
-  assert.match(stderr, /^DATA_MISSING: no version of default/)
+  assert.match(stderr, /^DATA_MISSING: a version of default is not in the log/)
   assert.ok(!existsSync(join(folder, 'none.safetensors')))
 })
 

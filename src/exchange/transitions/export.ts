@@ -6,7 +6,6 @@
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer'
 import type { ItemFeatures, Transition } from '../../../schemas/records.ts'
 import type { PolicyConfig } from '../../config.ts'
-import { FeedloopError } from '../../errors.ts'
 import { type AuditSource, batchesOf, decoded } from '../../evaluation/audit/read.ts'
 import { createFeatureStore, type FeatureStore } from '../../features/store.ts'
 import { createExampleEncoder } from '../../learner/examples.ts'
@@ -15,6 +14,7 @@ import { follow } from '../../operate/broadcast.ts'
 import type { ServiceContext } from '../../operate/context.ts'
 import { topicName } from '../../pipeline.ts'
 import { createStateEncoder } from '../../state/encode.ts'
+import { policyOf } from '../policy.ts'
 import { parquetColumns, parquetSchema, rowOf } from './columns.ts'
 
 export interface Exported {
@@ -27,14 +27,17 @@ export interface Exported {
 /** With 20 candidates of 64 numbers now and next, half a gigabyte while it is written. */
 const ROWS_IN_GROUP = 1024
 
-/** @param name of the policy @param out file, overwritten
+/** @param name of the policy; absent: the first @param out file, overwritten
  * @throws FeedloopError USAGE, and what the log throws; the system's errors for what cannot be written */
-export async function exportTransitions(context: ServiceContext, name: string, out: string): Promise<Exported> {
-  const policy = context.config.policies.find(each => each.name === name)
-  if (!policy) throw new FeedloopError('USAGE', `policy ${name} is not configured`)
+export async function exportTransitions(
+  context: ServiceContext,
+  name: string | undefined,
+  out: string,
+): Promise<Exported> {
+  const { policy } = policyOf(context.config, name)
   const encoder = createStateEncoder(context.config)
   const counts = { rows: 0, revisions: 0, featureMissing: 0 }
-  const newest = await newestRevisions(context, name, counts)
+  const newest = await newestRevisions(context, policy.name, counts)
   const features = await vectorsOf(context)
   await parquetWriteRows({
     writer: fileWriter(out),
@@ -44,7 +47,7 @@ export async function exportTransitions(context: ServiceContext, name: string, o
     rowGroupSize: ROWS_IN_GROUP,
     createdBy: 'feedloop',
     kvMetadata: Object.entries({
-      policy: name,
+      policy: policy.name,
       encoder_version: encoder.version,
       state_dimensions: String(encoder.dimensions),
       item_dimensions: String(context.config.features.dimensions),

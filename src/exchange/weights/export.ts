@@ -5,6 +5,7 @@ import { FeedloopError } from '../../errors.ts'
 import { createWire } from '../../log/wire/create.ts'
 import { findVersion, latestVersion } from '../../models/start.ts'
 import type { ServiceContext } from '../../operate/context.ts'
+import { policyOf } from '../policy.ts'
 import { PARAMETERS } from './replacing.ts'
 import { encodeSafetensors } from './safetensors.ts'
 
@@ -12,20 +13,16 @@ import { encodeSafetensors } from './safetensors.ts'
 export const safetensorsOf = ({ policy, version, algorithm, parameters, tensors }: ModelVersion): Buffer =>
   encodeSafetensors(tensors, { algorithm, [PARAMETERS]: JSON.stringify(parameters), policy, version })
 
-/** One version with all its tensors. @param version absent: the newest
+/** One version with all its tensors. @param name of the policy; absent: the first @param version absent: the newest
  * @throws FeedloopError USAGE, DATA_MISSING when it is not in the log (any more) */
-export async function versionToExport(
-  context: ServiceContext,
-  policy: string,
-  version?: string,
-): Promise<ModelVersion> {
-  if (!context.config.policies.some(({ name }) => name === policy))
-    throw new FeedloopError('USAGE', `policy ${policy} is not configured`)
-  const model =
-    version === undefined ? await latestVersion(context, policy) : await findVersion(context, policy, version)
-  if (!model)
-    throw new FeedloopError('DATA_MISSING', `${version ?? 'no version'} of ${policy} is not in models (any more)`)
-  return model
+export async function versionToExport(context: ServiceContext, name?: string, version?: string): Promise<ModelVersion> {
+  const { policy } = policyOf(context.config, name)
+  const model = await (version === undefined
+    ? latestVersion(context, policy.name)
+    : findVersion(context, policy.name, version))
+  if (model) return model
+  const wanted = version === undefined ? 'a version' : `version ${version}`
+  throw new FeedloopError('DATA_MISSING', `${wanted} of ${policy.name} is not in the log (any more)`)
 }
 
 /** A version on its own, as a training keeps it: a record of `models`, in single-object encoding.

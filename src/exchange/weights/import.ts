@@ -10,29 +10,29 @@ import { createFeatureStore } from '../../features/store.ts'
 import { startTask } from '../../log/chain/task.ts'
 import type { ServiceContext } from '../../operate/context.ts'
 import { topicName, topics } from '../../pipeline.ts'
+import { policyOf } from '../policy.ts'
 import { createReplacingStage } from './replacing.ts'
 import { decodeSafetensors, type StoredTensors } from './safetensors.ts'
 
-/** @param policy name
+/** @param name of the policy; absent: the first
  * @returns the version, accepted
  * @throws FeedloopError USAGE, DATA_MISSING, SAFETENSORS_INVALID, MODEL_INCOMPATIBLE, MODEL_NOT_FINITE,
  * DEADLINE_EXCEEDED, and what a learner's task throws */
 export async function importWeights(
   context: ServiceContext,
-  policy: string,
+  name: string | undefined,
   file: string,
   timeoutMs: number,
 ): Promise<ModelVersion> {
   const { config, log } = context
   const prefix = config.topics.prefix
-  const partition = config.policies.findIndex(({ name }) => name === policy)
-  if (partition < 0) throw new FeedloopError('USAGE', `policy ${policy} is not configured`)
+  const { policy, partition } = policyOf(config, name)
   const stored = readStored(file)
   const count = await log.partitionCount(topicName(prefix, 'transitions'))
   const accepted = Promise.withResolvers<ModelVersion>()
   const task = startTask({
     ...context,
-    stage: createReplacingStage(config, config.policies[partition], stored),
+    stage: createReplacingStage(config, policy, stored),
     prefix,
     inputs: Array.from({ length: count }, (_, p) => ({ topic: 'transitions' as const, partition: p })),
     output: { topic: 'models', partition },
@@ -48,7 +48,7 @@ export async function importWeights(
   task.done.catch(accepted.reject)
   const late = new FeedloopError(
     'DEADLINE_EXCEEDED',
-    `the weights of ${policy} were not accepted: look before you repeat it`,
+    `the weights of ${policy.name} were not accepted: look before you repeat it`,
   )
   const timer = setTimeout(() => accepted.reject(late), timeoutMs)
   try {
