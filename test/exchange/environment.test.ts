@@ -16,7 +16,7 @@ const small: Environment = {
     ['a', 'b', 'c'].map(item_id => ({ item_id, text: item_id, attributes: {}, available: true, time_ms: 0 })),
   preset: {
     state: { blocks: ['numbers', 'counts'], numbers: ['at'], counts: ['click'] },
-    policies: [{ rewards: { click: { weight: 2 }, stars: { value: 'value' } } }],
+    policies: [{ rewards: { click: { weight: 2 }, stars: { value: 'value', aggregate: 'last' } } }],
   },
   rates: () => ({ random: 0, bestFixed: 0, oracle: 0, how: '' }),
   sessions: 4,
@@ -37,7 +37,9 @@ const small: Environment = {
       reset: () => observe(),
       step(slate) {
         if (decisions++ === 0) liked = slate[0] === 'a'
-        const outcomes = [act('click', slate[0]), act('stars', slate[0], { value: 4, delayMs: 5000 })]
+        const stars = (value: number, delayMs: number) => act('stars', slate[0], { value, delayMs })
+        // told in any order; what counts is when it comes
+        const outcomes = [act('click', slate[0]), stars(4, 5000), stars(1, 100)]
         return { outcomes, expectedReward: 5.5, next: observe(decisions === 2) }
       },
     }

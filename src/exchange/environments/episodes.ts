@@ -4,7 +4,7 @@
  * under the environment's own configuration. Rewards that come late in the running loop are told at once.
  */
 import { randomUUID } from 'node:crypto'
-import { parseConfig } from '../../config.ts'
+import { type PolicyConfig, parseConfig } from '../../config.ts'
 import type { Act, Environment, Observation, Session } from '../../environments/environment.ts'
 import { FeedloopError } from '../../errors.ts'
 import { mapped } from '../../learner/reward-range.ts'
@@ -147,10 +147,11 @@ function refuseSlate(slate: readonly string[], { slots, candidates }: Observatio
 }
 
 /** The scalar reward of what came of a slate, as the learner of the policy has it. */
-function createRewards(policy: ReturnType<typeof parseConfig>['policies'][number]) {
+function createRewards(policy: PolicyConfig) {
   const weightOf = componentWeights(policy.rewards)
   return (acts: readonly Act[], slate: readonly string[]): number => {
-    const outcomes = acts.map((act, i) => ({
+    const inOrder = [...acts].sort((a, b) => a.delayMs - b.delayMs)
+    const outcomes = inOrder.map((act, i) => ({
       id: String(i),
       type: act.type,
       slot: slate.indexOf(act.itemId ?? ''),
