@@ -14,6 +14,7 @@ import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
+import { addTrain } from './commands/train.ts'
 import { FeedloopError } from './errors.ts'
 
 const program = new Command('feedloop')
@@ -29,6 +30,7 @@ for (const add of [
   addReplay,
   addAudit,
   addBakeoff,
+  addTrain,
   addDeadLetters,
   addExplain,
   addForget,

@@ -48,7 +48,7 @@ export interface Stretch {
   readonly decisions: number
   /** Mean true expected reward of a decision. */
   readonly reward: number
-  /** Mean true expected reward of a session that ended in it, summed over its decisions; null: none did. */
+  /** Mean of Σ_t γ^t (true expected reward)_t, with the environment's γ, over sessions that ended in it; null: none did. */
   readonly sessionReturn: number | null
   /** Sessions that ended. */
   readonly sessions: number
@@ -72,7 +72,9 @@ interface Seat {
   lane: Lane
   user: UserState
   open: Open | null
+  /** Return so far, and γ^t. */
   sum: number
+  weight: number
 }
 
 const START: Progress = { decisions: 0, version: 0, session: 0, round: 0 }
@@ -129,7 +131,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
       const { outcomes, expectedReward, next } = transition
       decisions++
       tally.decided(expectedReward)
-      seat.sum += expectedReward
+      seat.sum += seat.weight * expectedReward
+      seat.weight *= environment.discount ?? 1
       seat.open = openDecision(decided[i]!, outcomes)
       const lane = vector.lanes[i]
       if (!next.done) {
@@ -169,6 +172,7 @@ const seatOf = (actor: Actor, lane: Lane, round: number): Seat => ({
   user: enter(actor, lane, round * 1000),
   open: null,
   sum: 0,
+  weight: 1,
 })
 
 const seeAll = (actor: Actor, { user, lane }: Seat, acts: readonly Act[], round: number): UserState =>
