@@ -1,14 +1,13 @@
 /** What gradient learning of the two towers goes on from: weights, Adam's moments, counters. All in every checkpoint. */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import { encodeTensor, isFiniteArray } from '../tensors.ts'
+import { isFiniteArray } from '../tensors.ts'
 import type { AdamState } from './adam.ts'
 import {
   decodeParameters,
+  encodeParameters,
   initialParameters,
   type Parameters,
-  parameterNames,
-  parameterShapes,
   type Shape,
   zeroParameters,
 } from './parameters.ts'
@@ -37,20 +36,17 @@ export function encodeTraining(
   { weights, adam, draws, refusedUpdates }: Training,
   shape: Shape,
 ): { parameters: Record<string, number>; tensors: Tensor[] } {
-  const shapes = parameterShapes(shape)
-  const groups: [string, Parameters][] = [
-    [WEIGHTS, weights],
-    [FIRST, adam.first],
-    [SECOND, adam.second],
+  const tensors = [
+    ...encodeParameters(weights, WEIGHTS, shape),
+    ...encodeParameters(adam.first, FIRST, shape),
+    ...encodeParameters(adam.second, SECOND, shape),
   ]
-  const tensors = groups.flatMap(([group, values]) =>
-    parameterNames.map(name => encodeTensor(group + name, values[name].slice(), shapes[name])),
-  )
   const parameters = {
     state_dimensions: shape.stateDimensions,
     item_dimensions: shape.itemDimensions,
     hidden: shape.hidden,
     embedding: shape.embedding,
+    ...(shape.heads === undefined ? {} : { heads: shape.heads }),
     adam_steps: adam.steps,
     draws,
     refused_updates: refusedUpdates,
@@ -83,8 +79,8 @@ export function decodeWeights(model: ModelVersion): { shape: Shape; weights: Par
 }
 
 function shapeOf(model: ModelVersion): Shape {
-  const { state_dimensions, item_dimensions, hidden, embedding } = model.parameters
-  const shape = { stateDimensions: state_dimensions, itemDimensions: item_dimensions, hidden, embedding }
+  const { state_dimensions, item_dimensions, hidden, embedding, heads = 1 } = model.parameters
+  const shape = { stateDimensions: state_dimensions, itemDimensions: item_dimensions, hidden, embedding, heads }
   if (!Object.values(shape).every(size => Number.isInteger(size) && size > 0))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
   return shape
