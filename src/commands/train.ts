@@ -1,10 +1,11 @@
 import cliProgress from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Config, type ConfigInput, offered, type PolicyConfig, parseConfig } from '../config.ts'
+import { type Config, type ConfigInput, parseConfig } from '../config.ts'
 import { merge } from '../demo/merge.ts'
 import type { Environment } from '../environments/environment.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
 import { FeedloopError } from '../errors.ts'
+import { type AlgorithmName, algorithmNames } from '../learner/algorithms.ts'
 import { createLearner } from '../learner/create.ts'
 import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
@@ -19,7 +20,7 @@ import { atLeast, configInput, printJson } from './shared.ts'
 interface Flags {
   readonly environment: string
   readonly world?: string
-  readonly algorithm?: PolicyConfig['algorithm']
+  readonly algorithm?: AlgorithmName
   readonly set: ConfigInput
   readonly steps: number
   readonly until?: Goal
@@ -36,7 +37,6 @@ interface Flags {
 /** Points that `--converged` averages, and by how much they must be higher than those before. */
 const PATIENCE = { points: 10, least: 0.01 } as const
 
-const algorithms = Object.keys(offered) as readonly PolicyConfig['algorithm'][]
 /** Its sessions are one decision long, and it needs its data. */
 const trainable = environmentNames.filter(name => name !== 'jester')
 
@@ -46,7 +46,7 @@ export function addTrain(program: Command): void {
     .description('learn in an environment, in this process, until a goal or until nothing gets better')
     .addOption(new Option('--environment <name>', 'the world').choices(trainable).default('long-term'))
     .option('--world <file>', 'constants of another recogym world (JSON)')
-    .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithms))
+    .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithmNames))
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
     .option('--steps <n>', 'decisions at most', atLeast(1), 100_000)
     .option('--until <goal>', `a goal, e.g. "reward>=0.5": ${measures.join(', ')}`, goal)
@@ -110,10 +110,7 @@ function before({ folder, resume }: Flags, wire: Wire): ReturnType<typeof readTr
 }
 
 function settingsOf({ environment, world, algorithm, set, seed, sessions, learnEvery, every }: Flags): Settings {
-  const named = algorithm ?? set.policies?.[0]?.algorithm ?? 'two-tower'
-  // a softmax over logits is a policy's own way to explore: it has no posterior to draw from
-  const explorer = offered[named].includes('posterior') ? {} : { explorer: { name: 'softmax' as const } }
-  const config = merge({ policies: [{ algorithm: named, ...explorer }] } as ConfigInput, set)
+  const config = merge<ConfigInput>(algorithm ? { policies: [{ algorithm }] } : {}, set)
   return { environment, world, seed, sessions, learnEvery, every, config }
 }
 
