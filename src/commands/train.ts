@@ -1,25 +1,40 @@
+import { basename } from 'node:path'
 import cliProgress from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Config, type ConfigInput, parseConfig } from '../config.ts'
+import { type ConfigInput, parseConfig } from '../config.ts'
 import { merge } from '../demo/merge.ts'
 import type { Environment } from '../environments/environment.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
 import { FeedloopError } from '../errors.ts'
 import { type AlgorithmName, algorithmNames } from '../learner/algorithms.ts'
 import { createLearner } from '../learner/create.ts'
+import { readWarmStart } from '../learner/warm-start-file.ts'
 import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { holdsTraining, type Kept, readTraining, type Settings, saveTraining } from '../training/folder.ts'
 import { type Goal, measures, parseGoal } from '../training/goal.ts'
 import { plotCurve } from '../training/plot.ts'
-import { bestOf, curveOf, type Ending, measureIn, type Point, train } from '../training/train.ts'
+import { createRehearsal } from '../training/rehearsal.ts'
+import {
+  bestOf,
+  curveOf,
+  type Ending,
+  measureIn,
+  measureLog,
+  type Point,
+  type TrainOptions,
+  train,
+} from '../training/train.ts'
 import { createTrainer, type Trainer } from '../training/trainer.ts'
 import { atLeast, configInput, printJson } from './shared.ts'
 
 interface Flags {
-  readonly environment: string
+  readonly environment?: string
   readonly world?: string
+  readonly data?: string
+  readonly mapping?: string
+  readonly propensity?: string
   readonly algorithm?: AlgorithmName
   readonly set: ConfigInput
   readonly steps: number
@@ -43,9 +58,12 @@ const trainable = environmentNames.filter(name => name !== 'jester')
 export function addTrain(program: Command): void {
   program
     .command('train')
-    .description('learn in an environment, in this process, until a goal or until nothing gets better')
-    .addOption(new Option('--environment <name>', 'the world').choices(trainable).default('long-term'))
+    .description('learn in an environment or from a log, in this process, until a goal or until nothing gets better')
+    .addOption(new Option('--environment <name>', 'the world').choices(trainable))
     .option('--world <file>', 'constants of another recogym world (JSON)')
+    .option('--data <file>', "instead: a log of others' decisions (.csv, .tsv or JSON lines)")
+    .option('--mapping <file>', 'of the log, as for `feedloop replay`')
+    .option('--propensity <name>', "entry of the log's context that holds the probability of what was shown")
     .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithmNames))
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
     .option('--steps <n>', 'decisions at most', atLeast(1), 100_000)
@@ -71,15 +89,14 @@ async function command(flags: Flags): Promise<void> {
   const wire = await createWire({ prefix: '' })
   const kept = before(flags, wire)
   const settings = kept?.settings ?? settingsOf(flags)
-  const environment = openEnvironment(settings.environment, { world: settings.world })
-  const config = parseConfig(merge(environment.preset, settings.config))
-  const trainer = await trainerOf(environment, config, settings, kept)
+  const ground = await groundOf(settings, kept)
+  const { trainer, environment } = ground
   const shown = showProgress(flags, trainer.progress.decisions)
-  const keep = keeper(flags.folder, wire, { settings, environment, trainer })
+  const keep = keeper(flags.folder, wire, settings, ground)
   const interrupted = onInterrupt()
   const { ending, points } = await train({
     trainer,
-    measure: measureIn(environment, config),
+    measure: ground.measure,
     every: settings.every,
     steps: flags.steps,
     goal: flags.until,
@@ -94,7 +111,7 @@ async function command(flags: Flags): Promise<void> {
   interrupted.forget()
   shown.stop()
   const best = bestOf(points)
-  if (flags.json) printJson({ ending, best, rates: environment.rates(), returns: environment.returns?.(), points })
+  if (flags.json) printJson({ ending, best, rates: environment?.rates(), returns: environment?.returns?.(), points })
   else process.stdout.write(`${describe(ending, points, best)}\n`)
   // 1: what was asked for was not reached
   if (flags.until && ending !== 'reached') process.exitCode = 1
@@ -109,34 +126,46 @@ function before({ folder, resume }: Flags, wire: Wire): ReturnType<typeof readTr
   return undefined
 }
 
-function settingsOf({ environment, world, algorithm, set, seed, sessions, learnEvery, every }: Flags): Settings {
-  const config = merge<ConfigInput>(algorithm ? { policies: [{ algorithm }] } : {}, set)
-  return { environment, world, seed, sessions, learnEvery, every, config }
+/** @throws FeedloopError USAGE */
+function settingsOf(flags: Flags): Settings {
+  const { environment, world, data, mapping, propensity, algorithm, set, seed, sessions, learnEvery, every } = flags
+  if (data && environment) throw new FeedloopError('USAGE', '--data is a log, which has no --environment')
+  if (data && !mapping) throw new FeedloopError('USAGE', '--data needs --mapping')
+  const log = data ? { warmStart: { data, mapping, propensity } } : {}
+  const config = merge<ConfigInput>({ policies: [{ ...(algorithm && { algorithm }), ...log }] } as ConfigInput, set)
+  const place = data ? {} : { environment: environment ?? 'long-term', world }
+  return { ...place, seed, sessions, learnEvery, every, config }
 }
 
-async function trainerOf(
-  environment: Environment,
-  config: Config,
-  settings: Settings,
-  kept: ReturnType<typeof before>,
-) {
+/** What is trained on. */
+interface Ground {
+  readonly trainer: Trainer
+  readonly measure: TrainOptions['measure']
+  readonly name: string
+  /** Absent: a log. */
+  readonly environment?: Environment
+}
+
+async function groundOf(settings: Settings, from: ReturnType<typeof before>): Promise<Ground> {
+  const { seed, sessions, learnEvery, world } = settings
+  const environment = settings.environment === undefined ? undefined : openEnvironment(settings.environment, { world })
+  const config = parseConfig(merge(environment?.preset ?? {}, settings.config))
   const [policy] = config.policies
   const learner = await createLearner(config, policy, createStateEncoder(config))
-  const { seed, sessions, learnEvery } = settings
-  return createTrainer({ environment, config, learner, seed, sessions, learnEvery, from: kept })
+  if (environment) {
+    const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from })
+    return { trainer, measure: measureIn(environment, config), name: environment.name, environment }
+  }
+  const log = (await readWarmStart(config, policy, Date.now()))!
+  const trainer = createRehearsal({ config, learner, log, learnEvery, from })
+  return { trainer, measure: measureLog, name: basename(policy.warmStart!.data) }
 }
 
-interface Keeping {
-  readonly settings: Settings
-  readonly environment: Environment
-  readonly trainer: Trainer
-}
-
-function keeper(folder: string | undefined, wire: Wire, { settings, environment, trainer }: Keeping) {
+function keeper(folder: string | undefined, wire: Wire, settings: Settings, { trainer, name, environment }: Ground) {
   return (points: readonly Point[]): void => {
     const { model, progress } = trainer
     if (folder === undefined || !model) return
-    const plot = plotCurve(curveOf(`${environment.name}, ${model.algorithm}`, environment, points))
+    const plot = plotCurve(curveOf(`${name}, ${model.algorithm}`, points, environment))
     const best = bestOf(points)?.version ?? model.version
     const kept: Omit<Kept, 'last' | 'best'> = { settings, progress, points }
     saveTraining(folder, wire, kept, { model, best, plot })

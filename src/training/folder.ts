@@ -14,7 +14,8 @@ import type { Progress } from './trainer.ts'
 
 /** What a training was begun with: it goes on with the same. */
 export interface Settings {
-  readonly environment: string
+  /** Absent: it learns from the log that the policy's `warmStart` names. */
+  readonly environment?: string
   readonly world?: string
   readonly seed: number
   readonly sessions: number

@@ -70,16 +70,24 @@ export function measureIn(environment: Environment, config: Config): TrainOption
   }
 }
 
-export function curveOf(title: string, environment: Environment, points: readonly Point[]): Curve {
-  const { random, myopic, optimum } = environment.returns?.() ?? {}
+/** @param environment absent: the curve is that of the reward */
+export function curveOf(title: string, points: readonly Point[], environment?: Environment): Curve {
+  const { random, myopic, optimum } = environment?.returns?.() ?? {}
   const marks = Object.entries({ random, myopic, optimum }).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value }],
   )
-  const known = points.filter(point => point.return !== null)
+  const isReturn = points.some(point => point.return !== null)
+  const known = points.filter(point => Number.isFinite(isReturn ? (point.return ?? Number.NaN) : point.reward))
   return {
     title,
     x: { label: 'decisions', values: known.map(({ decisions }) => decisions) },
-    y: { label: 'return of a session', values: known.map(point => point.return!) },
-    marks,
+    y: {
+      label: isReturn ? 'return of a session' : 'reward of a decision',
+      values: known.map(point => (isReturn ? point.return! : point.reward)),
+    },
+    marks: isReturn ? marks : [],
   }
 }
+
+/** The one measure of a log. */
+export const measureLog: TrainOptions['measure'] = ({ reward }) => ({ reward, return: null, share: null })

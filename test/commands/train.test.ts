@@ -1,7 +1,7 @@
 /** `feedloop train` as people run it: a goal, a folder, an interrupt that is gone on from. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -40,6 +40,39 @@ test('a goal is reached, or not, and the folder goes on', () => {
   assert.ok(second.progress.session > first.progress.session && second.progress.version > first.progress.version)
 })
 
+test('a log instead of an environment', () => {
+  const data = join(folder, 'log.csv')
+  const mapping = join(folder, 'log.yaml')
+  const rows = Array.from({ length: 200 }, (_, n) => `u${n},${n % 2 ? 'a' : 'b'},0.5,${n % 2},${1000 + n}`)
+  writeFileSync(data, `user,shown,p,click,at\n${rows.join('\n')}\n`)
+  writeFileSync(mapping, logMapping)
+  const flags = ['--data', data, '--mapping', mapping, '--propensity', 'p', '--algorithm', 'linear-gaussian']
+  const { status, stdout, stderr } = train(...flags, '--every', '100', '--until', 'reward>=0.9')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /The goal is reached after 100 decisions; best: reward 0.9/)
+})
+
+const logMapping = `
+outputs:
+  - to: requests
+    fields:
+      request_id: { origin: true }
+      user_id: { path: user }
+      policy: { constant: default }
+      slots: { constant: 1 }
+      time_ms: { path: at }
+      baseline: { path: shown }
+      context: { entries: { p: { path: p, type: number } } }
+  - to: events
+    when: { path: click, in: [1] }
+    fields:
+      event_id: { template: 'c-{#origin}' }
+      user_id: { path: user }
+      item_id: { path: shown }
+      type: { constant: click }
+      time_ms: { path: at }
+`
+
 test('what cannot be is refused in words', () => {
   const refused = (flags: string[], words: RegExp) => {
     const { status, stderr } = train(...flags)
@@ -50,4 +83,5 @@ test('what cannot be is refused in words', () => {
   refused(['--resume'], /--folder/)
   refused(['--resume', '--folder', join(folder, 'none')], /holds no training/)
   refused(['--environment', 'nowhere'], /long-term/)
+  refused(['--data', 'x.csv'], /--mapping/)
 })
