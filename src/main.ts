@@ -15,6 +15,7 @@ import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
+import { addTrain } from './commands/train.ts'
 import { addTransitions } from './commands/transitions.ts'
 import { addWeights } from './commands/weights.ts'
 import { FeedloopError } from './errors.ts'
@@ -32,6 +33,7 @@ for (const add of [
   addReplay,
   addAudit,
   addBakeoff,
+  addTrain,
   addDeadLetters,
   addExplain,
   addForget,
