@@ -1,14 +1,16 @@
 /**
- * The two towers in TensorFlow.js: values and gradients of a batch. Dense layers have a gradient of their own that
- * transposes explicitly, because the stock gradient of matMul asks for transposed operands, for which the WebAssembly
- * kernel is ten times slower; and inputs that are data get no gradient.
+ * The two towers in TensorFlow.js: outputs of a batch and gradients of the parameters. Written so that the WebAssembly backend is
+ * fast, which the stock gradients are not: its matMul is ten times slower for transposed operands, a sum over the first axis
+ * ten times slower than a product with ones, and a comparison than `step`. And an item's embedding is never made: the logit
+ *   u·(h W + b) = h·(W u) + b·u
+ * asks for W u once a decision and not for h W once a candidate; the same holds for the gradients.
  */
-import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs'
+import type { Tensor2D, Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type ParameterName, type Parameters, parameterNames, parameterShapes, type Shape } from './parameters.ts'
 
-type Tf = TensorFlow['tf']
-type Tensors = Record<ParameterName, TfTensor>
+/** Biases have one dimension. */
+type Tensors = Readonly<Record<ParameterName, Tensor2D>>
 
 export interface NetworkBatch {
   /** [B, state dimensions]. */
@@ -32,82 +34,148 @@ export interface Network {
   gradients(weights: Parameters, batch: NetworkBatch, at: OutputGradient): Parameters
 }
 
+/** Of a forward pass, what the gradients need. */
+interface Pass {
+  readonly states: Tensor2D
+  /** [B K, item dimensions]. */
+  readonly items: Tensor2D
+  /** [B, hidden]. */
+  readonly userHidden: Tensor2D
+  /** [B, K, hidden]. */
+  readonly itemHidden: Tensor3D
+  /** By head u / √embedding, [B, embedding], and W u / √embedding, [B, 1, hidden]. */
+  readonly asked: readonly { readonly user: Tensor2D; readonly item: Tensor3D }[]
+  readonly logits: Float32Array
+  readonly values: Float32Array
+}
+
 export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
   const shapes = parameterShapes(shape)
-  const { heads = 1 } = shape
-  const upload = (weights: Parameters): TfTensor[] =>
-    parameterNames.map(name => tf.tensor(weights[name], [...shapes[name]]))
-  const inputs = ({ states, items, size, candidates }: NetworkBatch) => ({
-    states: tf.tensor2d(states, [size, shape.stateDimensions]),
-    items: tf.tensor2d(items, [size * candidates, shape.itemDimensions]),
-  })
-  const outputs = (weights: Tensors, data: ReturnType<typeof inputs>, { size, candidates }: NetworkBatch) => {
-    const hidden = inputLayer(tf, data.states, weights['user/hidden/weights'], weights['user/hidden/bias'])
-    const user = dense(tf, hidden, weights['user/embedding/weights'], weights['user/embedding/bias'])
-    const itemHidden = inputLayer(tf, data.items, weights['item/hidden/weights'], weights['item/hidden/bias'])
-    const item = dense(tf, itemHidden, weights['item/embedding/weights'], weights['item/embedding/bias'])
-    const product = tf.mul(
-      tf.reshape(user, [size, 1, heads * shape.embedding]),
-      tf.reshape(item, [size, candidates, heads * shape.embedding]),
-    )
-    const dots = tf.sum(tf.reshape(product, [size * candidates * heads, shape.embedding]), 1)
-    const logits = tf.mul(dots, 1 / Math.sqrt(shape.embedding))
-    const values = tf.reshape(dense(tf, hidden, weights['value/weights'], weights['value/bias']), [size])
-    return { logits, values }
+  const { hidden, embedding, heads = 1 } = shape
+  const eachHead = Array.from({ length: heads }, (_, head) => head)
+  const scale = 1 / Math.sqrt(embedding)
+  const upload = (weights: Parameters): Tensors =>
+    Object.fromEntries(
+      parameterNames.map((name): [string, TfTensor] => [name, tf.tensor(weights[name], [...shapes[name]])]),
+    ) as Tensors
+  const layer = (x: Tensor2D, w: Tensor2D, bias: TfTensor, activation: 'relu' | 'linear' = 'linear'): Tensor2D =>
+    tf.fused.matMul({ a: x, b: w, bias, activation }) as Tensor2D
+  /** Columns of one head. */
+  const ofHead = (all: Tensor2D, head: number): Tensor2D =>
+    heads === 1 ? all : tf.slice(all, [0, head * embedding], [-1, embedding])
+  const times = (a: TfTensor, b: TfTensor): TfTensor => tf.matMul(a as Tensor2D, b as Tensor2D)
+  /** Sum of the rows, [1, columns]. */
+  const total = (rows: Tensor2D): TfTensor => times(tf.ones([1, rows.shape[0]]), rows)
+
+  function forward(w: Tensors, { states: s, items: x, size, candidates }: NetworkBatch): Pass {
+    const states = tf.tensor2d(s, [size, shape.stateDimensions])
+    const items = tf.tensor2d(x, [size * candidates, shape.itemDimensions])
+    const userHidden = layer(states, w['user/hidden/weights'], w['user/hidden/bias'], 'relu')
+    const user = tf.mul(layer(userHidden, w['user/embedding/weights'], w['user/embedding/bias']), scale) as Tensor2D
+    const rows = layer(items, w['item/hidden/weights'], w['item/hidden/bias'], 'relu')
+    const itemHidden = tf.reshape(rows, [size, candidates, hidden]) as Tensor3D
+    const asked = eachHead.map(head => {
+      const own = ofHead(user, head)
+      const item = times(own, tf.transpose(ofHead(w['item/embedding/weights'], head)))
+      return { user: own, item: tf.reshape(item, [size, 1, hidden]) as Tensor3D }
+    })
+    const bias = tf.reshape(w['item/embedding/bias'], [heads, embedding])
+    const logits = asked.map((each, head) => {
+      const constant = times(each.user, tf.reshape(tf.slice(bias, [head, 0], [1, embedding]), [embedding, 1]))
+      return tf.add(tf.sum(tf.mul(itemHidden, each.item), 2), constant)
+    })
+    return {
+      states,
+      items,
+      userHidden,
+      itemHidden,
+      asked,
+      logits: (heads === 1 ? logits[0] : tf.stack(logits, 2)).dataSync<'float32'>(),
+      values: layer(userHidden, w['value/weights'], w['value/bias']).dataSync<'float32'>(),
+    }
   }
+
+  /** @param logitGradients by head, [B, K, 1] @param valueGradient [B, 1] */
+  function backward(
+    w: Tensors,
+    pass: Pass,
+    logitGradients: readonly Tensor3D[],
+    valueGradient: Tensor2D,
+  ): Record<ParameterName, TfTensor> {
+    const { states, items, userHidden, itemHidden, asked } = pass
+    const byHead = logitGradients.map((gradient, head) => {
+      const item = tf.sum(tf.mul(itemHidden, gradient), 1) as Tensor2D
+      const constant = tf.sum(gradient, 1) as Tensor2D
+      const bias = times(tf.transpose(constant), asked[head].user)
+      const weights = times(tf.transpose(item), asked[head].user)
+      const user = tf.add(
+        times(item, ofHead(w['item/embedding/weights'], head)),
+        tf.mul(constant, tf.slice(w['item/embedding/bias'], [head * embedding], [embedding])),
+      )
+      return { bias, weights, user, hidden: tf.mul(gradient, asked[head].item) }
+    })
+    const joined = (part: 'bias' | 'weights' | 'user'): Tensor2D =>
+      (heads === 1
+        ? byHead[0][part]
+        : tf.concat(
+            byHead.map(each => each[part]),
+            1,
+          )) as Tensor2D
+    const itemHiddenGradient = tf.mul(byHead.map(each => each.hidden).reduce(tf.add), tf.step(itemHidden))
+    const itemRows = tf.reshape(itemHiddenGradient, [-1, hidden]) as Tensor2D
+    const user = tf.mul(joined('user'), scale) as Tensor2D
+    const userHiddenGradient = tf.mul(
+      tf.add(
+        times(user, tf.transpose(w['user/embedding/weights'])),
+        tf.mul(valueGradient, tf.reshape(w['value/weights'], [1, hidden])),
+      ),
+      tf.step(userHidden),
+    ) as Tensor2D
+    const userHiddenColumns = tf.transpose(userHidden)
+    return {
+      'user/hidden/weights': times(tf.transpose(states), userHiddenGradient),
+      'user/hidden/bias': total(userHiddenGradient),
+      'user/embedding/weights': times(userHiddenColumns, user),
+      'user/embedding/bias': total(user),
+      'item/hidden/weights': times(tf.transpose(items), itemRows),
+      'item/hidden/bias': total(itemRows),
+      'item/embedding/weights': joined('weights'),
+      'item/embedding/bias': joined('bias'),
+      'value/weights': times(userHiddenColumns, valueGradient),
+      'value/bias': total(valueGradient),
+    }
+  }
+
   return {
     forward: (weights, batch) =>
-      tf.tidy(() => {
-        const { logits, values } = outputs(named(upload(weights)), inputs(batch), batch)
-        return { logits: logits.dataSync<'float32'>(), values: values.dataSync<'float32'>() }
+      tidy(tf, () => {
+        const { logits, values } = forward(upload(weights), batch)
+        return { logits, values }
       }),
     gradients: (weights, batch, at) =>
-      tf.tidy(() => {
-        const data = inputs(batch)
-        // a sum whose gradient is the loss's: the gradient at the outputs enters as a constant
-        const surrogate = (...tensors: TfTensor[]) => {
-          const { logits, values } = outputs(named(tensors), data, batch)
-          const gradient = at(logits.dataSync<'float32'>(), values.dataSync<'float32'>())
-          const policy = tf.sum(tf.mul(logits, tf.tensor1d(gradient.logitGradient)))
-          return tf.add(policy, tf.sum(tf.mul(values, tf.tensor1d(gradient.valueGradient)))) as TfTensor
-        }
-        const gradients = tf.grads(surrogate as (...args: TfTensor[]) => TfTensor)(upload(weights))
+      tidy(tf, () => {
+        const w = upload(weights)
+        const pass = forward(w, batch)
+        const { logitGradient, valueGradient } = at(pass.logits, pass.values)
+        const byHead = eachHead.map(head =>
+          tf.tensor3d(everyNth(logitGradient, head, heads), [batch.size, batch.candidates, 1]),
+        )
+        const gradients = backward(w, pass, byHead, tf.tensor2d(valueGradient, [batch.size, 1]))
         return Object.fromEntries(
-          parameterNames.map((name, i) => [name, gradients[i].dataSync<'float32'>().slice()]),
+          parameterNames.map(name => [name, gradients[name].dataSync<'float32'>().slice()]),
         ) as Record<ParameterName, Float32Array>
       }),
   }
 }
 
-const named = (tensors: readonly TfTensor[]): Tensors =>
-  Object.fromEntries(parameterNames.map((name, i) => [name, tensors[i]])) as Tensors
-
-/** relu(x W + b) of data: no gradient for x. */
-function inputLayer(tf: Tf, x: Tensor2D, weights: TfTensor, bias: TfTensor): TfTensor {
-  const layer = tf.customGrad((...args) => {
-    const [w, b, save] = args as unknown as [Tensor2D, TfTensor, (tensors: TfTensor[]) => void]
-    const value = tf.relu(tf.add(tf.matMul(x, w), b))
-    save([value])
-    const gradFunc = (dy: TfTensor, saved: TfTensor[]) => {
-      const dz = tf.mul(dy, tf.cast(tf.greater(saved[0], 0), 'float32')) as Tensor2D
-      return [tf.matMul(tf.transpose(x), dz), tf.sum(dz, 0)]
-    }
-    return { value, gradFunc }
+/** What `tf.tidy` itself returns is searched for tensors, number by number. */
+function tidy<T>(tf: TensorFlow['tf'], work: () => T): T {
+  let made: { readonly result: T } | undefined
+  tf.tidy(() => {
+    made = { result: work() }
   })
-  return layer(weights, bias)
+  return made!.result
 }
 
-/** x W + b. */
-function dense(tf: Tf, input: TfTensor, weights: TfTensor, bias: TfTensor): TfTensor {
-  const layer = tf.customGrad((...args) => {
-    const [x, w, b, save] = args as unknown as [Tensor2D, Tensor2D, TfTensor, (tensors: TfTensor[]) => void]
-    save([x, w])
-    const gradFunc = (dy: TfTensor, saved: TfTensor[]) => {
-      const [savedX, savedW] = saved as [Tensor2D, Tensor2D]
-      const dz = dy as Tensor2D
-      return [tf.matMul(dz, tf.transpose(savedW)), tf.matMul(tf.transpose(savedX), dz), tf.sum(dz, 0)]
-    }
-    return { value: tf.add(tf.matMul(x, w), b), gradFunc }
-  })
-  return layer(input, weights, bias)
-}
+const everyNth = (values: Float32Array, from: number, step: number): Float32Array =>
+  step === 1 ? values : Float32Array.from({ length: values.length / step }, (_, i) => values[from + i * step])
