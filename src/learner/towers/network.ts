@@ -122,7 +122,8 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
             1,
           )) as Tensor2D
     const itemHiddenGradient = tf.mul(byHead.map(each => each.hidden).reduce(tf.add), tf.step(itemHidden))
-    const itemRows = tf.reshape(itemHiddenGradient, [-1, hidden]) as Tensor2D
+    // matMul copies its second operand: better the smaller one, the items
+    const itemColumns = tf.transpose(tf.reshape(itemHiddenGradient, [-1, hidden]))
     const user = tf.mul(joined('user'), scale) as Tensor2D
     const userHiddenGradient = tf.mul(
       tf.add(
@@ -137,8 +138,8 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
       'user/hidden/bias': total(userHiddenGradient),
       'user/embedding/weights': times(userHiddenColumns, user),
       'user/embedding/bias': total(user),
-      'item/hidden/weights': times(tf.transpose(items), itemRows),
-      'item/hidden/bias': total(itemRows),
+      'item/hidden/weights': tf.transpose(times(itemColumns, items)),
+      'item/hidden/bias': tf.sum(itemColumns, 1),
       'item/embedding/weights': joined('weights'),
       'item/embedding/bias': joined('bias'),
       'value/weights': times(userHiddenColumns, valueGradient),
