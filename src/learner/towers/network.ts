@@ -1,13 +1,12 @@
 /**
  * The two towers in TensorFlow.js: outputs of a batch and gradients of the parameters. Written so that the WebAssembly backend is
  * fast, which the stock gradients are not: its matMul is ten times slower for transposed operands, a sum over the first axis
- * ten times slower than a product with ones, and a comparison than `step`. And an item's embedding is never made: the logit
- *   u·(h W + b) = h·(W u) + b·u
- * asks for W u once a decision and not for h W once a candidate; the same holds for the gradients.
+ * ten times slower than a product with ones, and a comparison than `step`. Items' embeddings are never made (scoring.ts).
  */
-import type { Tensor2D, Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs'
+import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type ParameterName, type Parameters, parameterNames, parameterShapes, type Shape } from './parameters.ts'
+import { byRows, type Scoring, shared } from './scoring.ts'
 
 /** Biases have one dimension. */
 type Tensors = Readonly<Record<ParameterName, Tensor2D>>
@@ -15,8 +14,10 @@ type Tensors = Readonly<Record<ParameterName, Tensor2D>>
 export interface NetworkBatch {
   /** [B, state dimensions]. */
   readonly states: Float32Array
-  /** [B, K, item dimensions]; padding is zeros. */
+  /** [B, K, item dimensions]; padding is zeros. With an index: every item once. */
   readonly items: Float32Array
+  /** Which of the items each candidate is, [B, K]; padding is any. */
+  readonly index?: Int32Array
   readonly size: number
   /** K, the same for all: short lists are padded. */
   readonly candidates: number
@@ -37,14 +38,15 @@ export interface Network {
 /** Of a forward pass, what the gradients need. */
 interface Pass {
   readonly states: Tensor2D
-  /** [B K, item dimensions]. */
+  /** One row an item, item dimensions long. */
   readonly items: Tensor2D
   /** [B, hidden]. */
   readonly userHidden: Tensor2D
-  /** [B, K, hidden]. */
-  readonly itemHidden: Tensor3D
-  /** By head u / √embedding, [B, embedding], and W u / √embedding, [B, 1, hidden]. */
-  readonly asked: readonly { readonly user: Tensor2D; readonly item: Tensor3D }[]
+  /** One row an item, hidden long. */
+  readonly itemHidden: Tensor2D
+  readonly scoring: Scoring
+  /** By head u / √embedding, [B, embedding], and W u / √embedding, [B, hidden]. */
+  readonly asked: readonly { readonly user: Tensor2D; readonly item: Tensor2D }[]
   readonly logits: Float32Array
   readonly values: Float32Array
 }
@@ -63,56 +65,57 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
   /** Columns of one head. */
   const ofHead = (all: Tensor2D, head: number): Tensor2D =>
     heads === 1 ? all : tf.slice(all, [0, head * embedding], [-1, embedding])
-  const times = (a: TfTensor, b: TfTensor): TfTensor => tf.matMul(a as Tensor2D, b as Tensor2D)
+  const times = (a: TfTensor, b: TfTensor): Tensor2D => tf.matMul(a as Tensor2D, b as Tensor2D)
   /** Sum of the rows, [1, columns]. */
-  const total = (rows: Tensor2D): TfTensor => times(tf.ones([1, rows.shape[0]]), rows)
+  const total = (rows: Tensor2D): Tensor2D => times(tf.ones([1, rows.shape[0]]), rows)
 
-  function forward(w: Tensors, { states: s, items: x, size, candidates }: NetworkBatch): Pass {
+  function forward(w: Tensors, { states: s, items: x, index, size, candidates }: NetworkBatch): Pass {
     const states = tf.tensor2d(s, [size, shape.stateDimensions])
-    const items = tf.tensor2d(x, [size * candidates, shape.itemDimensions])
+    const items = tf.tensor2d(x, [x.length / shape.itemDimensions, shape.itemDimensions])
     const userHidden = layer(states, w['user/hidden/weights'], w['user/hidden/bias'], 'relu')
     const user = tf.mul(layer(userHidden, w['user/embedding/weights'], w['user/embedding/bias']), scale) as Tensor2D
-    const rows = layer(items, w['item/hidden/weights'], w['item/hidden/bias'], 'relu')
-    const itemHidden = tf.reshape(rows, [size, candidates, hidden]) as Tensor3D
+    const itemHidden = layer(items, w['item/hidden/weights'], w['item/hidden/bias'], 'relu')
+    const scoring = index ? shared(tf, itemHidden, index, size) : byRows(tf, itemHidden, size, candidates)
     const asked = eachHead.map(head => {
       const own = ofHead(user, head)
-      const item = times(own, tf.transpose(ofHead(w['item/embedding/weights'], head)))
-      return { user: own, item: tf.reshape(item, [size, 1, hidden]) as Tensor3D }
+      return { user: own, item: times(own, tf.transpose(ofHead(w['item/embedding/weights'], head))) }
     })
     const bias = tf.reshape(w['item/embedding/bias'], [heads, embedding])
     const logits = asked.map((each, head) => {
-      const constant = times(each.user, tf.reshape(tf.slice(bias, [head, 0], [1, embedding]), [embedding, 1]))
-      return tf.add(tf.sum(tf.mul(itemHidden, each.item), 2), constant)
+      const own = tf.reshape(tf.slice(bias, [head, 0], [1, embedding]), [embedding, 1])
+      return scoring.logits(each.item, times(each.user, own))
     })
     return {
       states,
       items,
       userHidden,
       itemHidden,
+      scoring,
       asked,
-      logits: (heads === 1 ? logits[0] : tf.stack(logits, 2)).dataSync<'float32'>(),
+      logits: interleaved(logits),
       values: layer(userHidden, w['value/weights'], w['value/bias']).dataSync<'float32'>(),
     }
   }
 
-  /** @param logitGradients by head, [B, K, 1] @param valueGradient [B, 1] */
+  /** @param logitGradients by head, [B, K] @param valueGradient [B, 1] */
   function backward(
     w: Tensors,
     pass: Pass,
-    logitGradients: readonly Tensor3D[],
+    logitGradients: readonly Float32Array[],
     valueGradient: Tensor2D,
   ): Record<ParameterName, TfTensor> {
-    const { states, items, userHidden, itemHidden, asked } = pass
+    const { states, items, userHidden, itemHidden, scoring, asked } = pass
     const byHead = logitGradients.map((gradient, head) => {
-      const item = tf.sum(tf.mul(itemHidden, gradient), 1) as Tensor2D
-      const constant = tf.sum(gradient, 1) as Tensor2D
-      const bias = times(tf.transpose(constant), asked[head].user)
-      const weights = times(tf.transpose(item), asked[head].user)
-      const user = tf.add(
-        times(item, ofHead(w['item/embedding/weights'], head)),
-        tf.mul(constant, tf.slice(w['item/embedding/bias'], [head * embedding], [embedding])),
-      )
-      return { bias, weights, user, hidden: tf.mul(gradient, asked[head].item) }
+      const own = scoring.gradients(gradient, asked[head].item)
+      return {
+        bias: times(tf.transpose(own.constant), asked[head].user),
+        weights: times(tf.transpose(own.asked), asked[head].user),
+        user: tf.add(
+          times(own.asked, ofHead(w['item/embedding/weights'], head)),
+          tf.mul(own.constant, tf.slice(w['item/embedding/bias'], [head * embedding], [embedding])),
+        ),
+        hidden: own.hidden,
+      }
     })
     const joined = (part: 'bias' | 'weights' | 'user'): Tensor2D =>
       (heads === 1
@@ -121,9 +124,12 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
             byHead.map(each => each[part]),
             1,
           )) as Tensor2D
-    const itemHiddenGradient = tf.mul(byHead.map(each => each.hidden).reduce(tf.add), tf.step(itemHidden))
+    const itemHiddenGradient = tf.mul(
+      byHead.map(each => each.hidden).reduce((a, b) => tf.add(a, b)),
+      tf.step(itemHidden),
+    )
     // matMul copies its second operand: better the smaller one, the items
-    const itemColumns = tf.transpose(tf.reshape(itemHiddenGradient, [-1, hidden]))
+    const itemColumns = tf.transpose(itemHiddenGradient) as Tensor2D
     const user = tf.mul(joined('user'), scale) as Tensor2D
     const userHiddenGradient = tf.mul(
       tf.add(
@@ -158,9 +164,7 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
         const w = upload(weights)
         const pass = forward(w, batch)
         const { logitGradient, valueGradient } = at(pass.logits, pass.values)
-        const byHead = eachHead.map(head =>
-          tf.tensor3d(everyNth(logitGradient, head, heads), [batch.size, batch.candidates, 1]),
-        )
+        const byHead = eachHead.map(head => everyNth(logitGradient, head, heads))
         const gradients = backward(w, pass, byHead, tf.tensor2d(valueGradient, [batch.size, 1]))
         return Object.fromEntries(
           parameterNames.map(name => [name, gradients[name].dataSync<'float32'>().slice()]),
@@ -180,3 +184,13 @@ function tidy<T>(tf: TensorFlow['tf'], work: () => T): T {
 
 const everyNth = (values: Float32Array, from: number, step: number): Float32Array =>
   step === 1 ? values : Float32Array.from({ length: values.length / step }, (_, i) => values[from + i * step])
+
+/** [B, K, heads] of [B, K] each. */
+function interleaved(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]
+  const all = new Float32Array(parts.length * parts[0].length)
+  parts.forEach((part, head) => {
+    for (let i = 0; i < part.length; i++) all[i * parts.length + head] = part[i]
+  })
+  return all
+}
