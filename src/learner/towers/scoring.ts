@@ -50,11 +50,15 @@ export function shared(tf: Tf, hidden: Tensor2D, index: Int32Array, size: number
   return {
     logits(asked, constant) {
       const all = tf.add(tf.matMul(asked, tf.transpose(hidden)), constant).dataSync<'float32'>()
-      return Float32Array.from(index, (item, at) => all[Math.floor(at / candidates) * items + item])
+      const logits = new Float32Array(index.length)
+      for (let b = 0; b < size; b++)
+        for (let k = b * candidates; k < (b + 1) * candidates; k++) logits[k] = all[b * items + index[k]]
+      return logits
     },
     gradients(at, asked) {
       const all = new Float32Array(size * items)
-      for (let i = 0; i < at.length; i++) all[Math.floor(i / candidates) * items + index[i]] += at[i]
+      for (let b = 0; b < size; b++)
+        for (let k = b * candidates; k < (b + 1) * candidates; k++) all[b * items + index[k]] += at[k]
       const gradient = tf.tensor2d(all, [size, items])
       return {
         asked: tf.matMul(gradient, hidden),
