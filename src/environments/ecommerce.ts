@@ -4,9 +4,14 @@
  *   P(click) by fit of item and person; P(purchase | click) by kind, a coupon's high only for who never bought;
  *   a rating 1..5 around the fit for half of the purchases; a refund of some purchases that were a bad fit.
  * People are what they are for the length of a visit, so every rate is exact by enumeration.
+ *
+ * As sessions, a visit is as long as it is worth it: after each decision the person stays with a probability that what they did
+ * about it says (`stay`), so an offer that sells and is sent back costs all that would have been sold later.
  */
 import { createRandom, type Random, seedOf } from '../state/random.ts'
+import type { Mdp } from '../tabular/mdp.ts'
 import type { Act, Environment, Observation } from './environment.ts'
+import { finiteRates, finiteReturns } from './finite.ts'
 import { drawGroup, exactRates } from './population.ts'
 import { act, visitSession } from './visits.ts'
 
@@ -71,7 +76,42 @@ export function chancesOf(offer: Offer, shopper: Omit<Shopper, 'share'>): Chance
 export const expectedReward = ({ click, purchase, stars, refund }: Chances): number =>
   worth.click * click + purchase * (worth.purchase + worth.rating * RATED * stars + worth.refund * refund)
 
-export function createEcommerce(): Environment {
+/** Probability that a person stays after a refund, else a purchase, else a click, else nothing. */
+export const stay = { refund: 0.2, purchase: 0.95, click: 0.9, nothing: 0.8 } as const
+
+export const expectedStay = ({ click, purchase, refund }: Chances): number =>
+  purchase * (refund * stay.refund + (1 - refund) * stay.purchase) +
+  (click - purchase) * stay.click +
+  (1 - click) * stay.nothing
+
+/** A person is a state that only their leaving ends. */
+export function sessionsMdp(): Mdp {
+  const chances = population.map(person => offers.map(offer => chancesOf(offer, person)))
+  return {
+    discount: 1,
+    initial: Float64Array.from(population, ({ share }) => share),
+    rewards: chances.map(row => Float64Array.from(row, expectedReward)),
+    transitions: chances.map((row, person) =>
+      row.map(each => new Float64Array(population.length).fill(expectedStay(each), person, person + 1)),
+    ),
+  }
+}
+
+/** The shop whose visits last as long as they are worth it. Optimal is for who knows what a person is interested in. */
+export function createEcommerceSessions(): Environment {
+  const mdp = sessionsMdp()
+  return {
+    ...createShop(true),
+    name: 'e-commerce sessions',
+    preset: { ...preset, policies: [{ ...preset.policies?.[0], gamma: 1 }] },
+    rates: () => finiteRates(mdp),
+    returns: () => finiteReturns(mdp),
+  }
+}
+
+export const createEcommerce = (): Environment => createShop(false)
+
+function createShop(stays: boolean): Environment {
   const values = population.map(person => offers.map(offer => expectedReward(chancesOf(offer, person))))
   return {
     name: 'e-commerce',
@@ -92,18 +132,25 @@ export function createEcommerce(): Environment {
       const shopper = population[group]
       return visitSession({
         id,
-        decisions: 1 + Math.floor(4 * random.uniform()),
+        decisions: stays ? Number.POSITIVE_INFINITY : 1 + Math.floor(4 * random.uniform()),
         context: asGroup(shopper).context,
         candidates: null,
         slots: 1,
         before: past(shopper, random),
         answer([shown]) {
           const item = offers.findIndex(offer => offer.id === shown)
-          return { outcomes: actsOn(offers[item], shopper, random), expectedReward: values[group][item] }
+          const outcomes = actsOn(offers[item], shopper, random)
+          const leaves = stays && random.uniform() >= stayOf(outcomes)
+          return { outcomes, expectedReward: values[group][item], leaves }
         },
       })
     },
   }
+}
+
+function stayOf(outcomes: readonly Act[]): number {
+  const said = (['refund', 'purchase', 'click'] as const).find(each => outcomes.some(({ type }) => type === each))
+  return stay[said ?? 'nothing']
 }
 
 const asGroup = ({ share, gender, age, bought }: Shopper): { share: number; context: Observation['context'] } => ({

@@ -6,11 +6,13 @@
  */
 import type { Item, UserProfile } from '../../schemas/records.ts'
 import type { ConfigInput } from '../config.ts'
+import type { Mdp } from '../tabular/mdp.ts'
 
 /** Something a person does: a BehaviorEvent before the driver gives it ids and times. */
 export interface Act {
   readonly type: string
-  readonly itemId: string
+  /** Null for what concerns no item: a `leave`. */
+  readonly itemId: string | null
   readonly value: number | null
   /** How long after what caused it, ms. */
   readonly delayMs: number
@@ -24,7 +26,8 @@ export interface Observation {
   readonly candidates: readonly string[] | null
   readonly context: Readonly<Record<string, string | number | boolean>>
   readonly slots: number
-  /** The session ended: `organic` still counts, but nothing is to be decided. */
+  /** The session ended: `organic` still counts, but nothing is to be decided. With a `leave` among it the episode is
+   * terminated, and nothing comes after; without one it is truncated: what would have come is unknown. */
   readonly done: boolean
 }
 
@@ -55,6 +58,26 @@ export interface Rates {
   readonly how: string
 }
 
+/** Expected return of a session, J = E[Σ_t r_t], the sum of the rewards of all its decisions (what discounts is that people leave),
+ * under what needs no learning, under the best by the next reward alone, and under the optimum. */
+export interface Returns {
+  readonly random: number
+  readonly myopic?: number
+  readonly optimum: number
+  /** How the figures were computed. */
+  readonly how: string
+}
+
+/** A world that is a finite Markov decision process in what it shows: what a policy is worth there is computed, not sampled. */
+export interface FiniteWorld {
+  /** Its actions are `slates`, by index; a session is an episode, its `leave` the end. */
+  readonly mdp: Mdp
+  /** Shown by each action. */
+  readonly slates: readonly (readonly string[])[]
+  /** What is known before a decision in a state. */
+  observe(state: number): Observation
+}
+
 export interface Environment {
   readonly name: string
   items(): readonly Item[]
@@ -62,6 +85,9 @@ export interface Environment {
   /** Configuration that suits this world; laid under the user's own. */
   readonly preset: ConfigInput
   rates(): Rates
+  /** Where decisions have consequences beyond the next reward. */
+  returns?(): Returns
+  readonly finite?: FiniteWorld
   /** How many sessions there are; absent: without end. */
   readonly sessions?: number
   /** The `index`-th session of the run that `seed` names. */
@@ -69,4 +95,9 @@ export interface Environment {
 }
 
 /** Part of the way from random to oracle. */
-export const shareOfGap = (rate: number, { random, oracle }: Rates): number => (rate - random) / (oracle - random)
+export const shareOfGap = (rate: number, { random, oracle }: Pick<Rates, 'random' | 'oracle'>): number =>
+  (rate - random) / (oracle - random)
+
+/** Part of the way of a return from random to the optimum, (J - J_random) / (J* - J_random). */
+export const shareOfReturn = (value: number, { random, optimum }: Returns): number =>
+  shareOfGap(value, { random, oracle: optimum })

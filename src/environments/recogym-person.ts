@@ -4,14 +4,16 @@
  * product vectors that are permuted among correlated products (*flips*), so that showing what was viewed most is wrong.
  * Organic: views a product ~ softmax(gamma omega + mu), then stays organic .74 (and omega += N(0, .1^2)), becomes bandit
  * .25, leaves .01. Bandit: is shown product a and clicks with f(beta_a omega + mu_a); after a click organic, else
- * organic .05, stays .94, leaves .01. What a policy may see are the views; clicks and omega are the environment's.
+ * organic .05, leaves .01 (RecoGym's prob_leave_bandit, which may be set), stays otherwise. What a policy may see are the views; clicks and omega are the environment's.
  */
 import type { Random } from '../state/random.ts'
 import type { World } from './recogym-world.ts'
 
 const OMEGA_SD = 0.1
 const organicMoves = { organic: 0.74, bandit: 0.25 } // else leaves
-const banditMoves = { organic: 0.05, bandit: 0.94 } // else leaves
+const BANDIT_TO_ORGANIC = 0.05
+/** Probability of leaving after what was not clicked. */
+const LEAVE_BANDIT = 0.01
 
 export type Phase = 'organic' | 'bandit' | 'gone'
 
@@ -26,7 +28,9 @@ export class Person {
   readonly world: World
   readonly random: Random
   readonly #omega: Float64Array
-  constructor(world: World, random: Random) {
+  readonly #leaveBandit: number
+  constructor(world: World, random: Random, leaveBandit = LEAVE_BANDIT) {
+    this.#leaveBandit = leaveBandit
     this.world = world
     this.random = random
     this.#omega = Float64Array.from(world.gamma[0], () => random.normal())
@@ -75,8 +79,8 @@ export class Person {
   show(a: number): boolean {
     const clicked = this.random.uniform() < this.clickProbability(a)
     const u = this.random.uniform()
-    if (clicked || u < banditMoves.organic) this.phase = 'organic'
-    else if (u >= banditMoves.organic + banditMoves.bandit) this.phase = 'gone'
+    if (clicked || u < BANDIT_TO_ORGANIC) this.phase = 'organic'
+    else if (u >= 1 - this.#leaveBandit) this.phase = 'gone'
     return clicked
   }
 }

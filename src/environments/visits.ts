@@ -10,23 +10,38 @@ export interface Visit {
   readonly slots: number
   /** What the person did before the first decision. */
   readonly before?: readonly Act[]
-  /** What the person does about a slate. */
-  readonly answer: (slate: readonly string[]) => { readonly outcomes: readonly Act[]; readonly expectedReward: number }
+  /** What the person does about a slate; with `leaves` they are gone after it. */
+  readonly answer: (slate: readonly string[]) => Answer
+}
+
+export interface Answer {
+  readonly outcomes: readonly Act[]
+  readonly expectedReward: number
+  readonly leaves?: boolean
 }
 
 export function visitSession({ id, decisions, context, candidates, slots, before = [], answer }: Visit): Session {
   let left = decisions
-  const observe = (organic: readonly Act[]): Observation => ({ organic, candidates, context, slots, done: left === 0 })
+  const observe = (organic: readonly Act[], done: boolean): Observation => ({
+    organic,
+    candidates,
+    context,
+    slots,
+    done,
+  })
   return {
     userId: `u${id}`,
     sessionId: id,
-    reset: () => observe(before),
+    reset: () => observe(before, false),
     step(slate) {
-      left--
-      return { ...answer(slate), next: observe([]) }
+      const { outcomes, expectedReward, leaves = false } = answer(slate)
+      return { outcomes, expectedReward, next: observe(leaves ? [leave] : [], leaves || --left === 0) }
     },
   }
 }
+
+/** The person is gone for good: what ends an episode. */
+export const leave: Act = { type: 'leave', itemId: null, value: null, delayMs: 0 }
 
 export const act = (type: string, itemId: string, rest: Partial<Act> = {}): Act => ({
   type,

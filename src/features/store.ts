@@ -9,6 +9,8 @@ import { FeedloopError } from '../errors.ts'
 
 export interface CatalogueItem {
   readonly itemId: string
+  /** The item's place in its store, the same for ever. */
+  readonly row: number
   readonly featureVersion: number
   readonly vector: Float32Array
   readonly attributes: ItemFeatures['attributes']
@@ -37,10 +39,9 @@ export interface FeatureStore {
   drop(featureKey: string): void
 }
 
-interface Entry {
-  readonly row: number
+/** What is known of an item beside its current version. */
+interface Past {
   firstMs: number
-  current: CatalogueItem
   /** Versions besides the current one. */
   others?: Map<number, Float32Array>
   /** Current, and deleted already: by a log that compaction has reordered. */
@@ -48,68 +49,74 @@ interface Entry {
 }
 
 export function createFeatureStore(): FeatureStore {
-  const entries = new Map<string, Entry>()
-  const rows: Entry[] = []
+  // the current version itself and not an entry that holds it: a decision over a thousand items looks each up
+  const items = new Map<string, CatalogueItem>()
+  const rows: CatalogueItem[] = []
+  const pasts: Past[] = []
   const listeners: ((row: number) => void)[] = []
   let available: readonly string[] | undefined
   const vector = (itemId: string, featureVersion: number): Float32Array | undefined => {
-    const entry = entries.get(itemId)
-    if (entry === undefined) return undefined
-    return entry.current.featureVersion === featureVersion ? entry.current.vector : entry.others?.get(featureVersion)
+    const item = items.get(itemId)
+    if (item === undefined) return undefined
+    return item.featureVersion === featureVersion ? item.vector : pasts[item.row].others?.get(featureVersion)
   }
   return {
-    current: itemId => entries.get(itemId)?.current,
+    current: itemId => items.get(itemId),
     vector,
     availableItems() {
-      available ??= [...entries.values()].filter(entry => entry.current.available).map(entry => entry.current.itemId)
+      available ??= rows.filter(item => item.available).map(item => item.itemId)
       return available
     },
     get size() {
-      return entries.size
+      return rows.length
     },
-    at: row => rows[row].current,
-    rowOf: itemId => entries.get(itemId)?.row,
-    firstMs: row => rows[row].firstMs,
+    at: row => rows[row],
+    rowOf: itemId => items.get(itemId)?.row,
+    firstMs: row => pasts[row].firstMs,
     follow(listener) {
       rows.forEach((_, row) => void listener(row))
       listeners.push(listener)
     },
     put(features) {
-      const item = toItem(features, vector(features.item_id, features.feature_version))
-      let entry = entries.get(item.itemId)
-      if (entry === undefined) {
-        entry = { row: rows.length, firstMs: item.timeMs, current: item }
-        rows.push(entry)
-        entries.set(item.itemId, entry)
-      } else replace(entry, item)
+      const before = items.get(features.item_id)
+      const row = before?.row ?? rows.length
+      const item = toItem(features, row, vector(features.item_id, features.feature_version))
+      if (before === undefined) pasts.push({ firstMs: item.timeMs })
+      const current = before === undefined ? item : newer(before, item, pasts[row])
+      rows[row] = current
+      items.set(current.itemId, current)
       available = undefined
-      for (const listener of listeners) listener(entry.row)
+      for (const listener of listeners) listener(row)
     },
     drop(featureKey) {
       const at = featureKey.lastIndexOf('@')
-      const entry = entries.get(featureKey.slice(0, Math.max(0, at)))
+      const item = items.get(featureKey.slice(0, Math.max(0, at)))
+      if (item === undefined) return
       const version = Number(featureKey.slice(at + 1))
-      if (entry?.current.featureVersion === version) entry.dropped = version
-      else entry?.others?.delete(version)
+      const past = pasts[item.row]
+      if (item.featureVersion === version) past.dropped = version
+      else past.others?.delete(version)
     },
   }
 }
 
-function replace(entry: Entry, item: CatalogueItem): void {
-  entry.firstMs = Math.min(entry.firstMs, item.timeMs)
-  const older = item.timeMs < entry.current.timeMs ? item : entry.current
-  if (older !== item) entry.current = item
-  if (item.featureVersion === entry.dropped) entry.dropped = undefined
-  if (older.featureVersion === entry.current.featureVersion) return
-  entry.others ??= new Map()
-  entry.others.delete(entry.current.featureVersion)
-  if (older.featureVersion !== entry.dropped) entry.others.set(older.featureVersion, older.vector)
-  else entry.dropped = undefined
+/** @returns which of both is current from now on; the other's vector is kept with the past */
+function newer(current: CatalogueItem, item: CatalogueItem, past: Past): CatalogueItem {
+  past.firstMs = Math.min(past.firstMs, item.timeMs)
+  const [kept, older] = item.timeMs < current.timeMs ? [current, item] : [item, current]
+  if (item.featureVersion === past.dropped) past.dropped = undefined
+  if (older.featureVersion === kept.featureVersion) return kept
+  past.others ??= new Map()
+  past.others.delete(kept.featureVersion)
+  if (older.featureVersion !== past.dropped) past.others.set(older.featureVersion, older.vector)
+  else past.dropped = undefined
+  return kept
 }
 
 /** A version's vector never changes, so the one already held is kept: readers may compare or cache by identity. */
-const toItem = (features: ItemFeatures, held: Float32Array | undefined): CatalogueItem => ({
+const toItem = (features: ItemFeatures, row: number, held: Float32Array | undefined): CatalogueItem => ({
   itemId: features.item_id,
+  row,
   featureVersion: features.feature_version,
   vector: held ?? bytesToVector(features.vector),
   attributes: features.attributes,

@@ -26,6 +26,7 @@ import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import { lengthsFor } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
+import { createPlaces, type Places } from './places.ts'
 import type { CandidateVectors, Loading, Policy, Scorer } from './policy.ts'
 
 /** Weight of each reward component in the scalar reward. */
@@ -37,6 +38,8 @@ export interface Version {
   /** σ. */
   readonly noise: number
   readonly arms: ReadonlyMap<string, Arm>
+  /** The arms by row; absent: they change. */
+  readonly places?: Places<Arm>
 }
 
 /** A loaded policy's version, from which the next increment goes on. */
@@ -57,7 +60,7 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
     yield
   }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading, sample)
-  const version = { version: model.version, reading, noise, arms }
+  const version = { version: model.version, reading, noise, arms, places: createPlaces(arms) }
   yield* makeReady(version)
   const loaded: Policy = {
     version: model.version,
@@ -139,8 +142,9 @@ function carried(arm: Arm, before: Reading, now: Reading): Arm {
 }
 
 /** @throws FeedloopError MODEL_INCOMPATIBLE for a state of other dimensions */
-export function scoreCandidates(version: Version, state: Float64Array, { itemIds, vectors }: CandidateVectors): Scorer {
-  const { reading, noise, arms } = version
+export function scoreCandidates(version: Version, state: Float64Array, candidates: CandidateVectors): Scorer {
+  const { reading, noise, arms, places } = version
+  const { itemIds, vectors } = candidates
   const { stateDimensions } = reading.map.options
   if (state.length !== stateDimensions)
     throw new FeedloopError(
@@ -148,7 +152,7 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
       `version ${version.version} scores states of ${stateDimensions} dimensions, not ${state.length}`,
     )
   const phi = reading.map.apply(state)
-  const asked = itemIds.map(itemId => arms.get(itemId))
+  const asked = places ? places.of(candidates) : itemIds.map(itemId => arms.get(itemId))
   const known = asked.map(arm => arm && posteriorOf(arm, reading))
   scored++
   for (const arm of asked) if (arm?.asked) arm.asked.last = scored
@@ -177,7 +181,7 @@ export function scoreCandidates(version: Version, state: Float64Array, { itemIds
   }
 }
 
-function panelsFor(posterior: Posterior, { map }: Reading): Float32Array {
+function panelsFor(posterior: Posterior, { map }: Reading): Uint8Array {
   posterior.panels ??= panelsOf(posterior.factor, map.dimensions)
   return posterior.panels
 }

@@ -9,6 +9,16 @@ export interface CandidateVectors {
   readonly itemIds: readonly string[]
   /** One vector an item, `features.dimensions` long; zeros for an item without features. */
   readonly vectors: readonly Float32Array[]
+  /** Absent: none are known. */
+  readonly rows?: Rows
+}
+
+/** Items by number, so that who keeps something of each need not look it up by name. */
+export interface Rows {
+  /** Whose rows they are: a store (src/features/store.ts), in which an item's row is the same for ever. */
+  readonly catalogue: object
+  /** One an item, -1 for one that is not in it. */
+  readonly numbers: readonly number[]
 }
 
 /** What a version states of the decisions in its statistics. Schedules of exploration are functions of it. */

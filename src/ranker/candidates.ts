@@ -79,35 +79,44 @@ function fromRequest(config: Config) {
   const zeros = new Float32Array(config.features.dimensions)
   return ({ request, moment }: Asked, named: readonly string[], catalogue: Catalogue, random: Random): Found => {
     const { allowed, dropped } = allow(named, catalogue, filters.get(request.policy)!, moment)
-    const kept = allowed.length > most ? uniformSubset(allowed, most, random) : allowed
-    const inclusion = kept.length / Math.max(1, allowed.length)
+    const kept = allowed.itemIds.length > most ? subset(allowed, most, random) : allowed
+    const { itemIds, items } = kept
+    const inclusion = itemIds.length / Math.max(1, allowed.itemIds.length)
     return {
       retrievalVersion: 'request-1',
-      candidates: kept.map(({ itemId, item }) => toCandidate(itemId, item, 'request', inclusion)),
-      vectors: { itemIds: kept.map(({ itemId }) => itemId), vectors: kept.map(({ item }) => item?.vector ?? zeros) },
+      candidates: items.map((item, i) => toCandidate(itemIds[i], item, 'request', inclusion)),
+      vectors: {
+        itemIds,
+        vectors: items.map(item => item?.vector ?? zeros),
+        rows: { catalogue: catalogue.features, numbers: items.map(item => item?.row ?? -1) },
+      },
       dropped,
-      reason: kept.length > 0 ? '' : 'no_candidate_left',
+      reason: itemIds.length > 0 ? '' : 'no_candidate_left',
     }
   }
 }
 
 interface Allowed {
-  readonly itemId: string
+  readonly itemIds: readonly string[]
   /** Undefined: not known yet. */
-  readonly item: CatalogueItem | undefined
+  readonly items: readonly (CatalogueItem | undefined)[]
 }
 
 function allow(named: readonly string[], catalogue: Catalogue, filters: readonly Condition[], moment: Moment) {
-  const allowed: Allowed[] = []
+  const itemIds: string[] = []
+  const items: (CatalogueItem | undefined)[] = []
   const dropped: Drop[] = []
   for (const itemId of named) {
     const item = catalogue.features.current(itemId)
     if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
     else if (item?.available === false) dropped.push('unavailable')
     else if (!filters.every(filter => filter(item, moment))) dropped.push('filtered')
-    else allowed.push({ itemId, item })
+    else {
+      itemIds.push(itemId)
+      items.push(item)
+    }
   }
-  return { allowed, dropped }
+  return { allowed: { itemIds, items } satisfies Allowed, dropped }
 }
 
 function fromCatalogue(config: Config, encoder: StateEncoder) {
@@ -141,7 +150,11 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
     return {
       retrievalVersion: `${isSearched(picked) ? index.placed!.retrieval.space : 'catalogue'}-1`,
       candidates: picked.map(({ source, inclusion }, i) => toCandidate(items[i].itemId, items[i], source, inclusion)),
-      vectors: { itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) },
+      vectors: {
+        itemIds: items.map(item => item.itemId),
+        vectors: items.map(item => item.vector),
+        rows: { catalogue: catalogue.features, numbers: items.map(item => item.row) },
+      },
       dropped: [],
       reason: picked.length > 0 ? '' : catalogue.features.size === 0 ? 'empty_catalogue' : 'no_candidate_left',
     }
@@ -175,11 +188,12 @@ const toCandidate = (
 })
 
 /** `count` of `all`, each subset alike, in their own order (Floyd's algorithm: Bentley & Floyd 1987). */
-function uniformSubset<T>(all: readonly T[], count: number, random: Random): readonly T[] {
+function subset({ itemIds, items }: Allowed, count: number, random: Random): Allowed {
   const taken = new Set<number>()
-  for (let last = all.length - count; last < all.length; last++) {
+  for (let last = itemIds.length - count; last < itemIds.length; last++) {
     const index = Math.floor(random.uniform() * (last + 1))
     taken.add(taken.has(index) ? last : index)
   }
-  return [...taken].sort((a, b) => a - b).map(index => all[index])
+  const places = [...taken].sort((a, b) => a - b)
+  return { itemIds: places.map(index => itemIds[index]), items: places.map(index => items[index]) }
 }

@@ -29,6 +29,14 @@ export const shuffle = (a: number, b: number, lanes: readonly number[]): Code =>
 ]
 /** What stands so many bytes after the address in a local. */
 export const load128 = (address: number, offset = 0): Code => [...get(address), ...simd(0), 0, ...unsigned(offset)]
+/** Four int16 as float32. */
+export const loadShorts = (address: number, offset = 0): Code => [
+  ...get(address),
+  ...simd(3),
+  0,
+  ...unsigned(offset),
+  ...simd(250),
+]
 export const store128 = (address: number, value: Code): Code => [...get(address), ...value, ...simd(11), 0, 0]
 export const store32 = (address: number, offset: number, value: Code): Code => [
   ...get(address),

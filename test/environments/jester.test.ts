@@ -31,7 +31,7 @@ test('a visit: 20 ratings are known, one of the others is rated, then it is over
     assert.equal(done, false)
     assert.equal(slots, 1)
     assert.equal(new Set([...organic.map(act => act.itemId), ...candidates!]).size, 30)
-    const kind = organic[0].value! - Number(organic[0].itemId.slice(5)) / 10
+    const kind = organic[0].value! - Number(organic[0].itemId!.slice(5)) / 10
     const shown = candidates![index % 10]
     const { outcomes, expectedReward, next } = session.step([shown])
     assert.ok(Math.abs(expectedReward - (Number(shown.slice(5)) / 10 + kind)) < 1e-9)

@@ -27,13 +27,13 @@ function plainLength(factor: Float64Array, x: Float64Array): number {
 describe('deviations by panels', () => {
   for (const d of [1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 73, 200])
     for (const decisions of [0, 3, 1000])
-      test(`of ${d} dimensions after ${decisions} decisions are those of float64 to float32's digits`, () => {
+      test(`of ${d} dimensions after ${decisions} decisions are those of float64 to three digits and more`, () => {
         const factors = [1, 2, 3].map(() => factorOf(d, decisions))
         const x = normals(d)
         const lengthOf = lengthsFor(x)
         for (const factor of factors) {
           const ratio = lengthOf(panelsOf(factor, d)) / plainLength(factor, x)
-          assert.ok(Math.abs(ratio - 1) < 2e-5, `${ratio}`)
+          assert.ok(Math.abs(ratio - 1) < 2e-4, `${ratio}`)
         }
       })
 

@@ -21,7 +21,7 @@ const files = sourceFiles('src')
 const folderOf = (path: string) => (path.split('/').length > 2 ? path.split('/')[1] : '')
 const stages: readonly string[] = pipeline.map(entry => folderOf(entry.step))
 const shared = ['log', 'state', 'events', 'recommendations', 'models', 'wasm']
-const rim = ['commands', 'operate', 'demo', 'environments', 'evaluation', 'simulation']
+const rim = ['commands', 'operate', 'demo', 'environments', 'evaluation', 'simulation', 'tabular', 'training']
 const isWiring = (path: string) => /\/(service|worker)\.ts$/.test(path)
 
 /** The reason why `from` may not import `to`, if there is one. */

@@ -7,6 +7,7 @@ import { nowMs } from './fixtures.ts'
 
 const item = (attributes: CatalogueItem['attributes']): CatalogueItem => ({
   itemId: 'i1',
+  row: 0,
   featureVersion: 1,
   vector: new Float32Array(2),
   attributes,

@@ -104,7 +104,12 @@ export function run(options: RunOptions): Run {
       const examples = shown.map((_, slot) => exampleOf(recommendation, slot, state))
       batch.push(...examples)
       for (const act of outcomes)
-        insert(coming, { timeMs: timeMs + act.delayMs, act, slot: shown.indexOf(act.itemId), shown: examples })
+        insert(coming, {
+          timeMs: timeMs + act.delayMs,
+          act,
+          slot: act.itemId === null ? -1 : shown.indexOf(act.itemId),
+          shown: examples,
+        })
       observation = next
     }
   }

@@ -4,11 +4,10 @@
  * transition and reward, the learner's example encoder and `learn`. Only the publishing interval is missing: the policy
  * serves from the learner's sums as they are.
  */
-import type { BehaviorEvent, Transition } from '../../../schemas/records.ts'
+import type { Transition } from '../../../schemas/records.ts'
 import type { Config } from '../../config.ts'
 import type { Act, Environment, Observation, Session } from '../../environments/environment.ts'
-import { hashedVector } from '../../features/hashed.ts'
-import { createFeatureStore, type FeatureStore } from '../../features/store.ts'
+import { catalogueOf, eventOf, requestOf } from '../../environments/in-process.ts'
 import { createExampleEncoder } from '../../learner/examples.ts'
 import type { TensorFlow } from '../../learner/tensorflow.ts'
 import { componentWeights } from '../../models/load.ts'
@@ -106,7 +105,13 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
       const shown = recommendation.slots.map(slot => slot.item_id)
       const { outcomes, expectedReward, next } = session.step(shown)
       const own = outcomes.map(
-        (act, i): Outcome => ({ ...act, id: String(i), slot: shown.indexOf(act.itemId), timeMs, parts: 1 }),
+        (act, i): Outcome => ({
+          ...act,
+          id: String(i),
+          slot: act.itemId === null ? -1 : shown.indexOf(act.itemId),
+          timeMs,
+          parts: 1,
+        }),
       )
       const decided = { ...user, sessions: applyDecision(user.sessions, recommendation) }
       const after = { shown, expectedReward, next, user: see(decided, session, outcomes, timeMs) }
@@ -123,54 +128,4 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
       return after
     },
   }
-}
-
-const requestOf = ({ userId, sessionId }: Session, observation: Observation, policy: string, timeMs: number) => ({
-  request_id: `${userId}/${timeMs}`,
-  user_id: userId,
-  session_id: sessionId,
-  policy,
-  time_ms: timeMs,
-  deadline_ms: null,
-  slots: observation.slots,
-  context: observation.context,
-  candidates: observation.candidates,
-  baseline: null,
-  excluded: null,
-  pinned: null,
-  deferred: false,
-  explain: false,
-})
-
-const eventOf = (act: Act, { userId, sessionId }: Session, id: string, timeMs: number): BehaviorEvent => ({
-  event_id: `${id}/${act.type}/${act.itemId}`,
-  user_id: userId,
-  session_id: sessionId,
-  decision_id: null,
-  item_id: act.itemId,
-  type: act.type,
-  slot: null,
-  slate_hash: null,
-  value: act.value,
-  time_ms: timeMs,
-})
-
-/** The environment's items with the vectors of the encoder that needs nothing. */
-function catalogueOf(environment: Environment, dimensions: number): FeatureStore {
-  const store = createFeatureStore()
-  for (const { item_id: id, text, attributes } of environment.items()) {
-    const vector = hashedVector({ id, text, attributes }, dimensions)
-    const data = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
-    store.put({
-      item_id: id,
-      feature_version: 1,
-      feature_key: `${id}@1`,
-      encoder_version: 'hashed',
-      vector: data,
-      attributes: {},
-      available: true,
-      time_ms: 0,
-    })
-  }
-  return store
 }

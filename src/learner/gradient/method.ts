@@ -18,7 +18,7 @@ export interface Seen {
 
 /** A loss at the outputs of a batch of B decisions, K the most candidates of any. */
 export interface Loss {
-  /** dLoss/dLogits, [B, K] row-major; 0 at padding. */
+  /** dLoss/dLogits, [B, K] or [B, K, heads] row-major; 0 at padding. */
   readonly logitGradient: Float32Array
   /** dLoss/dValues, [B]. */
   readonly valueGradient: Float32Array
@@ -35,7 +35,7 @@ export interface Batch {
   readonly decisions: readonly Seen[]
   /** Weights at which the gradient is taken, e.g. a worker's copy; it is applied to the shared ones. Default: those. */
   readonly at?: Parameters
-  /** @param logits [B, K] row-major @param values [B] */
+  /** @param logits [B, K] or [B, K, heads] row-major @param values [B] */
   loss(logits: Float32Array, values: Float32Array): Loss
 }
 

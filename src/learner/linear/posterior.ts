@@ -25,7 +25,7 @@ export interface Posterior {
   readonly explained: number
   readonly factor: Float64Array
   /** The factor for serving (src/models/deviations), once that was needed. */
-  panels?: Float32Array
+  panels?: Uint8Array
 }
 
 /** An item's sums, with its posterior once that was needed. */

@@ -10,6 +10,8 @@ export interface Entry {
   readonly example: Example
   readonly revision: number
   readonly reward: number
+  /** What it is made of, by component. */
+  readonly cumulative: Readonly<Record<string, number>>
   /** γ to the next decision; null while unknown. */
   readonly discount: number | null
   readonly nextState: Float64Array | null
@@ -88,6 +90,7 @@ function merge(before: Entry | undefined, example: Example): Entry {
     example: before?.example ?? example,
     revision: newer ? revision : before.revision,
     reward: newer ? example.reward : before.reward,
+    cumulative: newer ? example.transition.cumulative : before.cumulative,
     discount: named ? known : (before?.discount ?? null),
     nextState: named ? example.nextState : (before?.nextState ?? null),
     nextCandidates: named ? example.nextCandidates : (before?.nextCandidates ?? null),

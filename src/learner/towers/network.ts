@@ -20,7 +20,7 @@ export interface NetworkBatch {
   readonly candidates: number
 }
 
-/** dLoss/dLogits [B, K] and dLoss/dValues [B] at these logits and values. */
+/** dLoss/dLogits [B, K], with several heads [B, K, heads], and dLoss/dValues [B] at these logits and values. */
 export type OutputGradient = (
   logits: Float32Array,
   values: Float32Array,
@@ -34,6 +34,7 @@ export interface Network {
 
 export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
   const shapes = parameterShapes(shape)
+  const { heads = 1 } = shape
   const upload = (weights: Parameters): TfTensor[] =>
     parameterNames.map(name => tf.tensor(weights[name], [...shapes[name]]))
   const inputs = ({ states, items, size, candidates }: NetworkBatch) => ({
@@ -46,10 +47,11 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
     const itemHidden = inputLayer(tf, data.items, weights['item/hidden/weights'], weights['item/hidden/bias'])
     const item = dense(tf, itemHidden, weights['item/embedding/weights'], weights['item/embedding/bias'])
     const product = tf.mul(
-      tf.reshape(user, [size, 1, shape.embedding]),
-      tf.reshape(item, [size, candidates, shape.embedding]),
+      tf.reshape(user, [size, 1, heads * shape.embedding]),
+      tf.reshape(item, [size, candidates, heads * shape.embedding]),
     )
-    const logits = tf.mul(tf.sum(product, 2), 1 / Math.sqrt(shape.embedding))
+    const dots = tf.sum(tf.reshape(product, [size * candidates * heads, shape.embedding]), 1)
+    const logits = tf.mul(dots, 1 / Math.sqrt(shape.embedding))
     const values = tf.reshape(dense(tf, hidden, weights['value/weights'], weights['value/bias']), [size])
     return { logits, values }
   }
@@ -66,7 +68,7 @@ export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
         const surrogate = (...tensors: TfTensor[]) => {
           const { logits, values } = outputs(named(tensors), data, batch)
           const gradient = at(logits.dataSync<'float32'>(), values.dataSync<'float32'>())
-          const policy = tf.sum(tf.mul(logits, tf.tensor(gradient.logitGradient, logits.shape)))
+          const policy = tf.sum(tf.mul(logits, tf.tensor1d(gradient.logitGradient)))
           return tf.add(policy, tf.sum(tf.mul(values, tf.tensor1d(gradient.valueGradient)))) as TfTensor
         }
         const gradients = tf.grads(surrogate as (...args: TfTensor[]) => TfTensor)(upload(weights))

@@ -2,6 +2,7 @@
  * The two-tower network's parameters, as plain arrays: the master that TensorFlow.js computes on and serving reads.
  *   user tower: h = relu(s W + b), u = h W' + b';  item tower likewise from the item's vector to v
  *   logit of a candidate = u·v / √embedding;  value of the state = h·w + c
+ * With several heads u and v are as many embeddings side by side, and a candidate has a logit of each.
  */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
@@ -13,7 +14,12 @@ export interface Shape {
   readonly itemDimensions: number
   readonly hidden: number
   readonly embedding: number
+  /** Logits of a candidate. Default 1. */
+  readonly heads?: number
 }
+
+/** Dimensions of all heads' embeddings. */
+const embeddings = ({ embedding, heads = 1 }: Shape): number => heads * embedding
 
 export const parameterNames = [
   'user/hidden/weights',
@@ -34,12 +40,12 @@ export type Parameters = Readonly<Record<ParameterName, Float32Array>>
 export const parameterShapes = (shape: Shape): Readonly<Record<ParameterName, readonly number[]>> => ({
   'user/hidden/weights': [shape.stateDimensions, shape.hidden],
   'user/hidden/bias': [shape.hidden],
-  'user/embedding/weights': [shape.hidden, shape.embedding],
-  'user/embedding/bias': [shape.embedding],
+  'user/embedding/weights': [shape.hidden, embeddings(shape)],
+  'user/embedding/bias': [embeddings(shape)],
   'item/hidden/weights': [shape.itemDimensions, shape.hidden],
   'item/hidden/bias': [shape.hidden],
-  'item/embedding/weights': [shape.hidden, shape.embedding],
-  'item/embedding/bias': [shape.embedding],
+  'item/embedding/weights': [shape.hidden, embeddings(shape)],
+  'item/embedding/bias': [embeddings(shape)],
   'value/weights': [shape.hidden, 1],
   'value/bias': [1],
 })

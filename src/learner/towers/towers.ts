@@ -5,7 +5,7 @@
 import type { Parameters } from './parameters.ts'
 
 export interface Towers {
-  /** Embedding of a state, u, and the value of it, V. */
+  /** Embedding of a state, u (those of all heads), and the value of it, V. */
   user(state: Float64Array): { readonly embedding: Float32Array; readonly value: number }
   /** Embedding of an item's vector, v. A vector is never changed once known: the array itself is the key. */
   item(vector: Float32Array): Float32Array
@@ -36,9 +36,12 @@ export function createTowers(weights: Parameters): Towers {
 export const stateValue = (weights: Parameters, state: Float64Array): number =>
   valueHead(weights, hiddenOf(weights, 'user', Float32Array.from(state)))
 
-/** The logit of a candidate, u·v / √embedding. */
-export function logit(user: Float32Array, item: Float32Array): number {
-  return dot(user, item) / Math.sqrt(user.length)
+/** The logit of a candidate, u·v / √embedding, of one of the heads. */
+export function logit(user: Float32Array, item: Float32Array, head = 0, heads = 1): number {
+  const size = user.length / heads
+  let sum = 0
+  for (let i = head * size; i < (head + 1) * size; i++) sum += user[i] * item[i]
+  return sum / Math.sqrt(size)
 }
 
 const valueHead = (weights: Parameters, hidden: Float32Array): number =>

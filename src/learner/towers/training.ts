@@ -46,6 +46,7 @@ export function encodeTraining(
     item_dimensions: shape.itemDimensions,
     hidden: shape.hidden,
     embedding: shape.embedding,
+    ...(shape.heads === undefined ? {} : { heads: shape.heads }),
     adam_steps: adam.steps,
     draws,
     refused_updates: refusedUpdates,
@@ -78,8 +79,8 @@ export function decodeWeights(model: ModelVersion): { shape: Shape; weights: Par
 }
 
 function shapeOf(model: ModelVersion): Shape {
-  const { state_dimensions, item_dimensions, hidden, embedding } = model.parameters
-  const shape = { stateDimensions: state_dimensions, itemDimensions: item_dimensions, hidden, embedding }
+  const { state_dimensions, item_dimensions, hidden, embedding, heads = 1 } = model.parameters
+  const shape = { stateDimensions: state_dimensions, itemDimensions: item_dimensions, hidden, embedding, heads }
   if (!Object.values(shape).every(size => Number.isInteger(size) && size > 0))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
   return shape

@@ -4,7 +4,7 @@
  *
  *   square(x, panel, out, end): writes L⁻¹x from `out` up to `end`. @returns the sum of its squares
  *
- * All are addresses of float32.
+ * All are addresses, x and out of float32.
  */
 import {
   advance,
@@ -16,6 +16,7 @@ import {
   instantiate,
   less,
   load128,
+  loadShorts,
   type Memory,
   none128,
   repeat,
@@ -42,6 +43,7 @@ const first = 4
 const solved = 5
 const sums = [6, 7, 8, 9]
 const squares = 10
+const scale = 11
 
 const [sum] = sums
 const plus = binary(228)
@@ -51,14 +53,15 @@ const times = binary(230)
 const known = (k: number): Code => [...get(solved), ...simd(9), 2, ...unsigned(4 * k)]
 /** One lane of the sum in all four. */
 const own = (k: number): Code => shuffle(sum, sum, [k, k, k, k])
-const column = (k: number): Code => load128(panel, 16 * k)
+const column = (k: number): Code => loadShorts(panel, 8 * k)
+const ownColumn = (k: number): Code => load128(panel, 16 * k)
 const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
 
-/** Takes what is solved already out of the four rows: four columns a turn, a sum each, since one alone would wait for itself. */
-const takeOut: Code = repeat(
+/** What is solved already, times the four rows: four columns a turn, a sum each, since one alone would wait for itself. */
+const gather: Code = repeat(
   less(solved, out),
-  ...sums.map((each, k) => [...minus(get(each), times(column(k), known(k))), ...set(each)]),
-  advance(panel, 64),
+  ...sums.map((each, k) => [...plus(get(each), times(column(k), known(k))), ...set(each)]),
+  advance(panel, 32),
   advance(solved, 16),
 )
 
@@ -66,13 +69,14 @@ const body: Code = [
   ...[...get(out), ...set(first)],
   ...repeat(
     less(out, end),
-    [...load128(x), ...set(sum)],
-    ...sums.slice(1).map(each => [...none128, ...set(each)]),
+    [...load128(panel), ...set(scale)],
+    advance(panel, 16),
+    ...sums.map(each => [...none128, ...set(each)]),
     [...get(first), ...set(solved)],
-    when(less(first, out), takeOut),
-    [...sums.map(get).reduce(plus), ...set(sum)],
-    // the four rows' own triangle: its inverse times their sums
-    [...[0, 1, 2, 3].map(k => times(column(k), own(k))).reduce(plus), ...set(sum)],
+    when(less(first, out), gather),
+    [...minus(load128(x), times(get(scale), sums.map(get).reduce(plus))), ...set(sum)],
+    // the four rows' own triangle: its inverse times what is left of them
+    [...[0, 1, 2, 3].map(k => times(ownColumn(k), own(k))).reduce(plus), ...set(sum)],
     store128(out, get(sum)),
     [...plus(times(get(sum), get(sum)), get(squares)), ...set(squares)],
     advance(panel, 64),
@@ -90,7 +94,7 @@ export const createKernel = (): Kernel =>
       results: [f32],
       locals: [
         [2, i32],
-        [5, v128],
+        [6, v128],
       ],
       code: body,
     },

@@ -1,28 +1,51 @@
 /**
- * A triangular matrix as the kernel reads it: float32, rows four at a time. A panel of four rows is its columns up to the diagonal, four numbers each, then the
- * inverse of its own triangle, by columns too: so every load is of four neighbours, and no division is left.
+ * A triangular matrix as the kernel reads it, rows four at a time. A panel of four rows is their four scales, its columns up to the diagonal as
+ * four int16 each, in units of the scales, then the inverse of its own triangle as float32, by columns too: so every load is of four neighbours, and no
+ * division is left. Reading hundreds of such matrices is what a decision over a thousand candidates waits for: in int16 they are little more than
+ * half of float32's bytes.
  */
 import { packedLength } from '../../learner/linear/matrix.ts'
 
 const ROWS = 4
+const VECTOR_BYTES = 16
+const OWN_BYTES = ROWS * VECTOR_BYTES
+const COLUMN_BYTES = ROWS * Int16Array.BYTES_PER_ELEMENT
+const LARGEST = 2 ** 15 - 1
 
 export const paddedTo4 = (d: number): number => ROWS * Math.ceil(d / ROWS)
 
-export const panelsLength = (d: number): number => (paddedTo4(d) * (paddedTo4(d) + ROWS)) / 2
+/** Of the panels of d rows. */
+export function panelsBytes(d: number): number {
+  const panels = Math.ceil(d / ROWS)
+  const columns = (ROWS * panels * (panels - 1)) / 2
+  return panels * (VECTOR_BYTES + OWN_BYTES) + columns * COLUMN_BYTES
+}
 
 /** @param factor L, packed (src/learner/linear/matrix.ts) @param d its rows */
-export function panelsOf(factor: Float64Array, d: number): Float32Array {
-  const panels = new Float32Array(panelsLength(d))
+export function panelsOf(factor: Float64Array, d: number): Uint8Array {
+  const panels = new Uint8Array(panelsBytes(d))
   for (let from = 0, at = 0; from < d; from += ROWS) {
-    for (let r = 0; r < ROWS && from + r < d; r++) {
-      const row = packedLength(from + r)
-      for (let j = 0; j < from; j++) panels[at + ROWS * j + r] = factor[row + j]
-    }
-    at += ROWS * from
-    invertTriangle(factor, from, Math.min(ROWS, d - from), panels.subarray(at, at + ROWS * ROWS))
-    at += ROWS * ROWS
+    const size = Math.min(ROWS, d - from)
+    const scales = new Float32Array(panels.buffer, at, ROWS)
+    const columns = new Int16Array(panels.buffer, at + VECTOR_BYTES, ROWS * from)
+    for (let r = 0; r < size; r++) scales[r] = quantize(factor, packedLength(from + r), from, columns.subarray(r))
+    at += VECTOR_BYTES + COLUMN_BYTES * from
+    invertTriangle(factor, from, size, new Float32Array(panels.buffer, at, ROWS * ROWS))
+    at += OWN_BYTES
   }
   return panels
+}
+
+/** Writes `count` elements from `row` on into every fourth of `out`. @returns their unit */
+function quantize(factor: Float64Array, row: number, count: number, out: Int16Array): number {
+  let largest = 0
+  for (let j = 0; j < count; j++) largest = Math.max(largest, Math.abs(factor[row + j]))
+  // the unit as the kernel has it
+  const unit = Math.fround(largest / LARGEST)
+  if (unit === 0) return 0
+  for (let j = 0; j < count; j++)
+    out[ROWS * j] = Math.max(-LARGEST, Math.min(LARGEST, Math.round(factor[row + j] / unit)))
+  return unit
 }
 
 /** Of the rows and columns from `from` on, into `out`, column by column. Rows that are not there are zeros. */

@@ -82,14 +82,19 @@ const kernel = instantiate<Kernel>([
   { name: 'reach', parameters: [i32, i32, i32, i32, i32], results: [i32], locals: [[5, v128]], code: body },
 ])
 
-/** @param floors one for each candidate: the least bits that are told
+/** Floors that stand in memory. */
+let held: Uint32Array | undefined
+
+/** @param floors one for each candidate: the least bits that are told. Not to be changed once handed in
  * @param tell a candidate, ascending, and its bits */
 export function eachReaching(seed: number, floors: Uint32Array, tell: (candidate: number, bits: number) => void): void {
   const groups = Math.ceil(floors.length / 4)
   const firstHit = 16 * groups
   makeRoom(kernel.memory, firstHit + HIT_BYTES * groups)
   const memory = new Uint32Array(kernel.memory.buffer)
-  memory.set(floors)
+  // the draws of a decision have the same ones
+  if (floors !== held) memory.set(floors)
+  held = floors
   const until = kernel.reach(seed, seed / 2 ** 32, 0, firstHit, firstHit) / 4
   for (let at = firstHit / 4; at < until; at += HIT_BYTES / 4) {
     const first = memory[at + 4] / 4

@@ -29,7 +29,7 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   let level = Number.NaN
   let floors: Uint32Array = whole
   const begin = (available: Uint8Array): void => {
-    level = levelOf(draw(seeds[0], whole), available)
+    level = levelOf(draw(seeds[0], whole, roughQuantile), available)
     if (level > Number.NEGATIVE_INFINITY) floors = floorsOf(posterior, level)
   }
   return seeds.map(seed => {
@@ -56,12 +56,13 @@ function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
   let candidates = new Int32Array(room)
   let scores = new Float64Array(room)
   let to = 0
+  let quantile = exactQuantile
   const keep = (k: number, bits: number): void => {
     candidates[to] = k
-    scores[to++] =
-      optimistic && bits < BITS / 2 ? mean[k] : mean[k] + deviation[k] * normalQuantile((bits + 0.5) / BITS)
+    scores[to++] = optimistic && bits < BITS / 2 ? mean[k] : mean[k] + deviation[k] * quantile(bits)
   }
-  return (seed: number, floors: Uint32Array): Scored => {
+  return (seed: number, floors: Uint32Array, how = exactQuantile): Scored => {
+    quantile = how
     if (to + mean.length > room) {
       candidates = new Int32Array(room)
       scores = new Float64Array(room)
@@ -93,6 +94,10 @@ function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array
 const EDGES = Float64Array.from({ length: 4096 }, (_, i) =>
   i === 0 ? Number.NEGATIVE_INFINITY : normalQuantile(i / 4096),
 )
+
+const exactQuantile = (bits: number): number => normalQuantile((bits + 0.5) / BITS)
+/** Good enough to set a level by, for a whole draw at the price of a few exact ones. */
+const roughQuantile = (bits: number): number => EDGES[Math.max(1, Math.floor(bits / (BITS / EDGES.length)))]
 
 /** Bits below which a candidate's draw is below the level; a little less than that, never more. */
 function floorsOf({ mean, deviation, optimistic }: Posterior, level: number): Uint32Array {
