@@ -1,20 +1,25 @@
 /**
- * The two towers in TensorFlow.js: values and gradients of a batch. Dense layers have a gradient of their own that
- * transposes explicitly, because the stock gradient of matMul asks for transposed operands, for which the WebAssembly
- * kernel is ten times slower; and inputs that are data get no gradient.
+ * The two towers in TensorFlow.js: values and gradients of a batch. Two layers each, so the backward pass is written out:
+ * products with transposes made explicitly, because the WebAssembly kernel is ten times slower with transposed operands, sums
+ * over rows as a product with ones, likewise, and no gradient for what is data.
  */
-import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs'
+import type { Tensor1D, Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type ParameterName, type Parameters, parameterNames, parameterShapes, type Shape } from './parameters.ts'
+import { embeddingGradients, logitsOf } from './products.ts'
 
 type Tf = TensorFlow['tf']
-type Tensors = Record<ParameterName, TfTensor>
+type Tensors = { readonly [Name in ParameterName]: Name extends `${string}bias` ? Tensor1D : Tensor2D }
+type Side = 'user' | 'item'
 
 export interface NetworkBatch {
   /** [B, state dimensions]. */
   readonly states: Float32Array
-  /** [B, K, item dimensions]; padding is zeros. */
+  /** Items that are candidates, [items, item dimensions]. */
   readonly items: Float32Array
+  /** Item of each candidate, [B, K]; -1 is padding. Default: each has one of its own, in order. */
+  readonly rows?: Int32Array
+  /** B. */
   readonly size: number
   /** K, the same for all: short lists are padded. */
   readonly candidates: number
@@ -34,80 +39,102 @@ export interface Network {
 
 export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
   const shapes = parameterShapes(shape)
-  const { heads = 1 } = shape
-  const upload = (weights: Parameters): TfTensor[] =>
-    parameterNames.map(name => tf.tensor(weights[name], [...shapes[name]]))
-  const inputs = ({ states, items, size, candidates }: NetworkBatch) => ({
-    states: tf.tensor2d(states, [size, shape.stateDimensions]),
-    items: tf.tensor2d(items, [size * candidates, shape.itemDimensions]),
-  })
-  const outputs = (weights: Tensors, data: ReturnType<typeof inputs>, { size, candidates }: NetworkBatch) => {
-    const hidden = inputLayer(tf, data.states, weights['user/hidden/weights'], weights['user/hidden/bias'])
-    const user = dense(tf, hidden, weights['user/embedding/weights'], weights['user/embedding/bias'])
-    const itemHidden = inputLayer(tf, data.items, weights['item/hidden/weights'], weights['item/hidden/bias'])
-    const item = dense(tf, itemHidden, weights['item/embedding/weights'], weights['item/embedding/bias'])
-    const product = tf.mul(
-      tf.reshape(user, [size, 1, heads * shape.embedding]),
-      tf.reshape(item, [size, candidates, heads * shape.embedding]),
-    )
-    const dots = tf.sum(tf.reshape(product, [size * candidates * heads, shape.embedding]), 1)
-    const logits = tf.mul(dots, 1 / Math.sqrt(shape.embedding))
-    const values = tf.reshape(dense(tf, hidden, weights['value/weights'], weights['value/bias']), [size])
-    return { logits, values }
+  const { heads = 1, embedding } = shape
+  const upload = (weights: Parameters): Tensors => {
+    const tensors = parameterNames.map((name): [string, TfTensor] => [
+      name,
+      tf.tensor(weights[name], [...shapes[name]]),
+    ])
+    return Object.fromEntries(tensors) as unknown as Tensors
+  }
+  const pass = (weights: Tensors, batch: NetworkBatch) => {
+    const { size, candidates, rows = inOrder(size * candidates) } = batch
+    const user = forward(tf, weights, 'user', matrix(tf, batch.states, shape.stateDimensions))
+    const item = forward(tf, weights, 'item', matrix(tf, batch.items, shape.itemDimensions))
+    const [users, items] = [user, item].map(tower => tower.embedding.dataSync<'float32'>())
+    const meeting = { size, candidates, rows, heads, embedding }
+    const values = tf.fused.matMul({
+      a: user.hidden,
+      b: weights['value/weights'],
+      bias: weights['value/bias'],
+    })
+    const outputs = { logits: logitsOf(users, items, meeting), values: values.dataSync<'float32'>() }
+    return { user, item, users, items, meeting, outputs }
   }
   return {
-    forward: (weights, batch) =>
+    forward(weights, batch) {
+      // what a tidy returns is searched for tensors, number by number
+      let outputs: ReturnType<Network['forward']>
       tf.tidy(() => {
-        const { logits, values } = outputs(named(upload(weights)), inputs(batch), batch)
-        return { logits: logits.dataSync<'float32'>(), values: values.dataSync<'float32'>() }
-      }),
-    gradients: (weights, batch, at) =>
+        outputs = pass(upload(weights), batch).outputs
+      })
+      return outputs!
+    },
+    gradients(weights, batch, at) {
+      const gradients: Partial<Record<ParameterName, Float32Array>> = {}
       tf.tidy(() => {
-        const data = inputs(batch)
-        // a sum whose gradient is the loss's: the gradient at the outputs enters as a constant
-        const surrogate = (...tensors: TfTensor[]) => {
-          const { logits, values } = outputs(named(tensors), data, batch)
-          const gradient = at(logits.dataSync<'float32'>(), values.dataSync<'float32'>())
-          const policy = tf.sum(tf.mul(logits, tf.tensor1d(gradient.logitGradient)))
-          return tf.add(policy, tf.sum(tf.mul(values, tf.tensor1d(gradient.valueGradient)))) as TfTensor
+        const tensors = upload(weights)
+        const { user, item, users, items, meeting, outputs } = pass(tensors, batch)
+        const { logitGradient, valueGradient } = at(outputs.logits, outputs.values)
+        const slopes = embeddingGradients(users, items, logitGradient, meeting)
+        const values = tf.tensor2d(valueGradient, [batch.size, 1])
+        const made: Gradients = {
+          ...backward(tf, tensors, 'user', user, matrix(tf, slopes.users, heads * embedding), values),
+          ...backward(tf, tensors, 'item', item, matrix(tf, slopes.items, heads * embedding)),
+          'value/weights': tf.matMul(tf.transpose(user.hidden), values),
+          'value/bias': overRows(tf, values),
         }
-        const gradients = tf.grads(surrogate as (...args: TfTensor[]) => TfTensor)(upload(weights))
-        return Object.fromEntries(
-          parameterNames.map((name, i) => [name, gradients[i].dataSync<'float32'>().slice()]),
-        ) as Record<ParameterName, Float32Array>
-      }),
+        for (const name of parameterNames) gradients[name] = made[name]!.dataSync<'float32'>().slice()
+      })
+      return gradients as Parameters
+    },
   }
 }
 
-const named = (tensors: readonly TfTensor[]): Tensors =>
-  Object.fromEntries(parameterNames.map((name, i) => [name, tensors[i]])) as Tensors
+type Gradients = Partial<Record<ParameterName, Tensor2D>>
 
-/** relu(x W + b) of data: no gradient for x. */
-function inputLayer(tf: Tf, x: Tensor2D, weights: TfTensor, bias: TfTensor): TfTensor {
-  const layer = tf.customGrad((...args) => {
-    const [w, b, save] = args as unknown as [Tensor2D, TfTensor, (tensors: TfTensor[]) => void]
-    const value = tf.relu(tf.add(tf.matMul(x, w), b))
-    save([value])
-    const gradFunc = (dy: TfTensor, saved: TfTensor[]) => {
-      const dz = tf.mul(dy, tf.cast(tf.greater(saved[0], 0), 'float32')) as Tensor2D
-      return [tf.matMul(tf.transpose(x), dz), tf.sum(dz, 0)]
-    }
-    return { value, gradFunc }
-  })
-  return layer(weights, bias)
+interface Tower {
+  readonly input: Tensor2D
+  readonly hidden: Tensor2D
+  readonly embedding: Tensor2D
 }
 
-/** x W + b. */
-function dense(tf: Tf, input: TfTensor, weights: TfTensor, bias: TfTensor): TfTensor {
-  const layer = tf.customGrad((...args) => {
-    const [x, w, b, save] = args as unknown as [Tensor2D, Tensor2D, TfTensor, (tensors: TfTensor[]) => void]
-    save([x, w])
-    const gradFunc = (dy: TfTensor, saved: TfTensor[]) => {
-      const [savedX, savedW] = saved as [Tensor2D, Tensor2D]
-      const dz = dy as Tensor2D
-      return [tf.matMul(dz, tf.transpose(savedW)), tf.matMul(tf.transpose(savedX), dz), tf.sum(dz, 0)]
-    }
-    return { value: tf.add(tf.matMul(x, w), b), gradFunc }
-  })
-  return layer(input, weights, bias)
+/** h = relu(x W + b), and h W' + b'. */
+function forward(tf: Tf, weights: Tensors, side: Side, input: Tensor2D): Tower {
+  const layer = (a: Tensor2D, name: 'hidden' | 'embedding', activation: 'relu' | 'linear') =>
+    tf.fused.matMul({
+      a,
+      b: weights[`${side}/${name}/weights`],
+      bias: weights[`${side}/${name}/bias`],
+      activation,
+    }) as Tensor2D
+  const hidden = layer(input, 'hidden', 'relu')
+  return { input, hidden, embedding: layer(hidden, 'embedding', 'linear') }
 }
+
+/** Gradients of a tower's parameters. @param slope dLoss/dEmbedding @param values dLoss/dValues, where there is a value head */
+function backward(
+  tf: Tf,
+  weights: Tensors,
+  side: Side,
+  { input, hidden }: Tower,
+  slope: Tensor2D,
+  values?: Tensor2D,
+): Gradients {
+  const embedded: Tensor2D = tf.matMul(slope, tf.transpose(weights[`${side}/embedding/weights`]))
+  const valued = values && tf.matMul(values, tf.transpose(weights['value/weights']))
+  const raw: Tensor2D = tf.mul(valued ? tf.add(embedded, valued) : embedded, tf.step(hidden))
+  return {
+    [`${side}/hidden/weights`]: tf.matMul(tf.transpose(input), raw),
+    [`${side}/hidden/bias`]: overRows(tf, raw),
+    [`${side}/embedding/weights`]: tf.matMul(tf.transpose(hidden), slope),
+    [`${side}/embedding/bias`]: overRows(tf, slope),
+  }
+}
+
+const matrix = (tf: Tf, values: Float32Array, columns: number): Tensor2D =>
+  tf.tensor2d(values, [values.length / columns, columns])
+
+const overRows = (tf: Tf, x: Tensor2D): Tensor2D => tf.matMul(tf.ones([1, x.shape[0]]), x)
+
+const inOrder = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i)
