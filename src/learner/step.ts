@@ -133,6 +133,9 @@ export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: str
     'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
     'two-tower': () => towers(policy.twoTower),
     'v-trace': () => towers(policy.vTrace),
+    reinforce: () => [...towers(policy.reinforce), policy.reinforce.behaviour],
+    ppo: () => towers(policy.ppo),
+    a3c: () => [...towers(policy.a3c), policy.a3c.workers],
     dqn: () => [...towers(policy.dqn), policy.dqn.dueling],
     'slate-q': () => towers(policy.slateQ),
   }
