@@ -7,6 +7,7 @@ import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
+import { addEnvironment } from './commands/environment.ts'
 import { addExplain } from './commands/explain.ts'
 import { addForget } from './commands/forget.ts'
 import { addRelease } from './commands/release.ts'
@@ -15,6 +16,8 @@ import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
 import { addTrain } from './commands/train.ts'
+import { addTransitions } from './commands/transitions.ts'
+import { addWeights } from './commands/weights.ts'
 import { FeedloopError } from './errors.ts'
 
 const program = new Command('feedloop')
@@ -35,6 +38,9 @@ for (const add of [
   addExplain,
   addForget,
   addRelease,
+  addEnvironment,
+  addTransitions,
+  addWeights,
   addChain,
   addSimulate,
 ])

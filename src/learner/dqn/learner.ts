@@ -9,8 +9,9 @@ import { createRandom, seedOf } from '../../state/random.ts'
 import { networkBatch } from '../gradient/batch.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now, Seen } from '../gradient/method.ts'
+import { withoutChoice } from '../gradient/next-candidates.ts'
 import { createTargetNetwork } from '../gradient/target-network.ts'
-import type { Example, Learner } from '../learner.ts'
+import type { Learner } from '../learner.ts'
 import type { PriorityOptions } from '../replay/priorities.ts'
 import { createReplay, type Drawn } from '../replay/replay.ts'
 import { segmentFrom } from '../replay/segments.ts'
@@ -90,12 +91,6 @@ function dqnMethod(options: DqnOptions): Method {
       replay.restore(model.parameters)
     },
   }
-}
-
-/** The maximum over the next candidates needs some. */
-export function withoutChoice({ transition, nextState, nextCandidates }: Example): string | undefined {
-  const goesOn = nextState !== null && !transition.terminated && (transition.discount ?? 0) > 0
-  return goesOn && !nextCandidates?.length ? 'no_next_candidates' : undefined
 }
 
 type Segments = readonly ReturnType<typeof segmentFrom>[]

@@ -19,7 +19,7 @@ export interface BatchItem {
 
 export interface ObjectiveOptions {
   readonly dueling: boolean
-  /** κ, in units of the reward. */
+  /** κ, in units of the reward; 0: squared. */
   readonly huber: number
 }
 

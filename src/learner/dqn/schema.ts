@@ -34,9 +34,11 @@ export const dqn = z.strictObject({
     .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
   huber: z
     .number()
-    .positive()
-    .default(1)
-    .describe('Error, in units of the reward, from which on the loss grows by a line.'),
+    .nonnegative()
+    .default(0)
+    .describe(
+      'Error, in units of the reward, from which on the loss grows by a line; 0: squared throughout. Smaller than what a rare end of a session is worth, it overrates everything.',
+    ),
   prioritised: z.boolean().default(false).describe('Transitions with a large error are drawn more often.'),
   priorities: z
     .strictObject({

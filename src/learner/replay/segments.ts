@@ -9,9 +9,11 @@ import type { Buffer, Entry } from './buffer.ts'
 /** From `first` on, at most `most` decisions that can all be learned. @returns none when `first` can't */
 export function segmentFrom(buffer: Buffer, first: Entry, most: number): Entry[] {
   const segment: Entry[] = []
-  for (let entry: Entry | undefined = first; entry && segment.length < most; entry = after(buffer, entry)) {
-    if (!buffer.learnable(entry)) break
+  let entry: Entry | undefined = first
+  while (entry && buffer.learnable(entry)) {
     segment.push(entry)
+    if (segment.length === most) break
+    entry = after(buffer, entry)
   }
   return segment
 }

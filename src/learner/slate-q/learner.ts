@@ -5,10 +5,10 @@
  * logged), both by a target network.
  */
 import { createRandom, seedOf } from '../../state/random.ts'
-import { withoutChoice } from '../dqn/learner.ts'
 import { networkBatch } from '../gradient/batch.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now, Seen } from '../gradient/method.ts'
+import { withoutChoice } from '../gradient/next-candidates.ts'
 import { createTargetNetwork } from '../gradient/target-network.ts'
 import type { Learner } from '../learner.ts'
 import { createReplay, type Replay } from '../replay/replay.ts'

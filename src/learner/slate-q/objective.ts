@@ -21,7 +21,7 @@ export interface BatchItem {
 export interface ObjectiveOptions {
   /** c. */
   readonly valueLoss: number
-  /** κ, in units of the reward. */
+  /** κ, in units of the reward; 0: squared. */
   readonly huber: number
 }
 

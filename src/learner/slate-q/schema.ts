@@ -37,9 +37,11 @@ export const slateQ = z.strictObject({
   valueLoss: z.number().nonnegative().default(1).describe('Weight of the loss of worth beside that of the choice.'),
   huber: z
     .number()
-    .positive()
-    .default(1)
-    .describe('Error, in units of the reward, from which on the loss grows by a line.'),
+    .nonnegative()
+    .default(0)
+    .describe(
+      'Error, in units of the reward, from which on the loss grows by a line; 0: squared throughout. Smaller than what a rare end of a session is worth, it overrates everything.',
+    ),
   maxAgeMs: z
     .number()
     .int()

@@ -1,20 +1,23 @@
 /**
- * The two towers in TensorFlow.js: values and gradients of a batch. Dense layers have a gradient of their own that
- * transposes explicitly, because the stock gradient of matMul asks for transposed operands, for which the WebAssembly
- * kernel is ten times slower; and inputs that are data get no gradient.
+ * The two towers in TensorFlow.js: outputs of a batch and gradients of the parameters. Written so that the WebAssembly backend is
+ * fast, which the stock gradients are not: its matMul is ten times slower for transposed operands, a sum over the first axis
+ * ten times slower than a product with ones, and a comparison than `step`. Items' embeddings are never made (scoring.ts).
  */
 import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type ParameterName, type Parameters, parameterNames, parameterShapes, type Shape } from './parameters.ts'
+import { byRows, type Scoring, shared } from './scoring.ts'
 
-type Tf = TensorFlow['tf']
-type Tensors = Record<ParameterName, TfTensor>
+/** Biases have one dimension. */
+type Tensors = Readonly<Record<ParameterName, Tensor2D>>
 
 export interface NetworkBatch {
   /** [B, state dimensions]. */
   readonly states: Float32Array
-  /** [B, K, item dimensions]; padding is zeros. */
+  /** [B, K, item dimensions]; padding is zeros. With an index: every item once. */
   readonly items: Float32Array
+  /** Which of the items each candidate is, [B, K]; padding is any. */
+  readonly index?: Int32Array
   readonly size: number
   /** K, the same for all: short lists are padded. */
   readonly candidates: number
@@ -32,82 +35,162 @@ export interface Network {
   gradients(weights: Parameters, batch: NetworkBatch, at: OutputGradient): Parameters
 }
 
+/** Of a forward pass, what the gradients need. */
+interface Pass {
+  readonly states: Tensor2D
+  /** One row an item, item dimensions long. */
+  readonly items: Tensor2D
+  /** [B, hidden]. */
+  readonly userHidden: Tensor2D
+  /** One row an item, hidden long. */
+  readonly itemHidden: Tensor2D
+  readonly scoring: Scoring
+  /** By head u / √embedding, [B, embedding], and W u / √embedding, [B, hidden]. */
+  readonly asked: readonly { readonly user: Tensor2D; readonly item: Tensor2D }[]
+  readonly logits: Float32Array
+  readonly values: Float32Array
+}
+
 export function createNetwork({ tf }: TensorFlow, shape: Shape): Network {
   const shapes = parameterShapes(shape)
-  const { heads = 1 } = shape
-  const upload = (weights: Parameters): TfTensor[] =>
-    parameterNames.map(name => tf.tensor(weights[name], [...shapes[name]]))
-  const inputs = ({ states, items, size, candidates }: NetworkBatch) => ({
-    states: tf.tensor2d(states, [size, shape.stateDimensions]),
-    items: tf.tensor2d(items, [size * candidates, shape.itemDimensions]),
-  })
-  const outputs = (weights: Tensors, data: ReturnType<typeof inputs>, { size, candidates }: NetworkBatch) => {
-    const hidden = inputLayer(tf, data.states, weights['user/hidden/weights'], weights['user/hidden/bias'])
-    const user = dense(tf, hidden, weights['user/embedding/weights'], weights['user/embedding/bias'])
-    const itemHidden = inputLayer(tf, data.items, weights['item/hidden/weights'], weights['item/hidden/bias'])
-    const item = dense(tf, itemHidden, weights['item/embedding/weights'], weights['item/embedding/bias'])
-    const product = tf.mul(
-      tf.reshape(user, [size, 1, heads * shape.embedding]),
-      tf.reshape(item, [size, candidates, heads * shape.embedding]),
-    )
-    const dots = tf.sum(tf.reshape(product, [size * candidates * heads, shape.embedding]), 1)
-    const logits = tf.mul(dots, 1 / Math.sqrt(shape.embedding))
-    const values = tf.reshape(dense(tf, hidden, weights['value/weights'], weights['value/bias']), [size])
-    return { logits, values }
+  const { hidden, embedding, heads = 1 } = shape
+  const eachHead = Array.from({ length: heads }, (_, head) => head)
+  const scale = 1 / Math.sqrt(embedding)
+  const upload = (weights: Parameters): Tensors =>
+    Object.fromEntries(
+      parameterNames.map((name): [string, TfTensor] => [name, tf.tensor(weights[name], [...shapes[name]])]),
+    ) as Tensors
+  const layer = (x: Tensor2D, w: Tensor2D, bias: TfTensor, activation: 'relu' | 'linear' = 'linear'): Tensor2D =>
+    tf.fused.matMul({ a: x, b: w, bias, activation }) as Tensor2D
+  /** Columns of one head. */
+  const ofHead = (all: Tensor2D, head: number): Tensor2D =>
+    heads === 1 ? all : tf.slice(all, [0, head * embedding], [-1, embedding])
+  const times = (a: TfTensor, b: TfTensor): Tensor2D => tf.matMul(a as Tensor2D, b as Tensor2D)
+  /** Sum of the rows, [1, columns]. */
+  const total = (rows: Tensor2D): Tensor2D => times(tf.ones([1, rows.shape[0]]), rows)
+
+  function forward(w: Tensors, { states: s, items: x, index, size, candidates }: NetworkBatch): Pass {
+    const states = tf.tensor2d(s, [size, shape.stateDimensions])
+    const items = tf.tensor2d(x, [x.length / shape.itemDimensions, shape.itemDimensions])
+    const userHidden = layer(states, w['user/hidden/weights'], w['user/hidden/bias'], 'relu')
+    const user = tf.mul(layer(userHidden, w['user/embedding/weights'], w['user/embedding/bias']), scale) as Tensor2D
+    const itemHidden = layer(items, w['item/hidden/weights'], w['item/hidden/bias'], 'relu')
+    const scoring = index ? shared(tf, itemHidden, index, size) : byRows(tf, itemHidden, size, candidates)
+    const asked = eachHead.map(head => {
+      const own = ofHead(user, head)
+      return { user: own, item: times(own, tf.transpose(ofHead(w['item/embedding/weights'], head))) }
+    })
+    const bias = tf.reshape(w['item/embedding/bias'], [heads, embedding])
+    const logits = asked.map((each, head) => {
+      const own = tf.reshape(tf.slice(bias, [head, 0], [1, embedding]), [embedding, 1])
+      return scoring.logits(each.item, times(each.user, own))
+    })
+    return {
+      states,
+      items,
+      userHidden,
+      itemHidden,
+      scoring,
+      asked,
+      logits: interleaved(logits),
+      values: layer(userHidden, w['value/weights'], w['value/bias']).dataSync<'float32'>(),
+    }
   }
+
+  /** @param logitGradients by head, [B, K] @param valueGradient [B, 1] */
+  function backward(
+    w: Tensors,
+    pass: Pass,
+    logitGradients: readonly Float32Array[],
+    valueGradient: Tensor2D,
+  ): Record<ParameterName, TfTensor> {
+    const { states, items, userHidden, itemHidden, scoring, asked } = pass
+    const byHead = logitGradients.map((gradient, head) => {
+      const own = scoring.gradients(gradient, asked[head].item)
+      return {
+        bias: times(tf.transpose(own.constant), asked[head].user),
+        weights: times(tf.transpose(own.asked), asked[head].user),
+        user: tf.add(
+          times(own.asked, ofHead(w['item/embedding/weights'], head)),
+          tf.mul(own.constant, tf.slice(w['item/embedding/bias'], [head * embedding], [embedding])),
+        ),
+        hidden: own.hidden,
+      }
+    })
+    const joined = (part: 'bias' | 'weights' | 'user'): Tensor2D =>
+      (heads === 1
+        ? byHead[0][part]
+        : tf.concat(
+            byHead.map(each => each[part]),
+            1,
+          )) as Tensor2D
+    const itemHiddenGradient = tf.mul(
+      byHead.map(each => each.hidden).reduce((a, b) => tf.add(a, b)),
+      tf.step(itemHidden),
+    )
+    // matMul copies its second operand: better the smaller one, the items
+    const itemColumns = tf.transpose(itemHiddenGradient) as Tensor2D
+    const user = tf.mul(joined('user'), scale) as Tensor2D
+    const userHiddenGradient = tf.mul(
+      tf.add(
+        times(user, tf.transpose(w['user/embedding/weights'])),
+        tf.mul(valueGradient, tf.reshape(w['value/weights'], [1, hidden])),
+      ),
+      tf.step(userHidden),
+    ) as Tensor2D
+    const userHiddenColumns = tf.transpose(userHidden)
+    return {
+      'user/hidden/weights': times(tf.transpose(states), userHiddenGradient),
+      'user/hidden/bias': total(userHiddenGradient),
+      'user/embedding/weights': times(userHiddenColumns, user),
+      'user/embedding/bias': total(user),
+      'item/hidden/weights': tf.transpose(times(itemColumns, items)),
+      'item/hidden/bias': tf.sum(itemColumns, 1),
+      'item/embedding/weights': joined('weights'),
+      'item/embedding/bias': joined('bias'),
+      'value/weights': times(userHiddenColumns, valueGradient),
+      'value/bias': total(valueGradient),
+    }
+  }
+
   return {
     forward: (weights, batch) =>
-      tf.tidy(() => {
-        const { logits, values } = outputs(named(upload(weights)), inputs(batch), batch)
-        return { logits: logits.dataSync<'float32'>(), values: values.dataSync<'float32'>() }
+      tidy(tf, () => {
+        const { logits, values } = forward(upload(weights), batch)
+        return { logits, values }
       }),
     gradients: (weights, batch, at) =>
-      tf.tidy(() => {
-        const data = inputs(batch)
-        // a sum whose gradient is the loss's: the gradient at the outputs enters as a constant
-        const surrogate = (...tensors: TfTensor[]) => {
-          const { logits, values } = outputs(named(tensors), data, batch)
-          const gradient = at(logits.dataSync<'float32'>(), values.dataSync<'float32'>())
-          const policy = tf.sum(tf.mul(logits, tf.tensor1d(gradient.logitGradient)))
-          return tf.add(policy, tf.sum(tf.mul(values, tf.tensor1d(gradient.valueGradient)))) as TfTensor
-        }
-        const gradients = tf.grads(surrogate as (...args: TfTensor[]) => TfTensor)(upload(weights))
+      tidy(tf, () => {
+        const w = upload(weights)
+        const pass = forward(w, batch)
+        const { logitGradient, valueGradient } = at(pass.logits, pass.values)
+        const byHead = eachHead.map(head => everyNth(logitGradient, head, heads))
+        const gradients = backward(w, pass, byHead, tf.tensor2d(valueGradient, [batch.size, 1]))
         return Object.fromEntries(
-          parameterNames.map((name, i) => [name, gradients[i].dataSync<'float32'>().slice()]),
+          parameterNames.map(name => [name, gradients[name].dataSync<'float32'>().slice()]),
         ) as Record<ParameterName, Float32Array>
       }),
   }
 }
 
-const named = (tensors: readonly TfTensor[]): Tensors =>
-  Object.fromEntries(parameterNames.map((name, i) => [name, tensors[i]])) as Tensors
-
-/** relu(x W + b) of data: no gradient for x. */
-function inputLayer(tf: Tf, x: Tensor2D, weights: TfTensor, bias: TfTensor): TfTensor {
-  const layer = tf.customGrad((...args) => {
-    const [w, b, save] = args as unknown as [Tensor2D, TfTensor, (tensors: TfTensor[]) => void]
-    const value = tf.relu(tf.add(tf.matMul(x, w), b))
-    save([value])
-    const gradFunc = (dy: TfTensor, saved: TfTensor[]) => {
-      const dz = tf.mul(dy, tf.cast(tf.greater(saved[0], 0), 'float32')) as Tensor2D
-      return [tf.matMul(tf.transpose(x), dz), tf.sum(dz, 0)]
-    }
-    return { value, gradFunc }
+/** What `tf.tidy` itself returns is searched for tensors, number by number. */
+function tidy<T>(tf: TensorFlow['tf'], work: () => T): T {
+  let made: { readonly result: T } | undefined
+  tf.tidy(() => {
+    made = { result: work() }
   })
-  return layer(weights, bias)
+  return made!.result
 }
 
-/** x W + b. */
-function dense(tf: Tf, input: TfTensor, weights: TfTensor, bias: TfTensor): TfTensor {
-  const layer = tf.customGrad((...args) => {
-    const [x, w, b, save] = args as unknown as [Tensor2D, Tensor2D, TfTensor, (tensors: TfTensor[]) => void]
-    save([x, w])
-    const gradFunc = (dy: TfTensor, saved: TfTensor[]) => {
-      const [savedX, savedW] = saved as [Tensor2D, Tensor2D]
-      const dz = dy as Tensor2D
-      return [tf.matMul(dz, tf.transpose(savedW)), tf.matMul(tf.transpose(savedX), dz), tf.sum(dz, 0)]
-    }
-    return { value: tf.add(tf.matMul(x, w), b), gradFunc }
+const everyNth = (values: Float32Array, from: number, step: number): Float32Array =>
+  step === 1 ? values : Float32Array.from({ length: values.length / step }, (_, i) => values[from + i * step])
+
+/** [B, K, heads] of [B, K] each. */
+function interleaved(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]
+  const all = new Float32Array(parts.length * parts[0].length)
+  parts.forEach((part, head) => {
+    for (let i = 0; i < part.length; i++) all[i * parts.length + head] = part[i]
   })
-  return layer(input, weights, bias)
+  return all
 }

@@ -65,6 +65,33 @@ describe('a person who is bored by bait', () => {
   test('sessions of chance in three steps: what is worth more is found, though the worth is that of chance', () => {
     assert.deepEqual(greedy(learn(newLearner({ returnSteps: 3 }), 300)), [1, 1])
   })
+  test('where sessions end by chance squared errors fit the mean; a line from 1 on overrates what goes on', () => {
+    // 1 a decision, one in five is the last: 1 / .2
+    const worth = (huber: number) => {
+      const learner = newLearner({ huber, targetCopySteps: 10 })
+      for (let n = 1; n <= 300; n++)
+        learner.learn(
+          played(50, n).map(({ transition, ...rest }, i) => {
+            const going = { ...transition, action: ['bait'], cumulative: { click: 1 }, discount: 1 }
+            const same = {
+              ...rest,
+              action: 0,
+              state: states[0],
+              nextState: states[0],
+              nextCandidates: [vectors[0]],
+              reward: 1,
+            }
+            const ended = { ...going, discount: null, terminated: true, next_decision_id: null }
+            return { ...same, candidates: [vectors[0]], transition: i % 5 === 0 ? ended : going }
+          }),
+        )
+      const policy = finish(loadDqn(publish(learner, '1', true)))
+      return policy.scorer(states[0], { itemIds: ['bait'], vectors: [vectors[0]] }).mean[0]
+    }
+    const [squared, line] = [worth(0), worth(1)]
+    assert.ok(Math.abs(squared - 5) < 0.5, `${squared}`)
+    assert.ok(line > 6, `${line}`)
+  })
   test('logs of any kind teach it', () => {
     for (const propensity_kind of ['unknown', 'deterministic', 'estimated'] as const)
       assert.equal(newLearner().learn(played(64, 1, { propensity_kind })).learned, 64)

@@ -26,8 +26,8 @@ const small = {
   itemDimensions: 4,
   hidden: 16,
   embedding: 8,
-  learningRate: 0.01,
-  batchSize: 64,
+  learningRate: 0.005,
+  batchSize: 256,
   stepsPerBatch: 1,
   targetCopySteps: 25,
   bootstraps: true,
@@ -76,7 +76,7 @@ function normalised(slatesShown: readonly (readonly number[])[]): number {
 }
 
 describe('a person whom the popular item keeps from the fine ones', () => {
-  const learner = learn(newLearner(), 300)
+  const learner = learn(newLearner(), 500)
 
   test('shown the slate that is best in the long run', () =>
     assert.ok(normalised(shown(served(learner))) >= 0.95, `${shown(served(learner))}`))
@@ -101,7 +101,7 @@ describe('a person whom the popular item keeps from the fine ones', () => {
     ['sarsa', mean],
   ] as const)
     test(`${next}: what each slate is worth`, () => {
-      const known = learned(next === 'max' ? learner : learn(newLearner({ next }), 300))
+      const known = learned(next === 'max' ? learner : learn(newLearner({ next }), 500))
       solve(choose).forEach((worths, s) => {
         worths.forEach((expected, i) => {
           assert.ok(Math.abs(known[s].worths[i] - expected) < 0.1 * expected, `${known[s].worths} for ${worths}`)
@@ -194,7 +194,10 @@ describe('slates', () => {
 
 describe('a checkpoint', () => {
   test('holds the target network and all else to go on from', () => {
-    const [learner, other] = [newLearner({ bufferSize: 80 }), newLearner({ bufferSize: 80 })]
+    const [learner, other] = [
+      newLearner({ bufferSize: 80, targetCopySteps: 4 }),
+      newLearner({ bufferSize: 80, targetCopySteps: 4 }),
+    ]
     learn(learner, 6)
     other.restore(publish(learner, '1', true))
     for (const each of [learner, other]) for (let n = 20; n < 27; n++) each.learn(played(41, n))

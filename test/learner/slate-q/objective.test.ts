@@ -25,7 +25,7 @@ function plain(theseLogits: Float32Array, theseValues: Float32Array, valueLoss: 
     const options = chosen.length > 0 ? chosen : [-1]
     const losses = options.map(k => {
       const size = Math.abs(worth(k) - target)
-      const huber = size <= limit ? 0.5 * size ** 2 : limit * (size - 0.5 * limit)
+      const huber = limit === 0 || size <= limit ? 0.5 * size ** 2 : limit * (size - 0.5 * limit)
       return -Math.log(attraction(k) / total) + valueLoss * huber
     })
     return sum + ((weight / B) * losses.reduce((all, each) => all + each, 0)) / options.length
@@ -33,7 +33,7 @@ function plain(theseLogits: Float32Array, theseValues: Float32Array, valueLoss: 
 }
 
 describe('the loss of slates', () => {
-  for (const huber of [0.5, 100])
+  for (const huber of [0, 0.5])
     for (const valueLoss of [0, 0.7])
       test(`value loss ${valueLoss}, Huber from ${huber}: gradients against finite differences; none for padding`, () => {
         const options = { valueLoss, huber }
