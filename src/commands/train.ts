@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import cliProgress from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type ConfigInput, parseConfig } from '../config.ts'
+import { type Config, type ConfigInput, parseConfig } from '../config.ts'
 import { merge } from '../demo/merge.ts'
 import type { Environment } from '../environments/environment.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
@@ -15,7 +15,8 @@ import { createStateEncoder } from '../state/encode.ts'
 import { holdsTraining, type Kept, readTraining, type Settings, saveTraining } from '../training/folder.ts'
 import { type Goal, measures, parseGoal } from '../training/goal.ts'
 import { plotCurve } from '../training/plot.ts'
-import { createRehearsal } from '../training/rehearsal.ts'
+import { createRehearsal, type Lesson, lessonOfLog } from '../training/rehearsal.ts'
+import { readLesson } from '../training/topic.ts'
 import {
   bestOf,
   curveOf,
@@ -27,7 +28,7 @@ import {
   train,
 } from '../training/train.ts'
 import { createTrainer, type Trainer } from '../training/trainer.ts'
-import { atLeast, configInput, printJson } from './shared.ts'
+import { atLeast, configInput, onBus, printJson } from './shared.ts'
 
 interface Flags {
   readonly environment?: string
@@ -35,6 +36,8 @@ interface Flags {
   readonly data?: string
   readonly mapping?: string
   readonly propensity?: string
+  readonly topic?: string | true
+  readonly config?: string
   readonly algorithm?: AlgorithmName
   readonly set: ConfigInput
   readonly steps: number
@@ -64,6 +67,8 @@ export function addTrain(program: Command): void {
     .option('--data <file>', "instead: a log of others' decisions (.csv, .tsv or JSON lines)")
     .option('--mapping <file>', 'of the log, as for `feedloop replay`')
     .option('--propensity <name>', "entry of the log's context that holds the probability of what was shown")
+    .option('--topic [policy]', 'instead: the transitions of a policy of --config, the first one by default')
+    .option('-c, --config <file>', 'with --topic: configuration file (YAML)')
     .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithmNames))
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
     .option('--steps <n>', 'decisions at most', atLeast(1), 100_000)
@@ -128,13 +133,17 @@ function before({ folder, resume }: Flags, wire: Wire): ReturnType<typeof readTr
 
 /** @throws FeedloopError USAGE */
 function settingsOf(flags: Flags): Settings {
-  const { environment, world, data, mapping, propensity, algorithm, set, seed, sessions, learnEvery, every } = flags
-  if (data && environment) throw new FeedloopError('USAGE', '--data is a log, which has no --environment')
+  const { environment, world, data, mapping, propensity, topic, algorithm, set, seed, sessions, learnEvery, every } =
+    flags
+  if ([environment, data, topic].filter(Boolean).length > 1)
+    throw new FeedloopError('USAGE', 'one of --environment, --data and --topic')
   if (data && !mapping) throw new FeedloopError('USAGE', '--data needs --mapping')
+  if (topic && !flags.config) throw new FeedloopError('USAGE', '--topic needs --config')
   const log = data ? { warmStart: { data, mapping, propensity } } : {}
   const config = merge<ConfigInput>({ policies: [{ ...(algorithm && { algorithm }), ...log }] } as ConfigInput, set)
-  const place = data ? {} : { environment: environment ?? 'long-term', world }
-  return { ...place, seed, sessions, learnEvery, every, config }
+  const common = { seed, sessions, learnEvery, every, config }
+  if (topic) return { ...common, configFile: flags.config, policy: topic === true ? undefined : topic }
+  return data ? common : { ...common, environment: environment ?? 'long-term', world }
 }
 
 /** What is trained on. */
@@ -147,18 +156,55 @@ interface Ground {
 }
 
 async function groundOf(settings: Settings, from: ReturnType<typeof before>): Promise<Ground> {
-  const { seed, sessions, learnEvery, world } = settings
-  const environment = settings.environment === undefined ? undefined : openEnvironment(settings.environment, { world })
-  const config = parseConfig(merge(environment?.preset ?? {}, settings.config))
-  const [policy] = config.policies
-  const learner = await createLearner(config, policy, createStateEncoder(config))
-  if (environment) {
-    const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from })
-    return { trainer, measure: measureIn(environment, config), name: environment.name, environment }
-  }
-  const log = (await readWarmStart(config, policy, Date.now()))!
-  const trainer = createRehearsal({ config, learner, log, learnEvery, from })
-  return { trainer, measure: measureLog, name: basename(policy.warmStart!.data) }
+  if (settings.environment !== undefined)
+    return groundIn(openEnvironment(settings.environment, settings), settings, from)
+  if (settings.configFile !== undefined) return groundOnTopic(settings, from)
+  const config = parseConfig(settings.config)
+  const log = (await readWarmStart(config, config.policies[0], Date.now()))!
+  return groundOn(
+    config,
+    { lesson: lessonOfLog(config, log), name: basename(config.policies[0].warmStart!.data) },
+    settings,
+    from,
+  )
+}
+
+async function groundIn(
+  environment: Environment,
+  settings: Settings,
+  from: ReturnType<typeof before>,
+): Promise<Ground> {
+  const { seed, sessions, learnEvery } = settings
+  const config = parseConfig(merge(environment.preset, settings.config))
+  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
+  const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from })
+  return { trainer, measure: measureIn(environment, config), name: environment.name, environment }
+}
+
+/** The policy as it is configured, with what is laid over it. @throws FeedloopError USAGE */
+async function groundOnTopic(settings: Settings, from: ReturnType<typeof before>): Promise<Ground> {
+  const { policy = undefined, configFile } = settings
+  return onBus({ config: configFile }, async ({ log, wire, config: whole }) => {
+    const own = policy === undefined ? whole.policies[0] : whole.policies.find(({ name }) => name === policy)
+    if (!own) throw new FeedloopError('USAGE', `no policy ${policy} in ${configFile}`)
+    const { explorer, algorithm, ...rest } = own
+    const learned = settings.config.policies?.[0]?.algorithm
+    // of another algorithm another explorer
+    const begun = learned === undefined || learned === algorithm ? own : rest
+    const config = parseConfig(merge({ ...whole, policies: [begun] }, settings.config))
+    const lesson = await readLesson({ log, wire, config: whole, prefix: whole.topics.prefix }, own.name)
+    return groundOn(config, { lesson, name: own.name }, settings, from)
+  })
+}
+
+async function groundOn(
+  config: Config,
+  { lesson, name }: { readonly lesson: Lesson; readonly name: string },
+  { learnEvery }: Settings,
+  from: ReturnType<typeof before>,
+): Promise<Ground> {
+  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
+  return { trainer: createRehearsal({ config, learner, lesson, learnEvery, from }), measure: measureLog, name }
 }
 
 function keeper(folder: string | undefined, wire: Wire, settings: Settings, { trainer, name, environment }: Ground) {

@@ -14,8 +14,11 @@ import type { Progress } from './trainer.ts'
 
 /** What a training was begun with: it goes on with the same. */
 export interface Settings {
-  /** Absent: it learns from the log that the policy's `warmStart` names. */
+  /** Absent: it learns from the topics of `configFile`, or from the log that the policy's `warmStart` names. */
   readonly environment?: string
+  /** Whose first policy, or the one named in `policy`, is learned from its transitions. */
+  readonly configFile?: string
+  readonly policy?: string
   readonly world?: string
   readonly seed: number
   readonly sessions: number

@@ -1,12 +1,13 @@
 /**
- * Learns from a log of somebody else's decisions (src/learner/warm-start.ts), over and over. A tenth of it, by decision, is held out
- * and tells what the policy would earn: V = Σ w r / Σ w with w = π(a | s) / μ (self-normalised importance weights, Swaminathan & Joachims
- * 2015), so the log must state propensities. Learners whose statistics are sums go over it once. Items are known by their ids.
+ * Learns from what was decided before, over and over. A tenth of it, by decision, is held out and tells what the policy would earn:
+ * V = Σ w r / Σ w with w = π(a | s) / μ (self-normalised importance weights, Swaminathan & Joachims 2015), over the decisions whose
+ * propensity is exact, by their first places. Learners whose statistics are sums go over it once.
  */
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { catalogueOf } from '../environments/in-process.ts'
 import { plainItems } from '../environments/population.ts'
+import type { FeatureStore } from '../features/store.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
 import { type LoggedRow, transitionsOf, type WarmStart } from '../learner/warm-start.ts'
 import { createPolicyLoader } from '../models/load.ts'
@@ -17,11 +18,17 @@ import { encoderOf } from './encode.ts'
 import { type Progress, type Trainer, versionName } from './trainer.ts'
 import { modelOf } from './version.ts'
 
+/** What was decided, each transition once with all that came of it, and every vector that they name. */
+export interface Lesson {
+  readonly transitions: Iterable<Transition>
+  readonly features: FeatureStore
+}
+
 export interface RehearsalOptions {
   /** With one policy, which is learned. */
   readonly config: Config
   readonly learner: Learner
-  readonly log: WarmStart
+  readonly lesson: Lesson
   /** Transitions between two versions. */
   readonly learnEvery: number
   readonly from?: { readonly progress: Progress; readonly model: ModelVersion }
@@ -30,10 +37,10 @@ export interface RehearsalOptions {
 const HELD_OUT = 10
 
 /** @throws FeedloopError as a trainer */
-export function createRehearsal({ config, learner, log, learnEvery, from }: RehearsalOptions): Trainer {
+export function createRehearsal({ config, learner, lesson: whole, learnEvery, from }: RehearsalOptions): Trainer {
   const [policy] = config.policies
   const loader = createPolicyLoader(policy)
-  const { lesson, held } = lessonOf(config, learner, log)
+  const { lesson, held } = split(config, learner, whole)
   const most = learner.revisions === 'exact' ? lesson.length : lesson.length > 0 ? Number.POSITIVE_INFINITY : 0
   let { decisions, version } = from?.progress ?? { decisions: 0, version: 0 }
   let model = from?.model
@@ -75,15 +82,24 @@ export function createRehearsal({ config, learner, log, learnEvery, from }: Rehe
   }
 }
 
-function lessonOf(config: Config, learner: Learner, log: WarmStart): Record<'lesson' | 'held', Example[]> {
-  const features = catalogueOf({ items: () => plainItems(itemsOf(log.rows)) }, config.features.dimensions)
+function split(
+  config: Config,
+  learner: Learner,
+  { transitions, features }: Lesson,
+): Record<'lesson' | 'held', Example[]> {
   const encode = encoderOf(config, learner, features)
   const whole = encoderOf(config, { usesCandidates: true }, features)
   const [lesson, held]: [Example[], Example[]] = [[], []]
-  for (const transition of transitionsOf(log, config, config.policies[0], features).transitions)
+  for (const transition of transitions)
     if (isHeldOut(transition)) held.push(whole(transition))
     else lesson.push(encode(transition))
   return { lesson, held }
+}
+
+/** A log of others' decisions (src/learner/warm-start.ts); items are known by their ids. */
+export function lessonOfLog(config: Config, log: WarmStart): Lesson {
+  const features = catalogueOf({ items: () => plainItems(itemsOf(log.rows)) }, config.features.dimensions)
+  return { transitions: transitionsOf(log, config, config.policies[0], features).transitions, features }
 }
 
 const isHeldOut = ({ decision_id }: Transition): boolean => seedOf(decision_id) % HELD_OUT === 0
@@ -105,7 +121,8 @@ export function estimate(config: Config, policy: Policy, held: readonly Example[
   const explorer = createExplorer(config.policies[0].explorer)
   let [earned, weight] = [0, 0]
   for (const { transition, state, candidates, action, reward } of held) {
-    if (transition.propensity_kind !== 'exact') continue
+    // of a later place the propensity is that of the slate before it, and what a rule put there was no choice
+    if (transition.propensity_kind !== 'exact' || transition.slot !== 0 || transition.masked.length > 0) continue
     const itemIds = transition.candidates!.map(({ item_id }) => item_id)
     const scorer = policy.scorer(state, { itemIds, vectors: candidates })
     const chances = new Float64Array(itemIds.length)

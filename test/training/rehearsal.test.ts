@@ -7,7 +7,7 @@ import { createLearner } from '../../src/learner/create.ts'
 import type { LoggedRow, WarmStart } from '../../src/learner/warm-start.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom } from '../../src/state/random.ts'
-import { createRehearsal, type RehearsalOptions } from '../../src/training/rehearsal.ts'
+import { createRehearsal, lessonOfLog, type RehearsalOptions } from '../../src/training/rehearsal.ts'
 import { event } from '../transitions/make.ts'
 
 /** People of two kinds; each likes one of the items with .6, the other with .1. Item i0 is shown to seven of ten. */
@@ -53,7 +53,7 @@ async function rehearse(policy: PolicyInput, log: WarmStart, options: Partial<Re
     policies: [{ warmStart: { data: 'x', mapping: 'y', ...(stated && { propensity: 'p' }) }, ...policy }],
   })
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  return createRehearsal({ config, learner, log, learnEvery: 256, ...options })
+  return createRehearsal({ config, learner, lesson: lessonOfLog(config, log), learnEvery: 256, ...options })
 }
 
 describe('from a log', () => {
