@@ -33,6 +33,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench(options: BenchOptio
   loop: () => import('./loop.ts'),
   constraints: () => import('./constraints.ts'),
   retrieval: () => import('./retrieval.ts'),
+  sequences: () => import('./sequences.ts'),
   'user-state': () => import('./user-state.ts'),
   rank: () => import('./rank.ts'),
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'
 import { stringify } from 'yaml'
-import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import type { ItemFeatures, ModelVersion, Transition } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { FeedloopError } from '../../src/errors.ts'
 import { readChain } from '../../src/evaluation/audit/read.ts'
@@ -36,17 +36,19 @@ export interface KafkaRun {
   readonly peakRssMiB: number
 }
 
-/** @param settings of φ, as in the configuration file @throws FeedloopError BUS_UNAVAILABLE, DEADLINE_EXCEEDED */
+/** @param settings of φ, as in the configuration file @param items whose vectors the transitions name @throws FeedloopError BUS_UNAVAILABLE, DEADLINE_EXCEEDED */
 export async function learnFromKafka(
   transitions: readonly Transition[],
   passes: number,
   settings: object,
   folder: string,
+  items: readonly ItemFeatures[] = [],
 ): Promise<KafkaRun> {
   const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }) })
   try {
     const topics = { prefix: PREFIX, partitions: PARTITIONS, policies: 1, replicationFactor: 1 }
     await applyTopics(bus.log, topicSpecs(topics))
+    await publish(bus.log, items)
     const bytesEach = await load(bus.log, transitions, passes)
     const file = join(folder, 'learner.yaml')
     writeFileSync(
@@ -75,6 +77,17 @@ export async function learnFromKafka(
   } finally {
     await bus.stop()
   }
+}
+
+async function publish(log: Log, items: readonly ItemFeatures[]): Promise<void> {
+  if (items.length === 0) return
+  const wire = await createWire({ prefix: PREFIX })
+  const records = items.map(item => ({
+    key: Buffer.from(item.feature_key),
+    value: wire.encode('features', item),
+    timestampMs: item.time_ms,
+  }))
+  await log.append(topicName(PREFIX, 'features'), 0, records)
 }
 
 /** @returns mean bytes of a value */

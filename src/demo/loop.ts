@@ -36,6 +36,8 @@ export interface LoopOptions {
   /** Concurrent simulated people. Default 256. */
   readonly sessions?: number
   readonly progress?: (state: LoopProgress) => void
+  /** Looks at the topics once everything is settled. */
+  readonly settled?: (context: ServiceContext) => Promise<void>
 }
 
 /** What a view may look at while the loop runs. */
@@ -137,6 +139,7 @@ async function drive(
     phase = 'settling'
     await traffic.stop()
     await settle(context, ['ranker', 'joiner', 'learner', 'gate'], SETTLE_MS, signal)
+    await options.settled?.(context)
     phase = 'auditing'
     const accounts = await audit({ log, wire, config, prefix: config.topics.prefix })
     tell()

@@ -32,6 +32,12 @@ async function load(): Promise<TensorFlow> {
   throw new FeedloopError('BACKEND_UNAVAILABLE', reasons.join('; '))
 }
 
+/** Every backend that loads here, for who measures them side by side. */
+export async function backends(): Promise<TensorFlow[]> {
+  const made = await Promise.allSettled([native(), wasm()])
+  return made.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
+}
+
 async function native(): Promise<TensorFlow> {
   // tfjs-node 4.22 calls two functions of `util` that Node 23 removed
   const util = require('node:util') as Record<string, unknown>

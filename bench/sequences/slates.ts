@@ -1,0 +1,45 @@
+/**
+ * Slates of three that are chosen from (src/environments/slate-choice.ts): SlateQ and the gradient of whole slates against learners that
+ * judge each place for itself. A difference counts from two standard errors of the seeds' differences on.
+ */
+import { shareOfReturn } from '../../src/environments/environment.ts'
+import { openEnvironment } from '../../src/environments/open.ts'
+import { spreadOf } from '../../src/evaluation/bakeoff/bakeoff.ts'
+import type { Bar } from '../main.ts'
+import { type PartOptions, range, round, type SequencesPart } from './part.ts'
+import { type Course, play } from './play.ts'
+
+const BUDGET = 60_000
+const explored = { explorer: { name: 'epsilon-greedy', epsilon: 0.1 } } as const
+
+const ofSlates: readonly Course['policy'][] = [{ algorithm: 'slate-q', ...explored }, { algorithm: 'reinforce' }]
+const ofItems: readonly Course['policy'][] = [{ algorithm: 'dqn', ...explored }, { algorithm: 'two-tower' }]
+
+export const benchSlates: SequencesPart = async options => {
+  const shares: Record<string, readonly number[]> = {}
+  for (const policy of [...ofSlates, ...ofItems]) shares[policy.algorithm] = await sharesOf(policy, options)
+  const bars: Bar[] = ofSlates.flatMap(({ algorithm }) =>
+    ofItems.map(({ algorithm: other }) => {
+      const { mean, sd, seeds } = spreadOf(shares[algorithm].map((share, i) => share - shares[other][i]))
+      const value = mean - (2 * sd) / Math.sqrt(seeds)
+      return {
+        name: `${algorithm} beyond ${other}, mean - 2 standard errors of ${seeds}`,
+        value,
+        unit: 'of the way',
+        atLeast: 0,
+      }
+    }),
+  )
+  return { results: { budget: BUDGET, ...shares }, bars }
+}
+
+async function sharesOf(policy: Course['policy'], { seeds, say }: PartOptions): Promise<number[]> {
+  const environment = openEnvironment('slate-choice')
+  const shares: number[] = []
+  for (const seed of range(seeds)) {
+    const { worth, cpuSeconds } = await play({ environment, policy, decisions: BUDGET, seed })
+    shares.push(round(shareOfReturn(worth, environment.returns!())))
+    say(`slates ${policy.algorithm} seed ${seed}: ${shares.at(-1)} (${cpuSeconds.toFixed(1)} s CPU)`)
+  }
+  return shares
+}
