@@ -1,5 +1,5 @@
 /**
- * Writes every deploy file that repeats src/pipeline.ts, src/metrics.ts or src/config.ts: `npm run generate:deploy`.
+ * Writes every deploy file that repeats src/pipeline.ts, src/metric-table.ts or src/config.ts: `npm run generate:deploy`.
  * A test checks that they are current. What is not made here (Dockerfile, compose.yaml, the chart's templates and
  * values) repeats none of the three.
  */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { configSchema, environmentOverrides } from '../src/config.ts'
 import { type ErrorEntry, errorTable } from '../src/errors.ts'
-import { type MetricEntry, metricTable } from '../src/metrics.ts'
+import { type MetricEntry, metricTable } from '../src/metric-table.ts'
 
 const marker = '<!-- The rest is made by `npm run generate:docs`. Do not edit below this line. -->'
 const folder = new URL('../docs/', import.meta.url)

@@ -2,7 +2,7 @@
  * The alert rules. Metric names are typed by the metric table, so a renamed metric cannot leave a rule behind that never
  * fires. An alert asks a person to do something: its annotation says what.
  */
-import type { MetricName } from '../../src/metrics.ts'
+import type { MetricName } from '../../src/metric-table.ts'
 import { pipeline, type StageEntry } from '../../src/pipeline.ts'
 
 interface Alert {

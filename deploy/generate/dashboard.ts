@@ -2,7 +2,7 @@
  * The Grafana dashboard: one panel a metric, in the order in which a decision flows. A metric without a place in `rows`
  * is shown in a last row.
  */
-import { type MetricEntry, type MetricName, metricTable } from '../../src/metrics.ts'
+import { type MetricEntry, type MetricName, metricTable } from '../../src/metric-table.ts'
 
 const rows: readonly (readonly [string, readonly MetricName[]])[] = [
   [
@@ -29,7 +29,7 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
       'feedloop_retrieval_seconds',
       'feedloop_retrieval_behind_items',
       'feedloop_events_duplicate_total',
-      'feedloop_serving_model',
+      'feedloop_model_created_timestamp_seconds',
       'feedloop_reward_sum_total',
     ],
   ],
@@ -85,7 +85,7 @@ const rows: readonly (readonly [string, readonly MetricName[]])[] = [
 /** Gauges that do not add up over instances and partitions; all others do. */
 const across: Partial<Record<MetricName, 'min' | 'max'>> = {
   feedloop_recovery_progress: 'min',
-  feedloop_serving_model: 'max',
+  feedloop_model_created_timestamp_seconds: 'max',
   feedloop_model_version: 'max',
   feedloop_learner_stat: 'max',
   feedloop_catalogue_items: 'max',

@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { parseAllDocuments } from 'yaml'
 import { generatedFiles } from '../../deploy/generate.ts'
-import { type MetricEntry, type MetricName, metricTable } from '../../src/metrics.ts'
+import { type MetricEntry, type MetricName, metricTable } from '../../src/metric-table.ts'
 import { pipeline } from '../../src/pipeline.ts'
 import { expressions } from './expressions.ts'
 

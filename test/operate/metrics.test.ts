@@ -14,7 +14,8 @@ import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { createWire } from '../../src/log/wire/create.ts'
-import { createMeter, type MetricName, metricTable } from '../../src/metrics.ts'
+import { type MetricName, metricTable } from '../../src/metric-table.ts'
+import { createMeter } from '../../src/metrics.ts'
 import type { Running, ServiceContext } from '../../src/operate/context.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
@@ -182,7 +183,7 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     assert.ok(text.endsWith('# EOF\n'))
     for (const stage of ['transition', 'update', 'serving'])
       assert.match(text, new RegExp(`^feedloop_freshness_seconds_count\\{until="${stage}"\\} [1-9]`, 'm'))
-    for (const [, version] of text.matchAll(/^feedloop_serving_model\{policy="default"\} (\d+)$/gm))
+    for (const [, version] of text.matchAll(/^feedloop_model_version\{stage="ranker",policy="default"\} (\d+)$/gm))
       assert.ok(Number(version) > 0)
     assert.match(text, /^feedloop_dead_letters_total\{stage="ranker",code="RECORD_INVALID"\} 1$/m)
   } finally {

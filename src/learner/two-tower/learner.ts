@@ -12,6 +12,7 @@ import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { createRandom, seedOf } from '../../state/random.ts'
 import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
+import { weightStatistics } from '../statistics.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import { isFiniteArray } from '../tensors.ts'
 import { adamStep } from './adam.ts'
@@ -138,9 +139,10 @@ function trainStep(state: State, goal: Goal): Record<string, number> {
     return {}
   }
   if (goal === 'imitation') return { imitation_loss: result.policyLoss, gradient_norm: norm }
-  const { loss, policyLoss, valueLoss, entropy, importance, advantageSquare } = result
+  const { loss, policyLoss, valueLoss, entropy, importance, weights, advantageSquare } = result
   state.advantageSquare += (state.advantageSquare === 0 ? 1 : SCALE_RATE) * (advantageSquare - state.advantageSquare)
-  return { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance, gradient_norm: norm }
+  const terms = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance }
+  return { ...terms, gradient_norm: norm, ...weightStatistics(weights) }
 }
 
 const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry) => ({

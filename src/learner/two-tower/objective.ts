@@ -43,6 +43,8 @@ export interface ObjectiveResult {
   readonly entropy: number
   /** Mean of ρ. */
   readonly importance: number
+  /** π(a)/μ, without bound; none for imitation. */
+  readonly weights: readonly number[]
   /** Mean of δ². */
   readonly advantageSquare: number
   /** [B, K] as the logits. */
@@ -67,12 +69,14 @@ export function objective(
   const valueGradient = new Float32Array(batch.length)
   const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, importance: 0, advantageSquare: 0 }
   const probabilities = new Float64Array(width)
+  const weights: number[] = []
   batch.forEach((item, b) => {
     const scale = item.weight / batch.length
     softmax(logits, b * width, item.candidates, probabilities)
     const chosen = probabilities[item.action]
     const imitated = options.goal === 'imitation'
     const rho = imitated ? 1 : Math.min(chosen / item.propensity, options.maxImportanceWeight)
+    if (!imitated) weights.push(chosen / item.propensity)
     const target = vtraceTarget(item, values[b], rho)
     const advantage = item.reward + item.discount * item.nextValue - values[b]
     const pull = imitated ? 1 : rho * (advantage / options.advantageScale)
@@ -92,7 +96,7 @@ export function objective(
     sums.advantageSquare += advantage ** 2 / batch.length
   })
   const loss = sums.policyLoss + options.valueLoss * sums.valueLoss - options.entropy * sums.entropy
-  return { loss, ...sums, logitGradient, valueGradient }
+  return { loss, ...sums, weights, logitGradient, valueGradient }
 }
 
 function softmax(logits: Float32Array, from: number, count: number, out: Float64Array): void {
