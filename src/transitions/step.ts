@@ -110,12 +110,18 @@ function countRevision(work: Work, revision: Written): void {
   count(work, 'feedloop_transitions_total', 'kind', kind)
   // a slate's revisions say the same once more
   if (slot < 0 && slots > 1) return
-  if (kind === 'initial') countSlot(work, 'feedloop_slots_joined_total', revision)
-  const worth = worthOf(delta, work.rules.policies.get(revision.policy)!)
-  if (worth > 0) countSlot(work, 'feedloop_slots_reward_total', revision, worth)
-  if (worth < 0) countSlot(work, 'feedloop_slots_penalty_total', revision, -worth)
+  countWorth(work, revision)
   for (const [component, change] of Object.entries(delta))
     if (change > 0) count(work, 'feedloop_reward_sum_total', 'component', component, change)
+}
+
+/** With its first revision the series of a slot begin, penalties too: a rate can be taken of all three. */
+function countWorth(work: Work, revision: Written): void {
+  const worth = worthOf(revision.delta, work.rules.policies.get(revision.policy)!)
+  const isFirst = revision.kind === 'initial'
+  if (isFirst) countSlot(work, 'feedloop_slots_joined_total', revision)
+  if (isFirst || worth > 0) countSlot(work, 'feedloop_slots_reward_total', revision, Math.max(0, worth))
+  if (isFirst || worth < 0) countSlot(work, 'feedloop_slots_penalty_total', revision, Math.max(0, -worth))
 }
 
 const worthOf = (delta: Written['delta'], { rewards }: PolicyConfig): number =>

@@ -110,8 +110,20 @@ async function misbehave({ log, wire }: ServiceContext): Promise<void> {
   ])
 }
 
-/** Only what goes badly wrong raises these, or a catalogue that is large, which have tests of their own. */
-const elsewhere: readonly MetricName[] = ['feedloop_state_dropped_total', 'feedloop_retrieval_seconds']
+/** Only what goes badly wrong raises these, or a catalogue that is large, a Kafka, or an audit; each has a test of its own. */
+const elsewhere: readonly MetricName[] = [
+  'feedloop_state_dropped_total',
+  'feedloop_retrieval_seconds',
+  'feedloop_commit_failures_total',
+  'feedloop_model_fallbacks_total',
+  'feedloop_learner_not_finite_total',
+  'feedloop_kafka_request_seconds',
+  'feedloop_kafka_request_failures_total',
+  'feedloop_kafka_received_bytes_total',
+  'feedloop_accounting_differences',
+  'feedloop_accounting_records',
+  'feedloop_accounting_timestamp_seconds',
+]
 
 /** True when the text has a sample of the metric; of a histogram, one that saw something. */
 const hasValue = (text: string, name: MetricName): boolean =>
@@ -181,7 +193,7 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     assert.match(response.headers.get('content-type')!, /^application\/openmetrics-text; version=1\.0\.0/)
     const text = await response.text()
     assert.ok(text.endsWith('# EOF\n'))
-    for (const stage of ['transition', 'update', 'serving'])
+    for (const stage of ['transition', 'update', 'serving', 'decision'])
       assert.match(text, new RegExp(`^feedloop_freshness_seconds_count\\{until="${stage}"\\} [1-9]`, 'm'))
     for (const [, version] of text.matchAll(/^feedloop_model_version\{stage="ranker",policy="default"\} (\d+)$/gm))
       assert.ok(Number(version) > 0)
