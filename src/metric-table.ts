@@ -319,7 +319,13 @@ export const metricTable = {
   },
   feedloop_encoder_seconds: { type: 'histogram', help: 'Time of one encoder call.', buckets: secondsBuckets },
   feedloop_catalogue_items: { type: 'gauge', help: 'Items known to this process.' },
-  // accounting (`feedloop audit --every`)
+  // `feedloop watch`
+  feedloop_heartbeats_sent_total: { type: 'counter', help: 'Heartbeats sent, one a partition a time.' },
+  feedloop_heartbeat_timestamp_seconds: {
+    type: 'gauge',
+    help: "Time of the newest heartbeat that the partition's newest decision on a heartbeat knew of, Unix time. What has passed since is the age of the whole way: request, decision, outcome, transition, model version, release, decision.",
+    labels: ['partition'],
+  },
   feedloop_accounting_differences: {
     type: 'gauge',
     help: 'Differences that the last audit found; 0: every decision and every outcome is accounted for.',

@@ -1,16 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { FeedloopError } from '../errors.ts'
-import { showBalance } from '../evaluation/accounting.ts'
 import { type AuditReport, audit } from '../evaluation/audit.ts'
-import type { ServiceContext } from '../operate/context.ts'
-import { openOperatorDoor } from '../operate/http.ts'
-import { atLeast, onBus, oneLine, printJson, withConfig } from './shared.ts'
+import { onBus, oneLine, printJson, withConfig } from './shared.ts'
 
 interface AuditFlags {
   readonly config?: string
   readonly json?: boolean
-  readonly every?: number
 }
 
 export function addAudit(program: Command): void {
@@ -18,45 +13,15 @@ export function addAudit(program: Command): void {
     program
       .command('audit')
       .description('recompute the balance of decisions and outcomes from the topics; exit 1 on any difference')
-      .option('--json', 'print one JSON object instead of the summary')
-      .option(
-        '--every <minutes>',
-        'audit again and again until SIGTERM, and show the balance at /metrics of http.port; differences do not end it',
-        atLeast(0, 'any'),
-      ),
+      .option('--json', 'print one JSON object instead of the summary'),
   ).action((options: AuditFlags) =>
     onBus(options, async context => {
-      if (options.every !== undefined) return auditOften(context, options, MINUTE_MS * options.every)
-      const report = await auditOnce(context, options)
+      const report = await audit({ ...context, prefix: context.config.topics.prefix })
+      if (options.json) printJson(report)
+      else process.stdout.write(`${describeAudit(report)}\n`)
       if (!report.balanced) throw new FeedloopError('BALANCE_BROKEN', `${report.found} differences, listed above`)
     }),
   )
-}
-
-const MINUTE_MS = 60_000
-
-async function auditOnce(context: ServiceContext, { json }: AuditFlags): Promise<AuditReport> {
-  const report = await audit({ ...context, prefix: context.config.topics.prefix })
-  if (json) printJson(report)
-  else process.stdout.write(`${describeAudit(report)}\n`)
-  showBalance(context.meter, report, context.now())
-  return report
-}
-
-async function auditOften(context: ServiceContext, options: AuditFlags, pauseMs: number): Promise<void> {
-  const signal = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => signal.abort())
-  let waitingFor = 'the first audit'
-  const door = await openOperatorDoor(context, () => [{ name: 'audit', waitingFor: () => waitingFor }])
-  try {
-    while (!signal.signal.aborted) {
-      await auditOnce(context, options)
-      waitingFor = ''
-      await sleep(pauseMs, undefined, { signal: signal.signal }).catch(() => {})
-    }
-  } finally {
-    await door.close()
-  }
 }
 
 /** A line for each account, a line for each difference, and the verdict. */

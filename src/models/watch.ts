@@ -4,6 +4,7 @@
  * the process had caught up is nobody's freshness.
  */
 import type { ModelVersion, Recommendation, Release } from '../../schemas/records.ts'
+import { HEARTBEAT } from '../heartbeat.ts'
 import type { Meter } from '../metrics.ts'
 import type { Output } from '../stage.ts'
 import { createFreshnessTracker } from './freshness.ts'
@@ -20,8 +21,8 @@ export interface WatchOptions {
 
 /** The two ways into `serving`, watched. */
 export interface WatchedServing extends Pick<Serving, 'takeOver' | 'putRelease'> {
-  /** Accepted decisions. */
-  decided(outputs: readonly Output<Recommendation>[]): void
+  /** Accepted decisions of a partition. */
+  decided(outputs: readonly Output<Recommendation>[], partition: number): void
 }
 
 /** Outcomes of versions that serve and have not decided yet, a policy; versions whose making is remembered. */
@@ -31,13 +32,13 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
   const tracker = createFreshnessTracker()
   const known = new Map<string, Release>()
   const counted = new Map<string, number>()
-  const createdMs = new Map<string, number>()
+  const made = new Map<string, Pick<ModelVersion, 'created_ms' | 'newest_reward_ms'>>()
   const undecided = new Map<string, readonly Undecided[]>()
-  const noteMade = ({ policy, version, created_ms }: ModelVersion): void => {
-    createdMs.set(`${policy} ${version}`, created_ms)
-    for (const oldest of createdMs.keys()) {
-      if (createdMs.size <= KEPT) return
-      createdMs.delete(oldest)
+  const noteMade = ({ policy, version, created_ms, newest_reward_ms }: ModelVersion): void => {
+    made.set(`${policy} ${version}`, { created_ms, newest_reward_ms })
+    for (const oldest of made.keys()) {
+      if (made.size <= KEPT) return
+      made.delete(oldest)
     }
   }
   const observe = (until: 'serving' | 'decision', ageMs: number): void =>
@@ -48,7 +49,7 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
     known.set(policy, release)
     const version = newestOf(release)
     meter.set('feedloop_model_version', { stage: 'ranker', policy }, Number(version))
-    const madeMs = createdMs.get(`${policy} ${version}`)
+    const madeMs = made.get(`${policy} ${version}`)?.created_ms
     if (madeMs !== undefined) meter.set('feedloop_model_created_timestamp_seconds', { policy }, madeMs / 1000)
     const nowMs = now()
     const agesMs = tracker.putRelease(release, nowMs)
@@ -78,11 +79,13 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
       serving.putRelease(release)
       lookAt(release.policy)
     },
-    decided(outputs) {
+    decided(outputs, partition) {
       const newest = new Map<string, string>()
       for (const { value } of outputs)
         if (value.model_version > (newest.get(value.policy) ?? '')) newest.set(value.policy, value.model_version)
       for (const [policy, version] of newest) {
+        const beatMs = policy === HEARTBEAT ? made.get(`${policy} ${version}`)?.newest_reward_ms : undefined
+        if (beatMs) meter.set('feedloop_heartbeat_timestamp_seconds', { partition: String(partition) }, beatMs / 1000)
         const waiting = undecided.get(policy) ?? []
         const due = waiting.filter(each => each.version <= version)
         if (due.length === 0) continue

@@ -122,10 +122,11 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       return { ...lent, foundAhead }
     },
     holds: holder.hold,
-    observe({ outputs }) {
+    observe({ outputs }, partition) {
       observeDecisions(meter, coverage, outputs)
-      watched.decided(outputs as readonly Output<Recommendation>[])
+      watched.decided(outputs as readonly Output<Recommendation>[], partition)
     },
+    lost: partition => meter.remove('feedloop_heartbeat_timestamp_seconds', { partition: String(partition) }),
     prepare,
     alongside: [failed.promise],
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),

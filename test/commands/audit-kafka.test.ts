@@ -77,9 +77,9 @@ test('not balanced: 1, each id with what was expected and found, and the code', 
   assert.match(stderr, /^BALANCE_BROKEN: 2 differences, listed above$/m)
 })
 
-test('again and again: the balance is at /metrics, differences do not end it, SIGTERM does', async () => {
+test('`watch`: again and again, the balance is at /metrics, differences do not end it, SIGTERM does', async () => {
   const file = await written(damage)
-  const child = spawn(process.execPath, [main, 'audit', '-c', file, '--every', '1'], {
+  const child = spawn(process.execPath, [main, 'watch', '-c', file, '--audit-every', '1'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const found = Promise.withResolvers<void>()

@@ -41,7 +41,7 @@ function start() {
   }
   const decide = (version: string, nowMs: number) => {
     clock.nowMs = nowMs
-    watched.decided([{ key: 'u', value: decision('d', 0, { model_version: version }) }])
+    watched.decided([{ key: 'u', value: decision('d', 0, { model_version: version }) }], 0)
   }
   const sample = async (name: string) => {
     const line = (await meter.registry.metrics()).split('\n').find(each => each.startsWith(`${name} `))

@@ -123,6 +123,8 @@ const elsewhere: readonly MetricName[] = [
   'feedloop_accounting_differences',
   'feedloop_accounting_records',
   'feedloop_accounting_timestamp_seconds',
+  'feedloop_heartbeats_sent_total',
+  'feedloop_heartbeat_timestamp_seconds',
 ]
 
 /** True when the text has a sample of the metric; of a histogram, one that saw something. */
