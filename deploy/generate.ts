@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { alertRules } from './generate/alerts.ts'
+import { alertRules, chartRules } from './generate/alerts/rules.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboard } from './generate/dashboard.ts'
 import { chartStages } from './generate/stages.ts'
@@ -20,17 +20,16 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /** Every generated file, from `deploy/`, with its text. */
 export const generatedFiles = (): Readonly<Record<string, string>> => {
-  const rules = yaml({ groups: alertRules() })
   const board = json(dashboard())
   return {
     'compose.stages.yaml': yaml(composeStages()),
-    'prometheus/feedloop.rules.yaml': rules,
+    'prometheus/feedloop.rules.yaml': yaml({ groups: alertRules() }),
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),
     'grafana/feedloop.json': board,
     'helm/feedloop/values.schema.json': json(valuesSchema()),
     'helm/feedloop/generated/stages.yaml': yaml(chartStages()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),
-    'helm/feedloop/generated/rules.yaml': rules,
+    'helm/feedloop/generated/rules.yaml': yaml({ groups: chartRules() }),
     'helm/feedloop/generated/dashboard.json': board,
   }
 }

@@ -1,5 +1,5 @@
 /** Every PromQL expression of the deploy files, as Prometheus gets it. */
-import { alertRules } from '../../deploy/generate/alerts.ts'
+import { alertRules } from '../../deploy/generate/alerts/rules.ts'
 import { dashboard } from '../../deploy/generate/dashboard.ts'
 
 export const panelExpressions = (): readonly string[] =>
