@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { alertRules, chartRules } from './generate/alerts/rules.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
-import { dashboard } from './generate/dashboard.ts'
+import { dashboards } from './generate/dashboards/dashboards.ts'
 import { chartStages } from './generate/stages.ts'
 import { chartTopics } from './generate/topics.ts'
 import { valuesSchema } from './generate/values-schema.ts'
@@ -20,17 +20,18 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /** Every generated file, from `deploy/`, with its text. */
 export const generatedFiles = (): Readonly<Record<string, string>> => {
-  const board = json(dashboard())
+  const boards = Object.entries(dashboards()).map(([name, board]) => [`${name}.json`, json(board)] as const)
+  const inside = (folder: string) => Object.fromEntries(boards.map(([name, text]) => [`${folder}/${name}`, text]))
   return {
     'compose.stages.yaml': yaml(composeStages()),
     'prometheus/feedloop.rules.yaml': yaml({ groups: alertRules() }),
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),
-    'grafana/feedloop.json': board,
+    ...inside('grafana/dashboards'),
     'helm/feedloop/values.schema.json': json(valuesSchema()),
     'helm/feedloop/generated/stages.yaml': yaml(chartStages()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),
     'helm/feedloop/generated/rules.yaml': yaml({ groups: chartRules() }),
-    'helm/feedloop/generated/dashboard.json': board,
+    ...inside('helm/feedloop/generated/dashboards'),
   }
 }
 
