@@ -274,7 +274,7 @@ export const metricTable = {
   },
   feedloop_learner_not_finite_total: {
     type: 'counter',
-    help: 'Learning statistics that were not finite: the loss, most likely.',
+    help: 'Learning statistics that were not finite, by which.',
     labels: ['policy', 'stat'],
   },
   feedloop_freshness_seconds: {

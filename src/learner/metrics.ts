@@ -23,6 +23,7 @@ export function observeVersions(
 
 function showStatistic(meter: Meter, policy: string, stat: string, value: number): void {
   if (!isLearnerStatistic(stat)) return
-  if (Number.isFinite(value)) meter.set('feedloop_learner_stat', { policy, stat }, value)
-  else meter.add('feedloop_learner_not_finite_total', { policy, stat })
+  const finite = Number.isFinite(value)
+  meter.add('feedloop_learner_not_finite_total', { policy, stat }, finite ? 0 : 1)
+  if (finite) meter.set('feedloop_learner_stat', { policy, stat }, value)
 }

@@ -16,7 +16,7 @@ export const learnerStatistics = {
   entropy: 'Mean entropy of the policy on the batch, nats.',
   clipped: 'Share of the importance weights that a bound cut.',
   advantage: 'Mean advantage.',
-  td_error: 'Mean absolute temporal-difference error.',
+  td_error: 'Root mean square of temporal-difference errors.',
   explained_variance: "Share of the returns' variance that the value explains.",
   // importance weights
   importance: 'Mean importance weight, bounded as the learner bounds it.',

@@ -66,7 +66,10 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
       counted.set(code, count)
     }
   }
-  for (const policy of policies) meter.set('feedloop_model_version', { stage: 'ranker', policy }, 0)
+  for (const policy of policies) {
+    meter.set('feedloop_model_version', { stage: 'ranker', policy }, 0)
+    meter.add('feedloop_model_fallbacks_total', { policy }, 0)
+  }
   return {
     *takeOver(model: ModelVersion) {
       yield* serving.takeOver(model)

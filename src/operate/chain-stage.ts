@@ -50,6 +50,7 @@ export async function runChainStage<S extends StageState, V>(
   const prefix = config.topics.prefix
   const group = `${prefix}${options.name}`
   const output = stageEntry(options.name).writes[0]
+  context.meter.add('feedloop_commit_failures_total', { stage: options.name }, 0)
   let ending = false
   const failed = Promise.withResolvers<never>()
   for (const promise of options.alongside ?? []) promise.catch(failed.reject)

@@ -142,7 +142,7 @@ function trainStep(state: State, goal: Goal): Record<string, number> {
   const { loss, policyLoss, valueLoss, entropy, importance, weights, advantageSquare } = result
   state.advantageSquare += (state.advantageSquare === 0 ? 1 : SCALE_RATE) * (advantageSquare - state.advantageSquare)
   const terms = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance }
-  return { ...terms, gradient_norm: norm, ...weightStatistics(weights) }
+  return { ...terms, gradient_norm: norm, td_error: Math.sqrt(advantageSquare), ...weightStatistics(weights) }
 }
 
 const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry) => ({

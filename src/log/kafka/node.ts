@@ -71,6 +71,7 @@ export function createNode({ meter, ...settings }: ConnectionSettings, { host, p
       connecting[lane] = undefined
     })
     await connecting[lane].catch(cause => {
+      meter?.add('feedloop_kafka_request_failures_total', { api: 'Connect' })
       throw unavailable(`${host}:${port}`, cause)
     })
   }
@@ -81,6 +82,7 @@ export function createNode({ meter, ...settings }: ConnectionSettings, { host, p
     const answered = (bytes: Buffer) => {
       meter?.observe('feedloop_kafka_request_seconds', { api }, (performance.now() - sentMs) / 1000)
       meter?.add('feedloop_kafka_received_bytes_total', { api }, bytes.length)
+      meter?.add('feedloop_kafka_request_failures_total', { api }, 0)
       return decode(bytes)
     }
     try {
