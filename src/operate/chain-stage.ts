@@ -50,7 +50,10 @@ export async function runChainStage<S extends StageState, V>(
   const prefix = config.topics.prefix
   const group = `${prefix}${options.name}`
   const output = stageEntry(options.name).writes[0]
+  // rates and increases need a first sample before the first event
   context.meter.add('feedloop_commit_failures_total', { stage: options.name }, 0)
+  for (const result of ['accepted', 'lost'])
+    context.meter.add('feedloop_steps_total', { stage: options.name, result }, 0)
   let ending = false
   const failed = Promise.withResolvers<never>()
   for (const promise of options.alongside ?? []) promise.catch(failed.reject)

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import type { RunningGateway } from '../../src/gateway/service.ts'
-import { encodeHeader, STEP_HEADER } from '../../src/log/chain/header.ts'
+import { decodeHeader, encodeHeader, STEP_HEADER } from '../../src/log/chain/header.ts'
 import type { Log } from '../../src/log/log.ts'
 import { partitionFor } from '../../src/log/partition.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
@@ -85,6 +85,14 @@ export const request = (id: string, fields: object) => ({
   ...fields,
 })
 
+/** The batch that the chain of a partition begins with, once there is one. */
+async function firstBatch(log: Log, topic: string, partition: number) {
+  for (;;) {
+    const [record] = await log.read(topic, partition, 0, { waitMs: 1000 })
+    if (record) return { offset: record.offset, id: decodeHeader(record.headers[STEP_HEADER]!).id }
+  }
+}
+
 /** What an orderly world does not send: duplicates, nonsense, unknown candidates, a price that is no number, a slate of
  * two, an apprentice's, a rival's batch. */
 export async function misbehave({ log, wire, config }: ServiceContext): Promise<void> {
@@ -105,7 +113,7 @@ export async function misbehave({ log, wire, config }: ServiceContext): Promise<
   const header = encodeHeader({
     version: 1,
     id: '0123456789abcdef',
-    prev: { offset: 0, id: 'fedcba9876543210' },
+    prev: await firstBatch(log, `${prefix}recommendations`, partition),
     epoch: 0,
     inputs: [],
     tick: { timeMs: 1, watermarkMs: 1 },
@@ -118,10 +126,15 @@ export async function misbehave({ log, wire, config }: ServiceContext): Promise<
   ])
 }
 
-/** The gate with a bound that no second version keeps, in the place of the one that runs. */
-export async function restartGate(context: ServiceContext, running: Running[]): Promise<void> {
+/** The gate with a bound that no second version keeps, in the place of the one that runs. @param between while none runs */
+export async function restartGate(
+  context: ServiceContext,
+  running: Running[],
+  between = async (): Promise<void> => {},
+): Promise<void> {
   const index = running.findIndex(service => service.name === 'gate')
   await running[index]!.stop()
+  await between()
   const config = { ...context.config, gate: { ...context.config.gate, maxKl: 1e-15 } }
   running.splice(index, 1, ...(await startServices({ ...context, config }, ['gate'])))
 }
