@@ -17,6 +17,7 @@ import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
 import { addTrain } from './commands/train.ts'
 import { addTransitions } from './commands/transitions.ts'
+import { addWatch } from './commands/watch.ts'
 import { addWeights } from './commands/weights.ts'
 import { FeedloopError } from './errors.ts'
 
@@ -32,6 +33,7 @@ for (const add of [
   addBroker,
   addReplay,
   addAudit,
+  addWatch,
   addBakeoff,
   addTrain,
   addDeadLetters,

@@ -2,10 +2,12 @@
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
 import type { Fault } from '../events/validate.ts'
-import type { MetricName } from '../metrics.ts'
+import type { MetricName } from '../metric-table.ts'
 import type { Count, Input, Refusal } from '../stage.ts'
+import type { Written } from './decision.ts'
 import { type JoinerState, keepMs } from './state.ts'
 import { type Reach, reachOf } from './touch.ts'
+import type { Traffic } from './traffic.ts'
 
 export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic' | 'forgotten'
 export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
@@ -35,26 +37,40 @@ export const leadMs = (rules: Rules, policy: PolicyConfig): number =>
 export interface Work {
   readonly state: JoinerState
   readonly rules: Rules
+  /** For counts; absent: none is known. */
+  readonly traffic?: Traffic
   /** Joins that may have something to emit, in order. */
   readonly dirty: Set<string>
   readonly refusals: Refusal[]
   readonly counts: Map<MetricName, Map<string, Count & { value: number }>>
 }
 
-export const startWork = (state: JoinerState, rules: Rules): Work => ({
+export const startWork = (state: JoinerState, rules: Rules, traffic?: Traffic): Work => ({
   state,
   rules,
+  traffic,
   dirty: new Set(),
   refusals: [],
   counts: new Map(),
 })
 
-export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
+export const count = (work: Work, metric: MetricName, label: string, name: string, value = 1): void =>
+  add(work, metric, name, value, () => ({ [label]: name }))
+
+/** What a revision says of the worth of its slot. */
+export const countSlot = (work: Work, metric: MetricName, slot: Written, value = 1): void => {
+  const { policy, mode, chosen_by, model_version } = slot
+  const isPinned = work.traffic?.isPinned(policy, model_version) === true
+  const version = model_version === '' ? 'initial' : isPinned ? 'pinned' : 'following'
+  add(work, metric, `${policy} ${mode} ${chosen_by} ${version}`, value, () => ({ policy, mode, chosen_by, version }))
+}
+
+function add(work: Work, metric: MetricName, name: string, value: number, labels: () => Record<string, string>): void {
   const byName = work.counts.get(metric) ?? new Map<string, Count & { value: number }>()
   if (byName.size === 0) work.counts.set(metric, byName)
   const before = byName.get(name)
   if (before) before.value += value
-  else byName.set(name, { metric, labels: { [label]: name }, value })
+  else byName.set(name, { metric, labels: labels(), value })
 }
 
 export const countsOf = ({ counts }: Work): Count[] => [...counts.values()].flatMap(byName => [...byName.values()])

@@ -4,6 +4,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
+import { type Alert, thresholds } from '../../deploy/generate/alerts/alert.ts'
+import { alertRules } from '../../deploy/generate/alerts/rules.ts'
+import { dashboards } from '../../deploy/generate/dashboards/dashboards.ts'
 import { chartStages } from '../../deploy/generate/stages.ts'
 import { specsOf } from '../../src/commands/topics.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
@@ -32,6 +35,8 @@ async function offline(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
     ['stages.learner.replicas=2', /replicas/],
     ['stages.rankr.replicas=2', /rankr/],
     ['topics.mode=by-hand', /mode/],
+    ['monitoring.prometheusRule.thresholds.freshnessSeconds=7', /freshnessSeconds/],
+    ['monitoring.prometheusRule.disabled={FeedloopRivls}', /disabled/],
     ['gatewayDrainSeconds=11', /more than terminationGracePeriodSeconds/],
   ]
   for (const [value, reason] of refused)
@@ -39,6 +44,33 @@ async function offline(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
   await mustFail(/kafka\.brokers/, 'helm', ['template', 'r', chart], env)
   say(`${refused.length + 1} wrong values refused, each with its reason`)
   await doors(say, env)
+  await monitors(say, env)
+}
+
+/** Alerts by the values, dashboards by their names. */
+async function monitors(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
+  const set = ['thresholds.lagSeconds=7', 'disabled={FeedloopRivals}', 'runbookBase=https://books.example/']
+  const chosen = set.flatMap(each => ['--set', `monitoring.prometheusRule.${each}`])
+  const text = await shell('helm', ['template', 'r', chart, ...values('everything'), ...chosen], { env })
+  const all: Manifest[] = parseAllDocuments(text).map(document => document.toJS())
+  const { groups } = all.find(manifest => manifest?.kind === 'PrometheusRule').spec
+  const rules: Alert[] = groups.flatMap((group: Manifest) => group.rules)
+  const expected = alertRules({ ...thresholds, lagSeconds: 7 }).flatMap(group => group.rules)
+  const left = expected.filter(({ alert }) => alert !== 'FeedloopRivals')
+  assert.deepEqual(
+    rules.map(({ alert, expr }) => [alert, expr]),
+    left.map(({ alert, expr }) => [alert, expr]),
+  )
+  for (const { alert, annotations } of rules as Manifest[])
+    assert.equal(annotations.runbook_url, `https://books.example/${alert.replace('Feedloop', '')}.md`)
+  const boards = all.filter(({ metadata }) => metadata.labels?.grafana_dashboard === '1')
+  assert.deepEqual(
+    boards.map(({ data }) => JSON.parse(Object.values<string>(data)[0]!).uid).sort(),
+    Object.keys(dashboards())
+      .map(name => `feedloop-${name}`)
+      .sort(),
+  )
+  say(`${rules.length} alerts by the values, each with its runbook; ${boards.length} dashboards`)
 }
 
 /** Callers find gateways that can answer, and gateways the rankers. */

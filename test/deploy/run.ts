@@ -8,10 +8,11 @@ import { brokerPart } from './broker.ts'
 import { chartPart } from './chart.ts'
 import { composePart, imagePart } from './image.ts'
 import { loopPart } from './loop.ts'
+import { metricsPart } from './metrics.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
 
-const parts: readonly Part[] = [chartPart, rulesPart, composePart, imagePart, brokerPart, loopPart]
+const parts: readonly Part[] = [chartPart, rulesPart, metricsPart, composePart, imagePart, brokerPart, loopPart]
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } })
 const wanted = parts.filter(part => !values.only || values.only.includes(part.name))
 if (wanted.length < (values.only?.length ?? 1))

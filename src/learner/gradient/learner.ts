@@ -48,9 +48,12 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
     const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options)
     if (norm !== null) return { ...loss!.stats, gradient_norm: norm }
-    training.refusedUpdates++
-    count(refusedSteps, `refused_updates_${loss!.refused ?? 'not_finite'}`)
-    return loss!.refused ? loss!.stats : {}
+    if (!loss!.refused) {
+      training.refusedUpdates++
+      return {}
+    }
+    count(refusedSteps, `refused_updates_${loss!.refused}`)
+    return loss!.stats
   }
   return {
     algorithm: method.algorithm,

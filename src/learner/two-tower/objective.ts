@@ -7,6 +7,7 @@
  * same for a click in a hundred as for stars from one to five. Losses are weighted by the transition's weight and averaged.
  */
 
+import { importanceStats } from '../gradient/importance.ts'
 import type { Loss } from '../gradient/method.ts'
 import { entropyGradient, entropyOf, softmax } from '../gradient/softmax.ts'
 
@@ -52,13 +53,15 @@ export function objective(
   const width = logits.length / batch.length
   const logitGradient = new Float32Array(logits.length)
   const valueGradient = new Float32Array(batch.length)
-  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, importance: 0, advantageSquare: 0 }
+  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, advantageSquare: 0 }
+  const ratios = new Float64Array(batch.length)
   const probabilities = new Float64Array(width)
   batch.forEach((item, b) => {
     const scale = item.weight / batch.length
     softmax(logits, b * width, item.candidates, probabilities)
     const chosen = probabilities[item.action]
-    const rho = Math.min(chosen / item.propensity, options.maxImportanceWeight)
+    ratios[b] = chosen / item.propensity
+    const rho = Math.min(ratios[b], options.maxImportanceWeight)
     const target = vtraceTarget(item, values[b], rho)
     const advantage = item.reward + item.discount * item.nextValue - values[b]
     const pull = rho * (advantage / options.advantageScale)
@@ -73,11 +76,11 @@ export function objective(
     sums.policyLoss -= scale * pull * Math.log(chosen)
     sums.valueLoss += scale * 0.5 * error * error
     sums.entropy += scale * h
-    sums.importance += rho / batch.length
     sums.advantageSquare += advantage ** 2 / batch.length
   })
   const loss = sums.policyLoss + options.valueLoss * sums.valueLoss - options.entropy * sums.entropy
-  const { policyLoss, valueLoss, entropy, importance, advantageSquare } = sums
-  const stats = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, importance }
+  const { policyLoss, valueLoss, entropy, advantageSquare } = sums
+  const terms = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, td_error: Math.sqrt(advantageSquare) }
+  const stats = { ...terms, ...importanceStats(ratios, options.maxImportanceWeight) }
   return { stats, advantageSquare, logitGradient, valueGradient }
 }

@@ -86,10 +86,10 @@ describe('the V-trace loss', () => {
     assertGradients(bound, bonus, logits, values)
   })
   test('tells of its weights', () => {
-    const { importance, importance_max, clipped_share } = result.stats
+    const { importance, importance_weight_max: most, clipped } = result.stats
     const capped = ratios.map(ratio => Math.min(ratio, 1.5))
     assert.ok(Math.abs(importance - capped.reduce((sum, each) => sum + each, 0) / rows.length) < 1e-9)
-    assert.ok(Math.abs(importance_max - Math.max(...ratios)) < 1e-9)
-    assert.equal(clipped_share, ratios.filter(ratio => ratio > 1.5).length / rows.length)
+    assert.ok(Math.abs(most - Math.max(...ratios)) < 1e-9)
+    assert.equal(clipped, ratios.filter(ratio => ratio > 1.5).length / rows.length)
   })
 })
