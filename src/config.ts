@@ -9,8 +9,11 @@ import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
 import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
+import { a3c } from './learner/a3c/schema.ts'
 import { type AlgorithmName, algorithmNames, algorithms, defaultAlgorithm } from './learner/algorithms.ts'
 import { dqn } from './learner/dqn/schema.ts'
+import { ppo } from './learner/ppo/schema.ts'
+import { reinforce } from './learner/reinforce/schema.ts'
 import { baggedLinear, linearGaussian, neuralLinear, twoTower, warmStart, weighing } from './learner/schema.ts'
 import { slateQ } from './learner/slate-q/schema.ts'
 import { vTrace } from './learner/v-trace/schema.ts'
@@ -79,7 +82,7 @@ const policy = z.strictObject({
     .enum(algorithmNames)
     .default('linear-gaussian')
     .describe(
-      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head. For sequences: `v-trace`, an actor-critic on session segments, and what learns where `gamma` is above 0 and nothing is named; `dqn`, `slate-q`: values.',
+      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head. For sequences: `v-trace`, an actor-critic on session segments, and what learns where `gamma` is above 0 and nothing is named; `reinforce`, `ppo`, `a3c`: other policy gradients; `dqn`, `slate-q`: values.',
     ),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
   mode: z
@@ -110,6 +113,9 @@ const policy = z.strictObject({
   twoTower: twoTower.prefault({}),
   neuralLinear: neuralLinear.prefault({}),
   vTrace: vTrace.prefault({}),
+  reinforce: reinforce.prefault({}),
+  ppo: ppo.prefault({}),
+  a3c: a3c.prefault({}),
   dqn: dqn.prefault({}),
   slateQ: slateQ.prefault({}),
   weighing: weighing.prefault({}),

@@ -190,6 +190,16 @@ export const errorTable = {
   ),
   BACKEND_UNAVAILABLE: terminal('No TensorFlow.js backend loads.', 'Reinstall the packages.'),
 
+  // exchange
+  SAFETENSORS_INVALID: terminal(
+    'A file of weights breaks the safetensors format, or holds element types that are not read here.',
+    'Write it with the safetensors package, as float32, float64 or int32.',
+  ),
+  EPISODE_UNKNOWN: terminal(
+    'There is no such episode of a served environment: it is over, or it made room for newer ones.',
+    'Reset; raise --episodes where more are stepped at once.',
+  ),
+
   // HTTP door
   HTTP_NOT_FOUND: terminal('There is no such path or method.', 'See /openapi.json.'),
   HTTP_MEDIA_TYPE: terminal('The body is not declared as JSON.', 'Send `content-type: application/json`.'),

@@ -7,6 +7,7 @@ import { addChain } from './commands/chain.ts'
 import { addConfig } from './commands/config.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDemo } from './commands/demo.ts'
+import { addEnvironment } from './commands/environment.ts'
 import { addExplain } from './commands/explain.ts'
 import { addForget } from './commands/forget.ts'
 import { addRelease } from './commands/release.ts'
@@ -14,6 +15,9 @@ import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
+import { addTrain } from './commands/train.ts'
+import { addTransitions } from './commands/transitions.ts'
+import { addWeights } from './commands/weights.ts'
 import { FeedloopError } from './errors.ts'
 
 const program = new Command('feedloop')
@@ -29,10 +33,14 @@ for (const add of [
   addReplay,
   addAudit,
   addBakeoff,
+  addTrain,
   addDeadLetters,
   addExplain,
   addForget,
   addRelease,
+  addEnvironment,
+  addTransitions,
+  addWeights,
   addChain,
   addSimulate,
 ])

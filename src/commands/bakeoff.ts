@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ConfigInput } from '../config.ts'
 import { createClassification, readRows } from '../environments/classification.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
@@ -16,7 +16,7 @@ import {
 } from '../evaluation/bakeoff/bakeoff.ts'
 import { loadTensorFlow } from '../learner/tensorflow.ts'
 import { explorerNames } from '../ranker/explorers/schema.ts'
-import { atLeast, printJson } from './shared.ts'
+import { atLeast, configInput, printJson } from './shared.ts'
 
 interface Flags {
   readonly json?: boolean
@@ -102,15 +102,6 @@ function namesOf<Name extends string>(
   const unknown = names.find(name => !(known as readonly string[]).includes(name))
   if (unknown !== undefined) throw new FeedloopError('USAGE', `no ${what} ${unknown}: ${known.join(', ')}`)
   return names as unknown as readonly Name[]
-}
-
-/** What is in it is checked with the configuration. */
-function configInput(text: string): ConfigInput {
-  try {
-    const input: unknown = JSON.parse(text)
-    if (typeof input === 'object' && input !== null) return input
-  } catch {}
-  throw new InvalidArgumentError('It is not a JSON object.')
 }
 
 function describe(result: FileResult | EnvironmentResult): string {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
-import { type Config, type ConfigUse, loadConfig } from '../config.ts'
+import { type Config, type ConfigInput, type ConfigUse, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { steadyNow } from '../log/chain/steady.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
@@ -79,6 +79,15 @@ export const atLeast =
     if (Number.isFinite(value) && value >= least && (kind === 'any' || Number.isInteger(value))) return value
     throw new InvalidArgumentError(`It is not a ${kind === 'whole' ? 'whole ' : ''}number of at least ${least}.`)
   }
+
+/** Reads an option that is configuration as JSON; what is in it is checked with the rest of the configuration. */
+export function configInput(text: string): ConfigInput {
+  try {
+    const input: unknown = JSON.parse(text)
+    if (typeof input === 'object' && input !== null) return input
+  } catch {}
+  throw new InvalidArgumentError('It is not a JSON object.')
+}
 
 export const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
 

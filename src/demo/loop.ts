@@ -129,6 +129,8 @@ async function drive(
       prefix: config.topics.prefix,
       seed: options.seed,
       sessions: options.sessions,
+      // its discount is by decisions, a second apart
+      stepMs: options.environment.discount === undefined ? undefined : 1000,
     })
     await Promise.race([sleep(options.seconds * 1000, undefined, { signal }), traffic.done])
     const seconds = (Date.now() - startedMs) / 1000

@@ -33,6 +33,9 @@ export interface DriveOptions {
   /** A request unanswered for this long is given up, its session with it, ms. Default 30,000. */
   readonly answerMs?: number
   readonly now?: () => number
+  /** Event time between two decisions of a session, ms, however fast they are taken: where γ counts by the second. A session may be
+   * ahead of the clock by as many as it has decisions, within limits.futureSkewMs. Default: the clock. */
+  readonly stepMs?: number
   /** Where accepted decisions come from; ends when `signal` aborts. Default: the chain reader on `recommendations`. */
   readonly decisions?: (take: (decision: Recommendation) => void, signal: AbortSignal) => Promise<void>
 }
@@ -53,6 +56,7 @@ interface Live {
   readonly userId: string
   readonly sessionId: string
   readonly partition: number
+  readonly beganMs: number
   events: number
   requests: number
 }
@@ -90,11 +94,13 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     const partition = partitionFor(userId, partitions)
     stats.session()
     turn(
-      { session, userId, sessionId: run + session.sessionId, partition, events: 0, requests: 0 },
+      { session, userId, sessionId: run + session.sessionId, partition, beganMs: now(), events: 0, requests: 0 },
       [],
       session.reset(),
     )
   }
+  const timeOf = ({ beganMs, requests }: Live): number =>
+    options.stepMs === undefined ? now() : beganMs + requests * options.stepMs
   const turn = (live: Live, outcomes: readonly Caused[], next: Observation): void => {
     for (const outcome of outcomes) if (outcome.act.delayMs > 0) later(live, outcome)
     const prompt = outcomes.filter(({ act }) => act.delayMs <= 0)
@@ -124,11 +130,11 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       type: act.type,
       slate_hash: decision?.slate_hash ?? null,
       value: act.value,
-      time_ms: now(),
+      time_ms: timeOf(live),
     }
     stats.event()
     if (decision) stats.outcome(act.type)
-    const record = { key: Buffer.from(live.userId), value: wire.encode('events', event), timestampMs: event.time_ms }
+    const record = { key: Buffer.from(live.userId), value: wire.encode('events', event), timestampMs: now() }
     appender.add(eventsTopic, live.partition, record, stored)
   }
   const ask = (live: Live, observation: Observation): void => {
@@ -138,7 +144,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       user_id: live.userId,
       session_id: live.sessionId,
       policy,
-      time_ms: now(),
+      time_ms: timeOf(live),
       deadline_ms: null,
       slots: observation.slots,
       context: observation.context,
@@ -154,7 +160,7 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     const record = {
       key: Buffer.from(live.userId),
       value: wire.encode('requests', request),
-      timestampMs: request.time_ms,
+      timestampMs: now(),
     }
     appender.add(requestsTopic, live.partition, record)
   }

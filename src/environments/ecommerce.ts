@@ -84,6 +84,9 @@ export const expectedStay = ({ click, purchase, refund }: Chances): number =>
   (click - purchase) * stay.click +
   (1 - click) * stay.nothing
 
+/** Decisions of which a visit has more with a probability below rounding. */
+const LONGEST = 500
+
 /** A person is a state that only their leaving ends. */
 export function sessionsMdp(): Mdp {
   const chances = population.map(person => offers.map(offer => chancesOf(offer, person)))
@@ -104,7 +107,7 @@ export function createEcommerceSessions(): Environment {
     ...createShop(true),
     name: 'e-commerce sessions',
     preset: { ...preset, policies: [{ ...preset.policies?.[0], gamma: 1 }] },
-    rates: () => finiteRates(mdp),
+    rates: () => finiteRates(mdp, LONGEST),
     returns: () => finiteReturns(mdp),
   }
 }

@@ -58,8 +58,8 @@ export interface Rates {
   readonly how: string
 }
 
-/** Expected return of a session, J = E[Σ_t r_t], the sum of the rewards of all its decisions (what discounts is that people leave),
- * under what needs no learning, under the best by the next reward alone, and under the optimum. */
+/** Expected return of a session, J = E[Σ_t γ^t r_t] with the environment's own γ a decision (`discount`), under what needs no
+ * learning, under the best by the next reward alone, and under the optimum. */
 export interface Returns {
   readonly random: number
   readonly myopic?: number
@@ -87,6 +87,8 @@ export interface Environment {
   rates(): Rates
   /** Where decisions have consequences beyond the next reward. */
   returns?(): Returns
+  /** γ a decision in the return of a session. Default 1: what discounts is that sessions end. */
+  readonly discount?: number
   readonly finite?: FiniteWorld
   /** How many sessions there are; absent: without end. */
   readonly sessions?: number

@@ -45,7 +45,7 @@ export const eventOf = (
 })
 
 /** The environment's items with the vectors of the encoder that needs nothing. */
-export function catalogueOf(environment: Environment, dimensions: number): FeatureStore {
+export function catalogueOf(environment: Pick<Environment, 'items'>, dimensions: number): FeatureStore {
   const store = createFeatureStore()
   for (const { item_id: id, text, attributes } of environment.items()) {
     const vector = hashedVector({ id, text, attributes }, dimensions)

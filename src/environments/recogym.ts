@@ -88,12 +88,9 @@ function preset(products: number, gamma: number): Environment['preset'] {
     features: { encoder: 'hashed', dimensions: products },
     state: { blocks: ['history'], historyLength: 50, typeWeights: { view: 1 } },
     policies: [
-      {
-        algorithm: 'linear-gaussian',
-        rewards: { click: {} },
-        gamma,
-        explorer: { name: 'thompson' },
-      },
+      gamma > 0
+        ? { rewards: { click: {} }, gamma }
+        : { algorithm: 'linear-gaussian', rewards: { click: {} }, explorer: { name: 'thompson' } },
     ],
   }
 }

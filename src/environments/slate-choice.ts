@@ -2,8 +2,8 @@
  * Slates of three out of eight, of which a person takes one or nothing, and what they take changes how they are the next time.
  * A conditional logit with an explicit null (McFadden 1974; Ie et al. 2019, arXiv 1905.12767, section 4.2): at level x = 0 … 7
  *   P(i | slate, x) = exp(u_i) / (exp(u_0(x)) + Σ_j exp(u_j)),   u_0(x) = 3 - 4 x/7, so that who is dissatisfied takes nothing.
- * What is taken earns its worth and, with probability .8, moves x by one: bait down, what is good up. After each decision the person
- * leaves with probability .1 and never comes back; it starts at any level alike. J is the expected worth of all that a session takes.
+ * What is taken earns its worth and, with probability .8, moves x by one: bait down, what is good up. A session starts at any level
+ * alike and is observed for 30 decisions, then truncated. J = E[Σ_t .9^t worth_t] over all that would ever be taken, as in long-term.ts.
  *
  * Bait is taken four times as often as what is good beside it, and worth less: an item that is judged by what it earns itself looks
  * best just where it takes most from its neighbours. Who judges each place alone shows three baits and earns little more than chance
@@ -14,7 +14,7 @@ import { createRandom, seedOf } from '../state/random.ts'
 import type { Mdp } from '../tabular/mdp.ts'
 import type { Environment, Observation } from './environment.ts'
 import { finiteRates, finiteReturns } from './finite.ts'
-import { act, leave } from './visits.ts'
+import { act } from './visits.ts'
 
 interface Offer {
   readonly id: string
@@ -38,7 +38,10 @@ const offers: readonly Offer[] = [
 ]
 const SLOTS = 3
 const LEVELS = 8
-const LEAVE = 0.1
+/** γ a decision. */
+const DISCOUNT = 0.9
+/** Decisions that are observed. */
+const OBSERVED = 30
 const MOVES = 0.8
 
 const offerOf = (id: string): Offer => offers.find(each => each.id === id)!
@@ -64,7 +67,7 @@ const slates: readonly (readonly string[])[] = offers.flatMap((a, i) =>
 const levels = Array.from({ length: LEVELS }, (_, level) => level)
 
 const mdp: Mdp = {
-  discount: 1,
+  discount: DISCOUNT,
   initial: new Float64Array(LEVELS).fill(1 / LEVELS),
   rewards: levels.map(level => Float64Array.from(slates, slate => worthOf(slate, level))),
   transitions: levels.map(level => slates.map(slate => movesOf(slate, level))),
@@ -74,15 +77,15 @@ function movesOf(slate: readonly string[], level: number): Float64Array {
   const row = new Float64Array(LEVELS)
   let stays = 1
   choiceChances(slate, level).forEach((chance, place) => {
-    row[within(level + offerOf(slate[place]).move)] += (1 - LEAVE) * MOVES * chance
+    row[within(level + offerOf(slate[place]).move)] += MOVES * chance
     stays -= MOVES * chance
   })
-  row[level] += (1 - LEAVE) * stays
+  row[level] += stays
   return row
 }
 
 const observe = (level: number, done = false): Observation => ({
-  organic: done ? [leave] : [],
+  organic: [],
   candidates: null,
   context: { satisfaction: (2 * level) / (LEVELS - 1) - 1 },
   slots: SLOTS,
@@ -94,13 +97,15 @@ export function createSlateChoice(): Environment {
     name: 'slate-choice',
     preset,
     items: () => offers.map(itemOf),
-    rates: () => finiteRates(mdp),
+    discount: DISCOUNT,
+    rates: () => finiteRates(mdp, OBSERVED),
     returns: () => finiteReturns(mdp),
     finite: { mdp, slates, observe },
     session(index, seed) {
       const id = `k${seed}-${index}`
       const random = createRandom(seedOf(`slate-choice/${id}`))
       let level = Math.floor(LEVELS * random.uniform())
+      let left = OBSERVED
       return {
         userId: `u${id}`,
         sessionId: id,
@@ -110,7 +115,7 @@ export function createSlateChoice(): Environment {
           const taken = take(slate, level, random.uniform())
           if (taken && random.uniform() < MOVES) level = within(level + taken.move)
           const outcomes = taken ? [act('watch', taken.id, { value: taken.worth })] : []
-          return { outcomes, expectedReward, next: observe(level, random.uniform() < LEAVE) }
+          return { outcomes, expectedReward, next: observe(level, --left === 0) }
         },
       }
     },
@@ -138,5 +143,5 @@ const itemOf = ({ id, kind }: Offer): Item => ({
 const preset: Environment['preset'] = {
   features: { encoder: 'hashed', dimensions: 8 },
   state: { blocks: ['numbers'], numbers: ['satisfaction'], historyLength: 0 },
-  policies: [{ rewards: { watch: { value: 'value' } }, gamma: 1 }],
+  policies: [{ rewards: { watch: { value: 'value' } }, gamma: DISCOUNT }],
 }

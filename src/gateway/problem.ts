@@ -10,6 +10,7 @@ export const RETRY_AFTER = '1'
 const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
   HTTP_NOT_FOUND: 404,
   USER_UNKNOWN: 404,
+  EPISODE_UNKNOWN: 404,
   RECORD_CONTRADICTS: 409,
   HTTP_BODY_TOO_LARGE: 413,
   BATCH_TOO_LARGE: 413,

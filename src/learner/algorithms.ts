@@ -24,6 +24,9 @@ export const algorithms = {
   'neural-linear': { ...sums, offers: ['scores', 'rewards', 'posterior'], seesCandidates: true },
   'two-tower': logits,
   'v-trace': logits,
+  reinforce: logits,
+  ppo: logits,
+  a3c: logits,
   dqn: values,
   'slate-q': values,
 } as const satisfies Readonly<Record<string, Algorithm>>

@@ -26,6 +26,9 @@ const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) 
   'neural-linear': policy => gradients(policy.neuralLinear),
   'two-tower': policy => gradients(policy.twoTower),
   'v-trace': policy => gradients(policy.vTrace),
+  reinforce: policy => gradients(policy.reinforce),
+  ppo: policy => gradients(policy.ppo),
+  a3c: policy => gradients({ batchSize: policy.a3c.workers * policy.a3c.batchSize }),
   dqn: policy => gradients(policy.dqn),
   'slate-q': policy => gradients(policy.slateQ),
 }

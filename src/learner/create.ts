@@ -45,6 +45,10 @@ const byGradient: Readonly<Record<ByGradient, (policy: PolicyConfig, world: Worl
     (await import('./two-tower/learner.ts')).createTwoTowerLearner({ ...twoTower, ...world }),
   'v-trace': async ({ vTrace }, world) =>
     (await import('./v-trace/learner.ts')).createVTraceLearner({ ...vTrace, ...world }),
+  reinforce: async ({ reinforce }, world) =>
+    (await import('./reinforce/learner.ts')).createReinforceLearner({ ...reinforce, ...world }),
+  ppo: async ({ ppo }, world) => (await import('./ppo/learner.ts')).createPpoLearner({ ...ppo, ...world }),
+  a3c: async ({ a3c }, world) => (await import('./a3c/learner.ts')).createA3cLearner({ ...a3c, ...world }),
   dqn: async ({ dqn }, world) => (await import('./dqn/learner.ts')).createDqnLearner({ ...dqn, ...world }),
   'slate-q': async ({ slateQ }, world) => {
     const { createSlateQLearner } = await import('./slate-q/learner.ts')

@@ -32,7 +32,7 @@ export interface ExampleOptions {
 }
 
 /** Those that could be drawn, since the choice was made among them, and what was shown: a pinned item is masked. */
-function openTo({ candidates, masked, action }: LearnedTransition): readonly Candidate[] {
+export function openTo({ candidates, masked, action }: LearnedTransition): readonly Candidate[] {
   if (masked.length === 0) return candidates!
   const isMasked = new Set(masked)
   return candidates!.filter(({ item_id }, i) => !isMasked.has(i) || item_id === action[0])

@@ -123,7 +123,7 @@ export function createLearnerStage(
 
 /** Hash of all settings whose change makes a checkpoint unusable. Weights of rewards, the prior, learning rates, alpha
  * and the like are not among them: they may change from one start to the next. */
-function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
+export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
   const { halfLifeMs, fourier } = policy.linearGaussian
   const map = config.state.blocks.includes('numbers') ? [fourier] : []
   const towers = ({ hidden, embedding }: { readonly hidden: number; readonly embedding: number }) => [hidden, embedding]
@@ -133,6 +133,9 @@ function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): s
     'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
     'two-tower': () => towers(policy.twoTower),
     'v-trace': () => towers(policy.vTrace),
+    reinforce: () => [...towers(policy.reinforce), policy.reinforce.behaviour],
+    ppo: () => towers(policy.ppo),
+    a3c: () => [...towers(policy.a3c), policy.a3c.workers],
     dqn: () => [...towers(policy.dqn), policy.dqn.dueling],
     'slate-q': () => towers(policy.slateQ),
   }
@@ -163,7 +166,8 @@ function foldVersion(state: LearnerState, model: ModelVersion, configHash: strin
   state.folded = mergeVersion(state.folded, model)
 }
 
-function restoreFolded(state: LearnerState): void {
+/** Brings the learner to the newest version folded, if it is not there yet. @throws FeedloopError MODEL_INCOMPATIBLE */
+export function restoreFolded(state: LearnerState): void {
   if (!state.folded) return
   const { model } = state.folded
   state.learner.restore(asFull(state.folded))
@@ -253,7 +257,7 @@ function encodeAll(
   return { examples, missing }
 }
 
-const none: LearnStats = { learned: 0, refused: {}, stats: {} }
+export const none: LearnStats = { learned: 0, refused: {}, stats: {} }
 
 function withRefused(stats: LearnStats, more: Readonly<Record<string, number>>): LearnStats {
   const refused = { ...stats.refused }
@@ -280,7 +284,7 @@ function cover(state: LearnerState, inputs: readonly Input[], examples: readonly
     state.newestRewardMs = Math.max(state.newestRewardMs, transition.reward_time_ms ?? 0)
 }
 
-interface Publication {
+export interface Publication {
   readonly full: boolean
   readonly policy: PolicyConfig
   readonly configHash: string
@@ -289,7 +293,8 @@ interface Publication {
   readonly stats: LearnStats
 }
 
-function publish(state: LearnerState, { full, policy, configHash, tick, examples, stats }: Publication) {
+/** The next version, of what the learner knows now. @throws FeedloopError MODEL_NOT_FINITE */
+export function publish(state: LearnerState, { full, policy, configHash, tick, examples, stats }: Publication) {
   const parent = state.version === 0 ? null : versionName(state.version)
   const version = versionName(++state.version)
   const checkpoint = state.learner.snapshot(version, full)

@@ -38,6 +38,9 @@ const load: Readonly<Record<PolicyConfig['algorithm'], Load>> = {
   'neural-linear': loadNeuralLinear,
   'two-tower': loadTwoTower,
   'v-trace': loadTwoTower,
+  reinforce: loadTwoTower,
+  ppo: loadTwoTower,
+  a3c: loadTwoTower,
   dqn: loadDqn,
   'slate-q': loadSlateQ,
 }
@@ -51,6 +54,9 @@ const learned: Readonly<Record<PolicyConfig['algorithm'], Tell>> = {
   'neural-linear': (model, weightOf) => learnedBy(headOf(model), rewardWeights(weightOf)),
   'two-tower': () => undefined,
   'v-trace': () => undefined,
+  reinforce: () => undefined,
+  ppo: () => undefined,
+  a3c: () => undefined,
   dqn: () => undefined,
   'slate-q': () => undefined,
 }

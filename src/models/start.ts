@@ -85,6 +85,16 @@ export async function findVersion(bus: Bus, policy: string, version: string): Pr
   return wholeVersion(values, version)
 }
 
+/** The newest version with all its tensors; undefined: the log has none. @throws as `servingStart` */
+export async function latestVersion(bus: Bus, policy: string): Promise<ModelVersion | undefined> {
+  const partition = bus.config.policies.findIndex(({ name }) => name === policy)
+  const { values } = await tailOf<ModelVersion>(bus, 'models', partition, tail =>
+    tail.some(model => model.base_version === null),
+  )
+  const newest = values.at(-1)
+  return newest && wholeVersion(values, newest.version)
+}
+
 /** Versions are numbers with leading zeros, so that text order is their order. */
 const holdsBaseOf = (release: Release | undefined) => {
   const oldest = release?.shares.reduce((least, { model_version: v }) => (v !== '' && v < least ? v : least), '~')

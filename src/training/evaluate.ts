@@ -78,7 +78,7 @@ function eachSlate(
 }
 
 export interface Sampled {
-  /** Mean sum of true expected rewards of a session. */
+  /** Mean of Σ_t γ^t (true expected reward)_t of a session as far as it is observed. */
   readonly mean: number
   readonly standardError: number
 }
@@ -97,13 +97,14 @@ export function sampledReturn(
     const vector = vectorise({ ...environment, sessions: index + 1 }, 1, seed, index)
     if (!vector.lanes[0]) continue
     let user = enter(actor, vector.lanes[0], 0)
-    let sum = 0
+    let [sum, weight] = [0, 1]
     for (let timeMs = 1000; vector.lanes[0]; timeMs += 1000) {
       const lane = vector.lanes[0]
       const decided = actor.decide(lane, user, timeMs)
       const [transition] = vector.step([decided.decision.slots.map(({ item_id }) => item_id)])
       const { outcomes, expectedReward, next } = transition!
-      sum += expectedReward
+      sum += weight * expectedReward
+      weight *= environment.discount ?? 1
       user = actor.see(decided.user, lane, [...outcomes, ...next.organic], timeMs)
     }
     returns.push(sum)

@@ -8,13 +8,12 @@ import type { ModelVersion, Recommendation } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Act, Environment } from '../environments/environment.ts'
 import { type Lane, vectorise } from '../environments/vector.ts'
-import { createExampleEncoder } from '../learner/examples.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy } from '../models/policy.ts'
-import { createStateEncoder } from '../state/encode.ts'
 import type { UserState } from '../state/user.ts'
 import { type Actor, createActor, enter } from './actor.ts'
+import { encoderOf } from './encode.ts'
 import { type Following, type Open, openDecision, transitionsOf } from './episode.ts'
 import { modelOf } from './version.ts'
 
@@ -46,9 +45,9 @@ export interface Progress {
 export interface Stretch {
   /** Decisions so far, those before the stretch included. */
   readonly decisions: number
-  /** Mean true expected reward of a decision. */
+  /** Mean true expected reward of a decision; of a log (rehearsal.ts) its estimate for what would serve now. */
   readonly reward: number
-  /** Mean true expected reward of a session that ended in it, summed over its decisions; null: none did. */
+  /** Mean of Σ_t γ^t (true expected reward)_t, with the environment's γ, over sessions that ended in it; null: none did. */
   readonly sessionReturn: number | null
   /** Sessions that ended. */
   readonly sessions: number
@@ -72,7 +71,9 @@ interface Seat {
   lane: Lane
   user: UserState
   open: Open | null
+  /** Return so far, and γ^t. */
   sum: number
+  weight: number
 }
 
 const START: Progress = { decisions: 0, version: 0, session: 0, round: 0 }
@@ -83,7 +84,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
   const [policy] = config.policies
   const actor = createActor(config, environment)
   const loader = createPolicyLoader(policy)
-  const encode = encoderOf(config, learner, actor)
+  const encode = encoderOf(config, learner, actor.features)
   let { decisions, version, round } = from?.progress ?? START
   let model = from?.model
   if (model) {
@@ -129,7 +130,8 @@ export function createTrainer(options: TrainerOptions): Trainer {
       const { outcomes, expectedReward, next } = transition
       decisions++
       tally.decided(expectedReward)
-      seat.sum += expectedReward
+      seat.sum += seat.weight * expectedReward
+      seat.weight *= environment.discount ?? 1
       seat.open = openDecision(decided[i]!, outcomes)
       const lane = vector.lanes[i]
       if (!next.done) {
@@ -162,35 +164,18 @@ export function createTrainer(options: TrainerOptions): Trainer {
   }
 }
 
-const versionName = (number: number): string => String(number).padStart(12, '0')
+export const versionName = (number: number): string => String(number).padStart(12, '0')
 
 const seatOf = (actor: Actor, lane: Lane, round: number): Seat => ({
   lane,
   user: enter(actor, lane, round * 1000),
   open: null,
   sum: 0,
+  weight: 1,
 })
 
 const seeAll = (actor: Actor, { user, lane }: Seat, acts: readonly Act[], round: number): UserState =>
   actor.see(user, lane, acts, round * 1000)
-
-/** From transitions to numbers; every vector that they name is in the actor's catalogue. */
-function encoderOf(config: Config, learner: Learner, { features }: Actor) {
-  const [{ rewards, rewardRange }] = config.policies
-  const examples = createExampleEncoder({
-    encoder: createStateEncoder(config),
-    dimensions: config.features.dimensions,
-    usesCandidates: learner.usesCandidates,
-    usesNextCandidates: learner.usesNextCandidates ?? false,
-    weightOf: component => rewards[component]?.weight ?? 1,
-    range: rewardRange,
-  })
-  return (transition: ReturnType<typeof transitionsOf>[number]): Example => {
-    const example = examples.encode(transition, features)
-    if (typeof example === 'string') throw new RangeError(`no vector ${example}`)
-    return example
-  }
-}
 
 function emptyTally() {
   let [decisions, reward, sessions, returns] = [0, 0, 0, 0]

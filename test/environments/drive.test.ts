@@ -114,6 +114,25 @@ test('the catalogue is published with keys and in the right partitions', async (
   )
 })
 
+test('in event time decisions of a session are a step apart, however fast they are taken', async () => {
+  const at = await bus()
+  const decisions = answering(at, () => 'good')
+  const drive = await startDrive({ environment: world(), ...at, prefix, seed: 1, sessions: 3, stepMs: 1000, decisions })
+  await until(() => drive.stats().sessions >= 12)
+  await drive.stop()
+  const requests = await readAll<Request>(at, 'requests')
+  const events = await readAll<BehaviorEvent>(at, 'events')
+  const [first, second, third] = requests
+    .filter(({ value }) => value.user_id === 'u1')
+    .map(({ value }) => value.time_ms)
+  assert.deepEqual([second - first, third - second], [1000, 1000])
+  const clicks = events.filter(({ value }) => value.user_id === 'u1' && value.type === 'click')
+  assert.deepEqual(
+    clicks.map(({ value }) => value.time_ms),
+    [first, second, third],
+  )
+})
+
 test('sessions follow one another; outcomes name their decision; what happened before is there before the request', async () => {
   const at = await bus()
   const behind: string[] = []

@@ -20,7 +20,7 @@ function together(lanes: number, rounds: number, from = 0) {
 }
 
 test('sessions side by side are the sessions one by one', () => {
-  const { met, next } = together(7, 60)
+  const { met, next } = together(7, 200)
   const ended = [...met].filter(([, transitions]) => transitions.at(-1)!.next.done)
   assert.ok(ended.length > 20 && next >= met.size && next <= met.size + 7)
   for (const [id, transitions] of ended) {

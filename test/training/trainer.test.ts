@@ -43,21 +43,21 @@ async function listening(policy: PolicyInput, options: Partial<TrainerOptions> =
 
 describe('what the learner is told', () => {
   test('each decision once, in the order of its session, with the way on', async () => {
-    const { trainer, batches } = await listening({ ...bandit, gamma: 1 }, { sessions: 5, learnEvery: 40 })
+    const { trainer, batches } = await listening({ ...bandit, gamma: 0.9 }, { sessions: 5, learnEvery: 40 })
     const { decisions, sessions } = trainer.run(1000)
     assert.equal(decisions, 1000)
     const told = batches.flat()
     assert.equal(new Set(told.map(({ transition }) => transition.transition_id)).size, told.length)
-    assert.ok(told.length > 1000 - 5 - 45 && sessions > 60, `${told.length}, ${sessions}`)
+    assert.ok(told.length > 1000 - 5 - 45 && sessions > 25, `${told.length}, ${sessions}`)
     const steps = new Map<string, number>()
     for (const { transition, nextState, nextCandidates, candidates, action } of told) {
       assert.equal(transition.session_step, steps.get(transition.session_id) ?? 0)
       steps.set(transition.session_id, transition.session_step + 1)
-      assert.equal(nextState === null, transition.terminated)
-      assert.equal(nextCandidates?.length ?? 6, candidates.length)
+      assert.equal(nextState === null, transition.truncated)
+      assert.equal(nextCandidates?.length ?? 4, candidates.length)
       assert.ok(action >= 0)
     }
-    const ended = told.filter(({ transition }) => transition.terminated)
+    const ended = told.filter(({ transition }) => transition.truncated)
     assert.ok(Math.abs(ended.length - sessions) <= 5)
   })
   test('decided from the version published last, with propensities of the draw', async () => {
@@ -118,10 +118,15 @@ describe('what a policy is worth', () => {
       const { trainer, config } = await trainerOf({ ...bandit, explorer }, { environment: world })
       trainer.run(600)
       const exact = exactReturn(world, config, trainer.policy)
-      const { mean, standardError } = sampledReturn(world, config, trainer.policy, { episodes: 800, seed: 77 })
+      const { mean, standardError } = sampledReturn(world, config, trainer.policy, { episodes: 300, seed: 77 })
       const chances = slateChances(world, world.finite!, config, trainer.policy)(world.finite!.observe(3))
       assert.ok(Math.max(...chances) > 3 / chances.length, 'it is not chance')
-      assert.ok(Math.abs(mean - exact) < 4 * standardError, `${name}: ${mean} ± ${standardError}, exact ${exact}`)
+      // what comes after the observation is left out of what is played
+      const tail = exact * world.discount! ** 30
+      assert.ok(
+        Math.abs(mean + tail - exact) < 4 * standardError + 0.3 * tail,
+        `${name}: ${mean} ± ${standardError}, exact ${exact}`,
+      )
     }
   })
   test('slates share one probability', async () => {

@@ -30,8 +30,8 @@ export function withImitation(method: Method, options: ImitationOptions): Method
   let arrived = 0
   return {
     ...method,
-    take(example) {
-      if (!isImitated(example)) return method.take(example)
+    take(example, now) {
+      if (!isImitated(example)) return method.take(example, now)
       if (buffer.put(example) < 0) return 'late_unlearned'
       arrived++
       return undefined

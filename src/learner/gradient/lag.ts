@@ -4,3 +4,6 @@ import type { Example } from '../learner.ts'
 /** Versions published since the one that decided; all of them when none did. */
 export const policyLag = ({ transition }: Example, version: number): number =>
   Math.max(0, version - (Number(transition.model_version) || 0))
+
+export const meanLag = (examples: readonly Example[], version: number): number =>
+  examples.reduce((sum, example) => sum + policyLag(example, version), 0) / examples.length

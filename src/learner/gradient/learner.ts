@@ -58,7 +58,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     usesCandidates: true,
     usesNextCandidates: method.usesNextCandidates ?? false,
     learn(examples) {
-      const refused = takeAll(options, method, examples)
+      const refused = takeAll(options, example => method.take(example, now), examples)
       const taken = examples.length - Object.values(refused).reduce((sum, each) => sum + each, 0)
       const stats: Record<string, number> = {}
       for (const batch of method.batches(taken, now)) Object.assign(stats, step(batch))
@@ -89,10 +89,14 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 
 /** @returns revisions that were not taken, by reason */
-function takeAll(options: GradientOptions, method: Method, examples: readonly Example[]): LearnStats['refused'] {
+function takeAll(
+  shape: Shape,
+  take: (example: Example) => string | undefined,
+  examples: readonly Example[],
+): LearnStats['refused'] {
   const refused: Record<string, number> = {}
   for (const example of examples) {
-    const reason = malformed(options, example) ?? method.take(example)
+    const reason = malformed(shape, example) ?? take(example)
     if (reason) count(refused, reason)
   }
   return refused

@@ -54,7 +54,7 @@ export interface Method {
   /** It takes the best of the next candidates. Default false. */
   readonly usesNextCandidates?: boolean
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
-  take(example: Example): string | undefined
+  take(example: Example, now: Now): string | undefined
   /** Steps to take now that `taken` more revisions are in: each is asked for after the one before was taken. */
   batches(taken: number, now: Now): Iterable<Batch>
   /** Sizes of its stores and the like, for metrics. */

@@ -1,10 +1,13 @@
 /** Importance weights need the true propensity of what was shown. */
 import type { Example } from '../learner.ts'
 
-/** Why a revision can't be weighed by its propensity: the same for every revision of a transition. */
-export function unweighable({ transition }: Example): string | undefined {
+/** Why a revision can't be weighed by its propensity: the same for every revision of a transition.
+ * @param propensity the one that counts. Default: that of a first draw */
+export function unweighable(
+  { transition }: Example,
+  propensity: number = transition.first_draw_propensity,
+): string | undefined {
   if (transition.propensity_kind !== 'exact') return 'propensity_not_exact'
-  const propensity = transition.first_draw_propensity
   return propensity > 0 && propensity <= 1 ? undefined : 'propensity_invalid'
 }
 

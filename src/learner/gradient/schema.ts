@@ -13,7 +13,7 @@ export const losses = {
   minEntropy: z
     .number()
     .nonnegative()
-    .default(0.01)
+    .default(0.001)
     .describe(
       'Mean entropy of a batch, nats, below which the policy term of the step is left out (`entropy_bound`); the bonus brings it back. 0: never.',
     ),

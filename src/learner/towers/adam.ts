@@ -3,11 +3,14 @@
  * checkpoint tensors, and an update that is not finite is refused before a weight is touched.
  */
 import { isFiniteArray } from '../tensors.ts'
-import { type Parameters, parameterNames } from './parameters.ts'
+import type { Parameters } from './parameters.ts'
 
-export interface AdamState {
-  readonly first: Parameters
-  readonly second: Parameters
+/** One flat array a parameter, the same names in weights, gradients and moments. */
+export type Arrays = Readonly<Record<string, Float32Array>>
+
+export interface AdamState<A extends Arrays = Parameters> {
+  readonly first: A
+  readonly second: A
   /** Updates made. */
   steps: number
 }
@@ -23,19 +26,20 @@ export interface AdamOptions {
 
 /** Updates the weights in place.
  * @returns the gradient's norm before clipping; null when it was not finite and nothing was changed */
-export function adamStep(
-  weights: Parameters,
-  gradients: Parameters,
-  state: AdamState,
+export function adamStep<A extends Arrays>(
+  weights: A,
+  gradients: A,
+  state: AdamState<A>,
   options: AdamOptions,
 ): number | null {
-  if (!parameterNames.every(name => isFiniteArray(gradients[name]))) return null
-  const norm = Math.sqrt(parameterNames.reduce((sum, name) => sum + squares(gradients[name]), 0))
+  const names = Object.keys(weights)
+  if (!names.every(name => isFiniteArray(gradients[name]))) return null
+  const norm = Math.sqrt(names.reduce((sum, name) => sum + squares(gradients[name]), 0))
   if (!Number.isFinite(norm)) return null
   const clip = Math.min(1, options.maxGradientNorm / (norm + 1e-12))
   const t = ++state.steps
   const rate = (options.learningRate * Math.sqrt(1 - BETA2 ** t)) / (1 - BETA1 ** t)
-  for (const name of parameterNames) {
+  for (const name of names) {
     const [w, g, m, v] = [weights[name], gradients[name], state.first[name], state.second[name]]
     for (let i = 0; i < w.length; i++) {
       const gradient = clip * g[i]

@@ -6,7 +6,7 @@
 import { createRandom, seedOf } from '../../state/random.ts'
 import { createAdvantageScale } from '../gradient/advantage-scale.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
-import { policyLag } from '../gradient/lag.ts'
+import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
@@ -36,16 +36,18 @@ function vTraceMethod(options: VTraceOptions): Method {
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
   const scale = createAdvantageScale()
   const batch = (drawn: readonly Entry[][], now: Now): Batch => {
-    const entries = drawn.flat()
+    const decisions = drawn.flat().map(({ example }) => example)
     const segments = drawn.map(each => segmentOf(each, now.weights))
     return {
-      decisions: entries.map(({ example }) => example),
+      decisions,
       loss(logits, values) {
         const result = objective(segments, logits, values, { ...options, advantageScale: scale.size })
         scale.observe(result.advantages)
-        const lag = entries.reduce((sum, { example }) => sum + policyLag(example, now.version), 0) / entries.length
-        const lengths = { policy_lag: lag, segment_length: entries.length / segments.length }
-        return { ...result, stats: { ...result.stats, ...lengths } }
+        const watched = {
+          policy_lag: meanLag(decisions, now.version),
+          segment_length: decisions.length / segments.length,
+        }
+        return { ...result, stats: { ...result.stats, ...watched } }
       },
     }
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createBuffer } from '../../../src/learner/replay/buffer.ts'
-import { segmentFrom } from '../../../src/learner/replay/segments.ts'
+import { createBuffer, type Entry } from '../../../src/learner/replay/buffer.ts'
+import { drawSegments, segmentFrom } from '../../../src/learner/replay/segments.ts'
+import { createRandom } from '../../../src/state/random.ts'
 import { exampleOf } from '../examples.ts'
 
 const state = Float64Array.of(1, 0)
@@ -42,4 +43,36 @@ describe('a segment', () => {
   for (const [name, examples, expected] of cases) test(name, () => assert.deepEqual(idsFrom(examples), expected))
   test('is no longer than asked', () =>
     assert.deepEqual(idsFrom([step(0, 1), step(1, 2), step(2, 3)], 2), ['d0', 'd1']))
+})
+
+describe('drawn segments', () => {
+  const buffer = createBuffer(30, true)
+  for (let n = 0; n < 30; n++) buffer.put(step(n, n % 6 === 5 ? null : n + 1, { terminated: n % 6 === 5 }))
+  const drawn = (seed: number, rows: number, most: number) => drawSegments(buffer, createRandom(seed), rows, most)
+  const numberOf = (entry: Entry): number => Number(entry.example.transition.decision_id.slice(1))
+
+  for (const seed of [1, 2, 3])
+    test(`follow sessions, no decision is in two, no more than asked, seed ${seed}`, () => {
+      const segments = drawn(seed, 20, 4).map(each => each.map(numberOf))
+      const all = segments.flat()
+      assert.equal(new Set(all).size, all.length)
+      assert.ok(all.length <= 20 && all.length > 10, String(all.length))
+      for (const segment of segments) {
+        assert.ok(segment.length <= 4)
+        assert.ok(segment.every((n, i) => n === segment[0] + i && n < 6 * (Math.floor(segment[0] / 6) + 1)))
+      }
+    })
+
+  test('begin anywhere alike', () => {
+    const begun = new Float64Array(30)
+    for (let seed = 0; seed < 3000; seed++) begun[numberOf(drawn(seed, 1, 4)[0][0])]++
+    // 100 each; five standard deviations of a binomial count
+    assert.ok(
+      begun.every(count => Math.abs(count - 100) < 50),
+      String(begun),
+    )
+  })
+
+  test('of nothing there is none', () =>
+    assert.deepEqual(drawSegments(createBuffer(5, true), createRandom(1), 4, 4), []))
 })

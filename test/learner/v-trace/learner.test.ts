@@ -24,7 +24,7 @@ describe('V-trace', () => {
   for (const seed of [1, 2, 3])
     test(`waits for what pays later, on its own sessions, seed ${seed}`, () => {
       const learner = newLearner({ seed })
-      practise(learner, 60, 64, createRandom(seed))
+      practise(learner, 40, 64, createRandom(seed))
       assert.ok(score(learner) > 0.95, String(score(learner)))
     })
 

@@ -1,0 +1,105 @@
+/**
+ * Weights from elsewhere become a model version by one step of the learner: its next version holds them in place of what
+ * was learned, with the same inputs contained, so learning goes on from them with the transitions that come after. Of
+ * what else a checkpoint holds, the optimiser's moments start anew and copies of the network (a target network) become the
+ * new weights, unless the file has them too; then, as after an export, the version is the very same.
+ */
+import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
+import type { Config, PolicyConfig } from '../../config.ts'
+import { FeedloopError } from '../../errors.ts'
+import {
+  createLearnerStage,
+  hashOf,
+  type LearnerState,
+  type LearnerView,
+  none,
+  publish,
+  restoreFolded,
+} from '../../learner/step.ts'
+import { assertFinite } from '../../learner/tensors.ts'
+import type { Stage } from '../../stage.ts'
+import { createStateEncoder } from '../../state/encode.ts'
+import { shown } from './json.ts'
+import type { StoredTensors } from './safetensors.ts'
+
+const WEIGHTS = 'weights/'
+const MOMENTS = 'adam/'
+/** Under which `feedloop weights export` keeps a version's parameters. */
+export const PARAMETERS = 'parameters'
+
+/** The learner's stage, but for its step: it takes no inputs and publishes the replaced version once. */
+export function createReplacingStage(
+  config: Config,
+  policy: PolicyConfig,
+  file: StoredTensors,
+): Stage<LearnerState, LearnerView> {
+  const configHash = hashOf(config, policy, createStateEncoder(config).version)
+  const done = new WeakSet<LearnerState>()
+  return {
+    ...createLearnerStage(config, policy),
+    due: state => !done.has(state),
+    step(state, inputs, tick) {
+      if (inputs.length > 0) throw new Error('a step that replaces weights takes no inputs')
+      if (done.has(state)) return { outputs: [], refusals: [], counts: [] }
+      restoreFolded(state)
+      const { key, value } = publish(state, { full: true, policy, configHash, tick, examples: [], stats: none })
+      const model = replaced(value, file)
+      state.learner.restore(model)
+      done.add(state)
+      return { outputs: [{ key, value: model }], refusals: [], counts: [] }
+    },
+  }
+}
+
+/** The checkpoint with what the file holds.
+ * @throws FeedloopError MODEL_INCOMPATIBLE for a file that is not of this network, MODEL_NOT_FINITE */
+export function replaced(model: ModelVersion, { tensors, metadata }: StoredTensors): ModelVersion {
+  const given = new Map(tensors.map(tensor => [tensor.name, tensor]))
+  const own = new Map(model.tensors.map(tensor => [tensor.name, tensor]))
+  const needed = [...own.keys()].filter(name => name.startsWith(WEIGHTS))
+  if (needed.length === 0) refuse(model, `${model.algorithm} has no network whose weights could be replaced`)
+  for (const tensor of tensors) assertSame(model, tensor, own.get(tensor.name))
+  const absent = needed.find(name => !given.has(name))
+  if (absent !== undefined) refuse(model, `tensor ${absent} is not in the file`)
+  assertFinite(model.version, tensors)
+  const isWhole = [...own.keys()].every(name => given.has(name))
+  return {
+    ...model,
+    parameters: isWhole
+      ? { ...model.parameters, ...parametersOf(model, metadata) }
+      : { ...model.parameters, adam_steps: 0 },
+    metrics: { imported: 1 },
+    tensors: model.tensors.map(tensor => given.get(tensor.name) ?? startedAnew(model, tensor, given)),
+  }
+}
+
+/** What the file does not hold. @throws FeedloopError MODEL_INCOMPATIBLE for what no weights say: a posterior, kept rows */
+function startedAnew(model: ModelVersion, tensor: Tensor, given: ReadonlyMap<string, Tensor>): Tensor {
+  if (tensor.name.startsWith(MOMENTS)) return { ...tensor, data: Buffer.alloc(tensor.data.length) }
+  const weights = given.get(WEIGHTS + tensor.name.slice(tensor.name.indexOf('/') + 1))
+  if (!weights)
+    refuse(model, `tensor ${tensor.name} of ${model.algorithm} does not follow from weights: give all of them`)
+  return { ...tensor, data: weights.data }
+}
+
+function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined): void {
+  const said = ({ shape, dtype }: Tensor): string => `${shape.join('x')} ${dtype}`
+  if (!own) refuse(model, `tensor ${shown(tensor.name)} is none of ${model.algorithm}`)
+  if (said(own) !== said(tensor)) refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}`)
+}
+
+/** Counters and the like, as the export wrote them. */
+function parametersOf(model: ModelVersion, metadata: StoredTensors['metadata']): Record<string, number> {
+  const text = metadata.get(PARAMETERS)
+  if (text === undefined) refuse(model, `the file holds the whole checkpoint, but no ${PARAMETERS} in its metadata`)
+  try {
+    const entries = Object.entries(JSON.parse(text) as object)
+    const known = entries.filter(([name]) => Object.hasOwn(model.parameters, name))
+    if (known.every(([, value]) => Number.isFinite(value))) return Object.fromEntries(known)
+  } catch {}
+  return refuse(model, `${PARAMETERS} in the file's metadata are no numbers by name`)
+}
+
+function refuse({ policy }: ModelVersion, detail: string): never {
+  throw new FeedloopError('MODEL_INCOMPATIBLE', `policy ${policy}: ${detail}`)
+}

@@ -1,0 +1,119 @@
+/**
+ * Learns from a log of somebody else's decisions (src/learner/warm-start.ts), over and over. A tenth of it, by decision, is held out
+ * and tells what the policy would earn: V = Σ w r / Σ w with w = π(a | s) / μ (self-normalised importance weights, Swaminathan & Joachims
+ * 2015), so the log must state propensities. Learners whose statistics are sums go over it once. Items are known by their ids.
+ */
+import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import type { Config } from '../config.ts'
+import { catalogueOf } from '../environments/in-process.ts'
+import { plainItems } from '../environments/population.ts'
+import type { Example, Learner, LearnStats } from '../learner/learner.ts'
+import { type LoggedRow, transitionsOf, type WarmStart } from '../learner/warm-start.ts'
+import { createPolicyLoader } from '../models/load.ts'
+import type { Policy } from '../models/policy.ts'
+import { createExplorer } from '../ranker/explorers/named.ts'
+import { createRandom, seedOf } from '../state/random.ts'
+import { encoderOf } from './encode.ts'
+import { type Progress, type Trainer, versionName } from './trainer.ts'
+import { modelOf } from './version.ts'
+
+export interface RehearsalOptions {
+  /** With one policy, which is learned. */
+  readonly config: Config
+  readonly learner: Learner
+  readonly log: WarmStart
+  /** Transitions between two versions. */
+  readonly learnEvery: number
+  readonly from?: { readonly progress: Progress; readonly model: ModelVersion }
+}
+
+const HELD_OUT = 10
+
+/** @throws FeedloopError as a trainer */
+export function createRehearsal({ config, learner, log, learnEvery, from }: RehearsalOptions): Trainer {
+  const [policy] = config.policies
+  const loader = createPolicyLoader(policy)
+  const { lesson, held } = lessonOf(config, learner, log)
+  const most = learner.revisions === 'exact' ? lesson.length : lesson.length > 0 ? Number.POSITIVE_INFINITY : 0
+  let { decisions, version } = from?.progress ?? { decisions: 0, version: 0 }
+  let model = from?.model
+  let serving: Policy | null = null
+  if (model) {
+    learner.restore(model)
+    serving = loader.load(model)
+  }
+  const learn = (count: number): LearnStats => {
+    const learned = learner.learn(Array.from({ length: count }, (_, i) => lesson[(decisions + i) % lesson.length]))
+    decisions += count
+    const made = { version: versionName(++version), policy, decisions, timeMs: decisions, stats: learned.stats }
+    model = modelOf(learner.snapshot(made.version, true), made)
+    serving = loader.load(model)
+    return learned
+  }
+  return {
+    get policy() {
+      return serving
+    },
+    get model() {
+      return model
+    },
+    get progress() {
+      return { decisions, version, session: 0, round: 0 }
+    },
+    run(wanted) {
+      const until = Math.min(decisions + wanted, most)
+      const refused: Record<string, number> = {}
+      let stats: LearnStats['stats'] = {}
+      while (decisions < until) {
+        const learned = learn(Math.min(learnEvery, until - decisions))
+        stats = learned.stats
+        for (const [reason, count] of Object.entries(learned.refused)) refused[reason] = (refused[reason] ?? 0) + count
+      }
+      const reward = serving ? estimate(config, serving, held) : Number.NaN
+      return { decisions, reward, sessionReturn: null, sessions: 0, stats, refused }
+    },
+  }
+}
+
+function lessonOf(config: Config, learner: Learner, log: WarmStart): Record<'lesson' | 'held', Example[]> {
+  const features = catalogueOf({ items: () => plainItems(itemsOf(log.rows)) }, config.features.dimensions)
+  const encode = encoderOf(config, learner, features)
+  const whole = encoderOf(config, { usesCandidates: true }, features)
+  const [lesson, held]: [Example[], Example[]] = [[], []]
+  for (const transition of transitionsOf(log, config, config.policies[0], features).transitions)
+    if (isHeldOut(transition)) held.push(whole(transition))
+    else lesson.push(encode(transition))
+  return { lesson, held }
+}
+
+const isHeldOut = ({ decision_id }: Transition): boolean => seedOf(decision_id) % HELD_OUT === 0
+
+/** All that the log names. */
+const itemsOf = (rows: readonly LoggedRow[]): string[] =>
+  [
+    ...new Set(
+      rows.flatMap(({ request, events }) => [
+        ...(request?.baseline ?? []),
+        ...(request?.candidates ?? []),
+        ...events.flatMap(({ item_id }) => item_id ?? []),
+      ]),
+    ),
+  ].sort()
+
+/** V of the policy with the configured explorer; NaN where no held-out decision states its propensity. */
+export function estimate(config: Config, policy: Policy, held: readonly Example[]): number {
+  const explorer = createExplorer(config.policies[0].explorer)
+  let [earned, weight] = [0, 0]
+  for (const { transition, state, candidates, action, reward } of held) {
+    if (transition.propensity_kind !== 'exact') continue
+    const itemIds = transition.candidates!.map(({ item_id }) => item_id)
+    const scorer = policy.scorer(state, { itemIds, vectors: candidates })
+    const chances = new Float64Array(itemIds.length)
+    const random = createRandom(seedOf(transition.decision_id))
+    explorer.open(scorer, random, policy.learned).conditional(new Uint8Array(itemIds.length).fill(1), chances)
+    const ratio = chances[action] / transition.propensity
+    earned += ratio * reward
+    weight += ratio
+  }
+  return earned / weight
+}

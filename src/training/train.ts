@@ -1,0 +1,93 @@
+/** Trains until a goal is reached, until nothing gets better, or for so many decisions; each stretch is a point of the learning curve. */
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Config } from '../config.ts'
+import { type Environment, shareOfReturn } from '../environments/environment.ts'
+import { exactReturn } from './evaluate.ts'
+import { type Goal, hasConverged, isReached, type Measured, type Patience } from './goal.ts'
+import type { Curve } from './plot.ts'
+import type { Stretch, Trainer } from './trainer.ts'
+
+export interface Point extends Stretch, Measured {
+  /** That served at its end; empty: none yet. */
+  readonly version: string
+}
+
+export type Ending = 'reached' | 'converged' | 'steps' | 'over' | 'stopped'
+
+export interface TrainOptions {
+  readonly trainer: Trainer
+  readonly measure: (stretch: Stretch, trainer: Trainer) => Measured
+  /** Decisions between two points. */
+  readonly every: number
+  /** Decisions at most, those before included. */
+  readonly steps: number
+  readonly goal?: Goal
+  readonly patience?: Patience
+  /** Of before. */
+  readonly points?: readonly Point[]
+  /** Called with each new point, and all so far. */
+  readonly onPoint?: (point: Point, points: readonly Point[]) => void
+  /** True: somebody wants it to end; asked after each point. */
+  readonly stopped?: () => boolean
+}
+
+export async function train(options: TrainOptions): Promise<{ ending: Ending; points: readonly Point[] }> {
+  const { trainer, measure, every, steps, onPoint } = options
+  const points = [...(options.points ?? [])]
+  for (;;) {
+    const before = trainer.progress.decisions
+    if (before >= steps) return { ending: 'steps', points }
+    const stretch = trainer.run(Math.min(every, steps - before))
+    if (stretch.decisions === before) return { ending: 'over', points }
+    const point: Point = { ...stretch, ...measure(stretch, trainer), version: trainer.policy?.version ?? '' }
+    points.push(point)
+    onPoint?.(point, points)
+    if (options.goal && isReached(options.goal, point)) return { ending: 'reached', points }
+    if (options.patience && hasConverged(points.flatMap(heightOf), options.patience))
+      return { ending: 'converged', points }
+    if (options.stopped?.()) return { ending: 'stopped', points }
+    await breathe()
+  }
+}
+
+/** What is to be raised: the return, and where no session ended the reward. */
+const heightOf = (point: Point): number[] => [point.return ?? point.reward]
+
+/** The highest point that has a version, the first of equals. */
+export const bestOf = (points: readonly Point[]): Point | undefined =>
+  points.filter(({ version }) => version !== '').sort((a, b) => heightOf(b)[0] - heightOf(a)[0])[0]
+
+/** The measures in an environment: exact where it is finite, else of what was played. */
+export function measureIn(environment: Environment, config: Config): TrainOptions['measure'] {
+  const returns = environment.returns?.()
+  return (stretch, { policy }) => {
+    const value = environment.finite ? exactReturn(environment, config, policy) : stretch.sessionReturn
+    return {
+      reward: stretch.reward,
+      return: value,
+      share: returns && value !== null ? shareOfReturn(value, returns) : null,
+    }
+  }
+}
+
+/** @param environment absent: the curve is that of the reward */
+export function curveOf(title: string, points: readonly Point[], environment?: Environment): Curve {
+  const { random, myopic, optimum } = environment?.returns?.() ?? {}
+  const marks = Object.entries({ random, myopic, optimum }).flatMap(([name, value]) =>
+    value === undefined ? [] : [{ name, value }],
+  )
+  const isReturn = points.some(point => point.return !== null)
+  const known = points.filter(point => Number.isFinite(isReturn ? (point.return ?? Number.NaN) : point.reward))
+  return {
+    title,
+    x: { label: 'decisions', values: known.map(({ decisions }) => decisions) },
+    y: {
+      label: isReturn ? 'return of a session' : 'reward of a decision',
+      values: known.map(point => (isReturn ? point.return! : point.reward)),
+    },
+    marks: isReturn ? marks : [],
+  }
+}
+
+/** The one measure of a log. */
+export const measureLog: TrainOptions['measure'] = ({ reward }) => ({ reward, return: null, share: null })

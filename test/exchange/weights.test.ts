@@ -1,0 +1,201 @@
+/** Weights out of the log and into it: beside a learner that runs, into a log without any, and what is refused. */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ModelVersion, Tensor } from '../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { type FeedloopError, isCode } from '../../src/errors.ts'
+import { safetensorsOf, versionToExport } from '../../src/exchange/weights/export.ts'
+import { importWeights, readStored } from '../../src/exchange/weights/import.ts'
+import { replaced } from '../../src/exchange/weights/replacing.ts'
+import { decodeSafetensors, encodeSafetensors } from '../../src/exchange/weights/safetensors.ts'
+import { createLearner } from '../../src/learner/create.ts'
+import { decodeTensor, encodeTensor } from '../../src/learner/tensors.ts'
+import { initialParameters, parameterNames, parameterShapes } from '../../src/learner/towers/parameters.ts'
+import { decodeTraining, decodeWeights, encodeTraining, startTraining } from '../../src/learner/towers/training.ts'
+import { loadPolicy } from '../../src/models/load.ts'
+import { createStateEncoder } from '../../src/state/encode.ts'
+import { publish, versionOf } from '../learner/examples.ts'
+import { openBus } from '../models/bus.ts'
+import { did, openLive, publishItems, request } from '../operate/live.ts'
+import { folderOf } from './folder.ts'
+
+const input: ConfigInput = {
+  features: { dimensions: 3 },
+  state: { blocks: ['history', 'context'], contextDimensions: 2 },
+  policies: [{ algorithm: 'two-tower', explorer: { name: 'softmax' }, twoTower: { hidden: 5, embedding: 4 } }],
+}
+const config = parseConfig(input)
+const shape = { stateDimensions: 1 + 3 + 2, itemDimensions: 3, hidden: 5, embedding: 4 }
+const shapes = parameterShapes(shape)
+
+/** Weights as another program would write them. */
+const foreign = (seed: number): Tensor[] => {
+  const weights = initialParameters(shape, seed)
+  return parameterNames.map(name => encodeTensor(`weights/${name}`, weights[name], shapes[name]))
+}
+const weightsIn = (tensors: readonly Tensor[]) =>
+  new Map(
+    tensors.filter(({ name }) => name.startsWith('weights/')).map(({ name, data }) => [name, data.toString('hex')]),
+  )
+
+function fileWith(t: TestContext, bytes: Buffer): string {
+  const file = join(folderOf(t), 'model.safetensors')
+  writeFileSync(file, bytes)
+  return file
+}
+
+test('into a log without a version, out of it, and in again: the very same', { timeout: 60_000 }, async t => {
+  const context = await openBus(config)
+  t.after(() => context.log.close())
+  const given = foreign(7)
+  const first = await importWeights(context, 'default', fileWith(t, encodeSafetensors(given)), 30_000)
+  assert.deepEqual([first.version, first.parent, first.parameters.adam_steps], ['000000000001', null, 0])
+  assert.deepEqual(weightsIn(first.tensors), weightsIn(given))
+  const exported = await versionToExport(context, 'default')
+  assert.deepEqual(exported.tensors, first.tensors)
+  const trained = { ...exported, parameters: { ...exported.parameters, adam_steps: 3, draws: 4 } }
+  const second = await importWeights(context, 'default', fileWith(t, safetensorsOf(trained)), 30_000)
+  assert.deepEqual([second.version, second.parent], ['000000000002', '000000000001'])
+  assert.deepEqual([second.tensors, second.parameters], [trained.tensors, trained.parameters])
+  assert.deepEqual(await versionToExport(context, 'default', '000000000001'), exported)
+  await assert.rejects(versionToExport(context, 'default', '000000000009'), has('DATA_MISSING'))
+  await assert.rejects(versionToExport(context, 'nobody'), has('USAGE'))
+})
+
+test('beside a learner that runs: it serves them and learns on from them', { timeout: 120_000 }, async t => {
+  const live = await openLive(t, { ...input, gate: { maxKl: 1000 } })
+  await publishItems(live, ['a', 'b', 'c'])
+  await live.start()
+  const decide = async (): Promise<void> => {
+    const asked = request('ann')
+    await live.append('requests', 'ann', asked)
+    await live.append('events', 'ann', did('ann', 'click', { decision_id: asked.request_id, item_id: 'a' }))
+    await live.settled()
+  }
+  await decide()
+  const before = await newest(live.context)
+  assert.ok(before.transitions > 0)
+  const given = foreign(7)
+  const imported = await importWeights(live.context, 'default', fileWith(t, encodeSafetensors(given)), 30_000)
+  assert.deepEqual(weightsIn(imported.tensors), weightsIn(given))
+  assert.deepEqual([imported.contains, imported.transitions], [before.contains, before.transitions])
+  const served = async () => (await live.decisions()).at(-1)!.model_version
+  for (let i = 0; i < 50 && (await served()) < imported.version; i++) await decide()
+  assert.ok((await served()) >= imported.version, `served is ${await served()}, imported ${imported.version}`)
+  const after = await newest(live.context)
+  assert.ok(after.version > imported.version && after.transitions > imported.transitions)
+  const [was, is] = [imported, after].map(model => decodeWeights(model).weights['user/hidden/weights'])
+  const moved = is.map((value, i) => Math.abs(value - was[i]))
+  const steps = after.parameters.adam_steps
+  assert.ok(steps > 0)
+  // Adam moves a weight by its rate a step, and by little more
+  assert.ok(Math.max(...moved) > 0 && Math.max(...moved) < 0.002 * steps, `${Math.max(...moved)} in ${steps} steps`)
+})
+
+async function newest(context: Parameters<typeof versionToExport>[0]): Promise<ModelVersion> {
+  for (let tries = 0; ; tries++)
+    try {
+      return await versionToExport(context, 'default')
+    } catch (error) {
+      if (tries > 100 || !isCode(error, 'DATA_MISSING')) throw error
+      await sleep(50)
+    }
+}
+
+const has = (code: FeedloopError['code']) => (error: Error) => isCode(error, code)
+
+describe('a file that is not of this network', () => {
+  const checkpoint = { baseVersion: null, ...encodeTraining(startTraining(shape, 1), shape) }
+  const model = versionOf(checkpoint, { algorithm: 'two-tower' })
+  const stored = (tensors: readonly Tensor[], metadata: Record<string, string> = {}) =>
+    decodeSafetensors(encodeSafetensors(tensors, metadata))
+  const [first, ...others] = foreign(7)
+  const cases: [string, readonly Tensor[], RegExp, FeedloopError['code']?][] = [
+    ['lacks a tensor', others, /weights\/user\/hidden\/weights is not in the file/],
+    [
+      'names one that is none',
+      [...others, { ...first, name: 'linear.weight' }],
+      /"linear.weight" is none of two-tower/,
+    ],
+    ['holds the transpose', [...others, { ...first, shape: [5, 6] }], /is 5x6 float32, configured is 6x5 float32/],
+    ['is in double', [...others, encodeTensor(first.name, new Float64Array(30), [6, 5])], /is 6x5 float64/],
+    [
+      'holds a NaN',
+      [...others, encodeTensor(first.name, new Float32Array(30).fill(Number.NaN), [6, 5])],
+      /user\/hidden\/weights/,
+      'MODEL_NOT_FINITE',
+    ],
+    ['is a checkpoint without its counters', model.tensors, /no parameters in its metadata/],
+  ]
+  for (const [name, tensors, message, code = 'MODEL_INCOMPATIBLE'] of cases)
+    test(name, () => {
+      assert.throws(
+        () => replaced(model, stored(tensors)),
+        (error: FeedloopError) => isCode(error, code) && message.test(error.message),
+      )
+    })
+  test('has counters that are no numbers', () => {
+    for (const parameters of ['{', '{"adam_steps":"many"}', 'null'])
+      assert.throws(() => replaced(model, stored(model.tensors, { parameters })), has('MODEL_INCOMPATIBLE'))
+  })
+  test('is for an algorithm without a network', () => {
+    assert.throws(() => replaced(versionOf({ ...checkpoint, tensors: [] }), stored([])), has('MODEL_INCOMPATIBLE'))
+  })
+  test('moments start anew, a copy of the network follows', () => {
+    const training = startTraining(shape, 1)
+    training.adam.first['value/bias'].fill(9)
+    training.adam.steps = 12
+    const { parameters, tensors } = encodeTraining(training, shape)
+    const target = encodeTensor('target/value/bias', Float32Array.of(5))
+    const model = versionOf({ baseVersion: null, parameters, tensors: [...tensors, target] })
+    const after = replaced(model, stored(foreign(7)))
+    const decoded = decodeTraining(after, shape)
+    assert.deepEqual([decoded.adam.steps, decoded.adam.first['value/bias'][0]], [0, 0])
+    const value = (name: string) => decodeTensor(after.tensors.find(each => each.name === name)!, 'float32')
+    assert.deepEqual(value('target/value/bias'), value('weights/value/bias'))
+    assert.equal(loadPolicy({ ...after, algorithm: 'two-tower' }, config.policies[0]).version, '1')
+  })
+  test('leaves out what does not follow from weights', () => {
+    const posterior = encodeTensor('posterior/a', Float64Array.of(6))
+    const model = versionOf({ ...checkpoint, tensors: [...checkpoint.tensors, posterior] })
+    assert.throws(
+      () => replaced(model, stored(foreign(7))),
+      (error: Error) => isCode(error, 'MODEL_INCOMPATIBLE') && /posterior\/a of .* does not follow/.test(error.message),
+    )
+  })
+})
+
+/** Every algorithm with nothing but networks in its checkpoint; neural-linear has a posterior. */
+for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q'] as const)
+  test(`weights into ${algorithm}, and it learns on from them`, async () => {
+    const config = parseConfig({ ...input, policies: [{ algorithm, gamma: 0.9 }] })
+    const [policy] = config.policies
+    const create = () => createLearner(config, policy, createStateEncoder(config))
+    const learner = await create()
+    const model = { ...publish(learner, '1', true), algorithm }
+    const given = model.tensors.filter(({ name }) => name.startsWith('weights/'))
+    const moved = given.map(({ name, shape, data }) => {
+      const values = decodeTensor({ name, shape, data, dtype: 'float32', chunks: [] }, 'float32')
+      return encodeTensor(
+        name,
+        values.map(value => value + 1),
+        shape,
+      )
+    })
+    const after = replaced(model, decodeSafetensors(encodeSafetensors(moved)))
+    const other = await create()
+    other.restore(after)
+    const again = publish(other, '2', true)
+    assert.deepEqual(weightsIn(again.tensors), weightsIn(moved))
+    for (const tensor of again.tensors.filter(({ name }) => name.startsWith('target/')))
+      assert.equal(tensor.data.toString('hex'), weightsIn(moved).get(tensor.name.replace('target/', 'weights/')))
+    assert.equal(loadPolicy(after, policy).version, '1')
+  })
+
+test('a file that is absent, or larger than any version, is not read', t => {
+  assert.throws(() => readStored('/nowhere/model.safetensors'), has('DATA_MISSING'))
+  assert.throws(() => readStored(fileWith(t, Buffer.alloc((8 << 20) + (16 << 20)))), has('SAFETENSORS_INVALID'))
+})

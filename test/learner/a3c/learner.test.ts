@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type A3cOptions, a3cLearner } from '../../../src/learner/a3c/learner.ts'
+import { a3c } from '../../../src/learner/a3c/schema.ts'
+import type { Learner } from '../../../src/learner/learner.ts'
+import { loadTensorFlow } from '../../../src/learner/tensorflow.ts'
+import { createRandom } from '../../../src/state/random.ts'
+import { publish } from '../examples.ts'
+import { practise, revisionsOf, score, sessions, shape, shuffledRevisions } from '../gradient/delayed-gratification.ts'
+
+const tensorflow = await loadTensorFlow()
+const options: A3cOptions = {
+  ...a3c.parse({ hidden: 8, embedding: 4, learningRate: 0.01, batchSize: 32, bufferSize: 2000 }),
+  ...shape,
+  bootstraps: true,
+}
+const newLearner = (changes: Partial<A3cOptions> = {}): Learner => a3cLearner({ ...options, ...changes }, tensorflow)
+const uniform = [0.5, 0.5]
+const tensors = (learner: Learner) => publish(learner, '9', true).tensors.map(({ data }) => data)
+
+describe('A3C', () => {
+  for (const seed of [1, 2, 3])
+    test(`waits for what pays later, seed ${seed}`, () => {
+      const learner = newLearner({ seed })
+      practise(learner, 20, 256, createRandom(seed))
+      assert.ok(score(learner) > 0.95, String(score(learner)))
+    })
+
+  test('a worker learns at its weights of after its last turn, for all', () => {
+    const made = sessions(uniform, 400, createRandom(1), 's')
+    const renewed = (workers: number): number => {
+      const learner = newLearner({ workers, batchSize: 16 })
+      assert.ok(learner.learn(made).stats.updates > 20)
+      const model = publish(learner, '9', true)
+      const bias = (group: string) => model.tensors.find(({ name }) => name === `${group}/value/bias`)!.data
+      return Array.from({ length: workers }, (_, n) => bias(`workers/${n}`)).filter(each =>
+        each.equals(bias('weights')),
+      ).length
+    }
+    assert.deepEqual([renewed(1), renewed(4)], [1, 1])
+  })
+
+  test('every transition is used once; those too few for a step wait', () => {
+    const learner = newLearner({ workers: 2, batchSize: 16 })
+    const made = sessions(uniform, 100, createRandom(1), 's')
+    const { stats } = learner.learn(made)
+    assert.ok(stats.buffer < 2 * 16 && stats.updates >= (made.length - stats.buffer) / 18, JSON.stringify(stats))
+    assert.equal(learner.learn([]).stats.updates, stats.updates)
+  })
+})
+
+describe('revisions', () => {
+  const finished = sessions(uniform, 200, createRandom(1), 's')
+  for (const seed of [1, 2, 3])
+    test(`before the use, in any order, they teach exactly what finished transitions do, seed ${seed}`, () => {
+      const [whole, revised] = [newLearner(), newLearner()]
+      whole.learn(finished)
+      assert.ok(revised.learn(shuffledRevisions(finished, createRandom(seed))).stats.updates > 0)
+      assert.deepEqual(tensors(revised), tensors(whole))
+    })
+
+  test('after it they are late and change nothing', () => {
+    const learner = newLearner({ batchSize: 1 })
+    learner.learn(finished)
+    const before = tensors(learner)
+    const late = finished.map(each => revisionsOf(each)[1])
+    assert.deepEqual(learner.learn(late).refused, { late_unlearned: finished.length })
+    assert.deepEqual(tensors(learner), before)
+  })
+})
+
+test('a checkpoint goes on as if never stopped, workers and turn included', () => {
+  const [first, second] = [newLearner({ batchSize: 1 }), newLearner({ batchSize: 1 })]
+  const random = createRandom(2)
+  const made = sessions(uniform, 20, random, 'a')
+  first.learn(made)
+  second.restore(publish(first, '7', true))
+  for (const prefix of ['b', 'c']) {
+    const batch = sessions(uniform, 10, random, prefix, '5')
+    const [{ stats }, again] = [first.learn(batch), second.learn(batch)]
+    assert.deepEqual(again.stats, stats)
+  }
+  assert.deepEqual(publish(second, '8', true), publish(first, '8', true))
+})

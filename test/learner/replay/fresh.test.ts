@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Transition } from '../../../schemas/records.ts'
+import { createFresh, type Fresh, type FreshOptions } from '../../../src/learner/replay/fresh.ts'
+import { exampleOf } from '../examples.ts'
+
+const state = Float64Array.of(1, 0)
+const options: FreshOptions = { capacity: 10, bootstraps: true, most: 3, maxPolicyLag: 2 }
+
+/** Decision `n` of a session; `next`: of the decision after it, 'end' where the session ended, null while unknown. */
+const step = (n: number, next: number | 'end' | null, changes: Partial<Transition> = {}) => {
+  const goesOn = typeof next === 'number'
+  return exampleOf(
+    state,
+    {
+      transition_id: `d${n}/0`,
+      decision_id: `d${n}`,
+      discount: goesOn ? 0.9 : null,
+      next_decision_id: goesOn ? `d${next}` : null,
+      terminated: next === 'end',
+      model_version: '5',
+      ...changes,
+    },
+    { nextState: goesOn ? state : null },
+  )
+}
+const segments = (fresh: Fresh, version = 5): string[] =>
+  fresh.segments(version).map(each => each.map(({ example }) => example.transition.decision_id).join(' '))
+const of = (examples: ReturnType<typeof step>[], changes: Partial<FreshOptions> = {}): Fresh => {
+  const fresh = createFresh({ ...options, ...changes })
+  for (const example of examples) assert.equal(fresh.take(example, 5), undefined)
+  return fresh
+}
+
+describe('fresh transitions', () => {
+  const cases: [string, ReturnType<typeof step>[], string[]][] = [
+    ['a session that ended is handed out', [step(0, 1), step(1, 'end')], ['d0 d1']],
+    ['one that goes on waits', [step(0, 1), step(1, null)], []],
+    [
+      'of a long one as many as a segment has',
+      [step(0, 1), step(1, 2), step(2, 3), step(3, 4), step(4, null)],
+      ['d0 d1 d2'],
+    ],
+    ['a next decision that is not here ends it', [step(0, 1), step(1, 2)], ['d0 d1']],
+    [
+      'so does one where observation ended, which itself is never known',
+      [step(0, 1), step(1, null, { truncated: true })],
+      ['d0'],
+    ],
+    ['sessions stand in order of arrival', [step(5, 'end'), step(0, 1), step(1, 'end')], ['d5', 'd0 d1']],
+    ['whatever order a session came in', [step(2, 'end'), step(1, 2), step(0, 1)], ['d0 d1 d2']],
+  ]
+  for (const [name, examples, expected] of cases) test(name, () => assert.deepEqual(segments(of(examples)), expected))
+
+  test('are used once; what comes later for them is late', () => {
+    const fresh = of([step(0, 'end'), step(1, null)])
+    fresh.remove(fresh.segments(5))
+    const late = { kind: 'reward', revision: 1 } as const
+    assert.equal(fresh.take(step(0, 'end', late), 5), 'late_unlearned')
+    assert.equal(fresh.take(step(0, 'end'), 5), 'late_unlearned')
+    assert.equal(fresh.take(step(1, 'end', { kind: 'close', revision: 1 }), 5), undefined)
+    assert.deepEqual(segments(fresh), ['d1'])
+  })
+
+  test('what too old a version decided is dropped, before it comes in and while it waits', () => {
+    const fresh = of([step(0, 1), step(1, null)])
+    assert.equal(fresh.take(step(9, 'end', { model_version: '2' }), 5), 'stale')
+    assert.equal(fresh.take(step(9, 'end', { model_version: '2', kind: 'reward', revision: 1 }), 5), 'stale')
+    assert.deepEqual(segments(fresh, 7), [])
+    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 1, evicted: 0 })
+    assert.deepEqual(segments(fresh, 8), [])
+    assert.deepEqual(fresh.stats(), { buffer: 0, stale: 3, evicted: 0 })
+  })
+
+  test('of more than there is room for the oldest go', () => {
+    const fresh = of([step(0, 'end'), step(1, 'end'), step(2, 'end')], { capacity: 2 })
+    assert.deepEqual(segments(fresh), ['d1', 'd2'])
+    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 0, evicted: 1 })
+  })
+
+  test('the reward is that of the last revision before the use, whatever order they came in', () => {
+    const late = (revision: number, click: number) =>
+      step(0, 'end', { kind: 'reward', revision, cumulative: { click } })
+    const fresh = of([step(0, 'end'), late(2, 3), late(1, 2)])
+    assert.equal(fresh.segments(5)[0][0].reward, 3)
+  })
+})

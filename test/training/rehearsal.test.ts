@@ -1,0 +1,97 @@
+/** Learning from a log: what is held out tells what the policy would earn. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { BehaviorEvent, Request } from '../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { createLearner } from '../../src/learner/create.ts'
+import type { LoggedRow, WarmStart } from '../../src/learner/warm-start.ts'
+import { createStateEncoder } from '../../src/state/encode.ts'
+import { createRandom } from '../../src/state/random.ts'
+import { createRehearsal, type RehearsalOptions } from '../../src/training/rehearsal.ts'
+import { event } from '../transitions/make.ts'
+
+/** People of two kinds; each likes one of the items with .6, the other with .1. Item i0 is shown to seven of ten. */
+function logOf(count: number, stated = true): WarmStart {
+  const random = createRandom(6)
+  const rows = Array.from({ length: count }, (_, n): LoggedRow => {
+    const kind = random.uniform() < 0.5 ? 1 : -1
+    const shown = random.uniform() < 0.7 ? 'i0' : 'i1'
+    const liked = kind > 0 === (shown === 'i1')
+    const context = { kind, ...(stated && { p: shown === 'i0' ? 0.7 : 0.3 }) }
+    const id = `r${n}`
+    const whose = { user_id: `u${n}`, decision_id: id, item_id: shown, time_ms: 1000 * n + 1, event_id: `c${n}` }
+    const clicks: BehaviorEvent[] = random.uniform() < (liked ? 0.6 : 0.1) ? [event('click', 0, whose)] : []
+    return { request: { ...requestOf(id, n), baseline: [shown], context }, events: clicks }
+  })
+  return { digest: 'd', rows, refused: {} }
+}
+
+const requestOf = (id: string, n: number): Request => ({
+  request_id: id,
+  user_id: `u${n}`,
+  session_id: null,
+  policy: 'default',
+  time_ms: 1000 * n,
+  deadline_ms: null,
+  slots: 1,
+  context: {},
+  candidates: ['i0', 'i1'],
+  baseline: null,
+  excluded: null,
+  pinned: null,
+  deferred: false,
+  explain: false,
+})
+
+type PolicyInput = NonNullable<ConfigInput['policies']>[number]
+const twoTower: PolicyInput = { algorithm: 'two-tower', twoTower: { learningRate: 0.01, batchSize: 128 } }
+
+async function rehearse(policy: PolicyInput, log: WarmStart, options: Partial<RehearsalOptions> = {}, stated = true) {
+  const config = parseConfig({
+    features: { dimensions: 4 },
+    state: { blocks: ['context'], contextDimensions: 4, historyLength: 0 },
+    policies: [{ warmStart: { data: 'x', mapping: 'y', ...(stated && { propensity: 'p' }) }, ...policy }],
+  })
+  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
+  return createRehearsal({ config, learner, log, learnEvery: 256, ...options })
+}
+
+describe('from a log', () => {
+  test('a learner that keeps transitions goes over it until it knows who likes what', async () => {
+    const trainer = await rehearse(twoTower, logOf(1500))
+    assert.equal(trainer.progress.decisions, 0)
+    const { decisions, reward, sessionReturn } = trainer.run(6000)
+    assert.deepEqual([decisions, sessionReturn], [6000, null])
+    // .35 is what chance earns, .6 what is best: a tenth of the log knows it to within .08
+    assert.ok(Math.abs(reward - 0.6) < 0.12, String(reward))
+  })
+  test('sums go over it once', async () => {
+    const trainer = await rehearse({ algorithm: 'linear-gaussian' }, logOf(1500))
+    const { decisions, reward } = trainer.run(5000)
+    assert.ok(decisions > 1250 && decisions < 1450, `${decisions} of the 1500 that are not held out`)
+    assert.ok(Math.abs(reward - 0.6) < 0.12, String(reward))
+    assert.equal(trainer.run(5000).decisions, decisions)
+  })
+  test('it goes on where it was', async () => {
+    const whole = await rehearse(twoTower, logOf(600))
+    whole.run(512)
+    const from = { progress: whole.progress, model: whole.model! }
+    const next = await rehearse(twoTower, logOf(600), { from })
+    assert.equal(next.policy!.version, whole.policy!.version)
+    assert.equal(next.run(256).decisions, 768)
+    assert.ok(Number(next.model!.version) > Number(from.model.version))
+  })
+  test('without propensities nothing is known of what it would earn', async () => {
+    const trainer = await rehearse(
+      { ...twoTower, twoTower: { ...twoTower.twoTower, imitate: true } },
+      logOf(600, false),
+      {},
+      false,
+    )
+    assert.ok(Number.isNaN(trainer.run(512).reward))
+  })
+  test('an empty log is over at once', async () => {
+    const trainer = await rehearse(twoTower, { digest: 'd', rows: [], refused: {} })
+    assert.equal(trainer.run(100).decisions, 0)
+  })
+})
