@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const dqn = z.strictObject({
   hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
   embedding: z.number().int().positive().default(32).describe('Dimensions in which state and item meet.'),
-  learningRate: z.number().positive().default(0.001).describe('Step size of Adam.'),
+  learningRate: z.number().positive().default(0.003).describe('Step size of Adam.'),
   batchSize: z.number().int().positive().default(256).describe('Transitions in one gradient step.'),
   bufferSize: z.number().int().positive().default(50_000).describe('Transitions kept for replay.'),
   stepsPerBatch: z.number().int().positive().default(4).describe('Gradient steps per newly arrived batch.'),
