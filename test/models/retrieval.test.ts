@@ -15,7 +15,7 @@ const dimensions = 16
 const { vectors } = vectorsLike('topics', 5000, dimensions, 0)
 const itemIds = vectors.map((_, row) => String(row))
 
-for (const algorithm of ['two-tower', 'neural-linear'] as const)
+for (const algorithm of ['two-tower', 'neural-linear', 'dqn'] as const)
   test(`${algorithm}: the scan finds what the version scores highest`, async () => {
     const config = parseConfig({
       features: { dimensions },

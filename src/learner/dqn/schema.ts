@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const dqn = z.strictObject({
   hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
   embedding: z.number().int().positive().default(32).describe('Dimensions in which state and item meet.'),
-  learningRate: z.number().positive().default(0.001).describe('Step size of Adam.'),
+  learningRate: z.number().positive().default(0.003).describe('Step size of Adam.'),
   batchSize: z.number().int().positive().default(256).describe('Transitions in one gradient step.'),
   bufferSize: z.number().int().positive().default(50_000).describe('Transitions kept for replay.'),
   stepsPerBatch: z.number().int().positive().default(4).describe('Gradient steps per newly arrived batch.'),
@@ -30,7 +30,7 @@ export const dqn = z.strictObject({
     .number()
     .int()
     .positive()
-    .default(200)
+    .default(50)
     .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
   huber: z
     .number()
@@ -53,7 +53,12 @@ export const dqn = z.strictObject({
         .max(1)
         .default(0.4)
         .describe('Power of the importance weight that corrects for it at the first step; it grows to 1.'),
-      importanceSteps: z.number().int().positive().default(50_000).describe('Gradient steps until it is 1.'),
+      importanceSteps: z
+        .number()
+        .int()
+        .positive()
+        .default(1000)
+        .describe('Gradient steps until it is 1; before, what ends by chance is underrated.'),
     })
     .prefault({}),
   maxAgeMs: z

@@ -32,7 +32,7 @@ export const slateQ = z.strictObject({
     .number()
     .int()
     .positive()
-    .default(200)
+    .default(50)
     .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
   valueLoss: z.number().nonnegative().default(1).describe('Weight of the loss of worth beside that of the choice.'),
   huber: z

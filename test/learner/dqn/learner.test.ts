@@ -20,7 +20,7 @@ const options: DqnOptions = {
   learningRate: 0.005,
   batchSize: 64,
   stepsPerBatch: 1,
-  targetCopySteps: 25,
+  targetCopySteps: 15,
   bootstraps: true,
 }
 const newLearner = (changes: Partial<DqnOptions> = {}) => dqnLearner({ ...options, ...changes }, tensorflow)
