@@ -9,7 +9,7 @@ export const ppo = z.strictObject({
     .number()
     .int()
     .positive()
-    .default(2048)
+    .default(1024)
     .describe('Fresh transitions, in segments whose end is known, with which a round begins.'),
   epochs: z.number().int().positive().default(4).describe('Times that a round goes over its transitions.'),
   batchSize: z.number().int().positive().default(256).describe('Decisions in one gradient step.'),
