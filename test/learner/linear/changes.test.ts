@@ -44,16 +44,17 @@ const options: LinearOptions = {
 }
 const SWAP = 400
 
-/** Two items, of which every decision earns 1 until the swap and nothing from then on. */
+/** Two items, of which every decision earns 1 until the swap and one in eight from then on. */
 const decisionsOf = (count: number): Example[] =>
   Array.from({ length: count }, (_, i) => {
-    const click = i < SWAP ? 1 : 0
+    const click = i < SWAP || i % 8 === 0 ? 1 : 0
     return exampleOf(Float64Array.of(1, Math.sin(i)), {
       transition_id: `d${i}`,
       action: [`item${i % 2}`],
       delta: { click },
       cumulative: { click },
       decision_time_ms: 1000 * i,
+      reward_time_ms: click > 0 ? 1000 * i : null,
     })
   })
 
@@ -107,6 +108,25 @@ describe('items that earn less than they used to', () => {
         assert.ok(Math.abs(a[0] - expected[0]) <= 1e-9 * expected[0])
         assert.ok(Math.abs(b[0][0] - expected[1]) <= 1e-9 * expected[1])
       }
+  })
+
+  test('an outage of outcomes is no change, whether they come later or never', () => {
+    const before = decisionsOf(SWAP)
+    const outage = Array.from(before, ({ state, transition }) => {
+      const { decision_time_ms: ms, transition_id: id } = transition
+      const own = { transition_id: `o${id}`, decision_time_ms: ms + 1000 * SWAP, delta: {}, cumulative: {} }
+      return exampleOf(state, { ...transition, ...own, reward_time_ms: null })
+    })
+    const later = outage.map(({ state, transition }) => {
+      const reward = { delta: { click: 1 }, cumulative: { click: 1 }, reward_time_ms: 2000 * SWAP }
+      return exampleOf(state, { ...transition, ...reward, kind: 'reward' })
+    })
+    const learner = createLinearLearner(options)
+    learnAll(learner, [...before, ...outage])
+    assert.ok(!('changed_ms/0' in publish(learner, '1', true).parameters))
+    learnAll(learner, later)
+    learner.learn([])
+    assert.ok(!('changed_ms/0' in publish(learner, '2', true).parameters))
   })
 
   test('with other weights of the reward the watch begins anew: a smaller unit is no change of the world', () => {
