@@ -141,7 +141,6 @@ export async function runPlan(plan: Plan, options: LoopOptions): Promise<LoopRes
 const judgeSafely = (run: Parameters<typeof judge>[0]): Promise<string | null> =>
   judge(run).catch((error: unknown) => `the oracle could not judge: ${String((error as Error).stack)}`)
 
-/** Without a watch for changes: when one is found depends on the steps, and a batch fit has one step. */
 function configOf(plan: Plan): Config {
   return parseConfig({
     topics: { prefix: '', partitions: PARTITIONS },
@@ -153,7 +152,7 @@ function configOf(plan: Plan): Config {
       contextDimensions: 2,
     },
     features: { dimensions: 2 },
-    policies: [{ ...plan.policy, linearGaussian: { ...plan.policy.linearGaussian, detectChanges: false } }],
+    policies: [plan.policy],
     shedding: plan.shedding,
     learner: { fullEvery: 3 },
   })
