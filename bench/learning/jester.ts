@@ -27,21 +27,19 @@ export function benchFolds({ data, quick, seeds, say }: PartOptions): Part {
       return score
     }),
   )
-  const meanOf = (scores: readonly FoldScore[], figure: 'way' | 'cpuMsPerDecision'): number =>
+  const meanOf = (scores: readonly FoldScore[], figure: Exclude<keyof FoldScore, 'fold' | 'seed'>): number =>
     spreadOf(scores.map(score => score[figure])).mean
-  const way = spreadOf(runs.map(folds => meanOf(folds, 'way')))
-  const byFold = chosen.map((fold, i) => ({
-    fold,
-    way: meanOf(
-      runs.map(folds => folds[i]),
-      'way',
-    ),
-  }))
+  const way = spreadOf(runs.map(scores => meanOf(scores, 'way')))
+  const folds = chosen.map((fold, i) => {
+    const own = runs.map(scores => scores[i])
+    const [popularity, policy, ridge] = (['popularity', 'policy', 'ridge'] as const).map(level => meanOf(own, level))
+    return { fold, popularity, policy, ridge, way: spreadOf(own.map(score => score.way)) }
+  })
   const bars = [
     surelyAtLeast('jester: way from popularity to ridge', way, 0.5),
     cpuBar('jester', meanOf(runs.flat(), 'cpuMsPerDecision')),
   ]
-  return { results: { environment: 'jester', decisions, runs, byFold, way }, bars }
+  return { results: { environment: 'jester', decisions, runs, folds, way }, bars }
 }
 
 /** When the new jokes come: the others have been shown some forty times each. */
