@@ -23,7 +23,7 @@ export function adapt(state: State): void {
   if (!options.watch || changes.buckets.length < 2) return
   const weights = Array.from(state.components.keys(), options.watch)
   const unit = Math.sqrt(sumOfSquares(moments, weights) / moments.weight)
-  if (!isChanged(changes, clock.newestMs, unit)) return
+  if (!isChanged(changes, clock.newestMs, unit, options.dispersion)) return
   rescale(state, forget(clock))
   changes.buckets.length = 0
   state.nextEstimate = state.decisions + FIRST_ESTIMATE

@@ -103,15 +103,15 @@ export function note(changes: Changes, { decisionMs, newestMs, weight, surplus, 
   }
 }
 
-/** @param unit root mean square of the reward */
-export function isChanged({ buckets, delayMs }: Changes, newestMs: number, unit: number): boolean {
+/** @param unit root mean square of the reward @param dispersion of the weights: an alarm by noise stays as rare (Siegmund) */
+export function isChanged({ buckets, delayMs }: Changes, newestMs: number, unit: number, dispersion = 1): boolean {
   let short = 0
   for (let i = 0; i + 1 < buckets.length; i++) {
     if (newestMs - buckets[i + 1].fromMs < MATURE * delayMs) return false
     const { weight, surplus, silent } = buckets[i]
     if (silent) continue
     short = Math.max(0, short - surplus / unit - TOLERANCE * weight)
-    if (short > THRESHOLD) return true
+    if (short > THRESHOLD * dispersion) return true
   }
   return false
 }

@@ -10,7 +10,10 @@ import { exampleOf, plainFeatures, publish } from '../examples.ts'
 
 /** Decisions until a change is found among `decisions` whose reward, of mean square 1, falls short by `shortfall`; rewards come
  * `lateBy` decisions later, twice as many are made from the middle on, and nothing is expected before the first reward. */
-function foundAfter(shortfall: number, { decisions = 5000, lateBy = 0, expected = 0.5 } = {}): number | undefined {
+function foundAfter(
+  shortfall: number,
+  { decisions = 5000, lateBy = 0, expected = 0.5, dispersion = 1 } = {},
+): number | undefined {
   const random = createRandom(7)
   const changes = createChanges()
   const coming: { at: number; decisionMs: number; reward: number }[] = []
@@ -29,7 +32,7 @@ function foundAfter(shortfall: number, { decisions = 5000, lateBy = 0, expected 
       const { decisionMs, reward } = coming.shift()!
       note(changes, { decisionMs, newestMs, weight: 0, surplus: reward, reward })
     }
-    if (isChanged(changes, newestMs, 1)) return i
+    if (isChanged(changes, newestMs, 1, dispersion)) return i
   }
   return undefined
 }
@@ -75,6 +78,8 @@ describe('items that earn less than they used to', () => {
     assert.equal(foundAfter(0.1), undefined)
     assert.ok(foundAfter(1)! < 80)
     assert.ok(foundAfter(0.5)! < 250)
+    const noisier = foundAfter(1, { dispersion: 2 })!
+    assert.ok(noisier > foundAfter(1)! && noisier < 160, `${noisier}`)
   })
 
   test('rewards under way are no shortfall, however fast decisions come', () => {
