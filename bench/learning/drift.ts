@@ -22,7 +22,7 @@ interface Course {
 /** Shares of the gap by window. */
 function sharesOf({ decisions, seed, forgets, swapAt }: Course): number[] {
   const environment = createDrifting({ drift: 'abrupt', sessions: Math.ceil(swapAt / 4) })
-  const overrides = { policies: [{ linearGaussian: { detectChanges: forgets } }] }
+  const overrides = forgets ? {} : { policies: [{ linearGaussian: { detectChanges: false } }] }
   const { rewards } = run({ environment, decisions, seed, paceMs, delays: false, positions: false, overrides })
   return Array.from({ length: decisions / WINDOW }, (_, w) =>
     shareOfGap(spreadOf([...rewards.subarray(w * WINDOW, (w + 1) * WINDOW)]).mean, environment.rates()),

@@ -27,9 +27,9 @@ export const linearGaussian = z.strictObject({
     .describe('Statistics halve in this time of decisions; 0: never.'),
   detectChanges: z
     .boolean()
-    .default(false)
+    .default(true)
     .describe(
-      'When items have long earned less than they used to, what was learned until then counts a sixty-fourth: tastes changed, and are explored anew.',
+      'When items have long earned less than they used to, what was learned until then counts a sixty-fourth: tastes changed, and are explored anew. No outcomes at all are no change.',
     ),
   fourier: z
     .strictObject({

@@ -20,6 +20,7 @@ import { play } from './play.ts'
 
 export interface FoldScore {
   readonly fold: number
+  readonly seed: number
   readonly popularity: number
   /** The best of the ridges tried: the hardest mark. */
   readonly ridge: number
@@ -30,21 +31,24 @@ export interface FoldScore {
 }
 
 export interface FoldOptions {
+  /** From 1; of the visits, the policy's choices and the redraws. */
+  readonly seed: number
   readonly decisions: number
   readonly explorer: ExplorerConfig['name']
   readonly overrides?: ConfigInput
 }
 
-const FOLDS = 5
+export const FOLDS = 5
 const REDRAWS = 10
 const LAMBDAS = [10, 50, 200]
 
-export function scoreFold(data: JesterData, fold: number, { decisions, explorer, overrides }: FoldOptions): FoldScore {
+export function scoreFold(data: JesterData, fold: number, options: FoldOptions): FoldScore {
+  const { decisions, explorer, overrides } = options
   const size = Math.floor(data.ratings.length / FOLDS)
   const scored = data.ratings.slice(fold * size, (fold + 1) * size)
   const learned = data.ratings.filter((_, i) => i < fold * size || i >= (fold + 1) * size)
   const environment = createJester({ ...data, ratings: learned })
-  const seed = fold + 1
+  const seed = FOLDS * (options.seed - 1) + fold + 1
   const learning = play({ environment, config: configFor(environment, explorer, overrides), decisions, seed })
   const others = createJester({ ...data, ratings: scored }, { inTurn: true })
   const greedy = configFor(environment, 'greedy', overrides)
@@ -52,7 +56,7 @@ export function scoreFold(data: JesterData, fold: number, { decisions, explorer,
   const policy = mean(play({ ...visits, frozen: learning.policy }).rewards)
   const marks = referenceScores(learned, scored, seed)
   const way = (policy - marks.popularity) / (marks.ridge - marks.popularity)
-  return { fold, ...marks, policy, way, cpuMsPerDecision: learning.cpuMs / decisions }
+  return { fold, seed: options.seed, ...marks, policy, way, cpuMsPerDecision: learning.cpuMs / decisions }
 }
 
 const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length

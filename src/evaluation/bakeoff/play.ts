@@ -121,7 +121,8 @@ function createAgent(config: Config, environment: Environment, frozen?: Policy, 
           own.filter(outcome => outcome.slot === slot),
           policy,
         )
-        return transitionOf(recommendation, slot, { ...firstRevision, delta: reward, cumulative: reward }) as Transition
+        const said = { delta: reward, cumulative: reward, reward_time_ms: own.length > 0 ? timeMs : null }
+        return transitionOf(recommendation, slot, { ...firstRevision, ...said }) as Transition
       })
       const encoded = transitions.map(each => examples.encode(each, features))
       learner.learn(encoded.filter(each => typeof each !== 'string'))

@@ -14,6 +14,9 @@ export function copiesOf(transitionId: string, member: number): number {
   return poisson1(createRandom(seedOf(transitionId, SALT + member)).uniform())
 }
 
+/** E w² / E w of the copies. */
+export const dispersionOf = (member: number): number => (member === 0 ? 1 : 2)
+
 /** Inverse of the distribution function of Poisson(1). @param uniform in [0, 1) */
 export function poisson1(uniform: number): number {
   let copies = 0

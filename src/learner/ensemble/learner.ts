@@ -8,7 +8,7 @@ import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import type { Checkpoint, Example, Learner, LearnStats } from '../learner.ts'
 import { createLinearLearner, type LinearLearner, type LinearOptions } from '../linear/learner.ts'
-import { copiesOf } from './bootstrap.ts'
+import { copiesOf, dispersionOf } from './bootstrap.ts'
 import { BAGGED_LINEAR, joinMembers, splitMembers } from './parts.ts'
 
 /** The learner with its members open to those who serve from them in the same process (src/models/live.ts). */
@@ -19,7 +19,9 @@ export interface BaggedLearner extends Learner {
 /** @param options of each member; a checkpoint holds all, so each may fill its part of it */
 export function createBaggedLearner(options: LinearOptions, count: number): BaggedLearner {
   const maxCheckpointBytes = options.maxCheckpointBytes / count
-  const members = Array.from({ length: count }, () => createLinearLearner({ ...options, maxCheckpointBytes }))
+  const members = Array.from({ length: count }, (_, member) =>
+    createLinearLearner({ ...options, maxCheckpointBytes, dispersion: dispersionOf(member) }),
+  )
   return {
     members,
     algorithm: BAGGED_LINEAR,

@@ -23,7 +23,7 @@ export function adapt(state: State): void {
   if (!options.watch || changes.buckets.length < 2) return
   const weights = Array.from(state.components.keys(), options.watch)
   const unit = Math.sqrt(sumOfSquares(moments, weights) / moments.weight)
-  if (!isChanged(changes, clock.newestMs, unit)) return
+  if (!isChanged(changes, clock.newestMs, unit, options.dispersion)) return
   rescale(state, forget(clock))
   changes.buckets.length = 0
   state.nextEstimate = state.decisions + FIRST_ESTIMATE
@@ -32,11 +32,11 @@ export function adapt(state: State): void {
 /** Notes what came beside what was expected. */
 export function compare(state: State, transition: LearnedTransition, expected: number | undefined): void {
   const { options, changes, clock } = state
-  const { kind, delta, weight, decision_time_ms: decisionMs } = transition
+  const { kind, delta, weight, decision_time_ms: decisionMs, reward_time_ms: rewardMs } = transition
   if (!options.watch || (kind === 'initial' && expected === undefined)) return
   let reward = 0
   for (const component in delta) reward += weight * options.watch(component) * delta[component]
   const own = kind === 'initial' ? weight : 0
   const surplus = reward - own * (expected ?? 0)
-  note(changes, { decisionMs, newestMs: clock.newestMs, weight: own, surplus, reward })
+  note(changes, { decisionMs, newestMs: clock.newestMs, weight: own, surplus, reward: rewardMs === null ? 0 : reward })
 }

@@ -8,7 +8,8 @@
  * One-sided: what became better than expected is learned anyway.
  * Late rewards: decisions are kept in buckets by decision time and a bucket is judged once it is older than `MATURE` mean
  * delays, so decisions whose reward is under way are no shortfall. Where more than all buckets are under way nothing is judged.
- * As a tensor: [mean delay ms, rewards, (from ms, weight, surplus) a bucket].
+ * Silence is no change: a bucket that no outcome came for says nothing, or every outage of outcomes would be taken for one.
+ * As a tensor: [mean delay ms, rewards, (from ms, weight, surplus, 1 where an outcome came) a bucket].
  */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { decodeTensor, encodeTensor, removedTensor } from '../tensors.ts'
@@ -22,6 +23,8 @@ interface Bucket {
   /** Σ w, and Σ w (r - expected). */
   weight: number
   surplus: number
+  /** No outcome came for any of its decisions. */
+  silent: boolean
 }
 
 export interface Changes {
@@ -76,7 +79,7 @@ export interface Seen {
   readonly weight: number
   /** Weighted, less what was expected when this is the decision itself. */
   readonly surplus: number
-  /** Weighted size of the reward that came. */
+  /** Weighted reward that outcomes brought: not what a decision earns without any. */
   readonly reward: number
 }
 
@@ -89,24 +92,26 @@ export function note(changes: Changes, { decisionMs, newestMs, weight, surplus, 
   }
   const newest = buckets.at(-1)
   if (weight > 0 && (!newest || (newest.weight >= SIZE && decisionMs > newest.fromMs))) {
-    buckets.push({ fromMs: decisionMs, weight: 0, surplus: 0 })
+    buckets.push({ fromMs: decisionMs, weight: 0, surplus: 0, silent: true })
     if (buckets.length > KEPT) buckets.shift()
   }
   const bucket = buckets.findLast(({ fromMs }) => fromMs <= decisionMs)
   if (bucket) {
     bucket.weight += weight
     bucket.surplus += surplus
+    bucket.silent &&= reward === 0
   }
 }
 
-/** @param unit root mean square of the reward */
-export function isChanged({ buckets, delayMs }: Changes, newestMs: number, unit: number): boolean {
+/** @param unit root mean square of the reward @param dispersion of the weights: an alarm by noise stays as rare (Siegmund) */
+export function isChanged({ buckets, delayMs }: Changes, newestMs: number, unit: number, dispersion = 1): boolean {
   let short = 0
   for (let i = 0; i + 1 < buckets.length; i++) {
     if (newestMs - buckets[i + 1].fromMs < MATURE * delayMs) return false
-    const { weight, surplus } = buckets[i]
+    const { weight, surplus, silent } = buckets[i]
+    if (silent) continue
     short = Math.max(0, short - surplus / unit - TOLERANCE * weight)
-    if (short > THRESHOLD) return true
+    if (short > THRESHOLD * dispersion) return true
   }
   return false
 }
@@ -116,7 +121,7 @@ export const isChangesTensor = ({ name }: Tensor): boolean => name === NAME
 /** None while nothing was seen: of an increment that is said. */
 export function encodeChanges({ buckets, delayMs, rewards }: Changes, full: boolean): Tensor[] {
   if (buckets.length === 0 && rewards === 0) return full ? [] : [removedTensor(NAME)]
-  const values = buckets.flatMap(({ fromMs, weight, surplus }) => [fromMs, weight, surplus])
+  const values = buckets.flatMap(({ fromMs, weight, surplus, silent }) => [fromMs, weight, surplus, silent ? 0 : 1])
   return [encodeTensor(NAME, Float64Array.of(delayMs, rewards, ...values))]
 }
 
@@ -125,9 +130,9 @@ export function decodeChanges({ tensors }: ModelVersion): Changes {
   const tensor = tensors.find(({ name }) => name === NAME)
   if (!tensor) return createChanges()
   const [delayMs, rewards, ...values] = decodeTensor(tensor, 'float64')
-  const buckets = Array.from({ length: values.length / 3 }, (_, i) => {
-    const [fromMs, weight, surplus] = values.slice(3 * i, 3 * i + 3)
-    return { fromMs, weight, surplus }
+  const buckets = Array.from({ length: values.length / 4 }, (_, i) => {
+    const [fromMs, weight, surplus, outcomes] = values.slice(4 * i, 4 * i + 4)
+    return { fromMs, weight, surplus, silent: outcomes === 0 }
   })
   return { buckets, delayMs, rewards }
 }

@@ -19,6 +19,8 @@ export interface LinearOptions {
   readonly estimate?: (component: string) => number
   /** Weight of a component in the scalar reward whose shortfalls make the learner forget (changes.ts); absent: none do. */
   readonly watch?: (component: string) => number
+  /** E w² / E w of the weights that decisions come with, by which sums are noisier than of decisions that count 1; absent: 1. */
+  readonly dispersion?: number
   readonly maxItems: number
   /** 0: nothing is forgotten. */
   readonly halfLifeMs: number

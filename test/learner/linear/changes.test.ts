@@ -10,7 +10,10 @@ import { exampleOf, plainFeatures, publish } from '../examples.ts'
 
 /** Decisions until a change is found among `decisions` whose reward, of mean square 1, falls short by `shortfall`; rewards come
  * `lateBy` decisions later, twice as many are made from the middle on, and nothing is expected before the first reward. */
-function foundAfter(shortfall: number, { decisions = 5000, lateBy = 0, expected = 0.5 } = {}): number | undefined {
+function foundAfter(
+  shortfall: number,
+  { decisions = 5000, lateBy = 0, expected = 0.5, dispersion = 1 } = {},
+): number | undefined {
   const random = createRandom(7)
   const changes = createChanges()
   const coming: { at: number; decisionMs: number; reward: number }[] = []
@@ -29,7 +32,7 @@ function foundAfter(shortfall: number, { decisions = 5000, lateBy = 0, expected 
       const { decisionMs, reward } = coming.shift()!
       note(changes, { decisionMs, newestMs, weight: 0, surplus: reward, reward })
     }
-    if (isChanged(changes, newestMs, 1)) return i
+    if (isChanged(changes, newestMs, 1, dispersion)) return i
   }
   return undefined
 }
@@ -44,16 +47,17 @@ const options: LinearOptions = {
 }
 const SWAP = 400
 
-/** Two items, of which every decision earns 1 until the swap and nothing from then on. */
+/** Two items, of which every decision earns 1 until the swap and one in eight from then on. */
 const decisionsOf = (count: number): Example[] =>
   Array.from({ length: count }, (_, i) => {
-    const click = i < SWAP ? 1 : 0
+    const click = i < SWAP || i % 8 === 0 ? 1 : 0
     return exampleOf(Float64Array.of(1, Math.sin(i)), {
       transition_id: `d${i}`,
       action: [`item${i % 2}`],
       delta: { click },
       cumulative: { click },
       decision_time_ms: 1000 * i,
+      reward_time_ms: click > 0 ? 1000 * i : null,
     })
   })
 
@@ -74,6 +78,8 @@ describe('items that earn less than they used to', () => {
     assert.equal(foundAfter(0.1), undefined)
     assert.ok(foundAfter(1)! < 80)
     assert.ok(foundAfter(0.5)! < 250)
+    const noisier = foundAfter(1, { dispersion: 2 })!
+    assert.ok(noisier > foundAfter(1)! && noisier < 160, `${noisier}`)
   })
 
   test('rewards under way are no shortfall, however fast decisions come', () => {
@@ -107,6 +113,25 @@ describe('items that earn less than they used to', () => {
         assert.ok(Math.abs(a[0] - expected[0]) <= 1e-9 * expected[0])
         assert.ok(Math.abs(b[0][0] - expected[1]) <= 1e-9 * expected[1])
       }
+  })
+
+  test('an outage of outcomes is no change, whether they come later or never', () => {
+    const before = decisionsOf(SWAP)
+    const outage = Array.from(before, ({ state, transition }) => {
+      const { decision_time_ms: ms, transition_id: id } = transition
+      const own = { transition_id: `o${id}`, decision_time_ms: ms + 1000 * SWAP, delta: {}, cumulative: {} }
+      return exampleOf(state, { ...transition, ...own, reward_time_ms: null })
+    })
+    const later = outage.map(({ state, transition }) => {
+      const reward = { delta: { click: 1 }, cumulative: { click: 1 }, reward_time_ms: 2000 * SWAP }
+      return exampleOf(state, { ...transition, ...reward, kind: 'reward' })
+    })
+    const learner = createLinearLearner(options)
+    learnAll(learner, [...before, ...outage])
+    assert.ok(!('changed_ms/0' in publish(learner, '1', true).parameters))
+    learnAll(learner, later)
+    learner.learn([])
+    assert.ok(!('changed_ms/0' in publish(learner, '2', true).parameters))
   })
 
   test('with other weights of the reward the watch begins anew: a smaller unit is no change of the world', () => {
