@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { chartAcls } from './generate/acls.ts'
 import { alertRules } from './generate/alerts.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboard } from './generate/dashboard.ts'
@@ -30,6 +31,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
     'helm/feedloop/values.schema.json': json(valuesSchema()),
     'helm/feedloop/generated/stages.yaml': yaml(chartStages()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),
+    'helm/feedloop/generated/acls.yaml': yaml(chartAcls()),
     'helm/feedloop/generated/rules.yaml': rules,
     'helm/feedloop/generated/dashboard.json': board,
   }

@@ -480,6 +480,7 @@ export const environmentOverrides = {
       ['kafka', 'brokers'],
       value.split(',').map(part => part.trim()),
     ),
+  KAFKA_USERNAME: (input, value) => set(input, ['kafka', 'sasl', 'username'], value),
   FEEDLOOP_TOPIC_PREFIX: (input, value) => set(input, ['topics', 'prefix'], value),
   FEEDLOOP_REGISTRY_URL: (input, value) => set(input, ['registry', 'url'], value),
   FEEDLOOP_HTTP_PORT: (input, value) => set(input, ['http', 'port'], Number(value)),

@@ -1,5 +1,5 @@
 /** The stages as the chart needs them. */
-import { pipeline, type StageEntry, topics } from '../../src/pipeline.ts'
+import { groupName, pipeline, type StageEntry, type StageName, topics } from '../../src/pipeline.ts'
 
 export interface ChartStage {
   readonly stage: string
@@ -12,6 +12,8 @@ export interface ChartStage {
   readonly isDoor: boolean
   /** Each process answers for the people of its partitions, so it must be found by itself. */
   readonly holdsUsers: boolean
+  /** What its lag is in: topic and group, without the prefix. */
+  readonly reads: readonly { readonly topic: string; readonly group: string }[]
 }
 
 export const chartStages = (): readonly ChartStage[] =>
@@ -22,4 +24,5 @@ export const chartStages = (): readonly ChartStage[] =>
     needsSources: entry.reads.length === 0 && entry.broadcast.length === 0,
     isDoor: entry.stage === 'gateway',
     holdsUsers: entry.stage === 'ranker',
+    reads: entry.reads.map(topic => ({ topic, group: groupName('', entry.stage as StageName, topic) })),
   }))

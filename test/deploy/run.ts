@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { brokerPart } from './broker.ts'
-import { chartPart } from './chart.ts'
+import { chartPart } from './chart/chart.ts'
 import { composePart, imagePart } from './image.ts'
 import { loopPart } from './loop.ts'
 import type { Part } from './parts.ts'
