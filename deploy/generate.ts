@@ -13,6 +13,7 @@ import { dashboard } from './generate/dashboard.ts'
 import { chartStages } from './generate/stages.ts'
 import { chartTopics } from './generate/topics.ts'
 import { valuesSchema } from './generate/values-schema.ts'
+import { chartReadme } from './generate/values-table.ts'
 
 const folder = new URL('./', import.meta.url)
 const note = '# Made by `npm run generate:deploy`. Do not edit.\n'
@@ -28,6 +29,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
     'prometheus/feedloop.rules.yaml': rules,
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),
     'grafana/feedloop.json': board,
+    'helm/feedloop/README.md': chartReadme(),
     'helm/feedloop/values.schema.json': json(valuesSchema()),
     'helm/feedloop/generated/stages.yaml': yaml(chartStages()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),

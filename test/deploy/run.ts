@@ -6,12 +6,13 @@
 import { parseArgs } from 'node:util'
 import { brokerPart } from './broker.ts'
 import { chartPart } from './chart/chart.ts'
-import { composePart, imagePart } from './image.ts'
-import { loopPart } from './loop.ts'
+import { composePart, grafanaPart } from './compose/compose.ts'
+import { loopPart } from './compose/loop.ts'
+import { imagePart } from './image/image.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
 
-const parts: readonly Part[] = [chartPart, rulesPart, composePart, imagePart, brokerPart, loopPart]
+const parts: readonly Part[] = [chartPart, rulesPart, imagePart, composePart, grafanaPart, brokerPart, loopPart]
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } })
 const wanted = parts.filter(part => !values.only || values.only.includes(part.name))
 if (wanted.length < (values.only?.length ?? 1))

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { has, kubernetesTools, type Part, type Say, shell, toolsFolder } from '../parts.ts'
-import { lifecycle, manifests } from './life.ts'
+import { kustomized, lifecycle, manifests } from './life.ts'
 import { offline } from './offline.ts'
 
 export const chartPart: Part = {
@@ -34,6 +34,7 @@ async function onServer(say: Say, PATH: string): Promise<void> {
     await shell('bash', [script, 'up'], { env })
     say(`Kubernetes ${await serverVersion(env)}`)
     await manifests(say, env)
+    await kustomized(say, env)
     await lifecycle(say, env)
   } finally {
     await shell('bash', [script, 'down'], { env })

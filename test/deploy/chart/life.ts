@@ -1,11 +1,14 @@
 /** Every manifest, and the whole life of a release, in a namespace that enforces the restricted Pod Security standard. */
 import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parse } from 'yaml'
 import { chartStages } from '../../../deploy/generate/stages.ts'
 import { specsOf } from '../../../src/commands/topics.ts'
 import { type Config, parseConfig } from '../../../src/config.ts'
 import type { TopicSpec } from '../../../src/log/log.ts'
-import { type Say, shell } from '../parts.ts'
+import { root, type Say, shell } from '../parts.ts'
 import { chart, type Manifest, valueSets, valuesOf } from './render.ts'
 
 const namespace = 'loop'
@@ -17,6 +20,24 @@ export async function manifests(say: Say, env: NodeJS.ProcessEnv): Promise<void>
     const input = await shell('helm', ['template', 'r', chart, ...valuesOf(set)], { env })
     const answer = await shell('kubectl', ['apply', '--dry-run=server', '--validate=strict', '-f', '-'], { env, input })
     say(`${set}: ${answer.trim().split('\n').length} manifests accepted under strict validation`)
+  }
+}
+
+/** As deploy/kustomize/kustomization.yaml says, in a copy. */
+export async function kustomized(say: Say, env: NodeJS.ProcessEnv): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'feedloop-kustomize-'))
+  try {
+    cpSync(join(root, 'deploy', 'kustomize'), folder, { recursive: true })
+    const rendered = ['template', 'feedloop', chart, '-n', 'feedloop', '-f', join(folder, 'values.yaml')]
+    writeFileSync(join(folder, 'feedloop.yaml'), await shell('helm', rendered, { env }))
+    const input = await shell('kubectl', ['kustomize', folder], { env })
+    const patched = input.match(/hostAliases:/g)?.length ?? 0
+    assert.equal(patched, expected.length)
+    await shell('kubectl', ['create', 'namespace', 'feedloop'], { env })
+    await shell('kubectl', ['apply', '--dry-run=server', '--validate=strict', '-f', '-'], { env, input })
+    say(`kustomize: ${patched} deployments patched, all accepted`)
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 }
 
