@@ -14,6 +14,7 @@ import { retentionMs, topics } from './pipeline.ts'
 import { conditionSource } from './ranker/condition.ts'
 import { constraintsSchema } from './ranker/constraints/schema.ts'
 import { type ExplorerConfig, explorerNeeds, explorerSchema, type Need } from './ranker/explorers/schema.ts'
+import { clientTls, doorFields, hasNoPassword, passwordInUrl, plainUrl, sasl } from './security.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000
@@ -156,18 +157,23 @@ export const configSchema = z.strictObject({
       brokers: z.array(z.string()).default([]).describe('Bootstrap brokers, `host:port`.'),
       clientId: z.string().default('feedloop').describe('Client id that brokers log.'),
       ssl: z.boolean().default(false).describe('Encrypt connections, with the authorities that Node trusts.'),
-      sasl: z
-        .strictObject({
-          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
-          username: z.string().describe('SASL user.'),
-          passwordFile: z.string().describe('File that holds the password; it never stands in the configuration.'),
-        })
-        .optional(),
+      tls: clientTls.optional().describe('Encrypt connections, with authorities or a certificate of your own.'),
+      sasl: sasl.optional().describe('How to log in; none: as nobody, or by the certificate.'),
     })
     .prefault({}),
   registry: z
     .strictObject({
-      url: z.string().optional().describe('Confluent schema registry; none: Avro single-object encoding.'),
+      url: plainUrl('Confluent schema registry; none: Avro single-object encoding.').optional(),
+      username: z.string().optional().describe('User, where the registry asks for one (HTTP basic).'),
+      passwordFile: z.string().optional().describe('File that holds the password.'),
+      tokenFile: z.string().optional().describe('File that holds a bearer token, instead of a user.'),
+      tls: clientTls.optional().describe('Authorities or a certificate of your own, for an https URL.'),
+    })
+    .refine(({ username, passwordFile }) => (username === undefined) === (passwordFile === undefined), {
+      error: 'username and passwordFile go together',
+    })
+    .refine(({ username, tokenFile }) => username === undefined || tokenFile === undefined, {
+      error: 'either a user or a token',
     })
     .prefault({}),
   topics: z
@@ -341,7 +347,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
       endpoint: z
         .strictObject({
-          url: z.string().default('').describe('URL of the embeddings endpoint.'),
+          url: z.string().refine(hasNoPassword, passwordInUrl).default('').describe('URL of the embeddings endpoint.'),
           model: z.string().default('').describe('Model to ask for.'),
           dimensions: z
             .number()
@@ -404,12 +410,20 @@ export const configSchema = z.strictObject({
         .default('0.0.0.0')
         .describe("Address of the operator's door: /livez, /readyz, /metrics, of a ranker /v1/users/{id}/state."),
       port: z.number().int().min(0).max(65535).default(9464).describe('Its port; 0: any free one.'),
+      ...doorFields,
+      openProbes: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether /livez and /readyz answer everybody, with no more than their status: a kubelet has neither token nor certificate.',
+        ),
     })
     .prefault({}),
   gateway: z
     .strictObject({
       host: z.string().default('0.0.0.0').describe("Address of the callers' door: /v1/…, /openapi.json."),
       port: z.number().int().min(0).max(65535).default(8080).describe('Its port; 0: any free one.'),
+      ...doorFields,
       timeoutMs: z
         .number()
         .int()
@@ -449,7 +463,7 @@ export const configSchema = z.strictObject({
         .default(1 << 20)
         .describe('Largest body of a call.'),
       rankers: z
-        .array(z.url({ protocol: /^https?$/ }))
+        .array(plainUrl('One of them.'))
         .default([])
         .describe(
           "Operator's doors of the rankers, `http://host:9464`, to ask for a user's state; a name that stands for several machines is asked at each. None: the one of this process.",
