@@ -15,7 +15,7 @@ const succeeds = (...args: string[]): Promise<boolean> =>
     () => false,
   )
 
-const isHere = async (image: string): Promise<boolean> =>
+export const isHere = async (image: string): Promise<boolean> =>
   (await succeeds('image', 'inspect', image)) || (await succeeds('pull', '--quiet', image))
 
 /** The image of Kafka must be here: nothing else can take its place. @throws Error that says how to get it */
