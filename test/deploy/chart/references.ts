@@ -6,6 +6,7 @@ import type { Config } from '../../../src/config.ts'
 import { configOf, type Manifest, named, ofKind } from './render.ts'
 
 const isHook = ({ metadata }: Manifest): boolean => /pre-install/.test(metadata.annotations?.['helm.sh/hook'] ?? '')
+const weightOf = ({ metadata }: Manifest): number => Number(metadata.annotations['helm.sh/hook-weight'] ?? 0)
 const podOf = ({ kind, spec }: Manifest): Manifest => (kind === 'Pod' ? spec : spec.template.spec)
 const workloads = (all: readonly Manifest[]): Manifest[] => ofKind(all, 'Deployment', 'Job', 'Pod')
 const labelsOf = (workload: Manifest): Record<string, string> => workload.spec.template.metadata.labels
@@ -32,8 +33,9 @@ export function checkReferences(all: readonly Manifest[], secrets: ReadonlySet<s
     followed++
   }
   for (const workload of workloads(all)) {
-    // Before the release is there, only what is a hook itself is.
-    const visible = isHook(workload) ? all.filter(isHook) : all
+    // Before the release is there, only hooks of less weight are.
+    const before = (each: Manifest) => isHook(each) && weightOf(each) < weightOf(workload)
+    const visible = isHook(workload) ? all.filter(before) : all
     checkPod(podOf(workload), visible, secrets, there)
   }
   checkSelectors(all, there)
