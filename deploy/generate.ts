@@ -10,7 +10,7 @@ import { chartAcls } from './generate/acls.ts'
 import { alertRules } from './generate/alerts.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboard } from './generate/dashboard.ts'
-import { chartStages } from './generate/stages.ts'
+import { chartServices } from './generate/stages.ts'
 import { chartTopics } from './generate/topics.ts'
 import { valuesSchema } from './generate/values-schema.ts'
 import { chartReadme } from './generate/values-table.ts'
@@ -31,7 +31,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
     'grafana/feedloop.json': board,
     'helm/feedloop/README.md': chartReadme(),
     'helm/feedloop/values.schema.json': json(valuesSchema()),
-    'helm/feedloop/generated/stages.yaml': yaml(chartStages()),
+    'helm/feedloop/generated/stages.yaml': yaml(chartServices()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),
     'helm/feedloop/generated/acls.yaml': yaml(chartAcls()),
     'helm/feedloop/generated/rules.yaml': rules,

@@ -1,6 +1,6 @@
 /** values.schema.json of the chart: unknown keys are refused, and `config` is checked by feedloop's own schema. */
 import { configJsonSchema } from '../../tools/docs.ts'
-import { type ChartStage, chartStages } from './stages.ts'
+import { type ChartStage, chartServices } from './stages.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -90,7 +90,7 @@ export const valuesSchema = (): Schema => ({
     secrets: listOf(strict({ secretName: text, mountPath: text }, ['secretName', 'mountPath'])),
     env: listOf(anyObject),
     defaults: strict({ replicas: count, autoscaling: autoscaling(['none']), ...pod }),
-    stages: strict(Object.fromEntries(chartStages().map(each => [each.stage, stageValues(each)]))),
+    stages: strict(Object.fromEntries(chartServices().map(each => [each.stage, stageValues(each)]))),
     state: strict({ volume: anyObject }),
     terminationGracePeriodSeconds: count,
     gatewayDrainSeconds: count,

@@ -11,6 +11,7 @@ import {
   type StageEntry,
   type StageName,
   type TopicName,
+  topics as topicTable,
 } from '../../src/pipeline.ts'
 
 export type Operation = 'Read' | 'Write' | 'Create' | 'DescribeConfigs' | 'Describe'
@@ -22,10 +23,10 @@ export interface Acl {
   readonly operations: readonly Operation[]
 }
 
-/** Who speaks to the bus: a stage, or the job that makes the topics. */
-export type Principal = StageName | 'topics'
+/** Who speaks to the bus: a stage, who watches over all (`feedloop watch`), or the job that makes the topics. */
+export type Principal = StageName | 'watch' | 'topics'
 
-export const principals: readonly Principal[] = [...pipeline.map(({ stage }) => stage), 'topics']
+export const principals: readonly Principal[] = [...pipeline.map(({ stage }) => stage), 'watch', 'topics']
 
 /** A stage with inputs refuses some; the door refuses to the caller's face. */
 const buries = ({ reads, broadcast }: StageEntry): boolean => reads.length > 0 || broadcast.length === 0
@@ -50,6 +51,12 @@ export function stageAcls(entry: StageEntry): readonly Acl[] {
   ]
 }
 
+/** It audits, so it reads all; it sends heartbeats as people send requests and outcomes. It is in no group. */
+export const watchAcls = (): readonly Acl[] =>
+  (Object.keys(topicTable) as TopicName[]).map(topic =>
+    literal('topic', topic, topic === 'requests' || topic === 'events' ? ['Read', 'Write'] : ['Read']),
+  )
+
 /** Rights of a principal under a configuration, as a broker is told. */
 export function aclsOf(
   principal: Principal,
@@ -59,10 +66,8 @@ export function aclsOf(
     return [
       { resource: 'topic', name: prefix, pattern: 'prefix', operations: ['Create', 'Describe', 'DescribeConfigs'] },
     ]
-  const own = stageAcls(pipeline.find(({ stage }) => stage === principal)!).map(acl => ({
-    ...acl,
-    name: `${prefix}${acl.name}`,
-  }))
+  const stage = pipeline.find(entry => entry.stage === principal)
+  const own = (stage ? stageAcls(stage) : watchAcls()).map(acl => ({ ...acl, name: `${prefix}${acl.name}` }))
   const foreign = principal === 'intake' ? [...new Set(sources.map(({ topic }) => topic))] : []
   return [
     ...own,

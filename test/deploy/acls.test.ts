@@ -56,6 +56,15 @@ describe('rights on the bus', () => {
       ['topic clicks', 'topic orders', 'group shop.intake.clicks', 'group shop.intake.orders'],
     )
   })
+  test('of the watch: it reads all, and asks and tells as people do', () => {
+    const all = rights('watch')
+    assert.deepEqual(
+      Object.keys(all),
+      Object.keys(topics).map(topic => `topic shop.${topic}`),
+    )
+    const written = Object.keys(all).filter(name => all[name].includes('Write'))
+    assert.deepEqual(written, ['topic shop.requests', 'topic shop.events'])
+  })
   test('nobody may do anything outside of the prefix, and none but the job makes topics', () => {
     for (const principal of principals)
       for (const { name, pattern, operations } of aclsOf(principal, config)) {
@@ -66,7 +75,9 @@ describe('rights on the bus', () => {
   })
   test('each topic has one service that writes it, the doors and the dead letters aside', () => {
     for (const topic of Object.keys(topics)) {
-      const writers = principals.filter(each => rights(each)[`topic shop.${topic}`]?.includes('Write'))
+      const writers = principals.filter(
+        each => each !== 'watch' && rights(each)[`topic shop.${topic}`]?.includes('Write'),
+      )
       if (topic === 'dead-letters') assert.ok(!writers.includes('gateway'))
       else assert.ok(writers.length === 1 || writers.join() === 'intake,gateway', `${topic}: ${writers}`)
     }

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { chartStages } from '../../../deploy/generate/stages.ts'
+import { chartServices, chartStages } from '../../../deploy/generate/stages.ts'
 import { specsOf } from '../../../src/commands/topics.ts'
 import { type Config, parseConfig } from '../../../src/config.ts'
 import type { TopicSpec } from '../../../src/log/log.ts'
@@ -118,7 +118,7 @@ async function upgraded(say: Say, { kubectl, helm, list, mounted }: Cluster): Pr
     `upgraded to everything: every secret, configuration and account that ${deployments.length} deployments name is there`,
   )
 
-  const single = chartStages()
+  const single = chartServices()
     .filter(stage => stage.single)
     .map(({ stage }) => `r-feedloop-${stage}`)
   for (const { metadata, spec } of deployments)

@@ -72,7 +72,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $own := default dict (get $root.Values.stages .stage) -}}
 {{- $values := mergeOverwrite (deepCopy $root.Values.defaults) $own -}}
 {{- if .single }}{{ $_ := set $values "replicas" (min 1 $values.replicas) }}{{ end -}}
-{{- if and (dig "enabled" true $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
+{{- if and (dig "enabled" (not .optional) $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
 {{- $running = append $running (merge (dict "values" $values) .) -}}
 {{- end -}}
 {{- end -}}
