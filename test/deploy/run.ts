@@ -10,8 +10,9 @@ import { composePart, imagePart } from './image.ts'
 import { loopPart } from './loop.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
+import { securityPart } from './security.ts'
 
-const parts: readonly Part[] = [chartPart, rulesPart, composePart, imagePart, brokerPart, loopPart]
+const parts: readonly Part[] = [chartPart, rulesPart, composePart, imagePart, brokerPart, loopPart, securityPart]
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } })
 const wanted = parts.filter(part => !values.only || values.only.includes(part.name))
 if (wanted.length < (values.only?.length ?? 1))
