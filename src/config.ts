@@ -22,6 +22,9 @@ const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
 
+/** Looked up by texts of payloads: `constructor` must be nothing there, not what objects inherit. */
+const inheritsNothing = <T extends object>(record: T): T => Object.setPrototypeOf(record, null) as T
+
 const component = z.strictObject({
   value: z
     .union([z.number(), z.literal('value')])
@@ -113,6 +116,7 @@ const policy = z.strictObject({
   rewards: z
     .record(z.string(), component.prefault({}))
     .default({ click: component.parse({}) })
+    .transform(inheritsNothing)
     .describe('Reward components by event type; types not listed carry no reward.'),
   rewardRange: z
     .strictObject({ min: z.number().describe('Least scalar reward.'), max: z.number().describe('Greatest.') })
@@ -122,6 +126,7 @@ const policy = z.strictObject({
   defaultReward: z
     .record(z.string(), z.number())
     .default({})
+    .transform(inheritsNothing)
     .describe('Reward of a decision without outcomes, by component.'),
   gamma: z
     .number()
@@ -292,6 +297,7 @@ export const configSchema = z.strictObject({
       typeWeights: z
         .record(z.string(), z.number())
         .default({ view: 1, click: 1, purchase: 1, rating: 1, dwell: 1, like: 1, share: 1 })
+        .transform(inheritsNothing)
         .describe('Weight of an interaction in the history mean by event type; types not listed count nothing.'),
       halfLifeMs: ms(0).describe("An interaction's weight halves in this time; 0: never."),
       blocks: z

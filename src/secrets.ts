@@ -3,6 +3,7 @@
  * that it is needed, so whoever mounts it may replace it.
  */
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { FeedloopError } from './errors.ts'
 
 /** The content of a file, without white space around it.
@@ -35,15 +36,24 @@ export interface TlsSecrets {
   readonly passphrase?: string
 }
 
-/** Reads them. @param key of the configuration that holds them @throws FeedloopError SECRET_MISSING */
+/** Reads them, and sees whether they belong together.
+ * @param key of the configuration that holds them
+ * @throws FeedloopError SECRET_MISSING, CONFIG_INVALID */
 export function readTls(files: TlsFiles, key: string): TlsSecrets {
   const content = (name: keyof TlsFiles) => files[name] && readSecret(files[name], `${key}.${name}`)
-  return {
+  const secrets = {
     ca: content('caFile'),
     cert: content('certFile'),
     key: content('keyFile'),
     passphrase: content('keyPasswordFile'),
   }
+  try {
+    createSecureContext(secrets)
+  } catch (cause) {
+    // OpenSSL names what is wrong and quotes nothing.
+    throw new FeedloopError('CONFIG_INVALID', `${key}: ${(cause as Error).message}`, { cause })
+  }
+  return secrets
 }
 
 /** A url may carry `user:password@`, which no log may show. */

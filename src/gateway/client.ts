@@ -62,7 +62,7 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 
 export function createClient({ url, timeoutMs = 2000, token, fetch: send = fetch }: ClientOptions): Client {
-  const base = url.replace(/\/+$/, '')
+  const base = url.replace(/(?<!\/)\/+$/, '')
   const attempt = async <T>([method, path]: Route, body: object | null, leftMs: number): Promise<T> => {
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)))
     const headers = {

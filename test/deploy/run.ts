@@ -11,8 +11,18 @@ import { loopPart } from './compose/loop.ts'
 import { imagePart } from './image/image.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
+import { securityPart } from './security.ts'
 
-const parts: readonly Part[] = [chartPart, rulesPart, imagePart, composePart, grafanaPart, brokerPart, loopPart]
+const parts: readonly Part[] = [
+  chartPart,
+  rulesPart,
+  imagePart,
+  composePart,
+  grafanaPart,
+  brokerPart,
+  loopPart,
+  securityPart,
+]
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } })
 const wanted = parts.filter(part => !values.only || values.only.includes(part.name))
 if (wanted.length < (values.only?.length ?? 1))

@@ -37,7 +37,7 @@ async function feedloop(command: string, kafka: object): Promise<{ code: number;
     stringify({ kafka, http: { host: '127.0.0.1', port: 0 }, log: { level: 'trace' } }),
   )
   const { KAFKA_BROKERS: _, ...env } = process.env
-  const child = spawn(process.execPath, [main, ...command.split(' '), '--config', config], { env })
+  const child = spawn(process.execPath, [main, ...command.split(' '), '--config', config], { env, timeout: 30_000 })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (text += chunk))
   const code = await new Promise<number>(resolve => child.on('close', resolve))
@@ -68,7 +68,6 @@ for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'])
       sasl: user(mechanism),
     })
     assert.deepEqual([code, lines], [0, ['all topics are as they must be']])
-    assert.match(text, /kafkajs/, 'traces are there to be looked through')
     assert.ok(!text.includes(secret))
   })
 
@@ -158,12 +157,6 @@ const wrong: readonly (readonly [what: string, kafka: () => object, code: string
     /certificate/,
   ],
   ['no client certificate', () => ({ brokers: [broker.mutual], tls: trusting() }), 'LOG_UNTRUSTED', /certificate/i],
-  [
-    'TLS where there is none',
-    () => ({ brokers: [broker.plain], tls: trusting() }),
-    'LOG_UNTRUSTED',
-    /SSL|version|packet/,
-  ],
 ]
 for (const [what, kafka, code, says] of wrong)
   for (const command of ['topics check', 'run ranker'])

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { FeedloopError } from '../../errors.ts'
 import { readSecret, readTls } from '../../secrets.ts'
 import type { clientTls, sasl as saslSchema } from '../../security.ts'
+import { oauthBearer } from './oauth.ts'
 
 export interface LoginConfig {
   readonly ssl: boolean
@@ -12,7 +13,7 @@ export interface LoginConfig {
 }
 export type Login = Pick<KafkaConfig, 'ssl' | 'sasl'>
 
-/** @throws FeedloopError SECRET_MISSING, LOG_UNTRUSTED */
+/** @throws FeedloopError SECRET_MISSING, CONFIG_INVALID */
 export const loginOf = ({ ssl, tls, sasl }: LoginConfig): Login => ({
   ssl: tls ? readTls(tls, 'kafka.tls') : ssl,
   sasl: sasl && saslOf(sasl),
@@ -21,8 +22,7 @@ export const loginOf = ({ ssl, tls, sasl }: LoginConfig): Login => ({
 type Sasl = z.output<typeof saslSchema>
 
 function saslOf(sasl: Sasl): KafkaConfig['sasl'] {
-  if (sasl.mechanism === 'oauthbearer')
-    return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await tokenOf(sasl) }) }
+  if (sasl.mechanism === 'oauthbearer') return oauthBearer(() => tokenOf(sasl))
   const password = readSecret(sasl.passwordFile!, 'kafka.sasl.passwordFile')
   return { mechanism: sasl.mechanism as 'plain', username: sasl.username!, password }
 }
