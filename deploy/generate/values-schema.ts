@@ -57,6 +57,14 @@ const stageValues = ({ single, reads }: ChartStage): Schema =>
     ...pod,
   })
 
+const doorSecret: Schema = strict({
+  existingSecret: text,
+  tokensKey: text,
+  certKey: text,
+  keyKey: text,
+  clientCaKey: text,
+})
+
 const kafka: Schema = strict({
   tls: strict({ existingSecret: text, caKey: text, certKey: text, keyKey: text }),
   sasl: strict({
@@ -86,7 +94,8 @@ export const valuesSchema = (): Schema => ({
     config: withoutDialect(configJsonSchema()),
     kafka,
     registry: strict({ existingSecret: text, passwordKey: text, tokenKey: text, caKey: text }),
-    callers: strict({ existingSecret: text, tokensKey: text, certKey: text, keyKey: text, clientCaKey: text }),
+    callers: doorSecret,
+    operators: doorSecret,
     secrets: listOf(strict({ secretName: text, mountPath: text }, ['secretName', 'mountPath'])),
     env: listOf(anyObject),
     defaults: strict({ replicas: count, autoscaling: autoscaling(['none']), ...pod }),
@@ -102,7 +111,7 @@ export const valuesSchema = (): Schema => ({
     }),
     topics: strict({ mode: { enum: ['job', 'strimzi', 'none'] }, strimziCluster: text, strimziNamespace: text }),
     monitoring: strict({
-      serviceMonitor: strict({ enabled: flag, interval: text, labels: mapTo(text) }),
+      serviceMonitor: strict({ enabled: flag, interval: text, labels: mapTo(text), endpoint: anyObject }),
       prometheusRule: strict({ enabled: flag, labels: mapTo(text) }),
       dashboard: strict({ enabled: flag, labels: mapTo(text) }),
     }),

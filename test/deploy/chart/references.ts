@@ -15,8 +15,8 @@ const matches = (labels: Record<string, string>, selector: Record<string, string
 
 /** Secrets that somebody else makes: those of the values, and Strimzi's for its users. */
 export function foreignSecrets(all: readonly Manifest[], values: Manifest): Set<string> {
-  const { kafka, registry, callers, secrets = [], imagePullSecrets = [] } = values
-  const existing = [kafka?.tls, kafka?.sasl, registry, callers].map(part => part?.existingSecret)
+  const { kafka, registry, callers, operators, secrets = [], imagePullSecrets = [] } = values
+  const existing = [kafka?.tls, kafka?.sasl, registry, callers, operators].map(part => part?.existingSecret)
   const users = ofKind(all, 'KafkaUser').map(({ metadata }) => metadata.name)
   const listed = [
     ...secrets.map((each: Manifest) => each.secretName),

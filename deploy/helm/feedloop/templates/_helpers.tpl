@@ -39,7 +39,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $config "kafka" (include "feedloop.kafkaConfig" . | fromYaml) -}}
 {{- $registry := include "feedloop.registryConfig" . | fromYaml -}}
 {{- if $registry }}{{ $_ := set $config "registry" $registry }}{{ end -}}
-{{- $gateway := mergeOverwrite (include "feedloop.callersConfig" . | fromYaml) (deepCopy (dig "gateway" dict .Values.config)) -}}
+{{- $gateway := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.callers "folder" "/etc/feedloop/callers") | fromYaml) (deepCopy (dig "gateway" dict .Values.config)) -}}
+{{- $http := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.operators "folder" "/etc/feedloop/operators") | fromYaml) (deepCopy (dig "http" dict .Values.config)) -}}
+{{- if $http }}{{ $_ := set $config "http" $http }}{{ end -}}
 {{- if not (hasKey $gateway "rankers") -}}
 {{- range (include "feedloop.stages" . | fromYaml).stages -}}
 {{- if .holdsUsers -}}
@@ -57,7 +59,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{- /* Of the operator's door. */ -}}
 {{- define "feedloop.scheme" -}}
-{{ ternary "https" "http" (hasKey (dig "http" dict .Values.config) "tls") }}
+{{ ternary "https" "http" (or (ne .Values.operators.certKey "") (hasKey (dig "http" dict .Values.config) "tls")) }}
 {{- end }}
 
 {{- define "feedloop.gatewayPort" -}}

@@ -37,6 +37,7 @@
 {{- else if .kafka.sasl.mechanism }}{{ $mounts = append $mounts (dict "volume" "kafka-sasl" "secretName" .kafka.sasl.existingSecret "mountPath" "/etc/feedloop/kafka-sasl") }}{{ end -}}
 {{- if .registry.existingSecret }}{{ $mounts = append $mounts (dict "volume" "registry" "secretName" .registry.existingSecret "mountPath" "/etc/feedloop/registry") }}{{ end -}}
 {{- if .callers.existingSecret }}{{ $mounts = append $mounts (dict "volume" "callers" "secretName" .callers.existingSecret "mountPath" "/etc/feedloop/callers") }}{{ end -}}
+{{- if .operators.existingSecret }}{{ $mounts = append $mounts (dict "volume" "operators" "secretName" .operators.existingSecret "mountPath" "/etc/feedloop/operators") }}{{ end -}}
 {{- range $index, $secret := .secrets }}{{ $mounts = append $mounts (merge (dict "volume" (printf "secret-%d" $index)) $secret) }}{{ end -}}
 {{- end -}}
 {{- end -}}
@@ -118,16 +119,17 @@ sasl: {{ get (dict "plain" "plaintext" "scram-sha-256" "scram_sha256" "scram-sha
 {{ toYaml $registry }}
 {{- end }}
 
-{{- /* Who may come in at the gateway. */ -}}
-{{- define "feedloop.callersConfig" -}}
-{{- $gateway := dict -}}
-{{- with .Values.callers -}}
-{{- if and .existingSecret .tokensKey }}{{ $_ := set $gateway "tokensFile" (printf "/etc/feedloop/callers/%s" .tokensKey) }}{{ end -}}
+{{- /* Who may come in at a door: dict "secret" (callers, operators) "folder" ITS_MOUNT */ -}}
+{{- define "feedloop.doorConfig" -}}
+{{- $door := dict -}}
+{{- $folder := .folder -}}
+{{- with .secret -}}
+{{- if and .existingSecret .tokensKey }}{{ $_ := set $door "tokensFile" (printf "%s/%s" $folder .tokensKey) }}{{ end -}}
 {{- if and .existingSecret .certKey -}}
-{{- $tls := dict "certFile" (printf "/etc/feedloop/callers/%s" .certKey) "keyFile" (printf "/etc/feedloop/callers/%s" .keyKey) -}}
-{{- if .clientCaKey }}{{ $_ := set $tls "clientCaFile" (printf "/etc/feedloop/callers/%s" .clientCaKey) }}{{ end -}}
-{{- $_ := set $gateway "tls" $tls -}}
+{{- $tls := dict "certFile" (printf "%s/%s" $folder .certKey) "keyFile" (printf "%s/%s" $folder .keyKey) -}}
+{{- if .clientCaKey }}{{ $_ := set $tls "clientCaFile" (printf "%s/%s" $folder .clientCaKey) }}{{ end -}}
+{{- $_ := set $door "tls" $tls -}}
 {{- end -}}
 {{- end -}}
-{{ toYaml $gateway }}
+{{ toYaml $door }}
 {{- end }}
