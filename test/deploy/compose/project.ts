@@ -20,6 +20,12 @@ export interface Container {
   readonly ExitCode: number
 }
 
+/** What is used of the audit's report. */
+export interface Report {
+  readonly balanced: boolean
+  readonly requests: { readonly total: number; readonly decided: number; readonly pending: number }
+}
+
 export type Project = ReturnType<typeof projectOf>
 
 /** Both sets of files have one name, so that the second replaces the first. */
@@ -37,11 +43,13 @@ export function projectOf(files: readonly string[], env: Readonly<Record<string,
   }
   const once = (service: string, ...args: string[]) =>
     compose('--profile', '*', 'run', '--rm', '-T', '--no-deps', service, ...args)
-  const audit = () => once('feedloop', 'audit', '--json', '--config', configuration)
+  const audit = async (): Promise<Report> =>
+    JSON.parse(await once('feedloop', 'audit', '--json', '--config', configuration))
   return {
     compose,
     fetchIn,
     containers,
+    /** @throws Error when it does not balance */
     audit,
     /** Made-up people for some seconds. @returns the decisions that they got */
     async traffic(seconds: number): Promise<number> {

@@ -110,7 +110,9 @@ async function drains(say: Say, tag: string): Promise<void> {
     await compose('start', 'feedloop')
     const decisions = await asking
     assert.ok(decisions > 100, `${decisions} decisions`)
-    await audit()
+    const { balanced, requests } = await audit()
+    assert.ok(balanced)
+    assert.deepEqual([requests.decided, requests.pending], [requests.total, 0])
     say(
       `SIGTERM under traffic: drained in ${seconds.toFixed(1)} s with exit code 0; ${decisions} decisions before and after, none lost by the audit`,
     )
