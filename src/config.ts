@@ -9,7 +9,11 @@ import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
 import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
+import { type AlgorithmName, algorithmNames, algorithms, defaultAlgorithm } from './learner/algorithms.ts'
+import { dqn } from './learner/dqn/schema.ts'
 import { baggedLinear, linearGaussian, neuralLinear, twoTower, warmStart, weighing } from './learner/schema.ts'
+import { slateQ } from './learner/slate-q/schema.ts'
+import { vTrace } from './learner/v-trace/schema.ts'
 import { retentionMs, topics } from './pipeline.ts'
 import { conditionSource } from './ranker/condition.ts'
 import { constraintsSchema } from './ranker/constraints/schema.ts'
@@ -76,10 +80,10 @@ const candidates = z.strictObject({
 const policy = z.strictObject({
   name: z.string().min(1).default('default').describe('Name of the policy, unique.'),
   algorithm: z
-    .enum(['linear-gaussian', 'bagged-linear', 'neural-linear', 'two-tower'])
+    .enum(algorithmNames)
     .default('linear-gaussian')
     .describe(
-      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head.',
+      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head. For sequences: `v-trace`, an actor-critic on session segments, and what learns where `gamma` is above 0 and nothing is named; `dqn`, `slate-q`: values.',
     ),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
   mode: z
@@ -98,7 +102,9 @@ const policy = z.strictObject({
     ),
   explorer: explorerSchema
     .prefault({})
-    .describe('How the policy explores: a name with the parameters that it takes. `thompson` without a name.'),
+    .describe(
+      'How the policy explores: a name with the parameters that it takes. Without a name `thompson`, over logits `softmax`, over values `epsilon-greedy`.',
+    ),
   candidates: candidates.prefault({}),
   constraints: constraintsSchema
     .prefault({})
@@ -107,6 +113,9 @@ const policy = z.strictObject({
   baggedLinear: baggedLinear.prefault({}),
   twoTower: twoTower.prefault({}),
   neuralLinear: neuralLinear.prefault({}),
+  vTrace: vTrace.prefault({}),
+  dqn: dqn.prefault({}),
+  slateQ: slateQ.prefault({}),
   weighing: weighing.prefault({}),
   warmStart: warmStart
     .optional()
@@ -526,13 +535,32 @@ export interface ConfigUse {
 
 /** Checks a whole configuration. @throws FeedloopError CONFIG_INVALID listing every problem, one a line */
 export function parseConfig(input: unknown, use: ConfigUse = {}): Config {
-  const result = configSchema.safeParse(input ?? {})
+  const result = configSchema.safeParse(named(input ?? {}))
   const problems = result.success ? crossChecks(result.data) : shapeProblems(result.error.issues)
   const { sources, registry } = (result.data ?? input) as { sources?: unknown; registry?: { url?: unknown } }
   if (Array.isArray(sources)) checkSources(sources, { hasRegistry: registry?.url !== undefined, ...use }, problems)
   if (problems.length > 0) throw new FeedloopError('CONFIG_INVALID', `\n  ${problems.join('\n  ')}`)
   return deepFreeze(result.data!)
 }
+
+/** What learns and how it explores follows from what else a policy says, where it names neither. */
+function named(input: unknown): unknown {
+  const { policies } = input as { policies?: unknown }
+  if (!Array.isArray(policies)) return input
+  return { ...(input as object), policies: policies.map(withNames) }
+}
+
+function withNames(policy: unknown): unknown {
+  if (!isObject(policy)) return policy
+  const { algorithm = defaultAlgorithm(policy.gamma), explorer = {} } = policy
+  if (!isObject(explorer) || 'name' in explorer || !Object.hasOwn(algorithms, String(algorithm)))
+    return { ...policy, algorithm }
+  const { explorer: name } = algorithms[algorithm as AlgorithmName]
+  return { ...policy, algorithm, explorer: { ...explorer, name } }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads a YAML file (none: the defaults) and applies the environment. @throws FeedloopError CONFIG_INVALID, DATA_MISSING */
 export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, use?: ConfigUse): Config {
@@ -577,7 +605,7 @@ function crossChecks(config: Config): string[] {
       problems.push(`policies.${each.name}: correctionWindowMs is shorter than backwardWindowMs`)
   for (const { name, algorithm, explorer } of config.policies) {
     const need = explorerNeeds[explorer.name]
-    if (!offered[algorithm].includes(need))
+    if (!(algorithms[algorithm].offers as readonly Need[]).includes(need))
       problems.push(`policies.${name}: explorer ${explorer.name} needs ${needText[need]}, which ${algorithm} has not`)
   }
   for (const { name, constraints } of config.policies)
@@ -606,13 +634,6 @@ function crossChecks(config: Config): string[] {
   return problems
 }
 
-/** What each algorithm's scores are good for. */
-export const offered: Readonly<Record<PolicyConfig['algorithm'], readonly Need[]>> = {
-  'linear-gaussian': ['scores', 'rewards', 'posterior'],
-  'bagged-linear': ['scores', 'rewards', 'posterior', 'members'],
-  'neural-linear': ['scores', 'rewards', 'posterior'],
-  'two-tower': ['scores'],
-}
 const needText: Readonly<Record<Need, string>> = {
   scores: 'scores',
   rewards: 'expected rewards',

@@ -25,6 +25,9 @@ const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) 
   'bagged-linear': () => sums,
   'neural-linear': policy => gradients(policy.neuralLinear),
   'two-tower': policy => gradients(policy.twoTower),
+  'v-trace': policy => gradients(policy.vTrace),
+  dqn: policy => gradients(policy.dqn),
+  'slate-q': policy => gradients(policy.slateQ),
 }
 
 export const learnBounds = (policy: PolicyConfig): LearnBounds => bounds[policy.algorithm](policy)

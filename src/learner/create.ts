@@ -4,6 +4,7 @@ import { FeedloopError } from '../errors.ts'
 import { componentWeights } from '../models/load.ts'
 import { topics } from '../pipeline.ts'
 import type { StateEncoder } from '../state/encode.ts'
+import type { AlgorithmName } from './algorithms.ts'
 import { type BaggedLearner, createBaggedLearner } from './ensemble/learner.ts'
 import type { Learner } from './learner.ts'
 import { createLinearLearner, type LinearLearner, type LinearOptions } from './linear/learner.ts'
@@ -18,16 +19,37 @@ const CHECKPOINT_PART = 0.9
 
 /** @throws FeedloopError BACKEND_UNAVAILABLE */
 export async function createLearner(config: Config, policy: PolicyConfig, encoder: StateEncoder): Promise<Learner> {
-  if (policy.algorithm === 'linear-gaussian') return weighed(createLinear(policy, encoder), policy)
-  if (policy.algorithm === 'bagged-linear') return createBagged(policy, encoder)
-  if (policy.algorithm === 'neural-linear') return createNeuralLinear(config, policy, encoder, await loadTensorFlow())
-  const { createTwoTowerLearner } = await import('./two-tower/learner.ts')
-  return createTwoTowerLearner({
-    ...policy.twoTower,
+  const { algorithm } = policy
+  if (algorithm === 'linear-gaussian') return weighed(createLinear(policy, encoder), policy)
+  if (algorithm === 'bagged-linear') return createBagged(policy, encoder)
+  if (algorithm === 'neural-linear') return createNeuralLinear(config, policy, encoder, await loadTensorFlow())
+  return byGradient[algorithm](policy, {
     stateDimensions: encoder.dimensions,
     itemDimensions: config.features.dimensions,
     bootstraps: policy.gamma > 0,
   })
+}
+
+/** What the world says of the towers, beside what the configuration does. */
+interface World {
+  readonly stateDimensions: number
+  readonly itemDimensions: number
+  readonly bootstraps: boolean
+}
+
+type ByGradient = Exclude<AlgorithmName, 'linear-gaussian' | 'bagged-linear' | 'neural-linear'>
+
+/** Each is loaded only where it learns. */
+const byGradient: Readonly<Record<ByGradient, (policy: PolicyConfig, world: World) => Promise<Learner>>> = {
+  'two-tower': async ({ twoTower }, world) =>
+    (await import('./two-tower/learner.ts')).createTwoTowerLearner({ ...twoTower, ...world }),
+  'v-trace': async ({ vTrace }, world) =>
+    (await import('./v-trace/learner.ts')).createVTraceLearner({ ...vTrace, ...world }),
+  dqn: async ({ dqn }, world) => (await import('./dqn/learner.ts')).createDqnLearner({ ...dqn, ...world }),
+  'slate-q': async ({ slateQ }, world) => {
+    const { createSlateQLearner } = await import('./slate-q/learner.ts')
+    return createSlateQLearner({ ...slateQ, ...world, isTaken: component => slateQ.choices.includes(component) })
+  },
 }
 
 /** The learner with the weighing that the policy wants. */

@@ -15,6 +15,7 @@ import { FeedloopError } from '../errors.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Count, Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
+import { algorithms } from './algorithms.ts'
 import { learnBounds } from './bounds.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
@@ -125,15 +126,18 @@ export function createLearnerStage(
 function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
   const { halfLifeMs, fourier } = policy.linearGaussian
   const map = config.state.blocks.includes('numbers') ? [fourier] : []
-  const towers = ({ hidden, embedding }: PolicyConfig['twoTower' | 'neuralLinear']) => [hidden, embedding]
+  const towers = ({ hidden, embedding }: { readonly hidden: number; readonly embedding: number }) => [hidden, embedding]
   const shapes: Record<PolicyConfig['algorithm'], () => unknown[]> = {
     'linear-gaussian': () => [halfLifeMs, ...map],
     'bagged-linear': () => [halfLifeMs, ...map, policy.baggedLinear.members],
     'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
     'two-tower': () => towers(policy.twoTower),
+    'v-trace': () => towers(policy.vTrace),
+    dqn: () => [...towers(policy.dqn), policy.dqn.dueling],
+    'slate-q': () => towers(policy.slateQ),
   }
   // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
-  const ranged = policy.rewardRange ? [policy.algorithm === 'two-tower' ? policy.rewardRange : 'range'] : []
+  const ranged = policy.rewardRange ? [algorithms[policy.algorithm].keepsRewards ? policy.rewardRange : 'range'] : []
   const features = [config.features.encoder, config.features.dimensions]
   const settings = JSON.stringify([
     policy.name,

@@ -11,10 +11,12 @@ import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeMoments, type Moments, sumOfSquares } from '../learner/linear/moments.ts'
 import { rewardWeights } from '../learner/neural-linear/head.ts'
 import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/reward-range.ts'
+import { loadDqn } from './dqn.ts'
 import { loadBagged } from './ensemble.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
 import { headOf, loadNeuralLinear } from './neural-linear.ts'
 import type { Learned, Loading, Policy, PolicyLoader } from './policy.ts'
+import { loadSlateQ } from './slate-q.ts'
 import { loadTwoTower } from './two-tower.ts'
 
 /** Versions kept as a base for increments. */
@@ -35,6 +37,9 @@ const load: Readonly<Record<PolicyConfig['algorithm'], Load>> = {
   'bagged-linear': loadBagged,
   'neural-linear': loadNeuralLinear,
   'two-tower': loadTwoTower,
+  'v-trace': loadTwoTower,
+  dqn: loadDqn,
+  'slate-q': loadSlateQ,
 }
 
 type Tell = (model: ModelVersion, weightOf: ComponentWeights) => Learned | undefined
@@ -45,6 +50,9 @@ const learned: Readonly<Record<PolicyConfig['algorithm'], Tell>> = {
   'bagged-linear': (model, weightOf) => learnedBy(splitMembers(model)[0], weightOf),
   'neural-linear': (model, weightOf) => learnedBy(headOf(model), rewardWeights(weightOf)),
   'two-tower': () => undefined,
+  'v-trace': () => undefined,
+  dqn: () => undefined,
+  'slate-q': () => undefined,
 }
 
 export function createPolicyLoader(config: PolicyConfig): PolicyLoader {

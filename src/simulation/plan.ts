@@ -176,6 +176,7 @@ function policyOf(dice: Dice): Plan['policy'] {
     linearGaussian: { halfLifeMs: dice.among([0, 0, 300]) },
     rewards: { click: { value: 1 }, rating: { value: 'value', aggregate }, refund: { cancels: 'rating' } },
     defaultReward: dice.among([{}, { click: -0.5 }]) as Record<string, number>,
+    algorithm: 'linear-gaussian',
     gamma: dice.among([0, 0.9]),
     learn: dice.among(['immediately', 'immediately', 'at-close'] as const),
     attribution: dice.among(['last-touch', 'first-touch', 'even-split'] as const),

@@ -5,11 +5,12 @@
  * last tenth of the first 10k, 30k, 100k and 200k decisions. Entrants play one after the other, the default first, and each
  * result is handed out when it is there.
  */
-import { type Config, type ConfigInput, offered, type PolicyConfig, parseConfig } from '../../config.ts'
+import { type Config, type ConfigInput, type PolicyConfig, parseConfig } from '../../config.ts'
 import { merge } from '../../demo/merge.ts'
 import { type Environment, shareOfGap } from '../../environments/environment.ts'
+import { algorithms } from '../../learner/algorithms.ts'
 import type { TensorFlow } from '../../learner/tensorflow.ts'
-import { type ExplorerName, explorerNeeds, parametersOf } from '../../ranker/explorers/schema.ts'
+import { type ExplorerName, explorerNeeds, type Need, parametersOf } from '../../ranker/explorers/schema.ts'
 import { type Play, play } from './play.ts'
 
 export interface Entrant {
@@ -66,7 +67,7 @@ export const needsTensorFlow = (entrants: readonly Entrant[]): boolean =>
 /** The default learner's come first, in the order of the explorers. */
 export function entrantsOf({ learners, explorers }: Pick<BakeoffOptions, 'learners' | 'explorers'>): Entrant[] {
   const enough = (learner: Entrant['learner'], explorer: ExplorerName) =>
-    offered[learner].includes(explorerNeeds[explorer])
+    (algorithms[learner].offers as readonly Need[]).includes(explorerNeeds[explorer])
   const pairs = (learners ?? allLearners).flatMap(learner =>
     explorers.filter(explorer => enough(learner, explorer)).map(explorer => ({ learner, explorer })),
   )

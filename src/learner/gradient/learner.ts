@@ -25,21 +25,27 @@ export interface GradientOptions extends Shape, AdamOptions {
 export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow, method: Method): Learner {
   const network = createNetwork(tensorflow, options)
   let training = startTraining(options, options.seed)
+  let version = 0
   const refusedSteps: Record<string, number> = {}
   const now: Now = {
     get weights() {
       return training.weights
     },
     network,
+    get version() {
+      return version
+    },
     draws: () => training.draws,
   }
   const step = (batch: Batch): Readonly<Record<string, number>> => {
     training.draws++
     let loss: Loss | undefined
-    const gradients = network.gradients(training.weights, networkBatch(batch.decisions, options), (logits, values) => {
+    const at = batch.at ?? training.weights
+    const gradients = network.gradients(at, networkBatch(batch.decisions, options), (logits, values) => {
       loss = batch.loss(logits, values)
       return loss
     })
+    if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
     const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options)
     if (norm !== null) return { ...loss!.stats, gradient_norm: norm }
     training.refusedUpdates++
@@ -62,7 +68,8 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
         stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
       }
     },
-    snapshot() {
+    snapshot(name) {
+      version = Number(name)
       const { parameters, tensors } = encodeTraining(training, options)
       const own = method.snapshot(now)
       return {
@@ -73,6 +80,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     },
     restore(model: ModelVersion) {
       training = decodeTraining(model, options)
+      version = Number(model.version)
       method.restore(model, now)
     },
   }

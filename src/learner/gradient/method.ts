@@ -26,11 +26,15 @@ export interface Loss {
   readonly stats: Readonly<Record<string, number>>
   /** Why this step is not to be taken, e.g. `kl_bound`; nothing is changed then. */
   readonly refused?: string
+  /** Why a part of this step was left out, e.g. `entropy_bound`; the rest is taken. */
+  readonly withheld?: string
 }
 
 /** One gradient step. */
 export interface Batch {
   readonly decisions: readonly Seen[]
+  /** Weights at which the gradient is taken, e.g. a worker's copy; it is applied to the shared ones. Default: those. */
+  readonly at?: Parameters
   /** @param logits [B, K] or [B, K, heads] row-major @param values [B] */
   loss(logits: Float32Array, values: Float32Array): Loss
 }
@@ -39,6 +43,8 @@ export interface Batch {
 export interface Now {
   readonly weights: Parameters
   readonly network: Network
+  /** Number of the version published or restored last; 0: none. */
+  readonly version: number
   /** Gradient steps tried so far: a seed of draws that a checkpoint holds. */
   draws(): number
 }

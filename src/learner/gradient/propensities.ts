@@ -7,3 +7,6 @@ export function unweighable({ transition }: Example): string | undefined {
   const propensity = transition.first_draw_propensity
   return propensity > 0 && propensity <= 1 ? undefined : 'propensity_invalid'
 }
+
+/** One of several shown together: its propensity is not all that made the outcome. */
+export const isSlate = ({ transition }: Example): boolean => transition.slots > 1

@@ -23,6 +23,11 @@ export const slateQ = z.strictObject({
     .describe(
       'The best slate: found exactly, or that of the highest attraction times worth, which may be far from it where few take much.',
     ),
+  choices: z
+    .array(z.string())
+    .min(1)
+    .default(['click'])
+    .describe('Event types that say an item was taken from the slate; a slate without one was left.'),
   targetCopySteps: z
     .number()
     .int()

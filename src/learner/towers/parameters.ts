@@ -4,10 +4,10 @@
  *   logit of a candidate = u·v / √embedding;  value of the state = h·w + c
  * With several heads u and v are as many embeddings side by side, and a candidate has a logit of each.
  */
-import type { ModelVersion } from '../../../schemas/records.ts'
+import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { createRandom, seedOf } from '../../state/random.ts'
-import { decodeTensor } from '../tensors.ts'
+import { decodeTensor, encodeTensor } from '../tensors.ts'
 
 export interface Shape {
   readonly stateDimensions: number
@@ -53,6 +53,8 @@ export const parameterShapes = (shape: Shape): Readonly<Record<ParameterName, re
 const mapParameters = (make: (name: ParameterName) => Float32Array): Parameters =>
   Object.fromEntries(parameterNames.map(name => [name, make(name)])) as Record<ParameterName, Float32Array>
 
+export const copyParameters = (values: Parameters): Parameters => mapParameters(name => values[name].slice())
+
 const sizeOf = (dimensions: readonly number[]): number => dimensions.reduce((product, size) => product * size, 1)
 
 export function zeroParameters(shape: Shape): Parameters {
@@ -71,6 +73,12 @@ export function initialParameters(shape: Shape, seed: number): Parameters {
     const bound = Math.sqrt(6 / (dimensions[0] + dimensions[1]))
     return Float32Array.from({ length: sizeOf(dimensions) }, () => bound * (2 * random.uniform() - 1))
   })
+}
+
+/** Copies into one group of a checkpoint. */
+export function encodeParameters(values: Parameters, group: string, shape: Shape): Tensor[] {
+  const shapes = parameterShapes(shape)
+  return parameterNames.map(name => encodeTensor(group + name, values[name].slice(), shapes[name]))
 }
 
 /** Reads one group (`weights/`, `adam/first/` …) of a checkpoint. @throws FeedloopError MODEL_INCOMPATIBLE */

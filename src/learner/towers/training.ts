@@ -1,14 +1,13 @@
 /** What gradient learning of the two towers goes on from: weights, Adam's moments, counters. All in every checkpoint. */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import { encodeTensor, isFiniteArray } from '../tensors.ts'
+import { isFiniteArray } from '../tensors.ts'
 import type { AdamState } from './adam.ts'
 import {
   decodeParameters,
+  encodeParameters,
   initialParameters,
   type Parameters,
-  parameterNames,
-  parameterShapes,
   type Shape,
   zeroParameters,
 } from './parameters.ts'
@@ -37,15 +36,11 @@ export function encodeTraining(
   { weights, adam, draws, refusedUpdates }: Training,
   shape: Shape,
 ): { parameters: Record<string, number>; tensors: Tensor[] } {
-  const shapes = parameterShapes(shape)
-  const groups: [string, Parameters][] = [
-    [WEIGHTS, weights],
-    [FIRST, adam.first],
-    [SECOND, adam.second],
+  const tensors = [
+    ...encodeParameters(weights, WEIGHTS, shape),
+    ...encodeParameters(adam.first, FIRST, shape),
+    ...encodeParameters(adam.second, SECOND, shape),
   ]
-  const tensors = groups.flatMap(([group, values]) =>
-    parameterNames.map(name => encodeTensor(group + name, values[name].slice(), shapes[name])),
-  )
   const parameters = {
     state_dimensions: shape.stateDimensions,
     item_dimensions: shape.itemDimensions,
