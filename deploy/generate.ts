@@ -1,5 +1,5 @@
 /**
- * Writes every deploy file that repeats src/pipeline.ts, src/metrics.ts or src/config.ts: `npm run generate:deploy`.
+ * Writes every deploy file that repeats src/pipeline.ts, src/metric-table.ts or src/config.ts: `npm run generate:deploy`.
  * A test checks that they are current. What is not made here (Dockerfile, compose.yaml, the chart's templates and
  * values) repeats none of the three.
  */
@@ -7,9 +7,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { chartAcls } from './generate/acls.ts'
-import { alertRules } from './generate/alerts.ts'
+import { alertRules, chartRules } from './generate/alerts/rules.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
-import { dashboard } from './generate/dashboard.ts'
+import { dashboards } from './generate/dashboards/dashboards.ts'
 import { chartServices } from './generate/stages.ts'
 import { chartTopics } from './generate/topics.ts'
 import { valuesSchema } from './generate/values-schema.ts'
@@ -22,20 +22,20 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /** Every generated file, from `deploy/`, with its text. */
 export const generatedFiles = (): Readonly<Record<string, string>> => {
-  const rules = yaml({ groups: alertRules() })
-  const board = json(dashboard())
+  const boards = Object.entries(dashboards()).map(([name, board]) => [`${name}.json`, json(board)] as const)
+  const inside = (folder: string) => Object.fromEntries(boards.map(([name, text]) => [`${folder}/${name}`, text]))
   return {
     'compose.stages.yaml': yaml(composeStages()),
-    'prometheus/feedloop.rules.yaml': rules,
+    'prometheus/feedloop.rules.yaml': yaml({ groups: alertRules() }),
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),
-    'grafana/feedloop.json': board,
+    ...inside('grafana/dashboards'),
     'helm/feedloop/README.md': chartReadme(),
     'helm/feedloop/values.schema.json': json(valuesSchema()),
     'helm/feedloop/generated/stages.yaml': yaml(chartServices()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),
     'helm/feedloop/generated/acls.yaml': yaml(chartAcls()),
-    'helm/feedloop/generated/rules.yaml': rules,
-    'helm/feedloop/generated/dashboard.json': board,
+    'helm/feedloop/generated/rules.yaml': yaml({ groups: chartRules() }),
+    ...inside('helm/feedloop/generated/dashboards'),
   }
 }
 

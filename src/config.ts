@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { FeedloopError } from './errors.ts'
+import { HEARTBEAT, heartbeatPolicy } from './heartbeat.ts'
 import { checkSources } from './intake/mapping.ts'
 import { sourceSchema } from './intake/schema.ts'
 import { type AlgorithmName, algorithmNames, algorithms, defaultAlgorithm } from './learner/algorithms.ts'
@@ -486,6 +487,13 @@ export const configSchema = z.strictObject({
       maxEvents: z.number().int().positive().default(1000).describe('Events, or items, of one call.'),
     })
     .prefault({}),
+  heartbeat: z
+    .strictObject({
+      everyMs: ms(0).describe(
+        'From one heartbeat to the next, sent by `feedloop watch` to every partition through the whole loop, under a policy of its own (`heartbeat`, with a partition of `models`); 0: none, and no such policy.',
+      ),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z
@@ -540,7 +548,7 @@ export function parseConfig(input: unknown, use: ConfigUse = {}): Config {
   const { sources, registry } = (result.data ?? input) as { sources?: unknown; registry?: { url?: unknown } }
   if (Array.isArray(sources)) checkSources(sources, { hasRegistry: registry?.url !== undefined, ...use }, problems)
   if (problems.length > 0) throw new FeedloopError('CONFIG_INVALID', `\n  ${problems.join('\n  ')}`)
-  return deepFreeze(result.data!)
+  return deepFreeze(withHeartbeat(result.data!))
 }
 
 /** What learns and how it explores follows from what else a policy says, where it names neither. */
@@ -561,6 +569,10 @@ function withNames(policy: unknown): unknown {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The policy of the heartbeats, behind all others: each keeps its partition of `models`. */
+const withHeartbeat = (config: Config): Config =>
+  config.heartbeat.everyMs > 0 ? { ...config, policies: [...config.policies, policy.parse(heartbeatPolicy)] } : config
 
 /** Reads a YAML file (none: the defaults) and applies the environment. @throws FeedloopError CONFIG_INVALID, DATA_MISSING */
 export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, use?: ConfigUse): Config {
@@ -591,6 +603,8 @@ function crossChecks(config: Config): string[] {
   const problems: string[] = []
   const names = config.policies.map(each => each.name)
   if (new Set(names).size < names.length) problems.push('policies: names must be unique')
+  if (config.heartbeat.everyMs > 0 && names.includes(HEARTBEAT))
+    problems.push(`policies: ${HEARTBEAT} is the name of the heartbeats' own`)
   for (const each of config.policies)
     if (each.correctionWindowMs < each.attributionWindowMs)
       problems.push(`policies.${each.name}: correctionWindowMs is shorter than attributionWindowMs`)

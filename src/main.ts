@@ -14,6 +14,7 @@ import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
+import { addWatch } from './commands/watch.ts'
 import { FeedloopError } from './errors.ts'
 
 const program = new Command('feedloop')
@@ -28,6 +29,7 @@ for (const add of [
   addBroker,
   addReplay,
   addAudit,
+  addWatch,
   addBakeoff,
   addDeadLetters,
   addExplain,

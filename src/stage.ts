@@ -47,7 +47,7 @@ export interface Refusal {
   readonly detail: string
 }
 
-/** A counter increment, applied once the step is accepted. `metric` names an entry of src/metrics.ts. */
+/** A counter increment, applied once the step is accepted. `metric` names an entry of src/metric-table.ts. */
 export interface Count {
   readonly metric: string
   readonly labels?: Readonly<Record<string, string>>
@@ -86,6 +86,8 @@ export interface StageState {
   unproved?(since: number): boolean
   /** Awaited before each step: the state may ask to be let catch up. */
   room?(): Promise<void> | undefined
+  /** Bytes that it takes where the process's own metrics do not show them: on disk, or in buffers. */
+  bytes?(): number
   /** Called once when the state is not used any more. */
   close?(): Promise<void>
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { configSchema, environmentOverrides } from '../src/config.ts'
 import { type ErrorEntry, errorTable } from '../src/errors.ts'
-import { type MetricEntry, metricTable } from '../src/metrics.ts'
+import { learnerStatistics } from '../src/learner/statistics.ts'
+import { type MetricEntry, metricTable } from '../src/metric-table.ts'
 
 const marker = '<!-- The rest is made by `npm run generate:docs`. Do not edit below this line. -->'
 const folder = new URL('../docs/', import.meta.url)
@@ -46,6 +47,12 @@ function metricsTable(): string {
   return table(
     ['metric', 'type', 'labels', 'meaning'],
     entries.map(([name, { type, labels = [], help }]) => [code(name), type, labels.map(code).join(', '), help]),
+  ).concat(
+    '\n## Learning statistics\n\nThe values of `stat`; a learner gives those that it has.\n\n',
+    table(
+      ['stat', 'meaning'],
+      Object.entries(learnerStatistics).map(([name, meaning]) => [code(name), meaning]),
+    ),
   )
 }
 

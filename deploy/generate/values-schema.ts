@@ -1,5 +1,7 @@
 /** values.schema.json of the chart: unknown keys are refused, and `config` is checked by feedloop's own schema. */
 import { configJsonSchema } from '../../tools/docs.ts'
+import { freshnessBounds, thresholds } from './alerts/alert.ts'
+import { alertRules } from './alerts/rules.ts'
 import { type ChartStage, chartServices } from './stages.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -112,13 +114,32 @@ export const valuesSchema = (): Schema => ({
     topics: strict({ mode: { enum: ['job', 'strimzi', 'none'] }, strimziCluster: text, strimziNamespace: text }),
     monitoring: strict({
       serviceMonitor: strict({ enabled: flag, interval: text, labels: mapTo(text), endpoint: anyObject }),
-      prometheusRule: strict({ enabled: flag, labels: mapTo(text) }),
+      prometheusRule: strict({
+        enabled: flag,
+        labels: mapTo(text),
+        runbookBase: text,
+        disabled: listOf({
+          enum: alertRules()
+            .flatMap(({ rules }) => rules.map(({ alert }) => alert))
+            .filter(isFirst),
+        }),
+        thresholds: strict(
+          Object.fromEntries(
+            Object.keys(thresholds).map(name => [
+              name,
+              name === 'freshnessSeconds' ? { enum: [...freshnessBounds] } : { type: 'number', minimum: 0 },
+            ]),
+          ),
+        ),
+      }),
       dashboard: strict({ enabled: flag, labels: mapTo(text) }),
     }),
     /** Helm sets it in charts that are dependencies. */
     global: anyObject,
   }),
 })
+
+const isFirst = <T>(value: T, index: number, all: readonly T[]): boolean => all.indexOf(value) === index
 
 const withoutDialect = (schema: object): Schema => {
   const { $schema: _, ...rest } = schema as Record<string, unknown>

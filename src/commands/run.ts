@@ -51,8 +51,9 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
   if (config.state.folder) boundHeap()
   else countBuffersWithHeap()
   const logger = createLogger(config.log.level)
-  const connect = kafkaOf(config, logger)
-  const base = { config, logger, meter: createMeter({ processMetrics: true }), now: steadyNow }
+  const meter = createMeter({ processMetrics: true })
+  const connect = kafkaOf(config, logger, meter)
+  const base = { config, logger, meter, now: steadyNow }
   const life: Life = { awaited: [], running: [] }
   const door = await openOperatorDoor(base, () => life.awaited)
   logger.info({ stages, port: door.port, brokers: config.kafka.brokers }, 'starting')

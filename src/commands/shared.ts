@@ -10,7 +10,7 @@ import { loginOf } from '../log/kafka/login.ts'
 import type { Log } from '../log/log.ts'
 import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
-import { createMeter } from '../metrics.ts'
+import { createMeter, type Meter } from '../metrics.ts'
 import { createLogger, type ServiceContext } from '../operate/context.ts'
 
 export const withConfig = (command: Command): Command =>
@@ -19,8 +19,9 @@ export const withConfig = (command: Command): Command =>
 export const configOf = (options: { config?: string }, use?: ConfigUse): Config =>
   loadConfig(options.config, process.env, use)
 
-/** How to open the configured Kafka: each call tries once. @throws FeedloopError CONFIG_INVALID without brokers */
-export function kafkaOf({ kafka }: Config, logger: Logger): () => Promise<Log> {
+/** How to open the configured Kafka: each call tries once. @param meter told of requests to brokers
+ * @throws FeedloopError CONFIG_INVALID without brokers */
+export function kafkaOf({ kafka }: Config, logger: Logger, meter?: Meter): () => Promise<Log> {
   const { brokers, clientId } = kafka
   if (brokers.length === 0)
     throw new FeedloopError(
@@ -28,7 +29,7 @@ export function kafkaOf({ kafka }: Config, logger: Logger): () => Promise<Log> {
       'no brokers: set KAFKA_BROKERS or kafka.brokers (`feedloop broker start` makes one)',
     )
   // Secrets are read each time: they may have been mended since.
-  return async () => openKafkaLog({ brokers, clientId, ...loginOf(kafka), logger })
+  return async () => openKafkaLog({ brokers, clientId, ...loginOf(kafka), logger, meter })
 }
 
 export const wireOf = (config: Config): Promise<Wire> =>
@@ -37,9 +38,9 @@ export const wireOf = (config: Config): Promise<Wire> =>
 /** Opens the configured Kafka. @throws FeedloopError CONFIG_INVALID without brokers, LOG_UNAVAILABLE, REGISTRY_UNAVAILABLE */
 export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {
   const logger = createLogger(config.log.level)
-  const log = await kafkaOf(config, logger)()
-  const wire = await wireOf(config)
   const meter = createMeter({ processMetrics: true })
+  const log = await kafkaOf(config, logger, meter)()
+  const wire = await wireOf(config)
   return { config, log, wire, meter, logger, now: steadyNow, close: () => log.close() }
 }
 

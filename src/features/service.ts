@@ -63,6 +63,9 @@ function runHalf<In, Out>(
       }
       return { ready, done, stop }
     },
-    assigned: partitions => logger.info({ stage: 'features', input: kind.input, partitions }, 'assigned'),
+    assigned(partitions) {
+      context.meter.add('feedloop_rebalances_total', { stage: 'features' })
+      logger.info({ stage: 'features', input: kind.input, partitions }, 'assigned')
+    },
   })
 }

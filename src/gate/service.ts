@@ -4,6 +4,7 @@ import type { TaskInput } from '../log/chain/task.ts'
 import { servingStart } from '../models/start.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { observeReleases } from './metrics.ts'
 import { createGate } from './step.ts'
 
 export const gateInputs = ({ policies }: Config): readonly TaskInput[] =>
@@ -18,6 +19,7 @@ export function runGate(context: ServiceContext): Promise<Running> {
     assigned: ['releases'],
     inputs: () => gateInputs(context.config),
     view: () => undefined,
+    observe: ({ outputs }) => observeReleases(context.meter, outputs),
     release: async () => abort.abort(),
   })
 }

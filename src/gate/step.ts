@@ -8,7 +8,7 @@
  * releases only; the versions behind it, to compare with and to build on, are asked for before the first step.
  * A person's order (`feedloop release`) is a step of a gate too, that of the command: of two gates the log says who was first.
  */
-import type { ModelVersion, Release } from '../../schemas/records.ts'
+import type { ModelVersion, Release, Share } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { type ErrorCode, FeedloopError } from '../errors.ts'
 import { assertFinite } from '../learner/tensors.ts'
@@ -121,8 +121,11 @@ export function createGate(config: Config, standings?: Standings, order?: Order)
         counts.push(...countsOf(verdict, made))
       }
       if (state.order) {
-        outputs.push({ key: state.order.policy, value: carriedOut(state, state.order, tick) })
-        counts.push({ metric: 'feedloop_releases_total', labels: { reason: 'manual' }, value: 1 })
+        const { traffic } = state.tracks.get(state.order.policy)!
+        const made = carriedOut(state, state.order, tick)
+        outputs.push({ key: state.order.policy, value: made })
+        const reason = isRollback(traffic.shares, made.shares) ? 'rollback' : 'manual'
+        counts.push({ metric: 'feedloop_releases_total', labels: { reason }, value: 1 })
         state.order = null
         state.stands = standings === undefined
       }
@@ -272,6 +275,13 @@ function carriedOut(state: GateState, order: Order, tick: Tick): Release {
     evidence: { order: order.id, why: order.why, by: order.by },
   }
 }
+
+/** An older version serves most of the users than did. */
+const isRollback = (before: readonly Share[], after: readonly Share[]): boolean =>
+  mostServed(after) < mostServed(before)
+
+const mostServed = (shares: readonly Share[]): string =>
+  shares.reduce((most, each) => (each.share > most.share ? each : most)).model_version
 
 /** What serves is said again before the log forgets it. */
 const repeated = (state: GateState, policy: string, track: Track, tick: Tick): Release => ({

@@ -66,6 +66,7 @@ const runFlow = (flow: Flow): Promise<Assigned> =>
       }
       return { done, stop }
     },
+    assigned: () => flow.context.meter.add('feedloop_rebalances_total', { stage: 'intake' }),
   })
 
 /** Carries one source partition over, until the signal. */

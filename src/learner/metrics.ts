@@ -2,6 +2,7 @@
 import type { ModelVersion } from '../../schemas/records.ts'
 import type { AcceptedStep } from '../log/chain/task.ts'
 import type { Meter } from '../metrics.ts'
+import { isLearnerStatistic } from './statistics.ts'
 
 /** @param nowMs time of acceptance, ms since the epoch: what outcomes are as old as */
 export function observeVersions(
@@ -11,10 +12,18 @@ export function observeVersions(
 ): void {
   for (const { value } of outputs) {
     const { policy, version, metrics, outcome_times_ms: times } = value as ModelVersion
-    meter.set('feedloop_model_version', { policy }, Number(version))
+    meter.set('feedloop_model_version', { stage: 'learner', policy }, Number(version))
+    meter.add('feedloop_learner_updates_total', { policy })
     meter.observe('feedloop_learner_update_seconds', { policy }, stepMs / 1000)
-    for (const [stat, number] of Object.entries(metrics)) meter.set('feedloop_learner_stat', { policy, stat }, number)
+    for (const [stat, number] of Object.entries(metrics)) showStatistic(meter, policy, stat, number)
     for (const timeMs of times)
       meter.observe('feedloop_freshness_seconds', { until: 'update' }, Math.max(0, nowMs - timeMs) / 1000)
   }
+}
+
+function showStatistic(meter: Meter, policy: string, stat: string, value: number): void {
+  if (!isLearnerStatistic(stat)) return
+  const finite = Number.isFinite(value)
+  meter.add('feedloop_learner_not_finite_total', { policy, stat }, finite ? 0 : 1)
+  if (finite) meter.set('feedloop_learner_stat', { policy, stat }, value)
 }

@@ -50,6 +50,10 @@ export async function runChainStage<S extends StageState, V>(
   const prefix = config.topics.prefix
   const group = `${prefix}${options.name}`
   const output = stageEntry(options.name).writes[0]
+  // rates and increases need a first sample before the first event
+  context.meter.add('feedloop_commit_failures_total', { stage: options.name }, 0)
+  for (const result of ['accepted', 'lost'])
+    context.meter.add('feedloop_steps_total', { stage: options.name, result }, 0)
   let ending = false
   const failed = Promise.withResolvers<never>()
   for (const promise of options.alongside ?? []) promise.catch(failed.reject)
@@ -79,7 +83,7 @@ export async function runChainStage<S extends StageState, V>(
     })
     const stop = async (): Promise<void> => {
       await task.stop().catch(() => {})
-      forgetLag(partition)
+      forgetGauges(partition)
       // Its new owner commits from where it recovers: whoever had it before would put the group back.
       if (!ending)
         for (const { topic, partition: n } of options.inputs(partition)) commits.forget(`${prefix}${topic}`, n)
@@ -87,25 +91,30 @@ export async function runChainStage<S extends StageState, V>(
     }
     return { ready: task.ready, done: task.done, stop }
   }
-  const forgetLag = (partition: number): void => {
+  const forgetGauges = (partition: number): void => {
     for (const input of options.inputs(partition))
-      context.meter.remove('feedloop_lag_records', {
-        stage: options.name,
-        topic: input.topic,
-        partition: String(input.partition),
-      })
+      for (const name of ['feedloop_lag_records', 'feedloop_lag_seconds'] as const)
+        context.meter.remove(name, { stage: options.name, topic: input.topic, partition: String(input.partition) })
+    for (const name of ['feedloop_watermark_timestamp_seconds', 'feedloop_state_bytes'] as const)
+      context.meter.remove(name, { stage: options.name, partition: String(partition) })
   }
   // A stage that falls silent must not look behind for ever: what fails is committed at the next turn.
   const commits = createCommits(
     positions => assigned.commit(positions),
-    error => logger.debug({ error: String(error), group }, 'commit failed'),
+    error => {
+      context.meter.add('feedloop_commit_failures_total', { stage: options.name })
+      logger.debug({ error: String(error), group }, 'commit failed')
+    },
   )
   const assigned = await runAssigned(log, {
     group,
     topics: options.assigned.map(topic => topicName(prefix, topic)),
     start,
     prepare: options.prepare,
-    assigned: partitions => logger.info({ stage: options.name, partitions }, 'assigned'),
+    assigned(partitions) {
+      context.meter.add('feedloop_rebalances_total', { stage: options.name })
+      logger.info({ stage: options.name, partitions }, 'assigned')
+    },
   }).catch(async error => {
     await options.release?.()
     throw error

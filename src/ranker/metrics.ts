@@ -1,9 +1,12 @@
 /** What one step of the ranker counts. Summed here, so that a step of a thousand decisions reports a few counts. What
  * depends on a decision's own times is observed once the step is accepted. */
 import type { Recommendation } from '../../schemas/records.ts'
-import type { Meter, MetricName } from '../metrics.ts'
+import type { MetricName } from '../metric-table.ts'
+import type { Meter } from '../metrics.ts'
 import type { Count, Output } from '../stage.ts'
+import type { Coverage } from './coverage.ts'
 import type { Decision } from './decide.ts'
+import { binOf, entropyOf, firstDrawOf, isSampled } from './draws.ts'
 
 export interface Tally {
   add(metric: MetricName, labels?: Readonly<Record<string, string>>, value?: number): void
@@ -25,6 +28,7 @@ export function createTally(): Tally {
         add('feedloop_requests_unanswerable_total', { reason: recommendation.reason })
       if (recommendation.shed)
         add('feedloop_requests_shed_total', { answer: recommendation.slots.length > 0 ? 'baseline' : 'empty' })
+      addDraw(add, recommendation)
       for (const result of shadowResults(recommendation))
         add('feedloop_shadow_slots_total', { policy: recommendation.policy, result })
       for (const reason of dropped) add('feedloop_candidates_dropped_total', { reason })
@@ -32,6 +36,19 @@ export function createTally(): Tally {
     },
     counts: () => [...totals.values()],
   }
+}
+
+function addDraw(add: Tally['add'], decision: Recommendation): void {
+  const { policy } = decision
+  const draw = firstDrawOf(decision)
+  if (draw === undefined) return
+  const bin = binOf(draw.greatest)
+  add('feedloop_draws_total', { policy, bin, drawn: draw.likeliest ? 'likeliest' : 'other' })
+  add('feedloop_draws_expected_total', { policy, bin }, draw.greatest)
+  if (!isSampled(decision)) return
+  const { entropy, limit } = entropyOf(decision.first_slot_probabilities)
+  add('feedloop_draw_entropy_nats_total', { policy }, entropy)
+  add('feedloop_draw_entropy_limit_nats_total', { policy }, limit)
 }
 
 const labelsOf = ({ mode, chosen_by }: Recommendation) => ({ mode, chosen_by })
@@ -44,9 +61,12 @@ const shadowResults = ({ shadow_slate: shadow, slots }: Recommendation): readonl
   })
 
 /** Decisions of an accepted step. */
-export function observeDecisions(meter: Meter, outputs: readonly Output[]): void {
+export function observeDecisions(meter: Meter, coverage: Coverage, outputs: readonly Output[]): void {
+  let items = 0
   for (const { value } of outputs) {
     const { request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
     meter.observe('feedloop_decision_seconds', {}, Math.max(0, decidedMs - askedMs) / 1000)
+    items = coverage.show(value as Recommendation, decidedMs)
   }
+  if (outputs.length > 0) meter.set('feedloop_catalogue_shown_items', {}, items)
 }

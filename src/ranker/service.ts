@@ -3,7 +3,7 @@
  * releases and models are broadcast: read by every instance, models and releases from near their end (src/models/start.ts),
  * and taken over between two steps, in pieces.
  */
-import type { ItemFeatures, ModelVersion, Release } from '../../schemas/records.ts'
+import type { ItemFeatures, ModelVersion, Recommendation, Release } from '../../schemas/records.ts'
 import { createFeatureStore } from '../features/store.ts'
 import { realRim, Stopped } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
@@ -16,7 +16,9 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { localState } from '../operate/local-state.ts'
 import { inTurns } from '../operate/turns.ts'
 import type { TopicName } from '../pipeline.ts'
+import type { Output } from '../stage.ts'
 import { createHolder } from './answer.ts'
+import { createCoverage } from './coverage.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
 import { observeDecisions } from './metrics.ts'
 import { createSearchAhead } from './retrieval/ahead.ts'
@@ -34,6 +36,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const policies = config.policies.map(policy => policy.name)
   const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady })
   const following = createFollowing(config, features, ({ name }) => serving.answering(name), meter)
+  const coverage = createCoverage()
   let slices: NodeJS.Timeout | undefined
   let thread: ScanThread | undefined
   const searchAhead = createSearchAhead(config, (...job) => {
@@ -73,6 +76,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       if (model) await inTurns(serving.takeOver(model))
       else {
         logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
+        meter.add('feedloop_model_fallbacks_total', { policy })
         serving.forsake(policy, version)
       }
       sought.delete(`${policy} ${version}`)
@@ -118,7 +122,11 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       return { ...lent, foundAhead }
     },
     holds: holder.hold,
-    observe: ({ outputs }) => observeDecisions(meter, outputs),
+    observe({ outputs }, partition) {
+      observeDecisions(meter, coverage, outputs)
+      watched.decided(outputs as readonly Output<Recommendation>[], partition)
+    },
+    lost: partition => meter.remove('feedloop_heartbeat_timestamp_seconds', { partition: String(partition) }),
     prepare,
     alongside: [failed.promise],
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),

@@ -74,7 +74,7 @@ export async function openFiles<T extends object>(options: StoreOptions<T>, name
   }
 }
 
-const dataFile = (folder: string): string => join(folder, 'data', 'data.mdb')
+export const dataFile = (folder: string): string => join(folder, 'data', 'data.mdb')
 
 function openEnvironment(folder: string, tables: number): RootDatabase {
   return open({

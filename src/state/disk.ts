@@ -13,11 +13,19 @@
  * A file that is torn, of another version or at which processes keep dying is dropped with a reason, and the state is
  * rebuilt. Two owners of a folder: the later one wins, the earlier one's next transaction finds that it lost.
  */
-import { rmSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
 import { createPool } from './cache.ts'
-import { type DropReason, failed, forgetCrashes, journalKey, openFiles, type StoreOptions } from './disk-files.ts'
+import {
+  type DropReason,
+  dataFile,
+  failed,
+  forgetCrashes,
+  journalKey,
+  openFiles,
+  type StoreOptions,
+} from './disk-files.ts'
 import { type DiskTable, diskTable, heard } from './disk-table.ts'
 import { createJournal } from './journal.ts'
 import { createParts } from './parts.ts'
@@ -45,6 +53,8 @@ export interface DiskState<T extends object> {
   discard(): void
   /** Awaited between steps while the disk is slower than they are. */
   room(): Promise<void> | undefined
+  /** Of the file. */
+  bytes(): number
   /** Drops everything. */
   reset(reason: DropReason, detail: string): Promise<void>
   /** Writes what is committed, and closes. */
@@ -161,6 +171,7 @@ export async function openDisk<T extends object>(options: DiskOptions<T>): Promi
       for (const table of all()) table.discard()
     },
     room: () => (flushing !== null && freshBytes() >= flushBytes ? flushing : undefined),
+    bytes: () => statSync(dataFile(folder), { throwIfNoEntry: false })?.size ?? 0,
     async reset(reason, detail) {
       await flushing
       check()

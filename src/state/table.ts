@@ -14,6 +14,8 @@ export interface Table<V> {
   /** Entries with from <= key < to in key order, which is that of code points; the overlay included. */
   range(from: string, to: string): Iterable<readonly [string, V]>
   readonly size: number
+  /** Of a table that is kept as bytes. */
+  readonly bytes?: number
   /** Gives what was set its lasting form before it is committed: until the log has the step it waits as that. */
   seal?(): void
   commit(): void
@@ -119,4 +121,5 @@ export const asState = <T extends Record<string, Table<unknown>>>(tables: T) => 
   discard() {
     for (const table of Object.values(tables)) table.discard()
   },
+  bytes: () => Object.values(tables).reduce((sum, table) => sum + (table.bytes ?? 0), 0),
 })

@@ -9,7 +9,7 @@
  * depends on the set of records only, what was emitted on accepted outputs only; so the sums are the same for any order, split,
  * duplication or crash. No time but event times and ticks, no state but tables.
  */
-import type { Config } from '../config.ts'
+import type { Config, PolicyConfig } from '../config.ts'
 import { validateEvent } from '../events/validate.ts'
 import type { Input, Output, Stage, Tick } from '../stage.ts'
 import { absorbDecision, absorbEvent } from './absorb.ts'
@@ -19,7 +19,7 @@ import { type Join, joinTime, withEmitted } from './join.ts'
 import { retire, retiredUntil } from './retire.ts'
 import { joinerRules } from './rules-print.ts'
 import { advanceClock, clockAt, createState, type JoinerState, type JoinerStore } from './state.ts'
-import { count, countsOf, type Rules, rulesOf, startWork, type Work } from './work.ts'
+import { count, countSlot, countsOf, type Rules, rulesOf, startWork, type Work } from './work.ts'
 
 export type { JoinerState } from './state.ts'
 
@@ -105,12 +105,27 @@ function unsaid({ state, rules }: Work, id: string, moment: Moment): Written[] {
   return join ? revisionsOf(state, join, rules.policies.get(join.decision.policy)!, moment) : []
 }
 
-function countRevision(work: Work, { kind, delta, slot, slots }: Written): void {
+function countRevision(work: Work, revision: Written): void {
+  const { kind, delta, slot, slots } = revision
   count(work, 'feedloop_transitions_total', 'kind', kind)
+  // a slate's revisions say the same once more
   if (slot < 0 && slots > 1) return
+  countWorth(work, revision)
   for (const [component, change] of Object.entries(delta))
     if (change > 0) count(work, 'feedloop_reward_sum_total', 'component', component, change)
 }
+
+/** With its first revision the series of a slot begin, penalties too: a rate can be taken of all three. */
+function countWorth(work: Work, revision: Written): void {
+  const worth = worthOf(revision.delta, work.rules.policies.get(revision.policy)!)
+  const isFirst = revision.kind === 'initial'
+  if (isFirst) countSlot(work, 'feedloop_slots_joined_total', revision)
+  if (isFirst || worth > 0) countSlot(work, 'feedloop_slots_reward_total', revision, Math.max(0, worth))
+  if (isFirst || worth < 0) countSlot(work, 'feedloop_slots_penalty_total', revision, Math.max(0, -worth))
+}
+
+const worthOf = (delta: Written['delta'], { rewards }: PolicyConfig): number =>
+  Object.entries(delta).reduce((sum, [component, change]) => sum + (rewards[component]?.weight ?? 1) * change, 0)
 
 /** Takes note of accepted outputs. Returns the ids of their decisions. */
 function note({ state: { joins } }: Work, outputs: readonly Output[]): string[] {

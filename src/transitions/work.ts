@@ -2,8 +2,9 @@
 import type { BehaviorEvent } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
 import type { Fault } from '../events/validate.ts'
-import type { MetricName } from '../metrics.ts'
+import type { MetricName } from '../metric-table.ts'
 import type { Count, Input, Refusal } from '../stage.ts'
+import type { Written } from './decision.ts'
 import { type JoinerState, keepMs } from './state.ts'
 import { type Reach, reachOf } from './touch.ts'
 
@@ -49,12 +50,22 @@ export const startWork = (state: JoinerState, rules: Rules): Work => ({
   counts: new Map(),
 })
 
-export function count(work: Work, metric: MetricName, label: string, name: string, value = 1): void {
+export const count = (work: Work, metric: MetricName, label: string, name: string, value = 1): void =>
+  add(work, metric, name, value, () => ({ [label]: name }))
+
+/** What a revision says of the worth of its slot. */
+export const countSlot = (work: Work, metric: MetricName, slot: Written, value = 1): void => {
+  const { policy, mode, chosen_by } = slot
+  const version = slot.model_version === '' ? 'initial' : 'learned'
+  add(work, metric, `${policy} ${mode} ${chosen_by} ${version}`, value, () => ({ policy, mode, chosen_by, version }))
+}
+
+function add(work: Work, metric: MetricName, name: string, value: number, labels: () => Record<string, string>): void {
   const byName = work.counts.get(metric) ?? new Map<string, Count & { value: number }>()
   if (byName.size === 0) work.counts.set(metric, byName)
   const before = byName.get(name)
   if (before) before.value += value
-  else byName.set(name, { metric, labels: { [label]: name }, value })
+  else byName.set(name, { metric, labels: labels(), value })
 }
 
 export const countsOf = ({ counts }: Work): Count[] => [...counts.values()].flatMap(byName => [...byName.values()])

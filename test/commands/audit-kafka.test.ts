@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import pino from 'pino'
 import { stringify } from 'yaml'
 import { type Bus, findBus } from '../../src/log/open.ts'
@@ -16,6 +17,7 @@ import { decision, makeConfig, outcome } from '../transitions/make.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-audit-'))
 const main = join(import.meta.dirname, '../../src/main.ts')
+const PORT = 20_000 + (process.pid % 20_000)
 let bus: Bus
 before(async () => {
   bus = await findBus({ kind: 'kafka', logger: pino({ level: 'warn' }) })
@@ -25,17 +27,27 @@ after(async () => {
   await bus?.stop()
 })
 
-/** Writes a small finished loop, damaged first, and audits it. */
-async function audited(damage: (world: World) => void, ...flags: string[]) {
+/** Writes a small finished loop, damaged first. @returns its configuration file */
+async function written(damage: (world: World) => void): Promise<string> {
   const base = makeConfig()
   const topics = { ...base.topics, prefix: `audit-${randomBytes(4).toString('hex')}.`, partitions: 1 }
-  const config = { ...base, topics, kafka: { ...base.kafka, brokers: [...bus.brokers!] } }
+  const config = {
+    ...base,
+    topics,
+    kafka: { ...base.kafka, brokers: [...bus.brokers!] },
+    http: { ...base.http, host: '127.0.0.1', port: PORT },
+  }
   const decisions = [decision('d0', 0), decision('d1', 1), decision('d2', 2)]
   const world = createWorld(config, decisions, [outcome('click', 'd0', 3)])
   damage(world)
   await writeWorldTo(bus.log, world)
   const file = join(folder, 'feedloop.yaml')
   writeFileSync(file, stringify(config))
+  return file
+}
+
+async function audited(damage: (world: World) => void, ...flags: string[]) {
+  const file = await written(damage)
   const child = spawn(process.execPath, [main, 'audit', '-c', file, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code: child.exitCode, stdout, stderr }
@@ -63,6 +75,25 @@ test('not balanced: 1, each id with what was expected and found, and the code', 
   assert.match(stdout, /^reward_differs {2}d2\/0: expected \{\}, found \{"click":5\}$/m)
   assert.match(stdout, /\nNOT BALANCED: 2 differences\.\n$/)
   assert.match(stderr, /^BALANCE_BROKEN: 2 differences, listed above$/m)
+})
+
+test('`watch`: again and again, the balance is at /metrics, differences do not end it, SIGTERM does', async () => {
+  const file = await written(damage)
+  const child = spawn(process.execPath, [main, 'watch', '-c', file, '--audit-every', '1'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const found = Promise.withResolvers<void>()
+  child.stdout.on('data', data => String(data).includes('NOT BALANCED: 2 differences.') && found.resolve())
+  await found.promise
+  const metrics = async () => (await fetch(`http://127.0.0.1:${PORT}/metrics`)).text()
+  while (!/^feedloop_accounting_differences 2$/m.test(await metrics())) await turn()
+  const text = await metrics()
+  assert.match(text, /^feedloop_accounting_records\{account="decisions",fate="total"\} 3$/m)
+  assert.match(text, /^feedloop_accounting_records\{account="outcomes",fate="joined"\} 1$/m)
+  assert.match(text, /^feedloop_accounting_timestamp_seconds [1-9]/m)
+  child.kill('SIGTERM')
+  await once(child, 'close')
+  assert.equal(child.exitCode, 0)
 })
 
 test('as JSON: 1, and the same ids', async () => {

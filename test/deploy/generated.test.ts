@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import type { Dashboard, Panel } from '@grafana/grafana-foundation-sdk/dashboard'
 import { parseAllDocuments } from 'yaml'
+import { dashboards } from '../../deploy/generate/dashboards/dashboards.ts'
 import { generatedFiles } from '../../deploy/generate.ts'
-import { type MetricEntry, type MetricName, metricTable } from '../../src/metrics.ts'
+import { learnerStatistics } from '../../src/learner/statistics.ts'
+import { type MetricEntry, type MetricName, metricTable } from '../../src/metric-table.ts'
 import { pipeline } from '../../src/pipeline.ts'
-import { expressions } from './expressions.ts'
+import { expressions, panelExpressions } from './expressions.ts'
 
 const deploy = new URL('../../deploy/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, deploy), 'utf8')
@@ -19,7 +22,7 @@ describe('deploy files', () => {
   test('name only metrics of the table', () => {
     const suffixes = ['', '_bucket', '_sum', '_count']
     const known = new Set(Object.keys(metricTable).flatMap(name => suffixes.map(suffix => name + suffix)))
-    for (const path of ['prometheus/feedloop.rules.yaml', 'grafana/feedloop.json'])
+    for (const path of ['prometheus/feedloop.rules.yaml', ...globSync('grafana/dashboards/*.json', { cwd: deploy })])
       for (const [name] of read(path).matchAll(/\bfeedloop_[a-z_]+/g)) assert.ok(known.has(name), `${path}: ${name}`)
   })
   test('ask a metric only for labels and stages that it has', () => {
@@ -54,10 +57,46 @@ describe('deploy files', () => {
     for (const file of files)
       for (const document of parseAllDocuments(read(file))) assert.deepEqual(document.errors, [], file)
   })
-  test('the dashboard has no two panels in one place', () => {
-    const { panels } = JSON.parse(read('grafana/feedloop.json')) as { panels: { gridPos: { x: number; y: number } }[] }
-    const places = panels.map(({ gridPos }) => `${gridPos.x},${gridPos.y}`)
-    assert.equal(new Set(places).size, places.length)
+})
+
+describe('dashboards', () => {
+  const panelsOf = (board: Dashboard) => (board.panels ?? []) as Panel[]
+  for (const [name, board] of Object.entries(dashboards()))
+    test(`${name}: panels beside each other, each of the chosen data source, exemplars on`, () => {
+      const panels = panelsOf(board)
+      const cells = panels.flatMap(({ gridPos: { x, y, w, h } = { x: 0, y: 0, w: 0, h: 0 } }) =>
+        Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+      )
+      assert.equal(new Set(cells).size, cells.length, 'no two in one place')
+      assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length)
+      const titles = panels.filter(({ type }) => type !== 'row').map(({ title }) => title)
+      assert.equal(new Set(titles).size, titles.length, 'titles')
+      assert.deepEqual(
+        board.templating?.list?.map(variable => variable.name),
+        ['datasource', 'job'],
+      )
+      for (const { title, datasource, targets = [] } of panels.filter(({ type }) => type !== 'row')) {
+        assert.ok(targets.length > 0, title)
+        assert.equal(datasource?.uid, '$datasource', title)
+        for (const target of targets as unknown as { expr: string; exemplar?: boolean }[]) {
+          assert.equal(target.exemplar, true, title)
+          for (const [, selector] of target.expr.matchAll(/\b(?:feedloop|process|nodejs)_[a-z0-9_]+(\{job=~"\$job")?/g))
+            assert.ok(selector, `${title}: by $job: ${target.expr}`)
+        }
+      }
+    })
+  test('show every metric of the table', () => {
+    const all = panelExpressions().join('\n')
+    const isShown = (name: string) => new RegExp(`\\b${name}(_bucket|_sum|_count)?\\{`).test(all)
+    assert.deepEqual(
+      Object.keys(metricTable).filter(name => !isShown(name)),
+      [],
+    )
+  })
+  test('show every statistic of the learners', () => {
+    const all = panelExpressions().join('\n')
+    const shown = [...all.matchAll(/\bstat=~"([^"]*)"/g)].flatMap(([, names]) => names!.split('|'))
+    assert.deepEqual(Object.keys(learnerStatistics).sort(), [...new Set(shown)].sort())
   })
 })
 

@@ -9,6 +9,7 @@ import { chartPart } from './chart/chart.ts'
 import { composePart, grafanaPart } from './compose/compose.ts'
 import { loopPart } from './compose/loop.ts'
 import { imagePart } from './image/image.ts'
+import { metricsPart } from './metrics.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
 import { securityPart } from './security.ts'
@@ -16,6 +17,7 @@ import { securityPart } from './security.ts'
 const parts: readonly Part[] = [
   chartPart,
   rulesPart,
+  metricsPart,
   imagePart,
   composePart,
   grafanaPart,

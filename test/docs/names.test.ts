@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { errorTable } from '../../src/errors.ts'
-import { metricTable } from '../../src/metrics.ts'
+import { metricTable } from '../../src/metric-table.ts'
 import { sourceFiles } from '../pipeline-map/sources.ts'
 
-const sources = sourceFiles('src').filter(file => !['src/errors.ts', 'src/metrics.ts'].includes(file.path))
+const sources = sourceFiles('src').filter(file => !['src/errors.ts', 'src/metric-table.ts'].includes(file.path))
 const everything = sources.map(file => file.text).join('\n')
 const names = [...Object.keys(errorTable), ...Object.keys(metricTable)]
 const isUsed = (name: string) => new RegExp(`['"\`]${name}['"\`]`).test(everything)
@@ -14,7 +14,7 @@ describe('error codes and metric names', () => {
   test('a metric name in the sources is in the table', () => {
     for (const { path, text } of sources)
       for (const [, name] of text.matchAll(/['"`](feedloop_[a-z_]+)['"`]/g))
-        assert.ok(name in metricTable, `${path} uses ${name}, which src/metrics.ts does not have`)
+        assert.ok(name in metricTable, `${path} uses ${name}, which src/metric-table.ts does not have`)
   })
   test('every name of the tables is used in the sources', () => {
     assert.deepEqual(

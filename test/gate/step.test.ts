@@ -283,6 +283,20 @@ describe('the gate', () => {
       assert.deepEqual(traffic(next!), ['apprentice', [{ ...latest(1), model_version: '2' }]])
     })
 
+    test('one after which an older version serves is counted as a rollback, any other as manual', () => {
+      const before = judge(opened(), versions(2))
+      const counted = (over: Partial<Order>) => {
+        const stage = createGate(config, undefined, order(over))
+        const state = stage.open(0) as GateState
+        for (const value of before) stage.fold(state, [], [{ key: 'default', value }], tick)
+        return stage.step(state, [], tick, undefined).counts.map(({ labels }) => labels?.reason)
+      }
+      assert.deepEqual(counted({ shares: [pinned('1', 1)] }), ['rollback'])
+      assert.deepEqual(counted({ shares: [pinned('', 1)] }), ['rollback'])
+      assert.deepEqual(counted({ shares: [pinned('1', 0.2), latest(0.8)] }), ['manual'])
+      assert.deepEqual(counted({ mode: 'apprentice' }), ['manual'])
+    })
+
     test('pinned shares stay when a version is promoted, and it is compared with the one that it follows', () => {
       const all = versions(3)
       const before = judge(opened(), all.slice(0, 2))

@@ -6,6 +6,7 @@ import pino from 'pino'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
 import { type Bus, findBus } from '../../src/log/open.ts'
 import { applyTopics, checkTopics, topicSpecs } from '../../src/log/topics.ts'
+import { createMeter } from '../../src/metrics.ts'
 import { contract } from './contract.ts'
 
 const logger = pino({ level: 'warn' })
@@ -32,6 +33,22 @@ describe('Kafka itself', () => {
     assert.ok(differences.includes(`${prefix}events: partition count is 2, should be 3`))
     assert.ok(differences.includes(`${prefix}events: retention.ms is 604800000, should be at least 36000000000`))
     await log.close()
+  })
+
+  test('tells the meter of requests, answers and bytes, by api', async () => {
+    const meter = createMeter()
+    const log = await openKafkaLog({ brokers: bus.brokers!, clientId: 'metered', logger, meter })
+    const topic = `${prefix}metered`
+    await log.createTopics([{ topic, partitions: 1, replicationFactor: 1, config: {} }])
+    await log.append(topic, 0, [{ key: null, value: Buffer.alloc(1000) }])
+    const [record] = await log.read(topic, 0, 0)
+    await log.close()
+    assert.equal(record?.value?.length, 1000)
+    const text = await meter.registry.metrics()
+    for (const api of ['Produce', 'Fetch', 'Metadata'])
+      assert.match(text, new RegExp(`^feedloop_kafka_request_seconds_count\\{api="${api}"\\} [1-9]`, 'm'))
+    const [, bytes] = /^feedloop_kafka_received_bytes_total\{api="Fetch"\} (\d+)$/m.exec(text)!
+    assert.ok(Number(bytes) > 1000, bytes)
   })
 
   test('says which cluster it is, whoever asks', async () => {

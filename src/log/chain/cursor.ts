@@ -28,6 +28,9 @@ export interface Cursor {
   readonly ready: boolean
   /** Its last arrival (opening, when nothing came yet), and when it was last known to be read to its end. */
   readonly heard: Heard
+  /** Since when a record waits to be taken, ms: the time of the first that was read ahead; without one, when the log's
+   * end was last found. What is past the end may have been written from then on. */
+  readonly waitingSinceMs: number
   /** Batches skipped by the reader's rule so far. */
   readonly skipped: number
   take(maxRecords: number, maxBytes: number): LogRecord[]
@@ -68,7 +71,8 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
   let entries: Entry[] = []
   let taken = 0
   let aheadBytes = 0
-  let arrivedMs = io.rim.now()
+  const openedMs = io.rim.now()
+  let arrivedMs = openedMs
   let endedMs = Number.NEGATIVE_INFINITY
   /** All below is in `entries`: the source itself is a few turns ahead of what it gives. */
   let readTo = source.offset
@@ -164,6 +168,10 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     },
     get heard() {
       return { arrivedMs: taken < entries.length ? Number.POSITIVE_INFINITY : arrivedMs, endedMs }
+    },
+    get waitingSinceMs() {
+      const first = entries.find((entry, i) => i >= taken && entry.record !== null)
+      return first?.record?.timestampMs ?? Math.max(openedMs, endedMs)
     },
     get skipped() {
       return source.skipped

@@ -12,6 +12,7 @@ import { topicName } from '../../pipeline.ts'
 import type { Input, Output, Stage, StageState, Tick } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
+import type { Cursor } from './cursor.ts'
 import { verifyHead } from './feed.ts'
 import type { Progress } from './progress.ts'
 import { recover } from './recover.ts'
@@ -210,8 +211,9 @@ function createBell(): { ring(): void; wait(io: ChainIo, ms: number): Promise<vo
 /** Now and then: is the log still ours, and how far are we behind? A failure stops the task at its next turn. */
 function createWatch<S extends StageState, V>(
   { io, options, notify }: TaskContext<S, V>,
-  { cursors, writer }: Session<S>,
+  session: Session<S>,
 ): () => void {
+  const { cursors, writer } = session
   let failure: unknown
   let nextMs = io.rim.now() + io.rules.watchMs
   const look = async (): Promise<void> => {
@@ -221,11 +223,25 @@ function createWatch<S extends StageState, V>(
       for (const known of [position, seen])
         if (known?.head)
           await verifyHead(io, { topic: topicName(options.prefix, input.topic), partition: input.partition }, known)
-    for (const { input, position } of cursors) {
-      const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
-      const labels = { stage: options.stage.name, topic: input.topic, partition: String(input.partition) }
-      options.meter.set('feedloop_lag_records', labels, Math.max(0, latest - position.next))
-    }
+    for (const cursor of cursors) await showLag(cursor)
+    showState()
+  }
+  const { meter, stage, output } = options
+  const showLag = async (cursor: Cursor): Promise<void> => {
+    const { input } = cursor
+    const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
+    const labels = { stage: stage.name, topic: input.topic, partition: String(input.partition) }
+    const behind = Math.max(0, latest - cursor.position.next)
+    meter.set('feedloop_lag_records', labels, behind)
+    const waitedMs = behind === 0 ? 0 : Math.max(0, io.rim.now() - cursor.waitingSinceMs)
+    meter.set('feedloop_lag_seconds', labels, waitedMs / 1000)
+  }
+  const showState = (): void => {
+    const labels = { stage: stage.name, partition: String(output.partition) }
+    const watermarkMs = session.header?.tick.watermarkMs ?? -1
+    if (watermarkMs >= 0) meter.set('feedloop_watermark_timestamp_seconds', labels, watermarkMs / 1000)
+    const bytes = session.state.bytes?.()
+    if (bytes !== undefined) meter.set('feedloop_state_bytes', labels, bytes)
   }
   return () => {
     if (failure !== undefined) throw failure

@@ -5,6 +5,7 @@
 import type { KafkaConfig } from 'kafkajs'
 import type { Logger } from 'pino'
 import { FeedloopError } from '../../errors.ts'
+import type { Meter } from '../../metrics.ts'
 import type { Log, Membership } from '../log.ts'
 import { createAppend } from './append.ts'
 import { createRead } from './fetch.ts'
@@ -22,6 +23,8 @@ export interface KafkaLogOptions {
   readonly ssl?: KafkaConfig['ssl']
   readonly sasl?: KafkaConfig['sasl']
   readonly logger: Logger
+  /** Told of every request to a broker; those of the group's membership are kafkajs's own, and not seen. */
+  readonly meter?: Meter
   /** How long to wait for a first answer of any broker. */
   readonly firstContactMs?: number
 }
@@ -33,7 +36,7 @@ const FIRST_CONTACT_MS = 10_000
 /** Opens the log.
  * @throws FeedloopError LOG_UNAVAILABLE when no broker answers within `firstContactMs`; LOG_UNTRUSTED, LOG_LOGIN_REFUSED */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
-  const { brokers, clientId, ssl, sasl, logger, firstContactMs = FIRST_CONTACT_MS } = options
+  const { brokers, clientId, ssl, sasl, logger, meter, firstContactMs = FIRST_CONTACT_MS } = options
   const common = {
     clientId,
     ssl,
@@ -44,7 +47,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   }
   const kafka = new kafkajs.Kafka({ ...common, brokers: [...brokers], logCreator: logCreator(logger) })
   const router = createRouter(
-    { ...common, socketFactory: createSocketFactory(), logger: kafka.logger() },
+    { ...common, socketFactory: createSocketFactory(), logger: kafka.logger(), meter },
     brokers.map(toAddress),
   )
   const closing = new AbortController()

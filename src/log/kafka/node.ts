@@ -3,6 +3,7 @@
  * Answers come as the broker gave them, error codes a partition included: kafkajs's own parsing would throw the first
  * error and lose what happened to the other partitions.
  */
+import type { Meter } from '../../metrics.ts'
 import {
   apiKeys,
   Broker,
@@ -44,9 +45,11 @@ export interface ConnectionSettings {
   readonly connectionTimeout: number
   readonly requestTimeout: number
   readonly enforceRequestTimeout: boolean
+  /** Told of every request. */
+  readonly meter?: Meter
 }
 
-export function createNode(settings: ConnectionSettings, { host, port }: Address): Node {
+export function createNode({ meter, ...settings }: ConnectionSettings, { host, port }: Address): Node {
   const pool: InnerPool = new ConnectionPool({ ...settings, host, port })
   const broker: InnerBroker = new Broker({
     connectionPool: pool,
@@ -68,15 +71,25 @@ export function createNode(settings: ConnectionSettings, { host, port }: Address
       connecting[lane] = undefined
     })
     await connecting[lane].catch(cause => {
+      meter?.add('feedloop_kafka_request_failures_total', { api: 'Connect' })
       throw failureOf(`${host}:${port}`, cause)
     })
   }
   const send: Node['send'] = async (lane, { request, decode }) => {
     await connect(lane)
+    const api = request.apiName
+    const sentMs = performance.now()
+    const answered = (bytes: Buffer) => {
+      meter?.observe('feedloop_kafka_request_seconds', { api }, (performance.now() - sentMs) / 1000)
+      meter?.add('feedloop_kafka_received_bytes_total', { api }, bytes.length)
+      meter?.add('feedloop_kafka_request_failures_total', { api }, 0)
+      return decode(bytes)
+    }
     try {
       const connection = pool.pool[laneIndex[lane]]
-      return await connection.send({ request, response: { decode, parse: async decoded => decoded } })
+      return await connection.send({ request, response: { decode: answered, parse: async decoded => decoded } })
     } catch (cause) {
+      meter?.add('feedloop_kafka_request_failures_total', { api })
       throw failureOf(`${host}:${port}`, cause)
     }
   }

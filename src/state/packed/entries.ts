@@ -9,6 +9,8 @@
 import type { Place } from './index.ts'
 
 export interface Entries {
+  /** Of the entries, the dead ones included. */
+  readonly bytes: number
   write(hash: number, key: string, value: Buffer): Place
   keyIs(place: Place, key: string): boolean
   key(place: Place): string
@@ -88,6 +90,9 @@ export function createEntries(): Entries {
     return found
   }
   return {
+    get bytes() {
+      return used
+    },
     write(hash, key, value) {
       const wide = isNarrow(key) ? 0 : 1
       const keyWord = 2 * key.length + wide

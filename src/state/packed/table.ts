@@ -64,6 +64,9 @@ export function packedTable<V>(codec: Codec<V>): Table<V> {
       for (const key of changedKeys()) size += (has(key) ? 1 : 0) - (committed(hashOf(key), key) === 0 ? 0 : 1)
       return size
     },
+    get bytes() {
+      return entries.bytes
+    },
     seal,
     commit() {
       seal()

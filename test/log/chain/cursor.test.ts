@@ -51,3 +51,42 @@ for (const stops of [[3], [1, 3]])
       stop.abort()
     }
   })
+
+test('a record waits since it was written; when none was read ahead, since the log was last read to its end', async t => {
+  const stop = new AbortController()
+  t.after(() => stop.abort())
+  const clock = { nowMs: 1000 }
+  const answers = [[{ ...record(0), timestampMs: 400 }], [], [{ ...record(1), timestampMs: 1700 }]]
+  const arrived = Promise.withResolvers<void>()
+  const waiting = Promise.withResolvers<void>()
+  const log = {
+    ends: async () => ({ earliest: 0, latest: 2 }),
+    async read() {
+      const next = answers.shift()
+      if (answers.length === 1) {
+        clock.nowMs = 1500
+        arrived.resolve()
+        await waiting.promise
+      }
+      return next ?? new Promise<never>(() => {})
+    },
+  } as unknown as Log
+  const io = { log, rim: { ...realRim(), now: () => clock.nowMs }, rules: chainRules, signal: stop.signal }
+  const input = { topic: 'events', partition: 0 } as const
+  const options = { prefix: '', input, from: null, maxBytes: 1 << 20, waitMs: 1 }
+  const told = { count: 0, bell: Promise.withResolvers<void>() }
+  const notify = () => {
+    told.count++
+    told.bell.resolve()
+    told.bell = Promise.withResolvers()
+  }
+  const cursor = await openCursor(io, { ...options, notify })
+  assert.equal(cursor.waitingSinceMs, 1000, 'nothing is read: what is there may wait since it was opened, at least')
+  await arrived.promise
+  assert.equal(cursor.waitingSinceMs, 400)
+  cursor.take(1, 1 << 20)
+  assert.equal(cursor.waitingSinceMs, 1000)
+  waiting.resolve()
+  while (told.count < 3) await told.bell.promise
+  assert.equal(cursor.waitingSinceMs, 1700)
+})

@@ -137,3 +137,28 @@ volumeMounts:
   - { name: {{ .volume }}, mountPath: {{ quote .mountPath }}, readOnly: true }
   {{- end }}
 {{- end }}
+
+{{- /* The alert rules by the values: thresholds put in, what is disabled left out, runbooks linked. */ -}}
+{{- define "feedloop.alerts" -}}
+{{- $values := .Values.monitoring.prometheusRule -}}
+{{- $text := .Files.Get "generated/rules.yaml" -}}
+{{- range $name, $value := $values.thresholds -}}
+{{- $text = replace (printf "__%s__" $name) (toString $value) $text -}}
+{{- end -}}
+{{- $groups := list -}}
+{{- range (fromYaml $text).groups -}}
+{{- $rules := list -}}
+{{- range .rules -}}
+{{- if not (has .alert $values.disabled) -}}
+{{- if $values.runbookBase -}}
+{{- $_ := set .annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" $values.runbookBase) (base .annotations.runbook)) -}}
+{{- end -}}
+{{- $rules = append $rules . -}}
+{{- end -}}
+{{- end -}}
+{{- if $rules -}}
+{{- $groups = append $groups (dict "name" .name "rules" $rules) -}}
+{{- end -}}
+{{- end -}}
+{{ toYaml $groups }}
+{{- end }}

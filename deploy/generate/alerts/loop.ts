@@ -1,0 +1,62 @@
+/** Does what people do come back as better decisions, in time, and whole? */
+import { type Alert, alert, counted, metric, rate, type Thresholds } from './alert.ts'
+
+/** Share of outcomes that were late over a window, by the histogram. Prometheus 3 writes a bound of 10 as 10.0. */
+const late = ({ freshnessSeconds }: Thresholds, window: string): string => {
+  const until = 'until="decision"'
+  const name = 'feedloop_freshness_seconds' as const
+  const inTime = `${metric(name)}_bucket{${until},le=~"${freshnessSeconds}|${freshnessSeconds}.0"}`
+  return `1 - sum(rate(${inTime}[${window}])) / sum(rate(${metric(name)}_count{${until}}[${window}]))`
+}
+
+/** Over a long window and a short one, so that it begins soon and ends soon (Beyer et al., "The Site Reliability Workbook", 2018,
+ * ch. 5). */
+const burns = (by: Thresholds, factor: number, long: string, short: string): string => {
+  const budget = `${factor} * (1 - ${by.freshnessObjective})`
+  return `(${late(by, long)} > ${budget} and ${late(by, short)} > ${budget})`
+}
+
+const summary = 'Outcomes take too long to count in decisions'
+
+export const loopAlerts = (by: Thresholds): readonly Alert[] => [
+  alert('FreshnessBurnFast', `${burns(by, 14.4, '1h', '5m')} or ${burns(by, 6, '6h', '30m')}`, {
+    severity: 'critical',
+    wait: '2m',
+    summary,
+    description: "The month's budget of late outcomes is gone within hours or days. Look for the stage that lags.",
+  }),
+  alert('FreshnessBurnSlow', `${burns(by, 3, '1d', '2h')} or ${burns(by, 1, '3d', '6h')}`, {
+    severity: 'warning',
+    wait: '15m',
+    summary,
+    description: "At this rate the month's budget of late outcomes does not last. Look for the stage that lags.",
+  }),
+  alert(
+    'HeartbeatStale',
+    `(time() - min(${metric('feedloop_heartbeat_timestamp_seconds')}) > ${by.heartbeatSeconds}) or (sum(${rate('feedloop_heartbeats_sent_total', '5m')}) > 0 unless on () min(${metric('feedloop_heartbeat_timestamp_seconds')}))`,
+    {
+      severity: 'critical',
+      wait: '5m',
+      summary: 'Heartbeats do not come back',
+      description: 'No decision knows of a recent heartbeat: somewhere on the way the loop stands still.',
+    },
+  ),
+  alert('BalanceBroken', `max(${metric('feedloop_accounting_differences')}) > 0`, {
+    severity: 'critical',
+    wait: '0m',
+    summary: 'The audit found differences',
+    description: 'Decisions, outcomes or transitions are not accounted for. `feedloop audit` lists them.',
+  }),
+  alert('AuditStale', `time() - max(${metric('feedloop_accounting_timestamp_seconds')}) > ${by.auditSeconds}`, {
+    severity: 'warning',
+    wait: '5m',
+    summary: 'The last audit is long ago',
+    description: 'While none ends, nobody would see that the balance is broken. See the log of `feedloop watch`.',
+  }),
+  alert('DeadLetters', counted('feedloop_dead_letters_total', 'stage, code', '10m'), {
+    severity: 'warning',
+    wait: '0m',
+    summary: '{{ $labels.stage }} refuses records: {{ $labels.code }}',
+    description: '`feedloop dead-letters list` shows them; docs/errors.md says what the code asks for.',
+  }),
+]

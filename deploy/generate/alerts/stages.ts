@@ -1,0 +1,59 @@
+/** Is every stage there, and does it go on? */
+import { pipeline, type StageEntry } from '../../../src/pipeline.ts'
+import { type Alert, alert, metric, rate, sumBy, type Thresholds } from './alert.ts'
+
+const chained: readonly StageEntry[] = pipeline.filter(entry => entry.runs === 'chain')
+
+/** A stage without a running task answers nobody, and a counter that stands still would not say so. */
+const absent = chained.map(({ stage }): Alert => {
+  const running = metric('feedloop_tasks', `stage="${stage}",state="running"`)
+  const made = alert('StageAbsent', `absent(${running} > 0)`, {
+    severity: 'critical',
+    wait: '5m',
+    summary: `No task of the ${stage} runs`,
+    description: `No process reports a running task of the ${stage}. Look whether it runs and what its /readyz waits for.`,
+  })
+  return { ...made, labels: { ...made.labels, stage } }
+})
+
+export const stageAlerts = ({ lagSeconds }: Thresholds): readonly Alert[] => [
+  ...absent,
+  alert(
+    'GroupNotConsuming',
+    `max by (stage, topic) (${metric('feedloop_lag_seconds')}) > 30 unless ${sumBy('stage, topic', rate('feedloop_records_consumed_total', '5m'))} > 0`,
+    {
+      severity: 'critical',
+      wait: '5m',
+      summary: '{{ $labels.stage }} takes nothing from {{ $labels.topic }}',
+      description: 'Records wait and no accepted step covered any for 5 minutes. See its log and the brokers.',
+    },
+  ),
+  alert('Lag', `max by (stage, topic) (${metric('feedloop_lag_seconds')}) > ${lagSeconds}`, {
+    severity: 'warning',
+    wait: '5m',
+    summary: '{{ $labels.stage }} is behind on {{ $labels.topic }}',
+    description: 'The oldest record that waits is older than the bound. Add instances, up to the partition count.',
+  }),
+  alert('RecoveringLong', `max by (stage) (${metric('feedloop_tasks', 'state="recovering"')}) > 0`, {
+    severity: 'warning',
+    wait: '10m',
+    summary: 'A task of the {{ $labels.stage }} recovers since 10 minutes',
+    description: 'It folds the log since the last known state; feedloop_recovery_progress says how far it is.',
+  }),
+  alert(
+    'Rivals',
+    `${sumBy('stage', rate('feedloop_steps_total', '10m', 'result="lost"'))} > 0.1 * ${sumBy('stage', rate('feedloop_steps_total', '10m', 'result="accepted"'))}`,
+    {
+      severity: 'warning',
+      wait: '15m',
+      summary: 'Two processes do the work of one in {{ $labels.stage }}',
+      description: 'More than a tenth of its steps lose to a rival: no harm to the data, but work twice.',
+    },
+  ),
+  alert('BrokersFailing', `${sumBy('api', rate('feedloop_kafka_request_failures_total', '5m'))} > 0.1`, {
+    severity: 'warning',
+    wait: '5m',
+    summary: 'Brokers leave requests unanswered: {{ $labels.api }}',
+    description: 'Connections are lost or time out. Services wait and try again; look at the brokers and the network.',
+  }),
+]

@@ -1,0 +1,61 @@
+/** The Grafana dashboards as Grafana reads them. */
+import {
+  type Dashboard,
+  DashboardBuilder,
+  DashboardCursorSync,
+  DatasourceVariableBuilder,
+  QueryVariableBuilder,
+  RowBuilder,
+  VariableRefresh,
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import { joins } from './joins.ts'
+import { kafka } from './kafka.ts'
+import { learning } from './learning.ts'
+import { overview } from './overview.ts'
+import { datasource, type Row } from './panel.ts'
+import { ranker } from './ranker.ts'
+
+const titles = {
+  overview: ['Loop overview', overview],
+  learning: ['Learning health', learning],
+  joins: ['Joins and freshness', joins],
+  ranker: ['Ranker', ranker],
+  kafka: ['Kafka client', kafka],
+} as const satisfies Record<string, readonly [string, readonly Row[]]>
+
+export type DashboardName = keyof typeof titles
+
+export const dashboards = (): Readonly<Record<DashboardName, Dashboard>> =>
+  Object.fromEntries(
+    Object.entries(titles).map(([name, [title, rows]]) => [name, dashboard(name, title, rows)]),
+  ) as Readonly<Record<DashboardName, Dashboard>>
+
+function dashboard(name: string, title: string, rows: readonly Row[]): Dashboard {
+  const builder = new DashboardBuilder(`feedloop: ${title}`)
+    .uid(`feedloop-${name}`)
+    .tags(['feedloop'])
+    .editable()
+    .tooltip(DashboardCursorSync.Crosshair)
+    .refresh('10s')
+    .time({ from: 'now-30m', to: 'now' })
+    .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'))
+    .withVariable(
+      new QueryVariableBuilder('job')
+        .label('Installation')
+        .datasource(datasource)
+        .query('label_values(feedloop_tasks, job)')
+        .refresh(VariableRefresh.OnTimeRangeChanged)
+        .multi(true)
+        .includeAll(true)
+        .allValue('.*'),
+    )
+  for (const [rowTitle, panels] of rows) {
+    builder.withRow(new RowBuilder(rowTitle))
+    for (const panel of panels) builder.withPanel(panel)
+  }
+  const made = builder.build()
+  made.panels?.forEach((panel, index) => {
+    panel.id = index + 1
+  })
+  return made
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ModelVersion } from '../../schemas/records.ts'
+import { parseConfig } from '../../src/config.ts'
+import { createLearner } from '../../src/learner/create.ts'
+import { observeVersions } from '../../src/learner/metrics.ts'
+import { isLearnerStatistic, learnerStatistics, weightStatistics } from '../../src/learner/statistics.ts'
+import { createMeter } from '../../src/metrics.ts'
+import { createStateEncoder } from '../../src/state/encode.ts'
+import { exampleOf, versionOf } from './examples.ts'
+
+const close = (a: number | undefined, b: number) => assert.ok(Math.abs(a! - b) < 1e-12, `${a}, expected ${b}`)
+
+describe('statistics of importance weights', () => {
+  test('equal weights of one are worth the whole batch, and the policies are the same', () => {
+    const stats = weightStatistics(new Array<number>(50).fill(1))
+    assert.deepEqual(stats, {
+      importance_weight_p99: 1,
+      importance_weight_max: 1,
+      effective_sample_size: 1,
+      kl: 0,
+    })
+  })
+  test('one weight of many is worth one example', () => {
+    const stats = weightStatistics([0, 0, 0, 4])
+    close(stats.effective_sample_size, 1 / 4)
+    assert.deepEqual([stats.importance_weight_p99, stats.importance_weight_max], [4, 4])
+  })
+  test('p99 leaves the largest of a hundred out, and k3 is the KL divergence in expectation', () => {
+    const weights = [...new Array<number>(99).fill(0.5), 50.5]
+    const stats = weightStatistics(weights)
+    assert.deepEqual([stats.importance_weight_p99, stats.importance_weight_max], [0.5, 50.5])
+    // μ is uniform over a hundred actions, π(a) = ρ/100: the mean over all is KL(μ‖π)
+    close(
+      stats.kl,
+      weights.reduce((sum, rho) => sum - Math.log(rho) / 100, 0),
+    )
+  })
+  test('none for no weights', () => assert.deepEqual(weightStatistics([]), {}))
+})
+
+/** Every algorithm that a configuration may name. */
+const explorers = { 'two-tower': 'softmax', 'bagged-linear': 'bagging' } as Readonly<Record<string, string>>
+const algorithms = ['linear-gaussian', 'bagged-linear', 'neural-linear', 'two-tower'] as const
+
+describe('the list of statistics', () => {
+  for (const algorithm of algorithms)
+    test(`has all that ${algorithm} says of an update`, async () => {
+      const explorer = { name: explorers[algorithm] ?? 'thompson' } as never
+      const config = parseConfig({ features: { dimensions: 2 }, policies: [{ algorithm, explorer }] })
+      const encoder = createStateEncoder(config)
+      const learner = await createLearner(config, config.policies[0], encoder)
+      const state = new Float64Array(encoder.dimensions).fill(0.1)
+      const vectors = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+      const batch = Array.from({ length: 300 }, (_, i) =>
+        exampleOf(state, { transition_id: `d${i}/0`, decision_id: `d${i}` }, { candidates: vectors, item: vectors[0] }),
+      )
+      const { stats, learned } = learner.learn(batch)
+      assert.ok(learned > 0 && Object.keys(stats).length > 0)
+      assert.deepEqual(
+        Object.keys(stats).filter(name => !isLearnerStatistic(name)),
+        [],
+      )
+      if (algorithm === 'two-tower')
+        for (const name of ['loss', 'gradient_norm', 'kl', 'entropy', 'importance_weight_p99', 'effective_sample_size'])
+          assert.ok(Number.isFinite(stats[name]), name)
+    })
+  test('names are those of labels, and each says what it means', () => {
+    for (const [name, meaning] of Object.entries(learnerStatistics)) {
+      assert.match(name, /^[a-z][a-z0-9_]*$/)
+      assert.ok(meaning.endsWith('.'), name)
+    }
+  })
+})
+
+test('a statistic that is not finite is counted and not shown; one that is not in the list makes no series', async () => {
+  const meter = createMeter()
+  const checkpoint = { baseVersion: null, parameters: {}, tensors: [] }
+  const metrics = { loss: Number.NaN, gradient_norm: 2, 'item p41': 1 }
+  const value: ModelVersion = versionOf(checkpoint, { metrics, version: '12' })
+  observeVersions(meter, { outputs: [{ key: 'default', value }], stepMs: 5 }, 0)
+  const text = await meter.registry.metrics()
+  assert.match(text, /^feedloop_learner_not_finite_total\{policy="default",stat="loss"\} 1$/m)
+  assert.deepEqual(text.match(/^feedloop_learner_stat\{.*$/gm), [
+    'feedloop_learner_stat{policy="default",stat="gradient_norm"} 2',
+  ])
+  assert.match(text, /^feedloop_model_version\{stage="learner",policy="default"\} 12$/m)
+  assert.match(text, /^feedloop_learner_updates_total\{policy="default"\} 1$/m)
+})
