@@ -231,7 +231,7 @@ export const metricTable = {
   feedloop_transitions_total: { type: 'counter', help: 'Transition revisions by kind.', labels: ['kind'] },
   feedloop_slots_joined_total: {
     type: 'counter',
-    help: 'Slots shown whose first transition was written, by policy, mode, who chose and version (initial: the initial policy; learned).',
+    help: 'Slots shown whose first transition was written, by policy, mode, who chose and version (initial: the initial policy; following: a learned one; pinned: one with a share of its own).',
     labels: ['policy', 'mode', 'chosen_by', 'version'],
   },
   feedloop_slots_reward_total: {

@@ -6,7 +6,7 @@
  *   HTTP -> gateway -> requests, events, items; the accepted decisions (recommendations), what is refused (dead-letters) -> gateway -> HTTP
  *   items, users -> features -> features, profiles
  *   requests, events, profiles (+ features, releases, models) -> ranker -> recommendations; snapshots -> ranker
- *   recommendations, events -> joiner -> transitions
+ *   recommendations, events (+ releases) -> joiner -> transitions
  *   transitions (+ features) -> learner -> models
  *   models -> gate -> releases
  */
@@ -195,7 +195,8 @@ export const pipeline = [
   {
     stage: 'joiner',
     reads: ['recommendations', 'events'],
-    broadcast: [],
+    // what serves whom, for its metrics alone
+    broadcast: ['releases'],
     writes: ['transitions'],
     runs: 'chain',
     does: 'joins decisions with outcomes',

@@ -53,9 +53,7 @@ const GROWTH = 8
 /** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good; Stopped on the signal */
 export async function servingStart(bus: Bus): Promise<ServingStart> {
   const names = bus.config.policies.map(policy => policy.name)
-  const releases = await tailOf<Release>(bus, 'releases', 0, tail =>
-    names.every(name => tail.some(release => release.policy === name)),
-  )
+  const releases = await releasesTail(bus)
   const standings = new Map<string, Standing>()
   const models: number[] = []
   for (const [partition, name] of names.entries()) {
@@ -66,6 +64,12 @@ export async function servingStart(bus: Bus): Promise<ServingStart> {
   }
   return { releases: [releases.offset], models, standings }
 }
+
+/** The newest releases, the last of every policy among them. */
+export const releasesTail = (bus: Bus): Promise<Tail<Release>> =>
+  tailOf<Release>(bus, 'releases', 0, tail =>
+    bus.config.policies.every(({ name }) => tail.some(release => release.policy === name)),
+  )
 
 function standingOf(releases: readonly Release[], models: readonly ModelVersion[]): Standing {
   const serving = championOf(releases.at(-1)?.shares ?? [])

@@ -19,7 +19,8 @@ import { type Join, joinTime, withEmitted } from './join.ts'
 import { retire, retiredUntil } from './retire.ts'
 import { joinerRules } from './rules-print.ts'
 import { advanceClock, clockAt, createState, type JoinerState, type JoinerStore } from './state.ts'
-import { count, countSlot, countsOf, type Rules, rulesOf, startWork, type Work } from './work.ts'
+import type { Traffic } from './traffic.ts'
+import { count, countSlot, countsOf, rulesOf, startWork, type Work } from './work.ts'
 
 export type { JoinerState } from './state.ts'
 
@@ -28,21 +29,21 @@ export type { JoinerState } from './state.ts'
 export function createJoiner(
   config: Config,
   openStore?: (partition: number) => Promise<JoinerStore>,
-): Stage<JoinerState, undefined> {
+): Stage<JoinerState, Traffic | undefined> {
   const rules = rulesOf(config, (value, nowMs) => validateEvent(value, nowMs, config.limits))
   return {
     name: 'joiner',
     rules: joinerRules(config),
     open: partition => openStore?.(partition).then(store => createState(config, store)) ?? createState(config),
-    step(state, inputs, tick) {
-      const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
+    step(state, inputs, tick, traffic) {
+      const { work, nowMs } = take(startWork(state, rules, traffic), inputs, tick, config.step.maxBytes)
       const outputs = write(work, nowMs, tick)
       note(work, outputs)
       settle(work, nowMs)
       return { outputs, refusals: work.refusals, counts: countsOf(work) }
     },
     fold(state, inputs, outputs, tick) {
-      const { work, nowMs } = take(state, rules, inputs, tick, config.step.maxBytes)
+      const { work, nowMs } = take(startWork(state, rules), inputs, tick, config.step.maxBytes)
       for (const id of note(work, outputs)) work.dirty.add(id)
       owe(work, nowMs)
       settle(work, nowMs)
@@ -58,8 +59,8 @@ export function createJoiner(
 }
 
 /** Absorbs the inputs, advances the clock, and marks joins whose windows are over. */
-function take(state: JoinerState, rules: Rules, inputs: readonly Input[], tick: Tick, maxBytes: number) {
-  const work = startWork(state, rules)
+function take(work: Work, inputs: readonly Input[], tick: Tick, maxBytes: number) {
+  const { state } = work
   let newestMs = -1
   for (const input of inputs) {
     const timeMs = input.topic === 'events' ? absorbEvent(work, input, tick.timeMs) : absorbDecision(work, input)

@@ -7,6 +7,7 @@ import type { Count, Input, Refusal } from '../stage.ts'
 import type { Written } from './decision.ts'
 import { type JoinerState, keepMs } from './state.ts'
 import { type Reach, reachOf } from './touch.ts'
+import type { Traffic } from './traffic.ts'
 
 export type Fate = 'joined' | 'correction' | 'duplicate' | 'orphan' | 'quarantined' | 'organic' | 'forgotten'
 export type Validate = (event: BehaviorEvent, nowMs: number) => Fault | null
@@ -36,15 +37,18 @@ export const leadMs = (rules: Rules, policy: PolicyConfig): number =>
 export interface Work {
   readonly state: JoinerState
   readonly rules: Rules
+  /** For counts; absent: none is known. */
+  readonly traffic?: Traffic
   /** Joins that may have something to emit, in order. */
   readonly dirty: Set<string>
   readonly refusals: Refusal[]
   readonly counts: Map<MetricName, Map<string, Count & { value: number }>>
 }
 
-export const startWork = (state: JoinerState, rules: Rules): Work => ({
+export const startWork = (state: JoinerState, rules: Rules, traffic?: Traffic): Work => ({
   state,
   rules,
+  traffic,
   dirty: new Set(),
   refusals: [],
   counts: new Map(),
@@ -55,8 +59,9 @@ export const count = (work: Work, metric: MetricName, label: string, name: strin
 
 /** What a revision says of the worth of its slot. */
 export const countSlot = (work: Work, metric: MetricName, slot: Written, value = 1): void => {
-  const { policy, mode, chosen_by } = slot
-  const version = slot.model_version === '' ? 'initial' : 'learned'
+  const { policy, mode, chosen_by, model_version } = slot
+  const isPinned = work.traffic?.isPinned(policy, model_version) === true
+  const version = model_version === '' ? 'initial' : isPinned ? 'pinned' : 'following'
   add(work, metric, `${policy} ${mode} ${chosen_by} ${version}`, value, () => ({ policy, mode, chosen_by, version }))
 }
 

@@ -16,6 +16,7 @@ describe('rights on the bus', () => {
     assert.deepEqual(rights('joiner'), {
       'topic shop.recommendations': 'Read',
       'topic shop.events': 'Read',
+      'topic shop.releases': 'Read',
       'topic shop.transitions': 'Read,Write',
       'topic shop.dead-letters': 'Write',
       'group shop.joiner': 'Read',

@@ -35,7 +35,7 @@ const freshness = (late: number, minutes: number) => ({
 
 /** A slot a second, by the reward that each earns. */
 const worth = (chosenBy: string, mode: string, reward: number, penalty = 0) => {
-  const labels = `{policy="p",mode="${mode}",chosen_by="${chosenBy}",version="learned"}`
+  const labels = `{policy="p",mode="${mode}",chosen_by="${chosenBy}",version="following"}`
   return {
     [`feedloop_slots_joined_total${labels}`]: '0+60x200',
     [`feedloop_slots_reward_total${labels}`]: `0+${60 * reward}x200`,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { aclsOf, type Principal } from '../../../deploy/kafka/acls.ts'
 import { mustFail, type Say, shell } from '../parts.ts'
+import { monitors } from './monitors.ts'
 import { checkFiles, checkReferences, checkTriggers, foreignSecrets } from './references.ts'
 import { chart, configOf, type Manifest, named, ofKind, render, valueSets, valuesOf } from './render.ts'
 
@@ -19,6 +20,7 @@ export async function offline(say: Say, PATH: string): Promise<void> {
   await doors(say, PATH)
   await rights(say, PATH)
   await apart(say, PATH)
+  await monitors(say, PATH)
 }
 
 async function refusals(say: Say, PATH: string): Promise<void> {
@@ -31,6 +33,8 @@ async function refusals(say: Say, PATH: string): Promise<void> {
     ['minimal', 'stages.gateway.autoscaling.by=lag', /by/],
     ['minimal', 'stages.rankr.replicas=2', /rankr/],
     ['minimal', 'topics.mode=by-hand', /mode/],
+    ['minimal', 'monitoring.prometheusRule.thresholds.freshnessSeconds=7', /freshnessSeconds/],
+    ['minimal', 'monitoring.prometheusRule.disabled={FeedloopRivls}', /disabled/],
     ['minimal', 'gatewayDrainSeconds=11', /more than terminationGracePeriodSeconds/],
     ['minimal', 'kafka.sasl.mechanism=plain', /kafka\.sasl\.existingSecret/],
     ['minimal', 'registry.existingSecret=mine', /config\.registry\.url/],
