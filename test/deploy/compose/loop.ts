@@ -19,7 +19,7 @@ export const loopPart: Part = {
     const image = await buildImage()
     await requireImage('kafka')
     const project = projectOf(oneEach, { FEEDLOOP_IMAGE: image })
-    const { compose, containers, fetchIn, traffic, audit, upUntilHealthy, down } = project
+    const { compose, containers, fetchIn, traffic, audit, upUntilHealthy, untilHealthy, down } = project
     try {
       await upUntilHealthy(...stages)
       say(`${stages.length} services, one a stage, all healthy`)
@@ -27,7 +27,7 @@ export const loopPart: Part = {
       for (const end = Date.now() + silentMs; Date.now() < end; await sleep(5000))
         for (const stage of stages) await fetchIn(stage, '/livez')
       await compose('unpause', 'kafka')
-      await upUntilHealthy(...stages)
+      await untilHealthy(stages)
       const ids = (await containers()).filter(({ Service }) => stages.includes(Service)).map(({ ID }) => ID)
       const restarts = await shell('docker', ['inspect', '--format', '{{.RestartCount}}', ...ids])
       assert.equal(restarts.trim(), stages.map(() => '0').join('\n'))

@@ -45,6 +45,21 @@ export function projectOf(files: readonly string[], env: Readonly<Record<string,
     compose('--profile', '*', 'run', '--rm', '-T', '--no-deps', service, ...args)
   const audit = async (): Promise<Report> =>
     JSON.parse(await once('feedloop', 'audit', '--json', '--config', configuration))
+  const untilHealthy = async (services: readonly string[]): Promise<number> => {
+    for (const end = Date.now() + healthyWithinMs; ; await sleep(2000)) {
+      const all = await containers()
+      const checked = all.filter(({ Health }) => Health !== '')
+      const waiting = checked.filter(({ Health }) => Health !== 'healthy').map(({ Service }) => Service)
+      assert.deepEqual(
+        all.filter(({ State, ExitCode }) => State === 'exited' && ExitCode !== 0),
+        [],
+      )
+      if (waiting.length === 0 && services.every(each => checked.some(({ Service }) => Service === each)))
+        return checked.length
+      if (Date.now() > end)
+        throw new Error(`not healthy: ${waiting.join(', ')}\n${await compose('logs', '--tail', '20', ...waiting)}`)
+    }
+  }
   return {
     compose,
     fetchIn,
@@ -59,18 +74,9 @@ export function projectOf(files: readonly string[], env: Readonly<Record<string,
     /** Starts services with what they depend on, and waits for the health checks of all. @returns how many passed */
     async upUntilHealthy(...services: string[]): Promise<number> {
       await compose('up', '--detach', '--no-build', ...services)
-      for (const end = Date.now() + healthyWithinMs; ; await sleep(2000)) {
-        const all = await containers()
-        const checked = all.filter(({ Health }) => Health !== '')
-        const waiting = checked.filter(({ Health }) => Health !== 'healthy').map(({ Service }) => Service)
-        const ended = all.filter(({ State, ExitCode }) => State === 'exited' && ExitCode !== 0)
-        assert.deepEqual(ended, [])
-        if (waiting.length === 0 && services.every(each => checked.some(({ Service }) => Service === each)))
-          return checked.length
-        if (Date.now() > end)
-          throw new Error(`not healthy: ${waiting.join(', ')}\n${await compose('logs', '--tail', '20', ...waiting)}`)
-      }
+      return untilHealthy(services)
     },
+    untilHealthy,
     down: () => compose('--profile', '*', 'down', '--volumes', '--remove-orphans', '-t', '20'),
   }
 }
