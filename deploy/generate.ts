@@ -6,12 +6,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { chartAcls } from './generate/acls.ts'
 import { alertRules, chartRules } from './generate/alerts/rules.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboards } from './generate/dashboards/dashboards.ts'
-import { chartStages } from './generate/stages.ts'
+import { chartServices } from './generate/stages.ts'
 import { chartTopics } from './generate/topics.ts'
 import { valuesSchema } from './generate/values-schema.ts'
+import { chartReadme } from './generate/values-table.ts'
 
 const folder = new URL('./', import.meta.url)
 const note = '# Made by `npm run generate:deploy`. Do not edit.\n'
@@ -27,9 +29,11 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
     'prometheus/feedloop.rules.yaml': yaml({ groups: alertRules() }),
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),
     ...inside('grafana/dashboards'),
+    'helm/feedloop/README.md': chartReadme(),
     'helm/feedloop/values.schema.json': json(valuesSchema()),
-    'helm/feedloop/generated/stages.yaml': yaml(chartStages()),
+    'helm/feedloop/generated/stages.yaml': yaml(chartServices()),
     'helm/feedloop/generated/topics.yaml': yaml(chartTopics()),
+    'helm/feedloop/generated/acls.yaml': yaml(chartAcls()),
     'helm/feedloop/generated/rules.yaml': yaml({ groups: chartRules() }),
     ...inside('helm/feedloop/generated/dashboards'),
   }

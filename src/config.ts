@@ -22,12 +22,16 @@ import { retentionMs, topics } from './pipeline.ts'
 import { conditionSource } from './ranker/condition.ts'
 import { constraintsSchema } from './ranker/constraints/schema.ts'
 import { type ExplorerConfig, explorerNeeds, explorerSchema, type Need } from './ranker/explorers/schema.ts'
+import { clientTls, doorFields, hasNoPassword, passwordInUrl, plainUrl, sasl } from './security.ts'
 
 const ms = (value: number) => z.number().int().nonnegative().default(value)
 const second = 1000
 const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
+
+/** Looked up by texts of payloads: `constructor` must be nothing there, not what objects inherit. */
+const inheritsNothing = <T extends object>(record: T): T => Object.setPrototypeOf(record, null) as T
 
 const component = z.strictObject({
   value: z
@@ -128,6 +132,7 @@ const policy = z.strictObject({
   rewards: z
     .record(z.string(), component.prefault({}))
     .default({ click: component.parse({}) })
+    .transform(inheritsNothing)
     .describe('Reward components by event type; types not listed carry no reward.'),
   rewardRange: z
     .strictObject({ min: z.number().describe('Least scalar reward.'), max: z.number().describe('Greatest.') })
@@ -137,6 +142,7 @@ const policy = z.strictObject({
   defaultReward: z
     .record(z.string(), z.number())
     .default({})
+    .transform(inheritsNothing)
     .describe('Reward of a decision without outcomes, by component.'),
   gamma: z
     .number()
@@ -172,18 +178,23 @@ export const configSchema = z.strictObject({
       brokers: z.array(z.string()).default([]).describe('Bootstrap brokers, `host:port`.'),
       clientId: z.string().default('feedloop').describe('Client id that brokers log.'),
       ssl: z.boolean().default(false).describe('Encrypt connections, with the authorities that Node trusts.'),
-      sasl: z
-        .strictObject({
-          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
-          username: z.string().describe('SASL user.'),
-          passwordFile: z.string().describe('File that holds the password; it never stands in the configuration.'),
-        })
-        .optional(),
+      tls: clientTls.optional().describe('Encrypt connections, with authorities or a certificate of your own.'),
+      sasl: sasl.optional().describe('How to log in; none: as nobody, or by the certificate.'),
     })
     .prefault({}),
   registry: z
     .strictObject({
-      url: z.string().optional().describe('Confluent schema registry; none: Avro single-object encoding.'),
+      url: plainUrl('Confluent schema registry; none: Avro single-object encoding.').optional(),
+      username: z.string().optional().describe('User, where the registry asks for one (HTTP basic).'),
+      passwordFile: z.string().optional().describe('File that holds the password.'),
+      tokenFile: z.string().optional().describe('File that holds a bearer token, instead of a user.'),
+      tls: clientTls.optional().describe('Authorities or a certificate of your own, for an https URL.'),
+    })
+    .refine(({ username, passwordFile }) => (username === undefined) === (passwordFile === undefined), {
+      error: 'username and passwordFile go together',
+    })
+    .refine(({ username, tokenFile }) => username === undefined || tokenFile === undefined, {
+      error: 'either a user or a token',
     })
     .prefault({}),
   topics: z
@@ -302,6 +313,7 @@ export const configSchema = z.strictObject({
       typeWeights: z
         .record(z.string(), z.number())
         .default({ view: 1, click: 1, purchase: 1, rating: 1, dwell: 1, like: 1, share: 1 })
+        .transform(inheritsNothing)
         .describe('Weight of an interaction in the history mean by event type; types not listed count nothing.'),
       halfLifeMs: ms(0).describe("An interaction's weight halves in this time; 0: never."),
       blocks: z
@@ -357,7 +369,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
       endpoint: z
         .strictObject({
-          url: z.string().default('').describe('URL of the embeddings endpoint.'),
+          url: z.string().refine(hasNoPassword, passwordInUrl).default('').describe('URL of the embeddings endpoint.'),
           model: z.string().default('').describe('Model to ask for.'),
           dimensions: z
             .number()
@@ -420,12 +432,20 @@ export const configSchema = z.strictObject({
         .default('0.0.0.0')
         .describe("Address of the operator's door: /livez, /readyz, /metrics, of a ranker /v1/users/{id}/state."),
       port: z.number().int().min(0).max(65535).default(9464).describe('Its port; 0: any free one.'),
+      ...doorFields,
+      openProbes: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether /livez and /readyz answer everybody, with no more than their status: a kubelet has neither token nor certificate.',
+        ),
     })
     .prefault({}),
   gateway: z
     .strictObject({
       host: z.string().default('0.0.0.0').describe("Address of the callers' door: /v1/…, /openapi.json."),
       port: z.number().int().min(0).max(65535).default(8080).describe('Its port; 0: any free one.'),
+      ...doorFields,
       timeoutMs: z
         .number()
         .int()
@@ -465,7 +485,7 @@ export const configSchema = z.strictObject({
         .default(1 << 20)
         .describe('Largest body of a call.'),
       rankers: z
-        .array(z.url({ protocol: /^https?$/ }))
+        .array(plainUrl('One of them.'))
         .default([])
         .describe(
           "Operator's doors of the rankers, `http://host:9464`, to ask for a user's state; a name that stands for several machines is asked at each. None: the one of this process.",
@@ -503,6 +523,7 @@ export const environmentOverrides = {
       ['kafka', 'brokers'],
       value.split(',').map(part => part.trim()),
     ),
+  KAFKA_USERNAME: (input, value) => set(input, ['kafka', 'sasl', 'username'], value),
   FEEDLOOP_TOPIC_PREFIX: (input, value) => set(input, ['topics', 'prefix'], value),
   FEEDLOOP_REGISTRY_URL: (input, value) => set(input, ['registry', 'url'], value),
   FEEDLOOP_HTTP_PORT: (input, value) => set(input, ['http', 'port'], Number(value)),

@@ -41,7 +41,7 @@ export const errorTable = {
   USAGE: terminal('The command line is off.', 'See `feedloop --help`.'),
   DATA_MISSING: terminal('A data file or folder is absent or not readable.', 'Check the path given with --data.'),
   SECRET_MISSING: retryable(
-    'The file that holds a password is absent or not readable.',
+    'The file that holds a secret is absent, empty or not readable.',
     'Mount it, or mend its path in the configuration; a service goes on trying.',
   ),
   PORT_UNAVAILABLE: terminal(
@@ -53,6 +53,18 @@ export const errorTable = {
   // log
   APPEND_UNCERTAIN: retryable('An append was not acknowledged; it may be stored or not.', 'The chain resolves it.'),
   LOG_UNAVAILABLE: retryable('The log does not answer.', 'Check the brokers; the service goes on trying.'),
+  LOG_UNTRUSTED: terminal(
+    'The TLS connection to a broker failed: its certificate is not trusted, or it does not trust ours.',
+    'The message says why; mend kafka.tls, or the certificate.',
+  ),
+  LOG_LOGIN_REFUSED: terminal(
+    'A broker refused the login.',
+    'Check kafka.sasl: mechanism, user, and what its file holds; it is read again at the next start.',
+  ),
+  LOG_FORBIDDEN: terminal(
+    'The brokers do not let this user do what the service must.',
+    'Grant it the rights of its row in docs/security.md.',
+  ),
   LOG_CORRUPT: terminal(
     'A segment file of the embedded log is damaged in the middle.',
     'Restore the folder, or remove it and start anew.',
@@ -202,8 +214,25 @@ export const errorTable = {
 
   // HTTP door
   HTTP_NOT_FOUND: terminal('There is no such path or method.', 'See /openapi.json.'),
+  HTTP_UNAUTHENTICATED: terminal(
+    'The call shows neither a token nor a certificate that is known here.',
+    'Send `authorization: Bearer …` with a token of the tokensFile, or a certificate by an authority of tls.clientCaFile.',
+  ),
+  HTTP_RATE_LIMITED: retryable(
+    'The caller calls more often than the rate of the door allows.',
+    'Try again after Retry-After, more slowly.',
+  ),
+  HTTP_TIMEOUT: terminal(
+    'The call was not sent whole in time.',
+    'Send it faster, or raise headersMs or bodyMs of the door.',
+  ),
+  HTTP_HEADERS_TOO_LARGE: terminal('The head of the call is larger than 16 KiB.', 'Send fewer or shorter headers.'),
+  HTTP_MALFORMED: terminal('What came is not HTTP.', 'Speak HTTP/1.1; over TLS where the door has a certificate.'),
   HTTP_MEDIA_TYPE: terminal('The body is not declared as JSON.', 'Send `content-type: application/json`.'),
-  HTTP_BODY_TOO_LARGE: terminal('The body is larger than gateway.maxBodyBytes.', 'Send less, or raise the bound.'),
+  HTTP_BODY_TOO_LARGE: terminal(
+    "The body is larger than gateway.maxBodyBytes; at the operator's door, than 1 KiB.",
+    'Send less, or raise the bound.',
+  ),
   HTTP_FAULT: terminal(
     'The gateway failed at a call in a way that it does not know.',
     'A bug: report what its log says.',

@@ -144,6 +144,8 @@ export interface StageEntry {
   readonly writes: readonly TopicName[]
   /** Its own state, for whoever takes a partition over: written and read by nobody else. */
   readonly keeps?: readonly TopicName[]
+  /** Outputs that it reads again though they are no chain of its own: what was asked, what was published. */
+  readonly rereads?: readonly TopicName[]
   /** `chain`: one task an output partition, exactly once. `forward`: at least once, idempotent by key. */
   readonly runs: 'chain' | 'forward'
   readonly does: string
@@ -165,6 +167,7 @@ export const pipeline = [
     reads: [],
     broadcast: ['recommendations', 'dead-letters'],
     writes: ['requests', 'events', 'items'],
+    rereads: ['requests'],
     runs: 'forward',
     does: 'the HTTP door: asks on requests, answers with the accepted decision',
     step: 'src/gateway/step.ts',
@@ -174,6 +177,7 @@ export const pipeline = [
     reads: ['items', 'users'],
     broadcast: [],
     writes: ['features', 'profiles'],
+    rereads: ['features', 'profiles'],
     runs: 'forward',
     does: 'turns texts and attributes into versioned vectors',
     step: 'src/features/step.ts',

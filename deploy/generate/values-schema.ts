@@ -2,7 +2,7 @@
 import { configJsonSchema } from '../../tools/docs.ts'
 import { freshnessBounds, thresholds } from './alerts/alert.ts'
 import { alertRules } from './alerts/rules.ts'
-import { chartStages } from './stages.ts'
+import { type ChartStage, chartServices } from './stages.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -21,6 +21,17 @@ const strict = (properties: Record<string, Schema>, required: readonly string[] 
 })
 
 const pod = {
+  topologySpread: listOf(
+    strict(
+      {
+        topologyKey: text,
+        maxSkew: { type: 'integer', minimum: 1 },
+        whenUnsatisfiable: { enum: ['ScheduleAnyway', 'DoNotSchedule'] },
+      },
+      ['topologyKey'],
+    ),
+  ),
+  priorityClassName: text,
   resources: strict({ requests: mapTo({}), limits: mapTo({}) }),
   nodeSelector: mapTo(text),
   tolerations: listOf(anyObject),
@@ -28,8 +39,46 @@ const pod = {
   podAnnotations: mapTo(text),
 }
 
-const stageValues = (single: boolean) =>
-  strict({ enabled: flag, replicas: single ? { ...count, maximum: 1 } : count, ...pod })
+const atLeastOne: Schema = { type: 'integer', minimum: 1 }
+const autoscaling = (by: readonly string[]): Schema =>
+  strict({
+    by: { enum: by },
+    minReplicas: atLeastOne,
+    maxReplicas: { type: ['integer', 'null'], minimum: 1 },
+    cpuPercent: atLeastOne,
+    lagRecords: atLeastOne,
+    downAfterSeconds: count,
+  })
+
+/** A door has no lag: it reads in no group. */
+const stageValues = ({ single, reads }: ChartStage): Schema =>
+  strict({
+    enabled: flag,
+    replicas: single ? { ...count, maximum: 1 } : count,
+    ...(!single && { autoscaling: autoscaling(['none', 'cpu', ...(reads.length > 0 ? ['lag'] : [])]) }),
+    ...pod,
+  })
+
+const doorSecret: Schema = strict({
+  existingSecret: text,
+  tokensKey: text,
+  certKey: text,
+  keyKey: text,
+  clientCaKey: text,
+})
+
+const kafka: Schema = strict({
+  tls: strict({ existingSecret: text, caKey: text, certKey: text, keyKey: text }),
+  sasl: strict({
+    mechanism: { enum: ['', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] },
+    existingSecret: text,
+    usernameKey: text,
+    passwordKey: text,
+    oauth: strict({ tokenUrl: text, clientId: text, scope: text }),
+  }),
+  users: strict({ mode: { enum: ['none', 'strimzi'] }, authentication: { enum: ['scram-sha-512', 'tls'] } }),
+  kedaAuthentication: text,
+})
 
 export const valuesSchema = (): Schema => ({
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -45,16 +94,26 @@ export const valuesSchema = (): Schema => ({
     }),
     imagePullSecrets: listOf(strict({ name: text }, ['name'])),
     config: withoutDialect(configJsonSchema()),
+    kafka,
+    registry: strict({ existingSecret: text, passwordKey: text, tokenKey: text, caKey: text }),
+    callers: doorSecret,
+    operators: doorSecret,
     secrets: listOf(strict({ secretName: text, mountPath: text }, ['secretName', 'mountPath'])),
     env: listOf(anyObject),
-    defaults: strict({ replicas: count, ...pod }),
-    stages: strict(Object.fromEntries(chartStages().map(({ stage, single }) => [stage, stageValues(single)]))),
+    defaults: strict({ replicas: count, autoscaling: autoscaling(['none']), ...pod }),
+    stages: strict(Object.fromEntries(chartServices().map(each => [each.stage, stageValues(each)]))),
     state: strict({ volume: anyObject }),
     terminationGracePeriodSeconds: count,
     gatewayDrainSeconds: count,
+    networkPolicy: strict({
+      enabled: flag,
+      callers: listOf(anyObject),
+      monitoring: listOf(anyObject),
+      egress: listOf(anyObject),
+    }),
     topics: strict({ mode: { enum: ['job', 'strimzi', 'none'] }, strimziCluster: text, strimziNamespace: text }),
     monitoring: strict({
-      serviceMonitor: strict({ enabled: flag, interval: text, labels: mapTo(text) }),
+      serviceMonitor: strict({ enabled: flag, interval: text, labels: mapTo(text), endpoint: anyObject }),
       prometheusRule: strict({
         enabled: flag,
         labels: mapTo(text),

@@ -4,7 +4,10 @@ import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collections;
+import java.util.List;
 import java.util.Properties;
 import java.util.UUID;
 import org.apache.kafka.common.utils.Exit;
@@ -14,7 +17,8 @@ import org.apache.kafka.common.utils.Exit;
  *
  *   Broker FILE.properties               until it is told to stop by a signal
  *   Broker FILE.properties --temporary   as long as its parent lives: at the end of standard input it removes the folder
- *                                        of FILE and is gone at once; at the line "exit" it shuts down in order first
+ *                                        of FILE and is gone at once; at the line "exit" it shuts down in order first;
+ *                                        arguments after it go to Kafka's own format command (--add-scram)
  */
 public final class Broker {
   public static void main(String[] args) throws Exception {
@@ -25,18 +29,20 @@ public final class Broker {
       watch.setDaemon(true);
       watch.start();
     }
-    format(file);
+    format(file, List.of(args).subList(Math.min(2, args.length), args.length));
     kafka.Kafka.main(new String[] {file.toString()});
   }
 
-  private static void format(Path file) throws Exception {
+  private static void format(Path file, List<String> more) throws Exception {
     Properties properties = new Properties();
     try (var reader = Files.newBufferedReader(file)) {
       properties.load(reader);
     }
     if (Files.exists(Path.of(properties.getProperty("log.dirs"), "meta.properties"))) return;
-    String[] format = {"format", "--standalone", "--cluster-id", newClusterId(), "--config", file.toString()};
-    int code = kafka.tools.StorageTool.execute(format, System.err);
+    List<String> format = new ArrayList<>();
+    Collections.addAll(format, "format", "--standalone", "--cluster-id", newClusterId(), "--config", file.toString());
+    format.addAll(more);
+    int code = kafka.tools.StorageTool.execute(format.toArray(String[]::new), System.err);
     if (code != 0) Runtime.getRuntime().halt(code);
   }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
-import { withoutPassword } from '../log/wire/registry.ts'
+import { withoutPassword } from '../secrets.ts'
 import { configOf, withConfig } from './shared.ts'
 
 export function addConfig(program: Command): void {

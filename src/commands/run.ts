@@ -125,8 +125,10 @@ function fatal(error: unknown): 1 {
   createLogger('fatal').fatal(
     { code },
     detail
-      .trim()
-      .replace(/:?\s*\n\s*/g, '; ')
+      .split('\n')
+      .map(line => line.trim().replace(/:$/, ''))
+      .filter(line => line !== '')
+      .join('; ')
       .replace(/^(\w+);/, '$1:'),
   )
   return 1

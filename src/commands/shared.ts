@@ -1,12 +1,12 @@
 /** What commands have in common: the configuration file and an open bus. */
 
-import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { type Config, type ConfigInput, type ConfigUse, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { steadyNow } from '../log/chain/steady.ts'
-import { type KafkaLogOptions, openKafkaLog } from '../log/kafka/kafka.ts'
+import { openKafkaLog } from '../log/kafka/kafka.ts'
+import { loginOf } from '../log/kafka/login.ts'
 import type { Log } from '../log/log.ts'
 import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
@@ -22,33 +22,18 @@ export const configOf = (options: { config?: string }, use?: ConfigUse): Config 
 /** How to open the configured Kafka: each call tries once. @param meter told of requests to brokers
  * @throws FeedloopError CONFIG_INVALID without brokers */
 export function kafkaOf({ kafka }: Config, logger: Logger, meter?: Meter): () => Promise<Log> {
-  const { brokers, clientId, ssl, sasl } = kafka
+  const { brokers, clientId } = kafka
   if (brokers.length === 0)
     throw new FeedloopError(
       'CONFIG_INVALID',
       'no brokers: set KAFKA_BROKERS or kafka.brokers (`feedloop broker start` makes one)',
     )
-  return async () => {
-    // read each time: it may have been mended since
-    const login = sasl && {
-      mechanism: sasl.mechanism,
-      username: sasl.username,
-      password: passwordOf(sasl.passwordFile),
-    }
-    return openKafkaLog({ brokers, clientId, ssl, sasl: login as KafkaLogOptions['sasl'], logger, meter })
-  }
-}
-
-function passwordOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (cause) {
-    throw new FeedloopError('SECRET_MISSING', `kafka.sasl.passwordFile: ${(cause as Error).message}`, { cause })
-  }
+  // Secrets are read each time: they may have been mended since.
+  return async () => openKafkaLog({ brokers, clientId, ...loginOf(kafka), logger, meter })
 }
 
 export const wireOf = (config: Config): Promise<Wire> =>
-  createWire({ registryUrl: config.registry.url, prefix: config.topics.prefix })
+  createWire({ registry: config.registry, prefix: config.topics.prefix })
 
 /** Opens the configured Kafka. @throws FeedloopError CONFIG_INVALID without brokers, LOG_UNAVAILABLE, REGISTRY_UNAVAILABLE */
 export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {

@@ -60,7 +60,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopReport> {
   const logger = createLogger(config.log.level)
   const bus = await findBus({ kind: options.bus, logger })
   const { prefix } = config.topics
-  const wire = await createWire({ registryUrl: config.registry.url, prefix })
+  const wire = await createWire({ registry: config.registry, prefix })
   const context: ServiceContext = { config, log: bus.log, wire, meter: createMeter(), logger, now: steadyNow }
   let running: readonly Running[] = []
   try {

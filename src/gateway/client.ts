@@ -22,7 +22,9 @@ export interface ClientOptions {
   readonly url: string
   /** For a whole call, all tries together, ms; more than `gateway.maxTimeoutMs` is refused. Default 2000. */
   readonly timeoutMs?: number
-  /** Default: the global one. */
+  /** Bearer token, where the door asks for one (`gateway.tokensFile`). */
+  readonly token?: string
+  /** Default: the global one. With a client certificate: one of your own. */
   readonly fetch?: typeof fetch
 }
 
@@ -59,12 +61,15 @@ type Route = readonly [method: 'GET' | 'POST' | 'DELETE', path: string]
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
 
-export function createClient({ url, timeoutMs = 2000, fetch: send = fetch }: ClientOptions): Client {
-  const base = url.replace(/\/+$/, '')
+export function createClient({ url, timeoutMs = 2000, token, fetch: send = fetch }: ClientOptions): Client {
+  const base = url.replace(/(?<!\/)\/+$/, '')
   const attempt = async <T>([method, path]: Route, body: object | null, leftMs: number): Promise<T> => {
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)))
-    const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-    const response = await send(base + path, { method, ...content, signal })
+    const headers = {
+      ...(body && { 'content-type': 'application/json' }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    }
+    const response = await send(base + path, { method, headers, body: body && JSON.stringify(body), signal })
     const answer = await response.json()
     if (!response.ok) throw new FeedloopProblem(answer as Problem)
     return answer as T

@@ -3,14 +3,15 @@
  * let in is answered, also while the door closes.
  */
 import { isUtf8 } from 'node:buffer'
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
-import { MAX_PATH_TEXT } from './json-schema.ts'
-import { knownError, PROBLEM_TYPE, problemOf, RETRY_AFTER } from './problem.ts'
+import { createGuard } from './door/guard.ts'
+import { createServer, listen } from './door/server.ts'
+import { headersOf, knownError, PROBLEM_TYPE, problemOf } from './problem.ts'
 import { type Answerer, addRoutes, notReady, RECOMMEND } from './routes.ts'
 
 /** What every door needs. */
@@ -32,17 +33,15 @@ export interface Door {
 /** From the last deadline to the end of all connections, ms. */
 const LEAVE_MS = 1000
 
-/** @throws FeedloopError PORT_UNAVAILABLE */
+/** @throws FeedloopError PORT_UNAVAILABLE, SECRET_MISSING, CONFIG_INVALID */
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { host, port, maxBodyBytes, maxTimeoutMs, maxWaiting } = options.config.gateway
   const answer = answererOfErrors(options)
-  const server = Fastify({
+  const server = createServer(options.config.gateway, 'gateway', {
     frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
     bodyLimit: maxBodyBytes,
-    routerOptions: { maxParamLength: MAX_PATH_TEXT },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    requestTimeout: 30_000,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, strictTypes: false } },
   })
   server.setSerializerCompiler(() => data => JSON.stringify(data))
@@ -66,10 +65,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const entrance = admit(server, options, waitingFor)
   await addRoutes(server, options, waitingFor, () => answerer!)
   // Node's own 511 are less than come within a busy moment; beyond it connections are reset, and nobody counts them.
-  await server.listen({ host, port, backlog: maxWaiting }).catch(cause => {
-    throw new FeedloopError('PORT_UNAVAILABLE', `gateway.port: ${cause.message}`, { cause })
-  })
-  const bound = (server.server.address() as { port: number }).port
+  const bound = await listen(server, { host, port, backlog: maxWaiting }, 'gateway')
   options.logger.info({ gatewayPort: bound }, 'gateway is open')
   return {
     port: bound,
@@ -97,9 +93,8 @@ function answererOfErrors({ logger, meter }: DoorOptions) {
     if (problem.status >= 500 && problem.status < 503) logger.error({ err: error.cause ?? error }, 'call failed')
     if (problem.status === 503) {
       meter.add('feedloop_gateway_shed_total', { reason: shed[error.code] ?? 'log' })
-      reply.header('retry-after', RETRY_AFTER)
     }
-    return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
+    return reply.code(problem.status).headers(headersOf(problem.status)).type(PROBLEM_TYPE).send(problem)
   }
 }
 
@@ -107,9 +102,10 @@ function answererOfErrors({ logger, meter }: DoorOptions) {
  * all connections end: Node keeps those open that were busy or new when the server was closed. */
 function admit(
   server: FastifyInstance,
-  { config, meter }: DoorOptions,
+  { config, meter, now }: DoorOptions,
   waitingFor: Answerer['waitingFor'],
 ): { shut(): void } {
+  const guard = createGuard(config.gateway, 'gateway', now)
   let inside = 0
   let shut = false
   const count = (step: -1 | 0 | 1): void => {
@@ -118,9 +114,9 @@ function admit(
     if (shut && inside === 0) server.server.closeAllConnections()
   }
   count(0)
-  server.addHook('onRequest', async ({ routeOptions }, reply) => {
+  server.addHook('onRequest', async (request, reply) => {
     const began = performance.now()
-    const route = routeOptions.url ?? 'none'
+    const route = request.routeOptions.url ?? 'none'
     count(1)
     reply.raw.once('close', () => {
       count(-1)
@@ -128,6 +124,7 @@ function admit(
       meter.add('feedloop_gateway_requests_total', { route, code })
       meter.observe('feedloop_gateway_request_seconds', { route }, (performance.now() - began) / 1000)
     })
+    guard.admit(request)
     if (!route.startsWith('/v1/')) return
     if (shut) throw notReady('its end')
     // Of a call that may get its baseline back the body is read first.

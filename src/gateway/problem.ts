@@ -4,18 +4,23 @@ import { type ErrorCode, errorTable, FeedloopError } from '../errors.ts'
 import type { Problem } from './answers.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
-/** `Retry-After` of every 503, seconds. */
+/** `Retry-After` of every 503 and 429, seconds. */
 export const RETRY_AFTER = '1'
 
 const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
+  HTTP_MALFORMED: 400,
+  HTTP_UNAUTHENTICATED: 401,
   HTTP_NOT_FOUND: 404,
   USER_UNKNOWN: 404,
   EPISODE_UNKNOWN: 404,
+  HTTP_TIMEOUT: 408,
   RECORD_CONTRADICTS: 409,
   HTTP_BODY_TOO_LARGE: 413,
   BATCH_TOO_LARGE: 413,
   HTTP_MEDIA_TYPE: 415,
   OUTPUT_TOO_LARGE: 422,
+  HTTP_RATE_LIMITED: 429,
+  HTTP_HEADERS_TOO_LARGE: 431,
   DEADLINE_EXCEEDED: 504,
 }
 
@@ -24,6 +29,14 @@ export function statusOf(code: ErrorCode): number {
   const { scope, kind } = errorTable[code]
   return statuses[code] ?? (scope === 'record' ? 400 : kind === 'retryable' ? 503 : 500)
 }
+
+/** Headers that go with a refusal. */
+export const headersOf = (status: number): Record<string, string> =>
+  status === 503 || status === 429
+    ? { 'retry-after': RETRY_AFTER }
+    : status === 401
+      ? { 'www-authenticate': 'Bearer' }
+      : {}
 
 export function problemOf({ code, message }: FeedloopError): Problem {
   const { meaning, remedy } = errorTable[code]
@@ -55,7 +68,7 @@ export function knownError(error: unknown): FeedloopError {
   if (error instanceof FeedloopError) return error
   const { code, message, validation } = error as Partial<FastifyError>
   const ours = ofFramework[code ?? '']
-  if (ours === undefined) return new FeedloopError('HTTP_FAULT', 'see the log of the gateway', { cause: error })
+  if (ours === undefined) return new FeedloopError('HTTP_FAULT', 'see the log of the process', { cause: error })
   return new FeedloopError(ours, validation ? shapeFault(validation[0]) : String(message))
 }
 

@@ -40,11 +40,13 @@ export interface Answerer {
 /** Statuses that callers should know, with what they mean; 400 and 5xx of each route. */
 const problems = {
   400: 'The body or the id breaks a rule; the detail names the field.',
+  401: 'The door asks for a token or a certificate.',
   404: 'Nothing is known of this user.',
   409: 'The request id was asked before with other content.',
   413: 'The body is too large.',
   415: 'The body is not declared as JSON.',
   422: 'What would be logged of it is too large.',
+  429: 'More calls than the rate of the door allows: again after Retry-After.',
   500: 'A bug.',
   503: 'The log or the ranker is away, the gateway is full, not ready or stopping: again after Retry-After, with the same ids.',
   504: 'The deadline is over.',
@@ -85,7 +87,7 @@ export async function addRoutes(
     operationId: 'recommend',
     summary: 'Ask for a slate. Idempotent by `request_id`.',
     body: wishSchema(config.gateway),
-    response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 409, 413, 415, 422, 500, 503, 504) },
+    response: { 200: body(answerSchema(), 'The slate.'), ...refused(400, 401, 409, 413, 415, 422, 429, 500, 503, 504) },
   }
   server.post<{ Body: Wish }>(RECOMMEND, { schema: recommend }, async (request, reply) => {
     const awaited = waitingFor()
@@ -102,7 +104,7 @@ export async function addRoutes(
     operationId: 'tell',
     summary: 'Tell what people did. Idempotent by `event_id`.',
     body: eventsSchema(config.gateway),
-    response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 413, 415, 500, 503) },
+    response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 401, 413, 415, 429, 500, 503) },
   }
   server.post<{ Body: EventsBody }>('/v1/events', { schema: events }, async request => {
     await answerer().tell(request.body.events)
@@ -114,7 +116,7 @@ export async function addRoutes(
     summary:
       'Put items into the catalogue, or change them. Idempotent: of two states of an item the later `time_ms` holds.',
     body: itemsSchema(config.gateway),
-    response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 413, 415, 500, 503) },
+    response: { 200: body(appendedSchema, 'All of it is stored.'), ...refused(400, 401, 413, 415, 429, 500, 503) },
   }
   server.post<{ Body: ItemsBody }>('/v1/items', { schema: items }, async request => {
     await answerer().publish(request.body.items)
@@ -125,7 +127,7 @@ export async function addRoutes(
     operationId: 'withdraw',
     summary: 'Take an item out of the catalogue, until a state of it that is later than this call. Idempotent.',
     params: idOf('Item'),
-    response: { 200: body(appendedSchema, 'It is stored.'), ...refused(400, 500, 503) },
+    response: { 200: body(appendedSchema, 'It is stored.'), ...refused(400, 401, 429, 500, 503) },
   }
   server.delete<{ Params: { id: string } }>('/v1/items/:id', { schema: item }, async ({ params }) => {
     await answerer().withdraw(params.id)
@@ -136,7 +138,7 @@ export async function addRoutes(
     operationId: 'userState',
     summary: 'What is known of a user.',
     params: idOf('User'),
-    response: { 200: body(userAnswerSchema(), 'The state.'), ...refused(400, 404, 500, 503, 504) },
+    response: { 200: body(userAnswerSchema(), 'The state.'), ...refused(400, 401, 404, 429, 500, 503, 504) },
   }
   server.get<{ Params: { id: string } }>('/v1/users/:id/state', { schema: state }, (request, reply) =>
     answerer().look(request.params.id, goneSignal(reply)),

@@ -7,20 +7,28 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
+import { readTls } from '../secrets.ts'
 import type { Problem, UserAnswer } from './answers.ts'
+import { type Badge, getJson } from './door/get.ts'
+import { openTokens } from './door/tokens.ts'
 
 /** @throws FeedloopError USER_UNKNOWN, USER_ELSEWHERE, DEADLINE_EXCEEDED */
 export type Look = (userId: string, signal: AbortSignal) => Promise<UserAnswer>
 
-export function createLook({ gateway: { rankers, timeoutMs }, http }: Pick<Config, 'gateway' | 'http'>): Look {
+/** @param now ms @throws FeedloopError SECRET_MISSING, CONFIG_INVALID */
+export function createLook(
+  { gateway: { rankers, timeoutMs }, http }: Pick<Config, 'gateway' | 'http'>,
+  now: () => number,
+): Look {
   // Those of this process, unless others are named.
-  const doors = rankers.length > 0 ? rankers : [`http://127.0.0.1:${http.port}`]
+  const doors = rankers.length > 0 ? rankers : [`${http.tls ? 'https' : 'http'}://127.0.0.1:${http.port}`]
+  const badge = badgeOf(http, now)
   return async (userId, gone) => {
     const late = AbortSignal.timeout(timeoutMs)
     const answered = new AbortController()
     const signal = AbortSignal.any([gone, late, answered.signal])
     const asked = doors.map(async door =>
-      Promise.any((await addressesOf(door)).map(base => ask(base, userId, signal).catch(saidBy(base)))),
+      Promise.any((await placesOf(door)).map(base => ask(base, userId, badge(), signal).catch(saidBy(base.url)))),
     )
     try {
       const found = await Promise.any(asked.map((each, n) => each.catch(saidBy(doors[n]))))
@@ -48,19 +56,43 @@ const saidBy =
 const reasonsOf = (error: Error): string[] =>
   error instanceof AggregateError ? error.errors.flatMap(reasonsOf) : [error.message]
 
+/** Operator's doors have one way in: what the configuration of ours says is shown at the others'. */
+function badgeOf({ tokensFile, tls }: Config['http'], now: () => number): () => Badge {
+  const tokens = tokensFile === undefined ? undefined : openTokens(tokensFile, 'http.tokensFile', now)
+  return () => {
+    const { clientCaFile: caFile, ...own } = tls ?? {}
+    return { token: tokens?.own(), tls: tls && readTls({ ...own, caFile: caFile ?? tls.certFile }, 'http.tls') }
+  }
+}
+
+interface Place {
+  readonly url: string
+  /** Who must be there; of an address that is named as such: whoever has a certificate by our authority. */
+  readonly servername?: string
+}
+
 /** One a machine behind the name, as a headless service has them. */
-async function addressesOf(door: string): Promise<string[]> {
-  const url = new URL(door)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (url.protocol !== 'http:' || isIP(host)) return [url.origin]
+async function placesOf(door: string): Promise<Place[]> {
+  const { hostname, origin, protocol, port } = new URL(door)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host)) return [{ url: origin }]
   const all = await lookup(host, { all: true })
-  return all.map(({ address, family }) => `http://${family === 6 ? `[${address}]` : address}:${url.port || 80}`)
+  const suffix = port === '' ? '' : `:${port}`
+  return all.map(({ address, family }) => ({
+    url: `${protocol}//${family === 6 ? `[${address}]` : address}${suffix}`,
+    servername: host,
+  }))
 }
 
 /** @returns the state, or that nothing is known of the user @throws what else was said, and what broke the call */
-async function ask(base: string, userId: string, signal: AbortSignal): Promise<UserAnswer | Problem> {
-  const response = await fetch(`${base}/v1/users/${encodeURIComponent(userId)}/state`, { signal })
-  const reply = (await response.json()) as UserAnswer | Problem
+async function ask(
+  { url, servername }: Place,
+  userId: string,
+  badge: Badge,
+  signal: AbortSignal,
+): Promise<UserAnswer | Problem> {
+  const path = `${url}/v1/users/${encodeURIComponent(userId)}/state`
+  const reply = (await getJson({ url: new URL(path), servername, badge, signal })) as UserAnswer | Problem
   if ('user_id' in reply || reply.code === 'USER_UNKNOWN') return reply
   throw new Error(`${reply.code ?? reply.status}, ${reply.detail}`)
 }

@@ -39,7 +39,8 @@ export async function runIntake(context: ServiceContext): Promise<Running> {
   const { config, log } = context
   const { url } = config.registry
   const compiled = compileSources(config.sources, url !== undefined)
-  const registry = url && compiled.some(source => source.format !== 'json') ? await connectRegistry(url) : undefined
+  const asks = compiled.some(source => source.format !== 'json')
+  const registry = url && asks ? await connectRegistry({ ...config.registry, url }) : undefined
   const forward = createForward(log, config.topics.prefix)
   const flows = compiled.map(source => {
     const group = intakeGroup(config.topics.prefix, source.topic)

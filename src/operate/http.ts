@@ -1,17 +1,22 @@
 /**
  * The operator's door of a process, open before anything else: /livez (the event loop turns; never depends on Kafka),
  * /readyz (every service has what it needs; else 503 with what is awaited), /metrics (OpenMetrics, one format for the life of the process), and of a ranker
- * /v1/users/{id}/state for users of its partitions; 421 for the others'.
+ * /v1/users/{id}/state for users of its partitions; 421 for the others'. Where it asks for a token or a certificate, whoever has none
+ * learns no more of a probe than its status.
  */
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { FeedloopError } from '../errors.ts'
 import type { UserAnswer } from '../gateway/answers.ts'
-import { MAX_PATH_TEXT } from '../gateway/json-schema.ts'
-import { PROBLEM_TYPE, problemOf } from '../gateway/problem.ts'
+import { createGuard } from '../gateway/door/guard.ts'
+import { createServer, listen } from '../gateway/door/server.ts'
+import { headersOf, knownError, PROBLEM_TYPE, problemOf } from '../gateway/problem.ts'
 import type { ServiceContext } from './context.ts'
 
 /** RFC 9110, 15.5.20: another process may have it. */
 const MISDIRECTED = 421
+/** Nobody has anything to send here. */
+const MAX_BODY_BYTES = 1024
+const probes: readonly string[] = ['/livez', '/readyz']
 
 /** What readiness depends on. */
 export interface Awaited {
@@ -21,51 +26,61 @@ export interface Awaited {
   readonly describe?: (userId: string) => UserAnswer
 }
 
-/** @throws FeedloopError PORT_UNAVAILABLE */
+/** @throws FeedloopError PORT_UNAVAILABLE, SECRET_MISSING, CONFIG_INVALID */
 export async function openOperatorDoor(
-  { config, meter }: Pick<ServiceContext, 'config' | 'meter'>,
+  {
+    config: { http },
+    meter,
+    logger,
+  }: Pick<ServiceContext, 'config' | 'meter'> & Partial<Pick<ServiceContext, 'logger'>>,
   services: () => readonly Awaited[],
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server: FastifyInstance = Fastify({
+  const guard = createGuard(http, 'http', Date.now)
+  const server = createServer(http, 'http', {
     logger: false,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: MAX_PATH_TEXT },
+    bodyLimit: MAX_BODY_BYTES,
+    frameworkErrors: (error, _request, reply) => void refuse(reply, knownError(error)),
+  })
+  server.setErrorHandler((error, _request, reply) => {
+    const known = knownError(error)
+    if (known.code === 'HTTP_FAULT') logger?.error({ err: error }, 'call failed')
+    return refuse(reply, known)
+  })
+  server.setNotFoundHandler((request, reply) =>
+    refuse(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
+  )
+  server.addHook('onRequest', async request => {
+    if (!(http.openProbes && probes.includes(request.routeOptions.url ?? ''))) guard.admit(request)
   })
   server.get('/livez', async () => ({ status: 'alive' }))
-  server.get('/readyz', async (_request, reply) => {
+  server.get('/readyz', async (request, reply) => {
     const waiting = Object.fromEntries(
       services()
         .map(service => [service.name, service.waitingFor()] as const)
         .filter(([, awaited]) => awaited !== ''),
     )
     const ready = services().length > 0 && Object.keys(waiting).length === 0
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'waiting', waiting })
+    const status = ready ? 'ready' : 'waiting'
+    return reply.code(ready ? 200 : 503).send(guard.knows(request) ? { status, waiting } : { status })
   })
   server.get('/metrics', async (_request, reply) =>
     reply.header('content-type', meter.registry.contentType).send(await meter.registry.metrics()),
   )
-  server.get<{ Params: { id: string } }>('/v1/users/:id/state', async ({ params }, reply) => {
-    try {
-      const ranker = services().find(service => service.describe !== undefined)
-      if (ranker === undefined) throw new FeedloopError('USER_ELSEWHERE', 'no ranker runs in this process')
-      return ranker.describe!(params.id)
-    } catch (error) {
-      if (!(error instanceof FeedloopError)) throw error
-      const problem = problemOf(error)
-      const status = error.code === 'USER_ELSEWHERE' ? MISDIRECTED : problem.status
-      return reply
-        .code(status)
-        .type(PROBLEM_TYPE)
-        .send({ ...problem, status })
-    }
+  server.get<{ Params: { id: string } }>('/v1/users/:id/state', async ({ params }) => {
+    const ranker = services().find(service => service.describe !== undefined)
+    if (ranker === undefined) throw new FeedloopError('USER_ELSEWHERE', 'no ranker runs in this process')
+    return ranker.describe!(params.id)
   })
-  const { host, port } = config.http
-  await server.listen({ host, port }).catch(cause => {
-    throw new FeedloopError('PORT_UNAVAILABLE', `http.port: ${cause.message}`, { cause })
-  })
-  const address = server.server.address()
-  return {
-    port: typeof address === 'object' && address ? address.port : port,
-    close: () => server.close(),
-  }
+  return { port: await listen(server, http, 'http'), close: () => server.close() }
+}
+
+function refuse(reply: FastifyReply, error: FeedloopError): FastifyReply {
+  const problem = problemOf(error)
+  const status = error.code === 'USER_ELSEWHERE' ? MISDIRECTED : problem.status
+  return reply
+    .code(status)
+    .headers(headersOf(status))
+    .type(PROBLEM_TYPE)
+    .send({ ...problem, status })
 }

@@ -35,7 +35,7 @@ async function written(damage: (world: World) => void): Promise<string> {
     ...base,
     topics,
     kafka: { ...base.kafka, brokers: [...bus.brokers!] },
-    http: { host: '127.0.0.1', port: PORT },
+    http: { ...base.http, host: '127.0.0.1', port: PORT },
   }
   const decisions = [decision('d0', 0), decision('d1', 1), decision('d2', 2)]
   const world = createWorld(config, decisions, [outcome('click', 'd0', 3)])

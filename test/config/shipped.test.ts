@@ -1,8 +1,9 @@
 /** Every configuration that ships with the project is one that the project accepts. */
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseDocument } from 'yaml'
 import { type environmentOverrides, loadConfig, parseConfig } from '../../src/config.ts'
@@ -26,14 +27,18 @@ describe('the environment', () => {
     [string, (config: ReturnType<typeof loadConfig>) => unknown, unknown]
   > = {
     KAFKA_BROKERS: ['a:1, b:2', config => config.kafka.brokers, ['a:1', 'b:2']],
+    KAFKA_USERNAME: ['shop', config => config.kafka.sasl?.username, 'shop'],
     FEEDLOOP_TOPIC_PREFIX: ['x.', config => config.topics.prefix, 'x.'],
     FEEDLOOP_REGISTRY_URL: ['http://r', config => config.registry.url, 'http://r'],
     FEEDLOOP_HTTP_PORT: ['0', config => config.http.port, 0],
     FEEDLOOP_GATEWAY_PORT: ['0', config => config.gateway.port, 0],
     FEEDLOOP_LOG_LEVEL: ['warn', config => config.log.level, 'warn'],
   }
+  const file = join(mkdtempSync(join(tmpdir(), 'feedloop-config-')), 'feedloop.yaml')
+  writeFileSync(file, 'kafka: { sasl: { mechanism: plain, username: nobody, passwordFile: /dev/null } }')
+  after(() => rmSync(dirname(file), { recursive: true }))
   for (const [name, [value, read, expected]] of Object.entries(values))
-    test(`${name} overrides the file`, () => assert.deepEqual(read(loadConfig(undefined, { [name]: value })), expected))
+    test(`${name} overrides the file`, () => assert.deepEqual(read(loadConfig(file, { [name]: value })), expected))
   test('an empty variable overrides nothing', () => {
     assert.equal(loadConfig(undefined, { FEEDLOOP_TOPIC_PREFIX: '' }).topics.prefix, 'feedloop.')
   })

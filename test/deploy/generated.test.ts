@@ -41,8 +41,9 @@ describe('deploy files', () => {
         }
     }
   })
-  test('the chart names the version of the project', () => {
+  test('the chart and the image name the version of the project', () => {
     const { version } = JSON.parse(read('../package.json'))
+    assert.match(read('Dockerfile'), new RegExp(`^ARG VERSION=${version}$`, 'm'))
     assert.match(read('helm/feedloop/Chart.yaml'), new RegExp(`^appVersion: ${version}$`, 'm'))
   })
   test('are well-formed YAML', () => {

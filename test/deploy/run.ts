@@ -5,14 +5,26 @@
  */
 import { parseArgs } from 'node:util'
 import { brokerPart } from './broker.ts'
-import { chartPart } from './chart.ts'
-import { composePart, imagePart } from './image.ts'
-import { loopPart } from './loop.ts'
+import { chartPart } from './chart/chart.ts'
+import { composePart, grafanaPart } from './compose/compose.ts'
+import { loopPart } from './compose/loop.ts'
+import { imagePart } from './image/image.ts'
 import { metricsPart } from './metrics.ts'
 import type { Part } from './parts.ts'
 import { rulesPart } from './rules.ts'
+import { securityPart } from './security.ts'
 
-const parts: readonly Part[] = [chartPart, rulesPart, metricsPart, composePart, imagePart, brokerPart, loopPart]
+const parts: readonly Part[] = [
+  chartPart,
+  rulesPart,
+  metricsPart,
+  imagePart,
+  composePart,
+  grafanaPart,
+  brokerPart,
+  loopPart,
+  securityPart,
+]
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true } } })
 const wanted = parts.filter(part => !values.only || values.only.includes(part.name))
 if (wanted.length < (values.only?.length ?? 1))

@@ -26,7 +26,7 @@ beforeEach(async () => {
   context = {
     config: parseConfig({ topics: { prefix: 'b.' } }),
     log: openEmbeddedLog(),
-    wire: await createWire({ prefix: 'b.', registryUrl: registry.url }),
+    wire: await createWire({ prefix: 'b.', registry }),
     meter: createMeter(),
     logger,
     now: Date.now,

@@ -21,7 +21,7 @@ const schemaOf = (name: string) => currentSchemas().find(each => each.name === n
 
 describe('with a registry', () => {
   test('subjects are registered under prefix and topic with FULL compatibility; records carry the id', async () => {
-    const wire = await createWire({ prefix: 'shop.', registryUrl: url })
+    const wire = await createWire({ prefix: 'shop.', registry: { url } })
     const bytes = wire.encode('events', event)
     assert.equal(bytes[0], 0)
     assert.equal(schemas[bytes.readUInt32BE(1) - 1], JSON.stringify(schemaOf('BehaviorEvent')))
@@ -31,7 +31,7 @@ describe('with a registry', () => {
   })
 
   test('both framings are read, and records need no further call', async () => {
-    const wire = await createWire({ prefix: 'shop.', registryUrl: url })
+    const wire = await createWire({ prefix: 'shop.', registry: { url } })
     const plain = await createWire({ prefix: 'shop.' })
     server.calls = 0
     assert.deepEqual(wire.decode('events', plain.encode('events', event)), event)
@@ -40,7 +40,7 @@ describe('with a registry', () => {
   })
 
   test("a foreign writer's schema is learned by id and resolved to ours", async () => {
-    const wire = await createWire({ prefix: 'shop.', registryUrl: url })
+    const wire = await createWire({ prefix: 'shop.', registry: { url } })
     const foreign = structuredClone(schemaOf('BehaviorEvent')) as { fields: { name: string }[] }
     foreign.fields = foreign.fields.filter(field => field.name !== 'slot').reverse()
     schemas.push(JSON.stringify(foreign))
@@ -54,13 +54,13 @@ describe('with a registry', () => {
   })
 
   test('an id that the registry does not know is not learned', async () => {
-    const wire = await createWire({ prefix: 'shop.', registryUrl: url })
+    const wire = await createWire({ prefix: 'shop.', registry: { url } })
     assert.equal(await wire.learn(confluent(9999, Buffer.from([0]))), false)
   })
 
   test('a subject that already has another compatibility is refused', async () => {
     compatibility.set('strange.items-value', 'NONE')
-    await assert.rejects(createWire({ prefix: 'strange.', registryUrl: url }), error =>
+    await assert.rejects(createWire({ prefix: 'strange.', registry: { url } }), error =>
       isCode(error, 'REGISTRY_REFUSED'),
     )
   })
@@ -76,18 +76,18 @@ describe('a registry in trouble', () => {
   ]
   for (const [name, trouble] of faults)
     test(`${name}: retryable`, async () => {
-      const registry = await connectRegistry(url, 100)
+      const registry = await connectRegistry({ url }, 100)
       server.fault = trouble
       await assert.rejects(registry.fetch(1), unavailable)
       await assert.rejects(registry.register('s-value', schemaOf('Item')), unavailable)
     })
 
   test('nobody listens: retryable', async () => {
-    await assert.rejects(createWire({ prefix: 'x.', registryUrl: 'http://127.0.0.1:1' }), unavailable)
+    await assert.rejects(createWire({ prefix: 'x.', registry: { url: 'http://127.0.0.1:1' } }), unavailable)
   })
 
   test('a passing fault is retried until it is over', async () => {
-    const registry = await connectRegistry(url)
+    const registry = await connectRegistry({ url })
     const id = await registry.register('passing-value', schemaOf('Item'))
     let left = 2
     server.fault = (_, response) => left-- > 0 && answer(response, 503, { message: 'starting' })
@@ -96,13 +96,13 @@ describe('a registry in trouble', () => {
 
   for (const status of [401, 403, 409, 422])
     test(`an answer of ${status} is final`, async () => {
-      const registry = await connectRegistry(url)
+      const registry = await connectRegistry({ url })
       server.fault = (_, response) => answer(response, status, { message: 'no' })
       await assert.rejects(registry.register('s-value', schemaOf('Item')), error => isCode(error, 'REGISTRY_REFUSED'))
     })
 })
 
 test('a password in the url of the registry is in no message', async () => {
-  const registry = connectRegistry('http://someone:secret@127.0.0.1:1', 500).then(client => client.fetch(1))
+  const registry = connectRegistry({ url: 'http://someone:secret@127.0.0.1:1' }, 500).then(client => client.fetch(1))
   await assert.rejects(registry, error => !String(error).includes('secret') && String(error).includes('127.0.0.1:1'))
 })

@@ -14,6 +14,7 @@ import { recordBytesAtMost } from '../size.ts'
 import { createErrorFromCode, produceResponse } from './kafkajs.ts'
 import type { Node } from './node.ts'
 import { createProduceEncoder, type ProduceEncoder } from './produce.ts'
+import { answeredError } from './refusals.ts'
 import { persist } from './retry.ts'
 import type { Router } from './router.ts'
 
@@ -201,14 +202,14 @@ async function settle(merged: Merged, { errorCode, baseOffset }: Result, router:
 }
 
 async function refusal({ topic, partition, bytes }: Pending, code: number, router: Router): Promise<FeedloopError> {
-  const { message, type, retriable } = createErrorFromCode(code)
-  const detail = `${topic}/${partition}: ${type}: ${message}`
+  const { message, retriable } = createErrorFromCode(code)
   if (TOO_LARGE.has(code)) return new FeedloopError('BATCH_TOO_LARGE', `${topic}: about ${bytes} bytes: ${message}`)
   if (code === UNKNOWN_TOPIC) {
     const known = await router.lookUp([topic]).catch(() => undefined)
     if (known && !known.has(topic)) return new FeedloopError('TOPIC_UNKNOWN', topic)
   }
-  return new FeedloopError(retriable || code === -1 ? 'APPEND_UNCERTAIN' : 'TOPIC_MISCONFIGURED', detail)
+  const otherwise = retriable || code === -1 ? 'APPEND_UNCERTAIN' : 'TOPIC_MISCONFIGURED'
+  return answeredError(code, `${topic}/${partition}`, otherwise)
 }
 
 const encodeRequest = (encoder: ProduceEncoder, request: readonly Merged[]) =>

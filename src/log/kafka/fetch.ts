@@ -8,6 +8,7 @@ import type { LogRecord, ReadOptions } from '../log.ts'
 import { type DecodedBatches, decodeBatches } from './batch.ts'
 import { createErrorFromCode, Decoder, fetchRequest, type WireDecoder } from './kafkajs.ts'
 import type { Node } from './node.ts'
+import { answeredError } from './refusals.ts'
 import { PATIENCE_MS, persist } from './retry.ts'
 import type { Router } from './router.ts'
 
@@ -192,7 +193,6 @@ async function settle(
 }
 
 function toError({ topic, partition, offset }: Waiting, code: number): FeedloopError {
-  const { message, type } = createErrorFromCode(code)
-  const detail = `${topic}/${partition} at ${offset}: ${type}: ${message}`
-  return new FeedloopError(code === OFFSET_OUT_OF_RANGE ? 'OFFSET_OUT_OF_RANGE' : 'LOG_UNAVAILABLE', detail)
+  const otherwise = code === OFFSET_OUT_OF_RANGE ? 'OFFSET_OUT_OF_RANGE' : 'LOG_UNAVAILABLE'
+  return answeredError(code, `${topic}/${partition} at ${offset}`, otherwise)
 }

@@ -7,6 +7,7 @@ import type { Kafka } from 'kafkajs'
 import { FeedloopError } from '../../errors.ts'
 import type { Committed, GroupHandlers, Membership } from '../log.ts'
 import { type Claim, createAssigner } from './assigner.ts'
+import { failureOf } from './refusals.ts'
 
 const SESSION_MS = 10_000
 const REBALANCE_MS = 20_000
@@ -86,7 +87,7 @@ export async function joinGroup(
   } catch (error) {
     left = true
     await consumer.disconnect().catch(() => {})
-    throw unavailable(group, error as Error)
+    throw unavailable(group, error)
   }
   return {
     commit(positions: readonly Committed[]) {
@@ -103,7 +104,4 @@ export async function joinGroup(
   }
 }
 
-const unavailable = (group: string, cause: Error) =>
-  cause instanceof FeedloopError
-    ? cause
-    : new FeedloopError('LOG_UNAVAILABLE', `group ${group}: ${cause.message}`, { cause })
+const unavailable = (group: string, cause: unknown) => failureOf(`group ${group}`, cause)

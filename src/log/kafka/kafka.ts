@@ -34,7 +34,7 @@ const REQUEST_MS = 20_000
 const FIRST_CONTACT_MS = 10_000
 
 /** Opens the log.
- * @throws FeedloopError LOG_UNAVAILABLE when no broker answers within `firstContactMs` */
+ * @throws FeedloopError LOG_UNAVAILABLE when no broker answers within `firstContactMs`; LOG_UNTRUSTED, LOG_LOGIN_REFUSED */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { brokers, clientId, ssl, sasl, logger, meter, firstContactMs = FIRST_CONTACT_MS } = options
   const common = {

@@ -3,7 +3,6 @@
  * Answers come as the broker gave them, error codes a partition included: kafkajs's own parsing would throw the first
  * error and lose what happened to the other partitions.
  */
-import { FeedloopError } from '../../errors.ts'
 import type { Meter } from '../../metrics.ts'
 import {
   apiKeys,
@@ -14,6 +13,7 @@ import {
   requests,
   type WireCall,
 } from './kafkajs.ts'
+import { failureOf } from './refusals.ts'
 
 export interface Address {
   readonly host: string
@@ -25,7 +25,7 @@ const laneIndex: Record<Lane, number> = { calls: 0, fetches: 1 }
 
 export interface Node extends Address {
   /** Makes sure of the connection. Nothing was sent when this fails.
-   * @throws FeedloopError LOG_UNAVAILABLE */
+   * @throws FeedloopError LOG_UNAVAILABLE, LOG_UNTRUSTED, LOG_LOGIN_REFUSED */
   connect(lane: Lane): Promise<void>
   /** Sends a request built by us. @throws FeedloopError LOG_UNAVAILABLE: sent or not, that is not known */
   send<T>(lane: Lane, call: Omit<WireCall<T>, 'response'> & { decode: (bytes: Buffer) => Promise<T> }): Promise<T>
@@ -72,7 +72,7 @@ export function createNode({ meter, ...settings }: ConnectionSettings, { host, p
     })
     await connecting[lane].catch(cause => {
       meter?.add('feedloop_kafka_request_failures_total', { api: 'Connect' })
-      throw unavailable(`${host}:${port}`, cause)
+      throw failureOf(`${host}:${port}`, cause)
     })
   }
   const send: Node['send'] = async (lane, { request, decode }) => {
@@ -90,7 +90,7 @@ export function createNode({ meter, ...settings }: ConnectionSettings, { host, p
       return await connection.send({ request, response: { decode: answered, parse: async decoded => decoded } })
     } catch (cause) {
       meter?.add('feedloop_kafka_request_failures_total', { api })
-      throw unavailable(`${host}:${port}`, cause)
+      throw failureOf(`${host}:${port}`, cause)
     }
   }
   return {
@@ -106,9 +106,4 @@ export function createNode({ meter, ...settings }: ConnectionSettings, { host, p
     isConnected: () => broker.isConnected(),
     close: () => pool.destroy(),
   }
-}
-
-function unavailable(where: string, cause: unknown): FeedloopError {
-  if (cause instanceof FeedloopError) return cause
-  return new FeedloopError('LOG_UNAVAILABLE', `${where}: ${(cause as Error).message}`, { cause })
 }

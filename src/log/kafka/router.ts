@@ -5,8 +5,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { FeedloopError } from '../../errors.ts'
-import { createErrorFromCode } from './kafkajs.ts'
 import { type Address, type ConnectionSettings, createNode, type Node } from './node.ts'
+import { answeredError, isRefusal } from './refusals.ts'
 
 export interface PartitionInfo {
   readonly leader: number
@@ -54,15 +54,17 @@ export function createRouter(settings: ConnectionSettings, bootstrap: readonly A
   const anyNode = async (): Promise<Node> => {
     const connected = [...nodes.values(), ...seeds.values()].find(node => node.isConnected())
     if (connected) return connected
-    const failures: string[] = []
+    const failures: Error[] = []
     for (const node of [...nodes.values(), ...seeds.values()])
       try {
         await node.connect('calls')
         return node
       } catch (error) {
-        failures.push((error as Error).message)
+        failures.push(error as Error)
       }
-    throw new FeedloopError('LOG_UNAVAILABLE', `no broker answers: ${failures.join('; ')}`)
+    const refusal = failures.find(isRefusal)
+    if (refusal) throw refusal
+    throw new FeedloopError('LOG_UNAVAILABLE', `no broker answers: ${failures.map(each => each.message).join('; ')}`)
   }
   const noteBrokers = ({ brokers, controllerId: controller, clusterId: cluster }: Metadata) => {
     controllerId = controller
@@ -86,7 +88,7 @@ export function createRouter(settings: ConnectionSettings, bootstrap: readonly A
     const { topicMetadata } = await metadata(names)
     const known = topicMetadata.filter(({ topic, topicErrorCode }) => {
       if (topicErrorCode !== 0 && topicErrorCode !== UNKNOWN_TOPIC)
-        throw new FeedloopError('LOG_UNAVAILABLE', `${topic}: ${createErrorFromCode(topicErrorCode).message}`)
+        throw answeredError(topicErrorCode, topic, 'LOG_UNAVAILABLE')
       return topicErrorCode === 0
     })
     return new Map(
@@ -142,8 +144,7 @@ export function createRouter(settings: ConnectionSettings, bootstrap: readonly A
         'GroupCoordinator',
         args,
       )
-      if (answer.errorCode !== 0)
-        throw new FeedloopError('LOG_UNAVAILABLE', `${group}: ${createErrorFromCode(answer.errorCode).message}`)
+      if (answer.errorCode !== 0) throw answeredError(answer.errorCode, `group ${group}`, 'LOG_UNAVAILABLE')
       if (!nodes.has(answer.coordinator.nodeId)) await metadata(['__consumer_offsets'])
       return nodeOf(answer.coordinator.nodeId, `group ${group}`)
     },

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { FeedloopError } from '../../errors.ts'
 import type { Committed, TopicSpec } from '../log.ts'
 import { createErrorFromCode } from './kafkajs.ts'
+import { answeredError } from './refusals.ts'
 import type { Router } from './router.ts'
 
 const TOPIC_RESOURCE = 2
@@ -12,9 +13,8 @@ const CREATE_TIMEOUT_MS = 10_000
 const LEADERS_PAUSE_MS = 20
 
 const failure = (code: number, detail: string, message?: string | null): FeedloopError => {
-  const error = createErrorFromCode(code)
-  const text = `${detail}: ${error.type}: ${message || error.message}`
-  return new FeedloopError(error.retriable || TIMED_OUT.has(code) ? 'LOG_UNAVAILABLE' : 'TOPIC_MISCONFIGURED', text)
+  const mayPass = createErrorFromCode(code).retriable || TIMED_OUT.has(code)
+  return answeredError(code, detail, mayPass ? 'LOG_UNAVAILABLE' : 'TOPIC_MISCONFIGURED', message)
 }
 
 /** Creates those of `specs` that do not exist, and waits until they all have leaders. */

@@ -8,14 +8,14 @@ import { FeedloopError } from '../../errors.ts'
 import { type TopicName, topicName, topics } from '../../pipeline.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { compilePassing } from './passing.ts'
-import { connectRegistry, type Registry } from './registry.ts'
+import { connectRegistry, type Registry, type RegistryConfig } from './registry.ts'
 import { currentSchemas, releasedSchemas, releases, type Shipped } from './schemas.ts'
 import { createSlab, layOut } from './slab.ts'
 import { explain } from './types.ts'
 import type { Wanted, Wire } from './wire.ts'
 
 export interface WireOptions {
-  readonly registryUrl?: string
+  readonly registry?: Omit<RegistryConfig, 'url'> & { readonly url?: string }
   readonly prefix: string
 }
 
@@ -43,7 +43,8 @@ type Codecs = Map<TopicName, Codec>
 
 /** @throws FeedloopError REGISTRY_UNAVAILABLE, REGISTRY_REFUSED */
 export async function createWire(options: WireOptions): Promise<Wire> {
-  const registry = options.registryUrl ? await connectRegistry(options.registryUrl) : undefined
+  const { url } = options.registry ?? {}
+  const registry = url ? await connectRegistry({ ...options.registry, url }) : undefined
   const writers = new Map<WriterKey, avro.Type>()
   for (const { type } of [...releases().flatMap(releasedSchemas), ...currentSchemas()])
     writers.set(fingerprintOf(type), type)

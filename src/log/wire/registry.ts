@@ -2,8 +2,11 @@
  * The schema registry (Confluent's API), used only when `registry.url` is set: registers our schemas at start, fetches
  * writers' schemas by id when a record names one that is not known yet. Never on the path of a record that is known.
  */
+
+import { Agent } from 'node:https'
 import type avro from 'avsc'
 import { FeedloopError } from '../../errors.ts'
+import { readSecret, readTls, type TlsFiles, withoutPassword } from '../../secrets.ts'
 import { compile } from './types.ts'
 
 export interface Registry {
@@ -16,19 +19,34 @@ export interface Registry {
 
 const RETRIES = 3
 
-/** The client has no time limit of its own. */
-const timeLimit = (timeoutMs: number) => () => ({
+/** Where it is, and who we are there (src/security.ts). */
+export interface RegistryConfig {
+  readonly url: string
+  readonly username?: string
+  readonly passwordFile?: string
+  readonly tokenFile?: string
+  readonly tls?: TlsFiles
+}
+
+/** What the client has none of: a time limit, and what a caller shows, read at each call. */
+const asCaller = (config: RegistryConfig, timeoutMs: number) => () => ({
   prepareRequest: (next: () => Promise<{ enhance(extras: object): unknown }>) =>
-    next().then(request => request.enhance({ timeout: timeoutMs })),
+    next().then(request => request.enhance({ timeout: timeoutMs, headers: loginOf(config) })),
 })
+
+/** @throws FeedloopError SECRET_MISSING */
+function loginOf({ username, passwordFile, tokenFile }: RegistryConfig): Record<string, string> {
+  if (tokenFile !== undefined) return { authorization: `Bearer ${readSecret(tokenFile, 'registry.tokenFile')}` }
+  if (username === undefined || passwordFile === undefined) return {}
+  const login = `${username}:${readSecret(passwordFile, 'registry.passwordFile')}`
+  return { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
+}
 
 /** Statuses that another try may change. The client says 400 where there was no answer at all; registries do not. */
 const isPassing = (status: number | undefined): boolean => !status || status >= 500 || [400, 408, 429].includes(status)
 
-/** A url may carry `user:password@`, which no log may show. */
-export const withoutPassword = (text: string): string => text.replace(/\/\/[^/@\s]*@/g, '//***@')
-
 function failure(url: string, error: unknown): FeedloopError {
+  if (error instanceof FeedloopError) return error
   const { status, message, name } = error as { status?: number; message: string; name: string }
   const refused = name === 'ConfluentSchemaRegistryCompatibilityError' || !isPassing(status)
   return new FeedloopError(
@@ -41,10 +59,13 @@ function failure(url: string, error: unknown): FeedloopError {
 }
 
 /** Loads the client (and what it brings: protobuf, JSON schema) only when there is a registry. */
-export async function connectRegistry(url: string, timeoutMs = 5000): Promise<Registry> {
+export async function connectRegistry(config: RegistryConfig, timeoutMs = 5000): Promise<Registry> {
+  const { url } = config
   const { SchemaRegistry, COMPATIBILITY, SchemaType } = await import('@kafkajs/confluent-schema-registry')
-  const middlewares = [timeLimit(timeoutMs)] as never
-  const client = new SchemaRegistry({ host: url.replace(/\/$/, ''), retry: { retries: RETRIES }, middlewares })
+  loginOf(config)
+  const middlewares = [asCaller(config, timeoutMs)] as never
+  const agent = config.tls && new Agent({ ...readTls(config.tls, 'registry.tls'), keepAlive: true })
+  const client = new SchemaRegistry({ host: url.replace(/\/$/, ''), retry: { retries: RETRIES }, middlewares, agent })
   return {
     async register(subject, schema) {
       try {

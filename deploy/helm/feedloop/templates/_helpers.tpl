@@ -24,24 +24,42 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
 {{- end }}
 
+{{- /* Of topics and groups: that of the values, else the release's own, so that two releases share none. */ -}}
+{{- define "feedloop.prefix" -}}
+{{- dig "topics" "prefix" (printf "%s." (include "feedloop.fullname" .)) .Values.config -}}
+{{- end }}
+
 {{- /* The configuration file, and what must be known about it here. Gateways are told where the chart's rankers are, unless the values name others. */ -}}
 {{- define "feedloop.config" -}}
 {{- if not (dig "kafka" "brokers" list .Values.config) }}{{ fail "config.kafka.brokers: name the bootstrap brokers of your Kafka" }}{{ end -}}
+{{- include "feedloop.checkKafka" . -}}
 {{- $root := . -}}
 {{- $config := deepCopy .Values.config -}}
-{{- if not (hasKey (dig "gateway" dict .Values.config) "rankers") -}}
+{{- $_ := set $config "topics" (mergeOverwrite (deepCopy (dig "topics" dict .Values.config)) (dict "prefix" (include "feedloop.prefix" .))) -}}
+{{- $_ := set $config "kafka" (include "feedloop.kafkaConfig" . | fromYaml) -}}
+{{- $registry := include "feedloop.registryConfig" . | fromYaml -}}
+{{- if $registry }}{{ $_ := set $config "registry" $registry }}{{ end -}}
+{{- $gateway := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.callers "folder" "/etc/feedloop/callers") | fromYaml) (deepCopy (dig "gateway" dict .Values.config)) -}}
+{{- $http := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.operators "folder" "/etc/feedloop/operators") | fromYaml) (deepCopy (dig "http" dict .Values.config)) -}}
+{{- if $http }}{{ $_ := set $config "http" $http }}{{ end -}}
+{{- if not (hasKey $gateway "rankers") -}}
 {{- range (include "feedloop.stages" . | fromYaml).stages -}}
 {{- if .holdsUsers -}}
-{{- $door := printf "http://%s-%s:%s" (include "feedloop.fullname" $root) .stage (include "feedloop.port" $root) -}}
-{{- $_ := set $config "gateway" (merge (dict "rankers" (list $door)) (dig "gateway" dict $root.Values.config)) -}}
+{{- $_ := set $gateway "rankers" (list (printf "%s://%s-%s:%s" (include "feedloop.scheme" $root) (include "feedloop.fullname" $root) .stage (include "feedloop.port" $root))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if $gateway }}{{ $_ := set $config "gateway" $gateway }}{{ end -}}
 {{ toYaml $config }}
 {{- end }}
 
 {{- define "feedloop.port" -}}
 {{ dig "http" "port" 9464 .Values.config }}
+{{- end }}
+
+{{- /* Of the operator's door. */ -}}
+{{- define "feedloop.scheme" -}}
+{{ ternary "https" "http" (or (ne .Values.operators.certKey "") (hasKey (dig "http" dict .Values.config) "tls")) }}
 {{- end }}
 
 {{- define "feedloop.gatewayPort" -}}
@@ -56,14 +74,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $own := default dict (get $root.Values.stages .stage) -}}
 {{- $values := mergeOverwrite (deepCopy $root.Values.defaults) $own -}}
 {{- if .single }}{{ $_ := set $values "replicas" (min 1 $values.replicas) }}{{ end -}}
-{{- if and (dig "enabled" true $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
+{{- if and (dig "enabled" (not .optional) $own) (or (not .needsSources) (dig "sources" list $root.Values.config)) -}}
 {{- $running = append $running (merge (dict "values" $values) .) -}}
 {{- end -}}
 {{- end -}}
 {{ dict "stages" $running | toYaml }}
 {{- end }}
 
-{{- /* What every pod of ours has in common: dict "root" $ "name" NAME_OF_ACCOUNT_AND_CONFIG_MAP "state" FOLDER_OR_EMPTY */ -}}
+{{- /* What every pod of ours has in common: dict "root" $ "name" NAME_OF_ACCOUNT_AND_CONFIG_MAP "user" NAME_OF_ITS_KAFKA_USER "state" FOLDER_OR_EMPTY */ -}}
 {{- define "feedloop.pod" -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: false
@@ -86,12 +104,12 @@ volumes:
   - name: state
     {{- default (dict "emptyDir" dict) .root.Values.state.volume | toYaml | nindent 4 }}
   {{- end }}
-  {{- range $index, $secret := .root.Values.secrets }}
-  - { name: secret-{{ $index }}, secret: { secretName: {{ $secret.secretName }} } }
+  {{- range (include "feedloop.secretMounts" (dict "root" .root "name" .user) | fromYaml).mounts }}
+  - { name: {{ .volume }}, secret: { secretName: {{ .secretName }}, defaultMode: 0440 } }
   {{- end }}
 {{- end }}
 
-{{- /* dict "root" $ "state" FOLDER_OR_EMPTY */ -}}
+{{- /* dict "root" $ "user" NAME_OF_ITS_KAFKA_USER "state" FOLDER_OR_EMPTY */ -}}
 {{- define "feedloop.container" -}}
 image: {{ include "feedloop.image" .root }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -99,9 +117,15 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
-{{- with .root.Values.env }}
+{{- $username := include "feedloop.kafkaUsername" (dict "root" .root "name" .user) | trim }}
+{{- if or $username .root.Values.env }}
 env:
+  {{- with $username }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with .root.Values.env }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 volumeMounts:
   - { name: config, mountPath: /etc/feedloop/config, readOnly: true }
@@ -109,8 +133,8 @@ volumeMounts:
   {{- with .state }}
   - { name: state, mountPath: {{ quote . }} }
   {{- end }}
-  {{- range $index, $secret := .root.Values.secrets }}
-  - { name: secret-{{ $index }}, mountPath: {{ quote $secret.mountPath }}, readOnly: true }
+  {{- range (include "feedloop.secretMounts" (dict "root" .root "name" .user) | fromYaml).mounts }}
+  - { name: {{ .volume }}, mountPath: {{ quote .mountPath }}, readOnly: true }
   {{- end }}
 {{- end }}
 

@@ -24,16 +24,19 @@ export interface RunningBroker {
 export interface LocalBrokerOptions {
   readonly logger: Logger
   /** Further properties of the broker, or others than ours. */
-  readonly properties?: Readonly<Record<string, string>>
+  readonly properties?: Properties | ((place: Place) => Properties)
+  /** Further arguments of Kafka's format command. */
+  readonly format?: readonly string[]
 }
+type Properties = Readonly<Record<string, string>>
 
 /** Starts a broker and waits until it answers.
  * @throws FeedloopError BUS_UNAVAILABLE without Java 17 or Maven, or when it does not come up */
-export async function startLocalBroker({ logger, properties = {} }: LocalBrokerOptions): Promise<RunningBroker> {
+export async function startLocalBroker(options: LocalBrokerOptions): Promise<RunningBroker> {
   const files = await brokerFiles()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startOnce(files, properties, logger)
+      return await startOnce(files, options)
     } catch (error) {
       // Somebody may have taken the port between our asking for a free one and the broker's use of it.
       if (attempt === ATTEMPTS || !/BindException|Address already in use/.test((error as Error).message)) throw error
@@ -43,16 +46,18 @@ export async function startLocalBroker({ logger, properties = {} }: LocalBrokerO
 
 async function startOnce(
   files: BrokerFiles,
-  more: Readonly<Record<string, string>>,
-  logger: Logger,
+  { logger, properties = {}, format = [] }: LocalBrokerOptions,
 ): Promise<RunningBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-kafka-'))
   const [port, controllerPort] = await freePorts(2)
-  const file = writeProperties(folder, { ...brokerProperties({ port, controllerPort, folder }), ...more })
+  const place = { port, controllerPort, folder }
+  const more = typeof properties === 'function' ? properties(place) : properties
+  const file = writeProperties(folder, { ...brokerProperties(place), ...more })
   const train = !existsSync(files.archive) && tryLock(`${files.archive}.lock`)
   const archive = `${files.archive}.${process.pid}`
   if (train) removeLeftovers(files.archive)
-  const child = spawn(files.java, [...javaFlags(files, train ? archive : undefined), 'Broker', file, '--temporary'], {
+  const flags = javaFlags(files, train ? archive : undefined)
+  const child = spawn(files.java, [...flags, 'Broker', file, '--temporary', ...format], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Ctrl-C is for us: the broker must outlive our own orderly end, and ends by its standard input.
     detached: true,
@@ -111,7 +116,7 @@ export const javaFlags = (files: BrokerFiles, makeArchive?: string): string[] =>
   files.classPath,
 ]
 
-interface Place {
+export interface Place {
   readonly port: number
   readonly controllerPort: number
   readonly folder: string
