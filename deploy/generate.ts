@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { alertRules } from './generate/alerts.ts'
+import { asyncApi } from './generate/asyncapi.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboard } from './generate/dashboard.ts'
 import { chartStages } from './generate/stages.ts'
@@ -23,6 +24,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
   const rules = yaml({ groups: alertRules() })
   const board = json(dashboard())
   return {
+    'asyncapi.json': json(asyncApi()),
     'compose.stages.yaml': yaml(composeStages()),
     'prometheus/feedloop.rules.yaml': rules,
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),
