@@ -8,6 +8,7 @@ import { DEAD_LETTER_ID } from '../../src/log/deadletters.ts'
 import { topicSpecs } from '../../src/log/topics.ts'
 import { currentSchema } from '../../src/log/wire/schemas.ts'
 import { pipeline, type StageEntry, type Topic, type TopicName, topicName, topics } from '../../src/pipeline.ts'
+import { wantedFields } from '../../src/tracing/records.ts'
 
 const PREFIX = 'feedloop.'
 const AVRO = 'application/vnd.apache.avro;version=1.9.0'
@@ -16,6 +17,9 @@ const specs = new Map(
   topicSpecs({ prefix: PREFIX, partitions: 4, policies: 1, replicationFactor: 3 }).map(spec => [spec.topic, spec]),
 )
 const messageName = ({ schema }: Topic): string => schema ?? 'DeadLetter'
+const tracedBy = Object.fromEntries(
+  (Object.keys(wantedFields) as TopicName[]).map(name => [messageName(topics[name]), name]),
+)
 
 export function asyncApi(): object {
   const { version, description, license } = JSON.parse(
@@ -76,7 +80,7 @@ function message(topic: Topic): object {
   const headers = {
     ...(topic.chained && { [STEP_HEADER]: text('Of the first record of a batch: the step that wrote it, as JSON.') }),
     ...(topic.schema === null && { [DEAD_LETTER_ID]: text('topic/partition/offset of what was refused.') }),
-    ...(topic.chained || topic.schema === null ? {} : { traceparent: text('W3C trace context, where tracing is on.') }),
+    ...(messageName(topic) in tracedBy && { traceparent: text('W3C trace context, where tracing is on.') }),
   }
   return {
     name: messageName(topic),

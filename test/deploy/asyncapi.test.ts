@@ -11,7 +11,13 @@ const parsed = (): any => JSON.parse(generatedFiles()['asyncapi.json'])
 const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0.json')
 
 function faultsOf(document: unknown): string[] {
-  const ajv = new Ajv({ strict: false, meta: false, validateSchema: false, validateFormats: false, unicodeRegExp: false })
+  const ajv = new Ajv({
+    strict: false,
+    meta: false,
+    validateSchema: false,
+    validateFormats: false,
+    unicodeRegExp: false,
+  })
   ajv.validate(schema, document)
   return (ajv.errors ?? []).map(({ instancePath, message }) => `${instancePath}: ${message}`)
 }
