@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { chartAcls } from './generate/acls.ts'
 import { alertRules, chartRules } from './generate/alerts/rules.ts'
+import { asyncApi } from './generate/asyncapi.ts'
 import { composeStages, prometheusConfig } from './generate/compose.ts'
 import { dashboards } from './generate/dashboards/dashboards.ts'
 import { chartServices } from './generate/stages.ts'
@@ -25,6 +26,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => {
   const boards = Object.entries(dashboards()).map(([name, board]) => [`${name}.json`, json(board)] as const)
   const inside = (folder: string) => Object.fromEntries(boards.map(([name, text]) => [`${folder}/${name}`, text]))
   return {
+    'asyncapi.json': json(asyncApi()),
     'compose.stages.yaml': yaml(composeStages()),
     'prometheus/feedloop.rules.yaml': yaml({ groups: alertRules() }),
     'prometheus/prometheus.yaml': yaml(prometheusConfig()),

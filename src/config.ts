@@ -500,6 +500,20 @@ export const configSchema = z.strictObject({
       ),
     })
     .prefault({}),
+  tracing: z
+    .strictObject({
+      endpoint: plainUrl(
+        "Where spans go: a collector's OTLP over HTTP, `http://collector:4318/v1/traces`. None: no tracing, at no cost.",
+      ).optional(),
+      tokenFile: z.string().min(1).optional().describe('File that holds a bearer token for it.'),
+      ratio: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(1)
+        .describe('Share of calls that are traced; of one that comes with a `traceparent` its caller has decided.'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z

@@ -13,6 +13,7 @@ import { addForget } from './commands/forget.ts'
 import { addRelease } from './commands/release.ts'
 import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
+import { addSchemas } from './commands/schemas.ts'
 import { addSimulate } from './commands/simulate.ts'
 import { addTopics } from './commands/topics.ts'
 import { addTrain } from './commands/train.ts'
@@ -29,6 +30,7 @@ for (const add of [
   addDemo,
   addRun,
   addTopics,
+  addSchemas,
   addConfig,
   addBroker,
   addReplay,

@@ -13,6 +13,7 @@ import { createLogger, type Running, type ServiceContext } from '../operate/cont
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { services, startServices, stopServices } from '../operate/run.ts'
 import { pipeline, type StageName } from '../pipeline.ts'
+import { createTracer } from '../tracing/tracer.ts'
 import { configOf, kafkaOf, wireOf, withConfig } from './shared.ts'
 
 /** What is in flight gets this long when the process is asked to stop. */
@@ -42,7 +43,7 @@ interface Life {
   log?: Log
   running: readonly Running[]
 }
-type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now'>
+type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now' | 'tracer'>
 
 /** Runs until the signal. @returns 0 @throws what ended it */
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
@@ -53,7 +54,8 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
   const logger = createLogger(config.log.level)
   const meter = createMeter({ processMetrics: true })
   const connect = kafkaOf(config, logger, meter)
-  const base = { config, logger, meter, now: steadyNow }
+  const tracer = createTracer(config, stages.length === 1 ? `feedloop-${stages[0]}` : 'feedloop', logger, steadyNow)
+  const base = { config, logger, meter, now: steadyNow, tracer }
   const life: Life = { awaited: [], running: [] }
   const door = await openOperatorDoor(base, () => life.awaited)
   logger.info({ stages, port: door.port, brokers: config.kafka.brokers }, 'starting')
@@ -67,6 +69,7 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
     await life.callers?.close()
     await door.close()
     await life.log?.close()
+    await tracer?.close()
     logger.info('stopped')
   }
 }
@@ -90,10 +93,10 @@ async function start(life: Life, base: Base, connect: () => Promise<Log>, stages
   const others = stages.filter(stage => !isGateway(stage))
   life.running = await attempt('services', () => startServices(context, others))
   // Last, and with the door that is open: what else fails to start and is tried again must not close it meanwhile.
-  const gateway = (): Promise<Running> => {
+  const gateway = (own: ServiceContext): Promise<Running> => {
     const door = life.callers
     life.callers = undefined
-    return runGateway(context, door)
+    return runGateway(own, door)
   }
   const entrance = await attempt('gateway', () =>
     startServices(context, stages.filter(isGateway), { ...services, gateway }),

@@ -9,6 +9,7 @@ import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
+import type { Tracer } from '../tracing/tracer.ts'
 import { createGuard } from './door/guard.ts'
 import { createServer, listen } from './door/server.ts'
 import { headersOf, knownError, PROBLEM_TYPE, problemOf } from './problem.ts'
@@ -20,6 +21,7 @@ export interface DoorOptions {
   readonly meter: Meter
   readonly logger: Logger
   readonly now: () => number
+  readonly tracer?: Tracer
 }
 
 export interface Door {
@@ -63,6 +65,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   let answerer: Answerer | undefined
   const waitingFor = (): string => (answerer === undefined ? 'the log' : answerer.waitingFor())
   const entrance = admit(server, options, waitingFor)
+  if (options.tracer) traceCalls(server, options.tracer)
   await addRoutes(server, options, waitingFor, () => answerer!)
   // Node's own 511 are less than come within a busy moment; beyond it connections are reset, and nobody counts them.
   const bound = await listen(server, { host, port, backlog: maxWaiting }, 'gateway')
@@ -79,6 +82,14 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
       return server.close().finally(() => clearTimeout(late))
     },
   }
+}
+
+/** Once its body is read, a call is known by what it asks for. */
+function traceCalls(server: FastifyInstance, tracer: Tracer): void {
+  server.addHook('preHandler', async ({ method, routeOptions, headers, body }, reply) => {
+    const ended = tracer.call(`${method} ${routeOptions.url}`, headers.traceparent as string | undefined, body)
+    reply.raw.once('close', () => ended(reply.statusCode))
+  })
 }
 
 function answererOfErrors({ logger, meter }: DoorOptions) {

@@ -56,12 +56,26 @@ const saidBy =
 const reasonsOf = (error: Error): string[] =>
   error instanceof AggregateError ? error.errors.flatMap(reasonsOf) : [error.message]
 
-/** Operator's doors have one way in: what the configuration of ours says is shown at the others'. */
+/** What was read of a certificate's files is believed so long. */
+const BELIEVED_MS = 60_000
+
+/** Operator's doors have one way in: what the configuration of ours says is shown at the others'. They are checked by the
+ * authority of callers, or by our own certificate, which is theirs then. */
 function badgeOf({ tokensFile, tls }: Config['http'], now: () => number): () => Badge {
   const tokens = tokensFile === undefined ? undefined : openTokens(tokensFile, 'http.tokensFile', now)
+  const readOwn = () => {
+    const { clientCaFile, ...own } = tls!
+    const secrets = readTls({ ...own, caFile: clientCaFile ?? own.certFile }, 'http.tls')
+    return { ...secrets, allowPartialTrustChain: true }
+  }
+  let own = tls && readOwn()
+  let readAtMs = now()
   return () => {
-    const { clientCaFile: caFile, ...own } = tls ?? {}
-    return { token: tokens?.own(), tls: tls && readTls({ ...own, caFile: caFile ?? tls.certFile }, 'http.tls') }
+    if (tls && now() - readAtMs > BELIEVED_MS) {
+      own = readOwn()
+      readAtMs = now()
+    }
+    return { token: tokens?.own(), tls: own }
   }
 }
 

@@ -5,6 +5,7 @@ import type { UserAnswer } from '../gateway/answers.ts'
 import type { Log } from '../log/log.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import type { Meter } from '../metrics.ts'
+import type { Tracer } from '../tracing/tracer.ts'
 
 export interface ServiceContext {
   readonly config: Config
@@ -13,6 +14,8 @@ export interface ServiceContext {
   readonly meter: Meter
   readonly logger: Logger
   readonly now: () => number
+  /** With tracing on. */
+  readonly tracer?: Tracer
 }
 
 /** A started service. */

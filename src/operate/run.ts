@@ -31,13 +31,17 @@ export async function startServices(
 ): Promise<readonly Running[]> {
   await assertPartitions(context, names)
   const ordered = pipeline.map(entry => entry.stage).filter(stage => names.includes(stage))
-  const started = await Promise.allSettled(ordered.map(name => by[name](context)))
+  const started = await Promise.allSettled(ordered.map(name => by[name](traced(context, name))))
   const running = started.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
   const failed = started.find(each => each.status === 'rejected')
   if (failed === undefined) return running
   await stopServices(running).catch(() => {})
   throw failed.reason
 }
+
+/** The stage's own view of the log, where there is a tracer. */
+export const traced = (context: ServiceContext, stage: StageName): ServiceContext =>
+  context.tracer ? { ...context, log: context.tracer.log(stage, context.log, context.wire) } : context
 
 /** Stops all, also when one of them cannot: what still ran would keep the process alive. @throws the first that failed */
 export async function stopServices(running: readonly Running[]): Promise<void> {

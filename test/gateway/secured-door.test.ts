@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { pino } from 'pino'
-import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { createClient, type FeedloopProblem } from '../../src/gateway/client.ts'
 import { createAllowance } from '../../src/gateway/door/allowance.ts'
 import { openTokens } from '../../src/gateway/door/tokens.ts'
@@ -16,7 +16,7 @@ import { openDoor } from '../../src/gateway/http.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
 import { createAuthority } from '../security/certificates.ts'
-import { openWorld, wish } from './world.ts'
+import { openWorld, urlOf, wish } from './world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-door-'))
 const authority = createAuthority()
@@ -230,32 +230,35 @@ test('a body that never ends is cut off, and an idle connection too', async t =>
 })
 
 test('the loop behind locked doors: the client, and the gateway at the doors of the rankers, over TLS', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async t => {
+  const world = await openWorld(t, { gateway: { timeoutMs: 10_000 } })
   const own = authority.issue('ranker')
-  const tls = { ...own, clientCaFile: authority.caFile }
-  const world = await openWorld(t)
-  const config = parseConfig({ http: { host: '127.0.0.1', port: 0, tls, tokensFile } })
-  const ranker = await openOperatorDoor({ config, meter: createMeter() }, world.services)
-  t.after(() => ranker.close())
-  for (const host of ['localhost', '127.0.0.1']) {
-    const gateway = await world.another(context => ({
-      ...context,
-      config: {
-        ...context.config,
-        http: config.http,
-        gateway: { ...context.config.gateway, tokensFile, rankers: [`https://${host}:${ranker.port}`] },
-      },
-    }))
-    const url = `http://127.0.0.1:${gateway.port}`
-    const client = createClient({ url, token, timeoutMs: 10_000 })
-    const user = `user of ${host}`
-    assert.ok((await client.recommend({ ...wish(), user_id: user })).logged)
-    await world.settled()
-    assert.equal((await client.state(user))!.user_id, user)
-    const refused = await createClient({ url })
-      .state(user)
-      .catch((error: FeedloopProblem) => error.code)
-    assert.equal(refused, 'HTTP_UNAUTHENTICATED')
-  }
+  for (const tls of [{ ...own, clientCaFile: authority.caFile }, own])
+    for (const host of ['localhost', '127.0.0.1']) {
+      const config = parseConfig({ http: { host: '127.0.0.1', port: 0, tls, tokensFile } })
+      const ranker = await openOperatorDoor({ config, meter: createMeter() }, world.services)
+      t.after(() => ranker.close())
+      const gatewayTo = (http: Config['http']) =>
+        world.another(context => {
+          const rankers = [`https://${host}:${ranker.port}`]
+          const gateway = { ...context.config.gateway, tokensFile, rankers }
+          return { ...context, config: { ...context.config, http, gateway } }
+        })
+      const url = urlOf(await gatewayTo(config.http))
+      const client = createClient({ url, token, timeoutMs: 10_000 })
+      const user = `user of ${host}`
+      assert.ok((await client.recommend({ ...wish(), user_id: user })).logged)
+      await world.settled()
+      assert.equal((await client.state(user))!.user_id, user)
+      const refused = await createClient({ url })
+        .state(user)
+        .catch((error: FeedloopProblem) => error.code)
+      assert.equal(refused, 'HTTP_UNAUTHENTICATED')
+      // One that trusts another authority takes the ranker for nobody's.
+      const wary = { ...config.http, tls: { ...own, clientCaFile: stranger.caFile } }
+      const elsewhere = await refusal(`${urlOf(await gatewayTo(wary))}/v1/users/a/state`, { headers: bearer(token) })
+      assert.equal(elsewhere.code, 'USER_ELSEWHERE')
+      assert.match(elsewhere.text, /certificate/)
+    }
 })

@@ -6,6 +6,7 @@ import type { ConfigInput } from '../../src/config.ts'
 import { type RunningGateway, runGateway } from '../../src/gateway/service.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { ServiceContext } from '../../src/operate/context.ts'
+import { traced } from '../../src/operate/run.ts'
 import { type TopicName, topicName } from '../../src/pipeline.ts'
 import { type Live, openLive, publishItems } from '../operate/live.ts'
 
@@ -32,7 +33,7 @@ export async function openWorld(t: TestContext, config: ConfigInput = {}, log?: 
   await publishItems(live, items)
   await live.start()
   const another: World['another'] = async (over = context => context) => {
-    const gateway = await runGateway(over(live.context))
+    const gateway = await runGateway(over(traced(live.context, 'gateway')))
     t.after(() => gateway.stop())
     while (gateway.waitingFor() !== '') await sleep(5)
     return gateway

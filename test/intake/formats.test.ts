@@ -32,7 +32,11 @@ const avro = foreign.toBuffer(click)
 const header = Buffer.alloc(10)
 header.writeUInt16BE(0xc301)
 header.writeBigUInt64LE(fingerprintOf(foreign), 2)
-const registry: Registry = { register: async () => 1, fetch: async id => (id === 7 ? foreign : null) }
+const registry: Registry = {
+  register: async () => 1,
+  objections: async () => [],
+  fetch: async id => (id === 7 ? foreign : null),
+}
 
 const required = { ce_id: '1', ce_source: '/s', ce_type: 'click', ce_specversion: '1.0' }
 const event = { id: '1', source: '/s', type: 'click', specversion: '1.0' }

@@ -15,6 +15,7 @@ import { createLogger, type Running, type ServiceContext } from '../../src/opera
 import { startServices, stopServices } from '../../src/operate/run.ts'
 import { settle } from '../../src/operate/settle.ts'
 import { type StageName, type TopicName, topicName } from '../../src/pipeline.ts'
+import { createTracer } from '../../src/tracing/tracer.ts'
 
 const afterFeatures: readonly StageName[] = ['ranker', 'joiner', 'learner', 'gate']
 
@@ -41,7 +42,9 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
   })
   const { prefix } = config.topics
   const wire = await createWire({ prefix })
-  const context = { config, log, wire, meter: createMeter(), logger: createLogger('error'), now: Date.now }
+  const logger = createLogger('error')
+  const tracer = createTracer(config, 'feedloop', logger, Date.now)
+  const context = { config, log, wire, meter: createMeter(), logger, now: Date.now, tracer }
   let running: readonly Running[] = []
   await applyTopics(log, topicSpecs({ ...config.topics, policies: config.policies.length }))
   const stop = async () => {
@@ -50,6 +53,7 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
     running = []
   }
   t.after(stop)
+  t.after(() => tracer?.close())
   return {
     context,
     async append(topic, userId, value) {

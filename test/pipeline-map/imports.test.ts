@@ -1,7 +1,7 @@
 /**
  * Who may know whom, derived from src/pipeline.ts:
  * - the stages' folders stand in the order of the pipeline; one may use what an earlier one defines, never a later one;
- * - what flows between them and what all use (log, wire, state, events, recommendations, models, wasm) knows no stage;
+ * - what flows between them and what all use (log, wire, state, events, recommendations, models, wasm, tracing) knows no stage;
  * - the rim (commands, operate, demo, environments, evaluation, exchange, simulation) may know everything, and only the wiring of a stage
  *   (service.ts, worker.ts) may know the rim, of which it gets its context;
  * - `src/log/kafka/` alone knows Kafka;
@@ -20,7 +20,7 @@ const allowed: Readonly<Record<string, string>> = {
 const files = sourceFiles('src')
 const folderOf = (path: string) => (path.split('/').length > 2 ? path.split('/')[1] : '')
 const stages: readonly string[] = pipeline.map(entry => folderOf(entry.step))
-const shared = ['log', 'state', 'events', 'recommendations', 'models', 'wasm']
+const shared = ['log', 'state', 'events', 'recommendations', 'models', 'wasm', 'tracing']
 const rim = [
   'commands',
   'operate',

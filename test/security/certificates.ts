@@ -16,8 +16,14 @@ export interface Authority {
   remove(): void
 }
 
-const openssl = (args: readonly string[]): void =>
-  void execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+function openssl(args: readonly string[]): void {
+  try {
+    execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new Error('openssl is needed (Debian and Ubuntu: the package openssl)')
+  }
+}
 const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 
 export function createAuthority(name = 'feedloop-test'): Authority {

@@ -95,7 +95,7 @@ test('oauthbearer: a token of a file, and one by client credentials', async () =
     })
     const byFile = (content: string) => ({ mechanism: 'oauthbearer', tokenFile: written('token', content) })
     for (const sasl of [() => byFile(token), () => byClient('a secret')]) {
-      const { code, text } = await feedloop('topics check', { brokers: [broker.secure], tls: trusting(), sasl: sasl() })
+      const { code, text } = await feedloop('topics apply', { brokers: [broker.secure], tls: trusting(), sasl: sasl() })
       assert.equal(code, 0, text)
       assert.ok(!text.includes(token))
     }
@@ -121,7 +121,7 @@ test('oauthbearer: a token of a file, and one by client credentials', async () =
 
 test('a client certificate', async () => {
   const pair = broker.authority.issue('ann')
-  const { code, text } = await feedloop('topics check', { brokers: [broker.mutual], tls: { ...trusting(), ...pair } })
+  const { code, text } = await feedloop('topics apply', { brokers: [broker.mutual], tls: { ...trusting(), ...pair } })
   assert.equal(code, 0, text)
 })
 

@@ -57,6 +57,7 @@ const base = {
   features: { encoder: 'endpoint', endpoint: { url: 'http://127.0.0.1:1', keyFile: secretFile() } },
   http: { host: '127.0.0.1', port: 0, ...door },
   gateway: { host: '127.0.0.1', port: 0, ...door },
+  tracing: { endpoint: 'http://127.0.0.1:1/v1/traces', tokenFile: secretFile() },
   log: { level: 'trace' },
 }
 /** Together they use every key that names a file of secrets. */

@@ -1,7 +1,8 @@
-/** A small stand-in of a schema registry that can be told to fail in the usual ways. */
+/** A small stand-in of a schema registry: it judges FULL compatibility, and can be told to fail in the usual ways. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { compile } from '../../src/log/wire/types.ts'
 
 /** Answers in the registry's stead; false where it leaves the answer to it. */
 export type Fault = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -29,6 +30,23 @@ async function bodyOf(request: IncomingMessage): Promise<Record<string, string>>
   return chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : {}
 }
 
+/** Why one of the two cannot be read as the other; none where both can. */
+function objections(before: string | undefined, after: string): string[] {
+  if (before === undefined) return []
+  const [one, other] = [before, after].map(text => compile(JSON.parse(text)))
+  return [
+    [one, other],
+    [other, one],
+  ].flatMap(([reader, writer]) => {
+    try {
+      reader.createResolver(writer)
+      return []
+    } catch (error) {
+      return [(error as Error).message]
+    }
+  })
+}
+
 /** A value in the registry's framing. */
 export function confluent(id: number, body: Buffer): Buffer {
   const header = Buffer.alloc(5)
@@ -50,7 +68,15 @@ export async function startRegistry(): Promise<RegistryServer> {
       return answer(response, level ? 200 : 404, level ? { compatibilityLevel: level } : { error_code: 40401 })
     }
     if (kind === 'config') return compatibility.set(subject, body.compatibility) && answer(response, 200, body)
+    if (kind === 'compatibility') {
+      const before = subjects.get(request.url!.split('/').map(decodeURIComponent)[3])
+      if (before === undefined) return answer(response, 404, { error_code: 40401, message: 'Subject not found' })
+      const messages = objections(before, body.schema)
+      return answer(response, 200, { is_compatible: messages.length === 0, messages })
+    }
     if (kind === 'subjects') {
+      const messages = objections(subjects.get(subject), body.schema)
+      if (messages.length > 0) return answer(response, 409, { error_code: 409, message: messages.join('; ') })
       if (!schemas.includes(body.schema)) schemas.push(body.schema)
       subjects.set(subject, body.schema)
       return answer(response, 200, { id: schemas.indexOf(body.schema) + 1 })

@@ -13,8 +13,18 @@ export interface Registry {
   /** Registers `schema` under `subject` with FULL compatibility; the id of it.
    * @throws FeedloopError REGISTRY_UNAVAILABLE, REGISTRY_REFUSED (incompatible, or no permission) */
   register(subject: string, schema: unknown): Promise<number>
+  /** Why records of `schema` and of the newest one under `subject` can't be read as each other; empty: they can, or there is none yet.
+   * @throws FeedloopError REGISTRY_UNAVAILABLE, REGISTRY_REFUSED */
+  objections(subject: string, schema: unknown): Promise<readonly string[]>
   /** The schema with this id; null when the registry has none, or it is not Avro. @throws FeedloopError REGISTRY_UNAVAILABLE */
   fetch(id: number): Promise<avro.Type | null>
+}
+
+/** The part of the client's own API that it does not offer. */
+interface InnerApi {
+  readonly Subject: {
+    compatible(args: object): Promise<{ data(): { is_compatible: boolean; messages?: readonly unknown[] } }>
+  }
 }
 
 const RETRIES = 3
@@ -74,6 +84,17 @@ export async function connectRegistry(config: RegistryConfig, timeoutMs = 5000):
         if (!Number.isInteger(id)) throw new Error('answered without a schema id')
         return id
       } catch (error) {
+        throw failure(url, error)
+      }
+    },
+    async objections(subject, schema) {
+      const { Subject } = (client as unknown as { api: InnerApi }).api
+      try {
+        const answer = await Subject.compatible({ subject, verbose: true, body: { schema: JSON.stringify(schema) } })
+        const { is_compatible: fits, messages = [] } = answer.data()
+        return fits ? [] : messages.length > 0 ? messages.map(String) : ['it is not compatible']
+      } catch (error) {
+        if ((error as { status?: number }).status === 404) return []
         throw failure(url, error)
       }
     },

@@ -1,0 +1,138 @@
+/**
+ * Spans, W3C trace context, and their way out: OTLP over HTTP as JSON (opentelemetry-proto 1.x), which every collector takes. The
+ * SDK would be twelve packages and 28 MB for the two formats that are here.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Logger } from 'pino'
+import { readSecret } from '../secrets.ts'
+
+/** Who a span is, for those that come after it. */
+export interface SpanContext {
+  /** 32 hex digits. */
+  readonly traceId: string
+  /** 16 hex digits. */
+  readonly spanId: string
+}
+
+/** A finished span. */
+export interface Span extends SpanContext {
+  readonly parentSpanId?: string
+  readonly name: string
+  readonly kind: keyof typeof kinds
+  readonly startMs: number
+  readonly endMs: number
+  readonly attributes: Readonly<Record<string, string | number>>
+  readonly links: readonly SpanContext[]
+  readonly failed?: boolean
+}
+
+const kinds = { server: 2, producer: 4, consumer: 5 } as const
+
+/** `traceparent` of a call or record: null where there is none that is well formed. `sampled`: whether it is to be kept. */
+export function parseTraceparent(text: string | undefined): (SpanContext & { readonly sampled: boolean }) | null {
+  const [, traceId, spanId, flags] =
+    /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/.exec(text ?? '') ?? []
+  if (!traceId || text!.startsWith('ff') || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return null
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+}
+
+export const traceparentOf = ({ traceId, spanId }: SpanContext): string => `00-${traceId}-${spanId}-01`
+
+/** The context of a new span: within the trace of its parent, or of a new one. */
+export const newContext = (parent?: SpanContext): SpanContext => ({
+  traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
+  spanId: randomBytes(8).toString('hex'),
+})
+
+export interface ExportOptions {
+  /** The collector's `…/v1/traces`. */
+  readonly endpoint: string
+  readonly tokenFile?: string
+  readonly service: string
+  readonly logger: Logger
+}
+
+export interface SpanExport {
+  add(span: Span): void
+  /** Sends what is left, once. */
+  close(): Promise<void>
+}
+
+const EVERY_MS = 1000
+const BATCH = 512
+/** More wait for no collector: spans are dropped, and counted, before they are memory. */
+const MOST_WAITING = 8192
+const TIMEOUT_MS = 5000
+
+/** Sends in batches from a timer: no span is worth a wait. What a collector does not take is tried once more with the next. */
+export function createExport({ endpoint, tokenFile, service, logger }: ExportOptions): SpanExport {
+  let waiting: Span[] = []
+  let dropped = 0
+  let sending: Promise<void> = Promise.resolve()
+  const post = async (spans: readonly Span[]): Promise<void> => {
+    const token =
+      tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile, 'tracing.tokenFile')}` }
+    const response = await fetch(endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...token },
+      body: JSON.stringify(otlp(service, spans)),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    await response.body?.cancel()
+    if (!response.ok) throw new Error(`HTTP ${response.status}`)
+  }
+  const flush = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, BATCH)
+      try {
+        await post(batch)
+      } catch (error) {
+        logger.warn({ endpoint, waiting: waiting.length, dropped, error: String(error) }, 'spans are not taken')
+        return
+      }
+      waiting = waiting.slice(batch.length)
+    }
+  }
+  const timer = setInterval(() => {
+    sending = sending.then(flush)
+  }, EVERY_MS).unref()
+  return {
+    add(span) {
+      if (waiting.length < MOST_WAITING) waiting.push(span)
+      else dropped++
+    },
+    async close() {
+      clearInterval(timer)
+      await sending
+      await flush()
+    },
+  }
+}
+
+const keyValue = ([key, value]: [string, string | number]) => ({
+  key,
+  value: typeof value === 'string' ? { stringValue: value } : { doubleValue: value },
+})
+const nanos = (ms: number): string => String(BigInt(Math.round(ms * 1000)) * 1000n)
+
+/** ExportTraceServiceRequest. */
+const otlp = (service: string, spans: readonly Span[]) => ({
+  resourceSpans: [
+    {
+      resource: { attributes: [keyValue(['service.name', service])] },
+      scopeSpans: [
+        {
+          scope: { name: 'feedloop' },
+          spans: spans.map(({ kind, startMs, endMs, attributes, failed, ...span }) => ({
+            ...span,
+            kind: kinds[kind],
+            startTimeUnixNano: nanos(startMs),
+            endTimeUnixNano: nanos(endMs),
+            attributes: Object.entries(attributes).map(keyValue),
+            status: failed ? { code: 2 } : {},
+          })),
+        },
+      ],
+    },
+  ],
+})
