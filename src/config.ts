@@ -290,7 +290,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe(
-          "Folder of this process for state on disk, beyond memory and across restarts: the joiner's open joins, the ranker's users. None: in memory; at every start the joiner's is rebuilt from the topics, the ranker's from `snapshots` and what came after them.",
+          "Folder of this process for state on disk, beyond memory and across restarts: the joiner's open joins, the ranker's users, what learners keep for replay. None: in memory; replay then begins anew; at every start the joiner's is rebuilt from the topics, the ranker's from `snapshots` and what came after them.",
         ),
       cacheBytes: z
         .number()

@@ -50,6 +50,9 @@ export interface Learner {
   /** True: it takes the best of the next decision's candidates, so their vectors are looked up, too. */
   readonly usesNextCandidates?: boolean
   learn(batch: readonly Example[]): LearnStats
+  /** Takes back what a buffer held when the version that was restored was made, oldest first: nothing is learned from it by itself.
+   * Absent: there is no buffer, or each transition in it is used once. */
+  recall?(batch: readonly Example[]): void
   /** The state to publish as `version`; `full: false` may leave out tensors that did not change since the last snapshot. */
   snapshot(version: string, full: boolean): Checkpoint
   /** Goes on from a full checkpoint (increments already merged by src/models). @throws FeedloopError MODEL_INCOMPATIBLE */

@@ -1,4 +1,5 @@
 /** Wiring of the learner: one task a policy reads the transitions of all partitions and publishes model versions. */
+import { join } from 'node:path'
 import type { ItemFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { createFeatureStore } from '../features/store.ts'
@@ -8,6 +9,8 @@ import type { Running, ServiceContext } from '../operate/context.ts'
 import { topicName } from '../pipeline.ts'
 import { learnBounds } from './bounds.ts'
 import { observeVersions } from './metrics.ts'
+import { openKeeper } from './replay/disk.ts'
+import { type Keeper, replayCapacity } from './replay/keeper.ts'
 import { createLearnerStage } from './step.ts'
 import { readWarmStart } from './warm-start-file.ts'
 import { learnersWire } from './wire.ts'
@@ -26,7 +29,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
     { ...context, wire },
     {
       name: 'learner',
-      stage: policy => createLearnerStage(config, config.policies[policy], logs[policy]),
+      stage: policy => createLearnerStage(config, config.policies[policy], logs[policy], replayOf(config, policy)),
       assigned: ['models'],
       inputs: () =>
         Array.from({ length: partitions }, (_, partition) => ({ topic: 'transitions' as const, partition })),
@@ -40,6 +43,13 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
       release: follower.stop,
     },
   )
+}
+
+/** Where a policy's transitions for replay are kept; undefined: they are not, or there is no folder for them. */
+function replayOf({ state, topics, policies }: Config, policy: number): (() => Keeper) | undefined {
+  const capacity = replayCapacity(policies[policy])
+  if (capacity === undefined || state.folder === '') return undefined
+  return () => openKeeper(join(state.folder, topics.prefix, 'learner', String(policy)), capacity)
 }
 
 /** All partitions together are read ahead as far as one step needs: each for itself would fill the memory. */

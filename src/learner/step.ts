@@ -20,6 +20,7 @@ import { learnBounds } from './bounds.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner, LearnStats } from './learner.ts'
+import type { Keeper, Kept } from './replay/keeper.ts'
 import { asFull, assertFinite, type Merged, mergeVersion } from './tensors.ts'
 import { type Catalogue, type LoggedTransitions, transitionsOf, type WarmStart } from './warm-start.ts'
 
@@ -40,6 +41,14 @@ export interface LearnerState extends StageState {
   version: number
   /** A log to start from that is being learned, and what was learned since the last version. */
   starting: { readonly transitions: Iterator<Transition>; stats: LearnStats } | undefined
+  /** When the newest version was made, ms; 0: there is none. */
+  createdMs: number
+  /** Where transitions for replay are kept; undefined: nowhere. */
+  readonly replay: Keeper | undefined
+  /** What was kept is in the buffer again, or was found to be another's. */
+  recalled: boolean
+  /** Of the last step, until it is accepted. */
+  unkept: { readonly transitions: readonly Transition[]; readonly after: Kept } | undefined
   /** Digest of the log that was learned first; empty: none. */
   warmStart: string
   transitions: number
@@ -54,11 +63,12 @@ const VERSION_DIGITS = 12
 
 const versionName = (number: number): string => String(number).padStart(VERSION_DIGITS, '0')
 
-/** @param log to start from, where none was learned before */
+/** @param log to start from, where none was learned before @param openReplay where transitions for replay outlive the process */
 export function createLearnerStage(
   config: Config,
   policy: PolicyConfig,
   log?: WarmStart,
+  openReplay?: () => Keeper,
 ): Stage<LearnerState, LearnerView> {
   const encoder = createStateEncoder(config)
   const configHash = hashOf(config, policy, encoder.version)
@@ -86,14 +96,31 @@ export function createLearnerStage(
         folded: undefined,
         starting: undefined,
         version: 0,
+        createdMs: 0,
+        recalled: false,
         warmStart: '',
         transitions: 0,
         newestRewardMs: 0,
       }
-      return { learner, examples, ...fresh, contains: new Map(), commit() {} }
+      const replay = learner.recall && openReplay?.()
+      const state: LearnerState = {
+        learner,
+        examples,
+        ...fresh,
+        contains: new Map(),
+        replay,
+        unkept: undefined,
+        commit() {
+          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after)
+          state.unkept = undefined
+        },
+        close: async () => replay?.close(),
+      }
+      return state
     },
     step(state, inputs, tick, view) {
       restoreFolded(state)
+      recall(state, view)
       if (inputs.length === 0 && !expires(state, tick) && !starts(state))
         return { outputs: [], refusals: [], counts: [] }
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
@@ -108,6 +135,8 @@ export function createLearnerStage(
       }
       const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
       const output = publish(state, { full, policy, configHash, tick, examples, stats })
+      if (state.replay)
+        state.unkept = { transitions: own, after: { version: output.value.version, createdMs: tick.timeMs } }
       return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
     },
     due: (state, tick) => expires(state, tick) || starts(state),
@@ -172,11 +201,21 @@ export function restoreFolded(state: LearnerState): void {
   const { model } = state.folded
   state.learner.restore(asFull(state.folded))
   state.version = Number(model.version)
+  state.createdMs = model.created_ms
   state.warmStart = model.warm_start
   state.transitions = model.transitions
   state.newestRewardMs = model.newest_reward_ms
   for (const contained of model.contains) state.contains.set(`${contained.topic}/${contained.partition}`, contained)
   state.folded = undefined
+}
+
+/** Once, when the newest version is known. A vector that is not here any more leaves its transition out. */
+function recall(state: LearnerState, view: LearnerView): void {
+  if (state.recalled || !state.replay) return
+  const after = { version: versionName(state.version), createdMs: state.createdMs }
+  const kept = state.replay.recall(after)
+  state.learner.recall!(encodeAll(state, kept, view).examples)
+  state.recalled = true
 }
 
 /** The log that the newest version known started from. */

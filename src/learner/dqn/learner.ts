@@ -81,6 +81,7 @@ function dqnMethod(options: DqnOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
+    recalled() {},
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

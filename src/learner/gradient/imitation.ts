@@ -46,6 +46,12 @@ export function withImitation(method: Method, options: ImitationOptions): Method
       }
       yield* method.batches(taken - imitated, now)
     },
+    ...(method.recalled && {
+      recalled() {
+        arrived = 0
+        method.recalled!()
+      },
+    }),
     stats() {
       const { buffer: own = 0, ...rest } = method.stats()
       return { ...rest, buffer: own + buffer.size }

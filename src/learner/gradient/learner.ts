@@ -3,8 +3,8 @@
  * the method take the rest, and makes the steps that the method asks for: network forward, the method's loss, backward,
  * Adam with clipping. A step that is not finite, or that the method's own bounds refuse, changes nothing and is counted.
  * A checkpoint holds weights, Adam's moments, the step counter (all the random state there is) and what the method adds;
- * transitions kept for replay are not in it. After a restart learning goes on from the same weights with an empty
- * buffer: late rewards of transitions learned before are counted `late_unlearned`.
+ * transitions kept for replay are not in it. After a restart they come back from disk where there is one (src/learner/replay/keeper.ts);
+ * else learning goes on from the same weights with an empty buffer, and late rewards of transitions learned before are counted `late_unlearned`.
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
@@ -71,6 +71,12 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
         stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
       }
     },
+    ...(method.recalled && {
+      recall(examples: readonly Example[]) {
+        takeAll(options, example => method.take(example, now), examples)
+        method.recalled!()
+      },
+    }),
     snapshot(name) {
       version = Number(name)
       const { parameters, tensors } = encodeTraining(training, options)

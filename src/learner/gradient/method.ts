@@ -55,6 +55,8 @@ export interface Method {
   readonly usesNextCandidates?: boolean
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
   take(example: Example, now: Now): string | undefined
+  /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */
+  recalled?(): void
   /** Steps to take now that `taken` more revisions are in: each is asked for after the one before was taken. */
   batches(taken: number, now: Now): Iterable<Batch>
   /** Sizes of its stores and the like, for metrics. */

@@ -65,6 +65,7 @@ function reinforceMethod(options: ReinforceOptions): Method {
         if (slates.length > 0) yield batch(slates, now)
       }
     },
+    recalled() {},
     stats: () => ({ buffer: buffer.size, ...behaviour?.stats() }),
     snapshot() {
       const own = behaviour?.snapshot() ?? { parameters: {}, tensors: [] }

@@ -82,6 +82,7 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
         if (known.length > 0) yield batch(known, now)
       }
     },
+    recalled() {},
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

@@ -63,6 +63,7 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
         if (entries.length > 0) yield batch(entries, now)
       }
     },
+    recalled() {},
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: { advantage_square: advantageSquare }, tensors: [] }),
     restore(model) {

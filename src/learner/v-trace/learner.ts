@@ -64,6 +64,7 @@ function vTraceMethod(options: VTraceOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
+    recalled() {},
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
     restore: scale.restore,

@@ -1,0 +1,137 @@
+/** Replay that outlives the process: what is kept, for whom, how much; and a learner that goes on as if it had never stopped. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import type { ModelVersion, Transition } from '../../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../../src/config.ts'
+import { openKeeper } from '../../../src/learner/replay/disk.ts'
+import { replayCapacity } from '../../../src/learner/replay/keeper.ts'
+import { createLearnerStage, type LearnerState } from '../../../src/learner/step.ts'
+import { createRandom } from '../../../src/state/random.ts'
+import { noVectors, snapshotOf, transitionOf } from '../examples.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'feedloop-replay-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const at = (version: number, createdMs = 1000 * version) => ({ version: String(version), createdMs })
+const decided = (n: number, changes: Partial<Transition> = {}) =>
+  transitionOf({ transition_id: `d${n}/0`, decision_id: `d${n}`, discount: 0, ...changes })
+const rewarded = (n: number) => decided(n, { kind: 'reward', revision: 1, cumulative: { click: 1 } })
+const told = (transitions: readonly Transition[]) => transitions.map(each => `${each.decision_id} ${each.kind}`)
+
+describe('what is kept', () => {
+  test('comes back as it was, in order, to the version that contains it', async () => {
+    const keeper = openKeeper(folder, 10)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1), decided(2)], at(1))
+    keeper.keep([rewarded(1)], at(2))
+    await keeper.close()
+    const again = openKeeper(folder, 10)
+    assert.deepEqual(again.recall(at(2)), [decided(1), decided(2), rewarded(1)])
+    again.keep([decided(3)], at(3))
+    assert.deepEqual(told(again.recall(at(3))), ['d1 initial', 'd2 initial', 'd1 reward', 'd3 initial'])
+    await again.close()
+  })
+  for (const [name, after] of [
+    ['an older version', at(1)],
+    ['a newer one, which somebody else made', at(3)],
+    ['one of the same name in a log begun anew', at(2, 5)],
+  ] as const)
+    test(`is nothing to ${name}, and is gone`, async () => {
+      const keeper = openKeeper(folder, 10)
+      keeper.recall(at(0, 0))
+      keeper.keep([decided(1)], at(2))
+      assert.deepEqual(keeper.recall(after), [])
+      assert.deepEqual(keeper.recall(at(2)), [])
+      await keeper.close()
+    })
+  test('is no more than the buffer holds: the newest transitions, with what was told of them', async () => {
+    const keeper = openKeeper(folder, 2)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1), rewarded(1), decided(2)], at(1))
+    keeper.keep([rewarded(2), decided(3), rewarded(1)], at(2))
+    assert.deepEqual(told(keeper.recall(at(2))), ['d2 initial', 'd2 reward', 'd3 initial', 'd1 reward'])
+    await keeper.close()
+  })
+  test('is dropped where the file is damaged', async () => {
+    const keeper = openKeeper(folder, 10)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1)], at(1))
+    await keeper.close()
+    truncateSync(join(folder, 'data.mdb'), 5000)
+    const again = openKeeper(folder, 10)
+    assert.deepEqual(again.recall(at(1)), [])
+    await again.close()
+  })
+})
+
+const algorithms = ['two-tower', 'v-trace', 'reinforce', 'dqn'] as const
+
+describe('a learner that starts again', () => {
+  for (const algorithm of algorithms)
+    test(`${algorithm}: goes on with what it had, bit for bit`, async () => {
+      const small = { hidden: 4, embedding: 4, batchSize: 16, bufferSize: 1000 }
+      const policy: NonNullable<ConfigInput['policies']>[number] = {
+        algorithm,
+        twoTower: small,
+        vTrace: small,
+        reinforce: small,
+        dqn: small,
+      }
+      const config = parseConfig({ features: { dimensions: 2 }, policies: [policy] })
+      const capacity = replayCapacity(config.policies[0])!
+      const stageIn = (name: string) =>
+        createLearnerStage(config, config.policies[0], undefined, () => openKeeper(join(folder, name), capacity))
+      const random = createRandom(4)
+      const steps = [0, 1, 2].map(step =>
+        Array.from({ length: 40 }, (_, i) => {
+          const click = random.uniform() < 0.5 ? 1 : 0
+          return decided(100 * step + i, {
+            state: snapshotOf({ hour: i % 5 }),
+            action: [i % 2 ? 'a' : 'b'],
+            cumulative: { click },
+          })
+        }),
+      )
+      // the last step also corrects what the first ones told
+      steps[2].push(
+        ...steps[0]
+          .slice(0, 20)
+          .map(each => ({ ...each, kind: 'reward' as const, revision: 1, cumulative: { click: 1 } })),
+      )
+      const learn = (stage: ReturnType<typeof stageIn>, state: LearnerState, step: number): ModelVersion => {
+        const inputs = steps[step].map((value, offset) => ({
+          topic: 'transitions' as const,
+          partition: 0,
+          offset: 100 * step + offset,
+          key: 'u',
+          value,
+          timestampMs: 0,
+          headers: {},
+        }))
+        const { outputs } = stage.step(state, inputs, { timeMs: 1000 * (step + 1), watermarkMs: 0 }, noVectors)
+        state.commit()
+        return outputs[0].value as ModelVersion
+      }
+      const [whole, parted] = [stageIn('whole'), stageIn('parted')]
+      const one = await whole.open(0)
+      const expected = [0, 1, 2].map(step => learn(whole, one, step))
+      const before = await parted.open(0)
+      for (const step of [0, 1]) assert.deepEqual(learn(parted, before, step), expected[step])
+      await before.close!()
+      const after = await parted.open(0)
+      parted.fold(
+        after,
+        [],
+        expected.slice(0, 2).map(value => ({ key: 'default', value })),
+        { timeMs: 0, watermarkMs: 0 },
+      )
+      assert.deepEqual(learn(parted, after, 2), expected[2])
+      await Promise.all([one, after].map(state => state.close!()))
+    })
+})
