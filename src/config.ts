@@ -642,6 +642,11 @@ function crossChecks(config: Config): string[] {
     if (!(algorithms[algorithm].offers as readonly Need[]).includes(need))
       problems.push(`policies.${name}: explorer ${explorer.name} needs ${needText[need]}, which ${algorithm} has not`)
   }
+  for (const { name, algorithm, slateQ: own, rewards } of config.policies)
+    if (algorithm === 'slate-q' && !own.choices.some(type => Object.hasOwn(rewards, type)))
+      problems.push(
+        `policies.${name}: slateQ.choices: none of ${own.choices.join(', ')} is among its rewards, so nothing would ever be taken`,
+      )
   for (const { name, constraints } of config.policies)
     for (const type of constraints.excludeSeen?.types ?? [])
       if (!Object.hasOwn(config.state.typeWeights, type))

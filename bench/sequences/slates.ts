@@ -4,6 +4,7 @@
  */
 import { shareOfReturn } from '../../src/environments/environment.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
+import { FeedloopError } from '../../src/errors.ts'
 import { spreadOf } from '../../src/evaluation/bakeoff/bakeoff.ts'
 import type { Bar } from '../main.ts'
 import { type PartOptions, range, round, type SequencesPart } from './part.ts'
@@ -16,6 +17,7 @@ const ofSlates: readonly Course['policy'][] = [{ algorithm: 'slate-q', ...explor
 const ofItems: readonly Course['policy'][] = [{ algorithm: 'dqn', ...explored }, { algorithm: 'two-tower' }]
 
 export const benchSlates: SequencesPart = async options => {
+  if (options.seeds < 2) throw new FeedloopError('USAGE', 'slates are judged by the errors of seeds: --seeds 2 or more')
   const shares: Record<string, readonly number[]> = {}
   for (const policy of [...ofSlates, ...ofItems]) shares[policy.algorithm] = await sharesOf(policy, options)
   const bars: Bar[] = ofSlates.flatMap(({ algorithm }) =>

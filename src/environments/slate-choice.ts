@@ -143,5 +143,5 @@ const itemOf = ({ id, kind }: Offer): Item => ({
 const preset: Environment['preset'] = {
   features: { encoder: 'hashed', dimensions: 8 },
   state: { blocks: ['numbers'], numbers: ['satisfaction'], historyLength: 0 },
-  policies: [{ rewards: { watch: { value: 'value' } }, gamma: DISCOUNT }],
+  policies: [{ slateQ: { choices: ['watch'] }, rewards: { watch: { value: 'value' } }, gamma: DISCOUNT }],
 }

@@ -21,7 +21,7 @@ import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner, LearnStats } from './learner.ts'
 import type { Keeper, Kept } from './replay/keeper.ts'
-import { asFull, assertFinite, type Merged, mergeVersion } from './tensors.ts'
+import { asFull, assertFinite, assertFiniteParameters, type Merged, mergeVersion } from './tensors.ts'
 import { type Catalogue, type LoggedTransitions, transitionsOf, type WarmStart } from './warm-start.ts'
 
 export interface LearnerView {
@@ -47,6 +47,8 @@ export interface LearnerState extends StageState {
   readonly replay: Keeper | undefined
   /** What was kept is in the buffer again, or was found to be another's. */
   recalled: boolean
+  /** Transitions since the newest version. */
+  told: Transition[]
   /** Of the last step, until it is accepted. */
   unkept: { readonly transitions: readonly Transition[]; readonly after: Kept } | undefined
   /** Digest of the log that was learned first; empty: none. */
@@ -98,6 +100,7 @@ export function createLearnerStage(
         version: 0,
         createdMs: 0,
         recalled: false,
+        told: [],
         warmStart: '',
         transitions: 0,
         newestRewardMs: 0,
@@ -125,6 +128,7 @@ export function createLearnerStage(
         return { outputs: [], refusals: [], counts: [] }
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
       const { examples, missing } = encodeAll(state, own, view)
+      if (state.replay) state.told.push(...own)
       if (starts(state)) state.starting ??= startOf(transitionsOf(log!, config, policy, view.features))
       const first = state.starting ? learnPiece(state, state.starting, log!, maxRecords, view) : none
       const stats = withRefused(plus(first, state.learner.learn(examples)), { feature_missing: missing })
@@ -135,14 +139,18 @@ export function createLearnerStage(
       }
       const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
       const output = publish(state, { full, policy, configHash, tick, examples, stats })
-      if (state.replay)
-        state.unkept = { transitions: own, after: { version: output.value.version, createdMs: tick.timeMs } }
+      if (state.replay) {
+        state.unkept = { transitions: state.told, after: { version: output.value.version, createdMs: tick.timeMs } }
+        state.told = []
+      }
       return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
     },
     due: (state, tick) => expires(state, tick) || starts(state),
     whole: state => state.folded !== undefined,
     fold(state, _inputs, outputs) {
       for (const { value } of outputs as readonly Output<ModelVersion>[]) {
+        // of a policy that had this partition before: of the heartbeats, which are behind all others
+        if (value.policy !== policy.name) continue
         foldVersion(state, value, configHash)
         if (log) assertSameLog(value, log)
       }
@@ -338,6 +346,7 @@ export function publish(state: LearnerState, { full, policy, configHash, tick, e
   const version = versionName(++state.version)
   const checkpoint = state.learner.snapshot(version, full)
   assertFinite(version, checkpoint.tensors)
+  assertFiniteParameters(version, checkpoint.parameters)
   if (checkpoint.baseVersion === null) state.fullMs = tick.timeMs
   const model: ModelVersion = {
     version,

@@ -49,6 +49,12 @@ export function assertFinite(version: string, tensors: readonly Tensor[]): void 
   }
 }
 
+/** @throws FeedloopError MODEL_NOT_FINITE naming the parameter */
+export function assertFiniteParameters(version: string, parameters: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(parameters))
+    if (!Number.isFinite(value)) throw new FeedloopError('MODEL_NOT_FINITE', `version ${version}, parameter ${name}`)
+}
+
 /** A version with all its tensors, increments merged. */
 export interface Merged {
   readonly model: ModelVersion

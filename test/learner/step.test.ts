@@ -60,6 +60,18 @@ describe('the learner stage', () => {
     assert.deepEqual(stage.step(await stage.open(0), [], tick(), noVectors).outputs, [])
   })
 
+  test('versions of a policy that had the partition before are passed over', async () => {
+    const stage = stageWith()
+    const heartbeats = {
+      ...learnOnce((await stage.open(0)) as LearnerState, [clicked]),
+      policy: 'heartbeat',
+      config_hash: 'other',
+    }
+    const state = await stage.open(0)
+    stage.fold(state, [], [{ key: 'heartbeat', value: heartbeats }], tick())
+    assert.deepEqual([stage.whole!(state), learnOnce(state, [clicked]).version], [false, '000000000001'])
+  })
+
   test('a full version is published again before the last one expires, with nothing in, and by who was restarted too', async () => {
     const stage = stageWith(configWith({ topics: { retentionHours: 200 } }))
     const half = 100 * 3_600_000

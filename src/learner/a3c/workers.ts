@@ -33,11 +33,12 @@ const groupOf = (worker: number): string => `workers/${worker}/`
 export function createWorkers(count: number, shape: Shape): Workers {
   const copies: Parameters[] = []
   let turn = 0
-  /** All begin with the same weights, those of when one is first looked at. */
+  /** All begin with the same weights, those of when one first learns: what was imitated before is in them. */
   const at = (worker: number, { weights }: Now): Parameters => {
     while (copies.length < count) copies.push(copyParameters(weights))
     return copies[worker]
   }
+  const shown = (worker: number, { weights }: Now): Parameters => copies[worker] ?? weights
   return {
     get turn() {
       return turn
@@ -50,7 +51,7 @@ export function createWorkers(count: number, shape: Shape): Workers {
       copies[worker] = copyParameters(weights)
     },
     snapshot(now) {
-      const tensors = Array.from({ length: count }, (_, n) => encodeParameters(at(n, now), groupOf(n), shape))
+      const tensors = Array.from({ length: count }, (_, n) => encodeParameters(shown(n, now), groupOf(n), shape))
       return { parameters: { turn }, tensors: tensors.flat() }
     },
     restore(model) {

@@ -39,7 +39,7 @@ export function objective(
   const logitGradient = new Float32Array(logits.length)
   const valueGradient = new Float32Array(batch.length)
   const errors = new Float64Array(batch.length)
-  const sums = { loss: 0, error: 0, most: 0, q: 0 }
+  const sums = { loss: 0, square: 0, most: 0, q: 0 }
   batch.forEach(({ action, candidates, target, weight }, b) => {
     const from = b * width
     const q = logits[from + action] + baseline({ logits, values }, b, candidates, dueling)
@@ -52,10 +52,10 @@ export function objective(
     logitGradient[from + action] += pull
     errors[b] = error
     sums.loss += (weight / batch.length) * huber(error, limit)
-    sums.error += Math.abs(error) / batch.length
+    sums.square += error ** 2 / batch.length
     sums.most = Math.max(sums.most, Math.abs(error))
     sums.q += q / batch.length
   })
-  const stats = { loss: sums.loss, td_error: sums.error, td_error_max: sums.most, q_mean: sums.q }
+  const stats = { loss: sums.loss, td_error: Math.sqrt(sums.square), td_error_max: sums.most, q_mean: sums.q }
   return { stats, errors, logitGradient, valueGradient }
 }

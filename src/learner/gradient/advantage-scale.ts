@@ -25,7 +25,8 @@ export function createAdvantageScale(): AdvantageScale {
     },
     observe(advantages) {
       const mean = advantages.reduce((sum, each) => sum + each * each, 0) / advantages.length
-      square += (square === 0 ? 1 : RATE) * (mean - square)
+      // the step of such a batch is refused
+      if (Number.isFinite(mean)) square += (square === 0 ? 1 : RATE) * (mean - square)
     },
     snapshot: () => ({ advantage_square: square }),
     restore(model) {

@@ -20,9 +20,9 @@ export interface ImitationOptions {
   readonly bootstraps: boolean
 }
 
-/** By what a transition says alone. */
-export const isImitated = ({ transition: { mode, propensity_kind: kind } }: Example): boolean =>
-  mode !== 'online' && kind !== 'exact'
+/** By what a transition says alone. What a rule put there is nobody's choice. */
+const isImitated = ({ transition: { mode, propensity_kind: kind, chosen_by: by } }: Example): boolean =>
+  mode !== 'online' && kind !== 'exact' && by !== 'pinned'
 
 /** The method, with imitation of what it would refuse. Its steps come first. */
 export function withImitation(method: Method, options: ImitationOptions): Method {

@@ -10,7 +10,6 @@ import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import type { Example, Learner, LearnStats } from '../learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
-import { isFiniteArray } from '../tensors.ts'
 import { type AdamOptions, adamStep } from '../towers/adam.ts'
 import { createNetwork } from '../towers/network.ts'
 import type { Shape } from '../towers/parameters.ts'
@@ -45,9 +44,11 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
       loss = batch.loss(logits, values)
       return loss
     })
-    if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
     const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options)
-    if (norm !== null) return { ...loss!.stats, gradient_norm: norm }
+    if (norm !== null) {
+      if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
+      return { ...loss!.stats, gradient_norm: norm }
+    }
     if (!loss!.refused) {
       training.refusedUpdates++
       return {}
@@ -121,8 +122,14 @@ function malformed({ stateDimensions, itemDimensions }: Shape, example: Example)
     [candidates, nextCandidates ?? []].every(list => list.every(vector => vector.length === itemDimensions))
   if (!fits) return 'dimensions'
   const numbers = [example.reward, transition.weight, transition.discount ?? 0]
-  const finite = [numbers, state, nextState ?? [], ...candidates, ...(nextCandidates ?? [])].every(isFiniteArray)
+  const finite = [numbers, state, nextState ?? [], ...candidates, ...(nextCandidates ?? [])].every(isFiniteAsFloat32)
   return finite ? undefined : 'not_finite'
+}
+
+/** As the network sees it: 1e39 is a number, but none of float32. */
+const isFiniteAsFloat32 = (values: ArrayLike<number>): boolean => {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(Math.fround(values[i]))) return false
+  return true
 }
 
 function count(counts: Record<string, number>, name: string): void {

@@ -5,8 +5,13 @@
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
 import type { Checkpoint } from '../learner.ts'
-import { encodeTensor } from '../tensors.ts'
-import { decodeParameters, type Parameters, parameterNames, parameterShapes, type Shape } from '../towers/parameters.ts'
+import {
+  copyParameters,
+  decodeParameters,
+  encodeParameters,
+  type Parameters,
+  type Shape,
+} from '../towers/parameters.ts'
 import { parameterOf } from './learner.ts'
 import type { Now } from './method.ts'
 
@@ -26,26 +31,20 @@ const GROUP = 'target/'
 export function createTargetNetwork(shape: Shape, copySteps: number): TargetNetwork {
   let copied: { readonly weights: Parameters; readonly step: number } | undefined
   const current = (now: Now) => {
-    if (!copied || now.draws() - copied.step >= copySteps) copied = { weights: copyOf(now.weights), step: now.draws() }
+    if (!copied || now.draws() - copied.step >= copySteps)
+      copied = { weights: copyParameters(now.weights), step: now.draws() }
     return copied
   }
-  const known = (now: Now) => copied ?? { weights: copyOf(now.weights), step: now.draws() }
+  const known = (now: Now) => copied ?? { weights: copyParameters(now.weights), step: now.draws() }
   return {
     weights: now => current(now).weights,
     lag: now => now.draws() - known(now).step,
     snapshot(now) {
       const { weights, step } = known(now)
-      const shapes = parameterShapes(shape)
-      return {
-        parameters: { target_step: step },
-        tensors: parameterNames.map(name => encodeTensor(GROUP + name, weights[name], shapes[name])),
-      }
+      return { parameters: { target_step: step }, tensors: encodeParameters(weights, GROUP, shape) }
     },
     restore(model) {
       copied = { weights: decodeParameters(model, GROUP, shape), step: parameterOf(model, 'target_step') }
     },
   }
 }
-
-const copyOf = (weights: Parameters): Parameters =>
-  Object.fromEntries(parameterNames.map(name => [name, weights[name].slice()])) as unknown as Parameters

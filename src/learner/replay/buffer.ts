@@ -43,6 +43,8 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
   let next = 0
   const learnable = ({ discount, nextState }: Entry): boolean =>
     !bootstraps || discount === 0 || (discount !== null && nextState !== null)
+  /** By age and not by place, so that a buffer that is filled anew with the same is drawn from alike. */
+  const oldest = (index: number): Entry => ring[ring.length < capacity ? index : (next + index) % capacity]
   const insert = (id: string, entry: Entry): number => {
     const place = next
     const evicted = ring[place]
@@ -69,7 +71,7 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
     sample(random, count) {
       const drawn: Entry[] = []
       for (let tries = TRIES * count; tries > 0 && drawn.length < count && ring.length > 0; tries--) {
-        const entry = ring[Math.floor(random.uniform() * ring.length)]
+        const entry = oldest(Math.floor(random.uniform() * ring.length))
         if (learnable(entry)) drawn.push(entry)
       }
       return drawn

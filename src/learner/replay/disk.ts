@@ -12,6 +12,10 @@ const codec = avroCodec<Transition>(currentSchema('Transition'))
 const META = 'after'
 const DATA = 'data.mdb'
 
+/** What is told is not all in the buffer: slates as a whole are not, what is imitated has a buffer of its own. So much more is kept; what is
+ * too much the buffer lets go as it did before. */
+const TOLD = 3
+
 /** @param folder of this policy alone @param capacity of the buffer, transitions */
 export function openKeeper(folder: string, capacity: number): Keeper {
   // a cache: what cannot be read is dropped
@@ -27,7 +31,7 @@ export function openKeeper(folder: string, capacity: number): Keeper {
   })
   const meta = env.openDB<string, string>('meta', { encoding: 'string' })
   const rows = env.openDB<Buffer, number>('revisions', { encoding: 'binary' })
-  /** Numbers of the newest `capacity` first revisions: nothing before the first of them is of use. */
+  /** Numbers of the newest first revisions: nothing before the first of them is of use. */
   const firsts: number[] = []
   let next = 0
   const note = (number: number, { kind }: Transition): void => {
@@ -61,7 +65,7 @@ export function openKeeper(folder: string, capacity: number): Keeper {
           rows.putSync(next, codec.encode(transition))
           note(next, transition)
         }
-        firsts.splice(0, firsts.length - capacity)
+        firsts.splice(0, firsts.length - TOLD * capacity)
         const [oldest = next] = firsts
         for (const key of [...rows.getKeys({ end: oldest })]) rows.removeSync(key)
         meta.putSync(META, nameOf(after))

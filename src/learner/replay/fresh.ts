@@ -1,8 +1,8 @@
 /**
  * Transitions that are used once, for learners that must follow the policy that decides (PPO, A3C): kept until the segment
- * that they are in is known, handed out, then gone. What was decided by too old a version is dropped and counted `stale`,
- * what comes for a transition that was used or dropped is `late_unlearned`. Late rewards count as far as they come
- * before the use; a transition never teaches twice.
+ * that they are in is known, handed out, then gone. What was decided by too old a version is dropped, and it and all that comes
+ * for it is `stale`; what comes for a transition that was used is `late_unlearned` until it, too, is that old. Late rewards count as far as
+ * they come before the use; a transition never teaches twice.
  */
 import { policyLag } from '../gradient/lag.ts'
 import type { Example } from '../learner.ts'

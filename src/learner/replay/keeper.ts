@@ -15,7 +15,7 @@ export interface Kept {
 export interface Keeper {
   /** What the version's buffer was made of, oldest first. Empty, and emptied, when what is kept is another's. */
   recall(after: Kept): readonly Transition[]
-  /** Adds a step's transitions, and lets those go that no buffer of `capacity` transitions holds any more. */
+  /** Adds a step's transitions, and lets those go that the buffer does not hold any more. */
   keep(transitions: readonly Transition[], after: Kept): void
   close(): Promise<void>
 }

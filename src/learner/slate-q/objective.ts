@@ -31,7 +31,7 @@ export function objective(batch: readonly BatchItem[], heads: Heads, options: Ob
   const width = logits.length / batch.length
   const logitGradient = new Float32Array(logits.length)
   const valueGradient = new Float32Array(batch.length)
-  const sums = { choice: 0, value: 0, error: 0, most: 0, q: 0, none: 0 }
+  const sums = { choice: 0, value: 0, square: 0, most: 0, q: 0, none: 0 }
   batch.forEach(({ slots, taken, target, weight }, b) => {
     const items = itemsOf(heads, b, slots)
     const scale = weight / batch.length
@@ -44,7 +44,7 @@ export function objective(batch: readonly BatchItem[], heads: Heads, options: Ob
       valueGradient[b] += pull
       sums.choice -= scale * share * Math.log(attraction / total)
       sums.value += scale * share * huber(error, options.huber)
-      sums.error += (share * Math.abs(error)) / batch.length
+      sums.square += (share * error * error) / batch.length
       sums.most = Math.max(sums.most, Math.abs(error))
       return pull
     }
@@ -60,7 +60,7 @@ export function objective(batch: readonly BatchItem[], heads: Heads, options: Ob
     loss: sums.choice + options.valueLoss * sums.value,
     choice_loss: sums.choice,
     value_loss: sums.value,
-    td_error: sums.error,
+    td_error: Math.sqrt(sums.square),
     td_error_max: sums.most,
     q_mean: sums.q,
     none_probability: sums.none,

@@ -5,8 +5,9 @@
  * slots after the first π and μ are those of a first draw.
  */
 import { createRandom, seedOf } from '../../state/random.ts'
+import { createAdvantageScale } from '../gradient/advantage-scale.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
-import { type GradientOptions, gradientLearner, parameterOf } from '../gradient/learner.ts'
+import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { unweighable } from '../gradient/propensities.ts'
 import type { Learner } from '../learner.ts'
@@ -24,9 +25,6 @@ export interface TwoTowerOptions extends GradientOptions, ImitationOptions {
   readonly imitate: boolean
 }
 
-/** Weight of the newest batch in the running mean of squared advantages. */
-const SCALE_RATE = 0.02
-
 /** @throws FeedloopError BACKEND_UNAVAILABLE */
 export const createTwoTowerLearner = async (options: TwoTowerOptions): Promise<Learner> =>
   twoTowerLearner(options, await loadTensorFlow())
@@ -39,16 +37,14 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
 function twoTowerMethod(options: TwoTowerOptions): Method {
   const { batchSize, stepsPerBatch, seed } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
-  /** Running mean of squared advantages; 0: none seen yet. */
-  let advantageSquare = 0
+  const scale = createAdvantageScale()
   const batch = (entries: readonly Entry[], { weights }: Now): Batch => {
     const items = entries.map(entry => batchItem(weights, entry))
     return {
       decisions: entries.map(({ example }) => example),
       loss(logits, values) {
-        const advantageScale = advantageSquare > 0 ? Math.sqrt(advantageSquare) : 1
-        const result = objective(items, logits, values, { ...options, advantageScale })
-        advantageSquare += (advantageSquare === 0 ? 1 : SCALE_RATE) * (result.advantageSquare - advantageSquare)
+        const result = objective(items, logits, values, { ...options, advantageScale: scale.size })
+        scale.observe(result.advantages)
         return result
       },
     }
@@ -65,10 +61,8 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
     },
     recalled() {},
     stats: () => ({ buffer: buffer.size }),
-    snapshot: () => ({ parameters: { advantage_square: advantageSquare }, tensors: [] }),
-    restore(model) {
-      advantageSquare = parameterOf(model, 'advantage_square')
-    },
+    snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
+    restore: scale.restore,
   }
 }
 

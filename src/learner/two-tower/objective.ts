@@ -35,8 +35,8 @@ export interface ObjectiveOptions {
 }
 
 export interface ObjectiveResult extends Loss {
-  /** Mean of δ². */
-  readonly advantageSquare: number
+  /** δ, [B]. */
+  readonly advantages: Float64Array
 }
 
 /** v = V(s) + ρ (r + γ V(s') − V(s)). */
@@ -53,7 +53,8 @@ export function objective(
   const width = logits.length / batch.length
   const logitGradient = new Float32Array(logits.length)
   const valueGradient = new Float32Array(batch.length)
-  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, advantageSquare: 0 }
+  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, square: 0 }
+  const advantages = new Float64Array(batch.length)
   const ratios = new Float64Array(batch.length)
   const probabilities = new Float64Array(width)
   batch.forEach((item, b) => {
@@ -76,11 +77,12 @@ export function objective(
     sums.policyLoss -= scale * pull * Math.log(chosen)
     sums.valueLoss += scale * 0.5 * error * error
     sums.entropy += scale * h
-    sums.advantageSquare += advantage ** 2 / batch.length
+    advantages[b] = advantage
+    sums.square += advantage ** 2 / batch.length
   })
   const loss = sums.policyLoss + options.valueLoss * sums.valueLoss - options.entropy * sums.entropy
-  const { policyLoss, valueLoss, entropy, advantageSquare } = sums
-  const terms = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, td_error: Math.sqrt(advantageSquare) }
+  const { policyLoss, valueLoss, entropy, square } = sums
+  const terms = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, td_error: Math.sqrt(square) }
   const stats = { ...terms, ...importanceStats(ratios, options.maxImportanceWeight) }
-  return { stats, advantageSquare, logitGradient, valueGradient }
+  return { stats, advantages, logitGradient, valueGradient }
 }

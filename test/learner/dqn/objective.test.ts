@@ -47,7 +47,8 @@ describe('the loss of Q', () => {
         })
         assert.ok(Math.abs(result.stats.loss - loss) < 1e-6)
         assert.ok(Math.abs(result.stats.td_error_max - Math.max(...sizes)) < 1e-6)
-        assert.ok(Math.abs(result.stats.td_error - sizes.reduce((sum, each) => sum + each, 0) / B) < 1e-6)
+        const square = sizes.reduce((sum, each) => sum + each * each, 0) / B
+        assert.ok(Math.abs(result.stats.td_error - Math.sqrt(square)) < 1e-6)
       })
     }
   test('both sides of the limit are there', () => {

@@ -50,12 +50,13 @@ describe('what is kept', () => {
       assert.deepEqual(keeper.recall(at(2)), [])
       await keeper.close()
     })
-  test('is no more than the buffer holds: the newest transitions, with what was told of them', async () => {
-    const keeper = openKeeper(folder, 2)
+  test('is no more than the buffer holds: the newest transitions three times over, with what was told of them', async () => {
+    const keeper = openKeeper(folder, 1)
     keeper.recall(at(0, 0))
     keeper.keep([decided(1), rewarded(1), decided(2)], at(1))
-    keeper.keep([rewarded(2), decided(3), rewarded(1)], at(2))
-    assert.deepEqual(told(keeper.recall(at(2))), ['d2 initial', 'd2 reward', 'd3 initial', 'd1 reward'])
+    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2))
+    const expected = ['d2 initial', 'd2 reward', 'd3 initial', 'd1 reward', 'd4 initial']
+    assert.deepEqual(told(keeper.recall(at(2))), expected)
     await keeper.close()
   })
   test('is dropped where the file is damaged', async () => {
@@ -73,65 +74,67 @@ describe('what is kept', () => {
 const algorithms = ['two-tower', 'v-trace', 'reinforce', 'dqn'] as const
 
 describe('a learner that starts again', () => {
+  // of 80 transitions before the restart: all are kept, or the newest
   for (const algorithm of algorithms)
-    test(`${algorithm}: goes on with what it had, bit for bit`, async () => {
-      const small = { hidden: 4, embedding: 4, batchSize: 16, bufferSize: 1000 }
-      const policy: NonNullable<ConfigInput['policies']>[number] = {
-        algorithm,
-        twoTower: small,
-        vTrace: small,
-        reinforce: small,
-        dqn: small,
-      }
-      const config = parseConfig({ features: { dimensions: 2 }, policies: [policy] })
-      const capacity = replayCapacity(config.policies[0])!
-      const stageIn = (name: string) =>
-        createLearnerStage(config, config.policies[0], undefined, () => openKeeper(join(folder, name), capacity))
-      const random = createRandom(4)
-      const steps = [0, 1, 2].map(step =>
-        Array.from({ length: 40 }, (_, i) => {
-          const click = random.uniform() < 0.5 ? 1 : 0
-          return decided(100 * step + i, {
-            state: snapshotOf({ hour: i % 5 }),
-            action: [i % 2 ? 'a' : 'b'],
-            cumulative: { click },
-          })
-        }),
-      )
-      // the last step also corrects what the first ones told
-      steps[2].push(
-        ...steps[0]
-          .slice(0, 20)
-          .map(each => ({ ...each, kind: 'reward' as const, revision: 1, cumulative: { click: 1 } })),
-      )
-      const learn = (stage: ReturnType<typeof stageIn>, state: LearnerState, step: number): ModelVersion => {
-        const inputs = steps[step].map((value, offset) => ({
-          topic: 'transitions' as const,
-          partition: 0,
-          offset: 100 * step + offset,
-          key: 'u',
-          value,
-          timestampMs: 0,
-          headers: {},
-        }))
-        const { outputs } = stage.step(state, inputs, { timeMs: 1000 * (step + 1), watermarkMs: 0 }, noVectors)
-        state.commit()
-        return outputs[0].value as ModelVersion
-      }
-      const [whole, parted] = [stageIn('whole'), stageIn('parted')]
-      const one = await whole.open(0)
-      const expected = [0, 1, 2].map(step => learn(whole, one, step))
-      const before = await parted.open(0)
-      for (const step of [0, 1]) assert.deepEqual(learn(parted, before, step), expected[step])
-      await before.close!()
-      const after = await parted.open(0)
-      parted.fold(
-        after,
-        [],
-        expected.slice(0, 2).map(value => ({ key: 'default', value })),
-        { timeMs: 0, watermarkMs: 0 },
-      )
-      assert.deepEqual(learn(parted, after, 2), expected[2])
-      await Promise.all([one, after].map(state => state.close!()))
-    })
+    for (const bufferSize of [1000, 50])
+      test(`${algorithm}: goes on with what it had of a buffer of ${bufferSize}, bit for bit`, async () => {
+        const small = { hidden: 4, embedding: 4, batchSize: 16, bufferSize }
+        const policy: NonNullable<ConfigInput['policies']>[number] = {
+          algorithm,
+          twoTower: small,
+          vTrace: small,
+          reinforce: small,
+          dqn: small,
+        }
+        const config = parseConfig({ features: { dimensions: 2 }, policies: [policy] })
+        const capacity = replayCapacity(config.policies[0])!
+        const stageIn = (name: string) =>
+          createLearnerStage(config, config.policies[0], undefined, () => openKeeper(join(folder, name), capacity))
+        const random = createRandom(4)
+        const steps = [0, 1, 2].map(step =>
+          Array.from({ length: 40 }, (_, i) => {
+            const click = random.uniform() < 0.5 ? 1 : 0
+            return decided(100 * step + i, {
+              state: snapshotOf({ hour: i % 5 }),
+              action: [i % 2 ? 'a' : 'b'],
+              cumulative: { click },
+            })
+          }),
+        )
+        // the last step also corrects what the first ones told
+        steps[2].push(
+          ...steps[0]
+            .slice(0, 20)
+            .map(each => ({ ...each, kind: 'reward' as const, revision: 1, cumulative: { click: 1 } })),
+        )
+        const learn = (stage: ReturnType<typeof stageIn>, state: LearnerState, step: number): ModelVersion => {
+          const inputs = steps[step].map((value, offset) => ({
+            topic: 'transitions' as const,
+            partition: 0,
+            offset: 100 * step + offset,
+            key: 'u',
+            value,
+            timestampMs: 0,
+            headers: {},
+          }))
+          const { outputs } = stage.step(state, inputs, { timeMs: 1000 * (step + 1), watermarkMs: 0 }, noVectors)
+          state.commit()
+          return outputs[0].value as ModelVersion
+        }
+        const [whole, parted] = [stageIn('whole'), stageIn('parted')]
+        const one = await whole.open(0)
+        const expected = [0, 1, 2].map(step => learn(whole, one, step))
+        const before = await parted.open(0)
+        for (const step of [0, 1]) assert.deepEqual(learn(parted, before, step), expected[step])
+        await before.close!()
+        const after = await parted.open(0)
+        parted.fold(
+          after,
+          [],
+          expected.slice(0, 2).map(value => ({ key: 'default', value })),
+          { timeMs: 0, watermarkMs: 0 },
+        )
+        assert.deepEqual(learn(parted, after, 2), expected[2])
+        await Promise.all([one, after].map(state => state.close!()))
+      })
 })

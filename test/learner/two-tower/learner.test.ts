@@ -160,11 +160,19 @@ describe('learning', () => {
     const learner = newLearner()
     const tensors = () => publish(learner, '1', true).tensors
     const before = tensors()
-    const huge = example('huge', { cumulative: { click: 1e300 }, weight: 1e30 })
+    const huge = example('huge', { cumulative: { click: 1e30 }, weight: 1e30 })
     const { stats } = learner.learn([huge])
     assert.equal(stats.refused_updates, 1)
     assert.equal(stats.updates, 0)
     assert.deepEqual(tensors(), before)
+    assert.ok(Object.values(learner.snapshot('1', true).parameters).every(Number.isFinite))
+  })
+
+  test('what is a number, but none of float32, is refused before it gets into the buffer', () => {
+    const learner = newLearner()
+    const far = { ...example('far'), state: Float64Array.of(1, 1e39, 0) }
+    const { refused, stats } = learner.learn([far, example('near')])
+    assert.deepEqual([refused, stats.refused_updates, stats.buffer], [{ not_finite: 1 }, 0, 1])
   })
 })
 
