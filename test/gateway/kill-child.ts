@@ -24,6 +24,7 @@ const kafka = await openKafkaLog({
   logger: pino({ level: 'silent' }),
 })
 let asked = false
+const stored = Promise.withResolvers<void>()
 const log: Log = {
   ...kafka,
   async append(name, ...rest) {
@@ -33,13 +34,20 @@ const log: Log = {
     }
     if (name === topic('events')) dieAt('delivered')
     const offset = await kafka.append(name, ...rest)
-    if (name === topic('requests')) dieAt('stored')
+    if (name === topic('requests')) {
+      dieAt('stored')
+      stored.resolve()
+    }
     if (name === topic('events')) dieAt('activated')
     return offset
   },
   async read(name, ...rest) {
     const records = await kafka.read(name, ...rest)
-    if (asked && name === topic('recommendations') && records.length > 0) dieAt('decided')
+    if (asked && name === topic('recommendations') && records.length > 0) {
+      // a decision may be there before the acknowledgement of its request is
+      await stored.promise
+      dieAt('decided')
+    }
     return records
   },
 }
