@@ -7,10 +7,13 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { createClient, type FeedloopProblem } from '../../src/gateway/client.ts'
 import { createAllowance } from '../../src/gateway/door/allowance.ts'
+import { createGuard } from '../../src/gateway/door/guard.ts'
 import { openTokens } from '../../src/gateway/door/tokens.ts'
 import { openDoor } from '../../src/gateway/http.ts'
 import { createMeter } from '../../src/metrics.ts'
@@ -129,6 +132,46 @@ test('a certificate by the authority of callers lets in, another one or none doe
   assert.equal(await call(pair(stranger.issue('caller'))), 401)
   assert.equal(await call(pair(authority.issue('late', -1))), 401)
   await assert.rejects(call({ ca: readFileSync(stranger.caFile) }))
+})
+
+test('a resumed session is as good as the certificate that it began with, and none without one', async t => {
+  const { port } = await gatewayDoor(t, { tls: { ...authority.issue('resumed'), clientCaFile: authority.caFile } })
+  const ca = readFileSync(authority.caFile)
+  /** @returns the status, whether the session was resumed, and the session for the next call */
+  const call = async (options: object) => {
+    const sent = request({ host: '127.0.0.1', port, path: '/nowhere', ca, agent: false, ...options })
+    sent.end()
+    const [socket] = (await once(sent, 'socket')) as [TLSSocket]
+    let session: Buffer | undefined
+    socket.on('session', ticket => (session = ticket))
+    const [response] = await once(sent, 'response')
+    response.resume()
+    return { status: response.statusCode, resumed: socket.isSessionReused(), session }
+  }
+  const { certFile, keyFile } = authority.issue('resumer')
+  const own = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
+  for (const [options, status] of [
+    [own, 404],
+    [{}, 401],
+  ] as const) {
+    const first = await call(options)
+    const again = await call({ ...options, session: first.session })
+    assert.deepEqual([first.status, first.resumed, again.status, again.resumed], [status, false, status, true])
+  }
+})
+
+test('what Node 20 says of a resumed session, authorized without a certificate, lets nobody in', () => {
+  const guard = createGuard(
+    { tls: { ...authority.issue('guard'), clientCaFile: authority.caFile } },
+    'gateway',
+    Date.now,
+  )
+  const knows = (certificate: object) =>
+    guard.knows({
+      headers: {},
+      raw: { socket: { authorized: true, getPeerCertificate: () => certificate } },
+    } as unknown as FastifyRequest)
+  assert.deepEqual([knows({}), knows({ fingerprint256: 'AB:CD' })], [false, true])
 })
 
 test('a caller beyond its rate is told when to come again; others are not held up by it', async t => {
