@@ -1,9 +1,9 @@
 /** Who may come in at the doors, how much, how large and how slowly: each refusal with its code. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
-import { connect } from 'node:net'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:https'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
@@ -16,9 +16,10 @@ import { createAllowance } from '../../src/gateway/door/allowance.ts'
 import { createGuard } from '../../src/gateway/door/guard.ts'
 import { openTokens } from '../../src/gateway/door/tokens.ts'
 import { openDoor } from '../../src/gateway/http.ts'
+import { createLook } from '../../src/gateway/state.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
-import { createAuthority } from '../security/certificates.ts'
+import { createAuthority, type Pair } from '../security/certificates.ts'
 import { openWorld, urlOf, wish } from './world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-door-'))
@@ -270,6 +271,41 @@ test('a body that never ends is cut off, and an idle connection too', async t =>
   assert.match(await answerTo(door.port, ['GET /livez HTTP/1.1\r\nhost: a\r\n\r\n']), /alive/)
   const posted = await refusal(`${door.url}/metrics`, { method: 'POST', body: 'x'.repeat(2000) })
   assert.equal(posted.code, 'HTTP_BODY_TOO_LARGE')
+})
+
+test('a pair that is half replaced asks the rankers with the one before, a whole one with itself', async t => {
+  const [first, next] = [authority.issue('asker'), authority.issue('asker-renewed')]
+  const pair = ({ certFile, keyFile }: Pair) => ({ cert: readFileSync(certFile), key: readFileSync(keyFile) })
+  const shown: string[] = []
+  const ca = readFileSync(authority.caFile)
+  const ranker = createServer({ ...pair(first), ca, requestCert: true }, ({ socket }, response) => {
+    shown.push((socket as TLSSocket).getPeerCertificate().subject.CN as string)
+    response.end(JSON.stringify({ user_id: 'ann' }))
+  }).listen(0, '127.0.0.1')
+  await once(ranker, 'listening')
+  t.after(() => {
+    ranker.closeAllConnections()
+    ranker.close()
+  })
+  const files = { certFile: written('asker.pem', ''), keyFile: written('asker.key', '') }
+  copyFileSync(first.certFile, files.certFile)
+  copyFileSync(first.keyFile, files.keyFile)
+  const { gateway, http } = parseConfig({
+    gateway: { rankers: [`https://localhost:${(ranker.address() as AddressInfo).port}`] },
+    http: { tls: { ...files, clientCaFile: authority.caFile } },
+  })
+  let nowMs = 0
+  const look = createLook({ gateway, http }, () => nowMs)
+  const ask = async () => {
+    nowMs += 60_001
+    await look('ann', AbortSignal.timeout(5000))
+  }
+  await ask()
+  copyFileSync(next.keyFile, files.keyFile)
+  await ask()
+  copyFileSync(next.certFile, files.certFile)
+  await ask()
+  assert.deepEqual(shown, ['asker', 'asker', 'asker-renewed'])
 })
 
 test('the loop behind locked doors: the client, and the gateway at the doors of the rankers, over TLS', {
