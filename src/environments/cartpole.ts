@@ -17,8 +17,8 @@ const TOTAL_MASS = CART_MASS + POLE_MASS
 const LENGTH = 0.5
 const FORCE = 10
 const STEP_S = 0.02
-export const MAX_POSITION = 2.4
-export const MAX_ANGLE = (12 * 2 * Math.PI) / 360
+const MAX_POSITION = 2.4
+const MAX_ANGLE = (12 * 2 * Math.PI) / 360
 export const MAX_STEPS = 500
 /** From which the mean of random pushes is known to within .1. */
 const EPISODES = 20_000

@@ -28,7 +28,7 @@ export function finiteRates(mdp: Mdp, observed: number): Rates {
 }
 
 /** Σ_t d_t r_π / Σ_t |d_t|, with d_t the distribution of the state before decision t, which sums to less once sessions end. */
-export function meanReward({ initial, transitions, rewards }: Mdp, policy: PolicyTable, observed: number): number {
+function meanReward({ initial, transitions, rewards }: Mdp, policy: PolicyTable, observed: number): number {
   let before = initial
   let [earned, made] = [0, 0]
   for (let t = 0; t < observed; t++) {

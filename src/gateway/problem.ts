@@ -5,7 +5,7 @@ import type { Problem } from './answers.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
 /** `Retry-After` of every 503 and 429, seconds. */
-export const RETRY_AFTER = '1'
+const RETRY_AFTER = '1'
 
 const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
   HTTP_MALFORMED: 400,

@@ -72,8 +72,12 @@ function badgeOf({ tokensFile, tls }: Config['http'], now: () => number): () => 
   let readAtMs = now()
   return () => {
     if (tls && now() - readAtMs > BELIEVED_MS) {
-      own = readOwn()
       readAtMs = now()
+      try {
+        own = readOwn()
+      } catch {
+        // Half of a new pair: the last good one holds, and it is looked at again.
+      }
     }
     return { token: tokens?.own(), tls: own }
   }

@@ -49,6 +49,8 @@ export interface Learner {
   readonly usesCandidates: boolean
   /** True: it takes the best of the next decision's candidates, so their vectors are looked up, too. */
   readonly usesNextCandidates?: boolean
+  /** True: it uses each transition once, and only while who decided is nearly its policy, so a log of others teaches it little. */
+  readonly onPolicy?: boolean
   learn(batch: readonly Example[]): LearnStats
   /** Takes back what a buffer held when the version that was restored was made, oldest first: nothing is learned from it by itself.
    * Absent: there is no buffer, or each transition in it is used once. */

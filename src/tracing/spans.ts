@@ -54,7 +54,7 @@ export interface ExportOptions {
 
 export interface SpanExport {
   add(span: Span): void
-  /** Sends what is left, once. */
+  /** Sends what is left, once, and gives that up after a few seconds. */
   close(): Promise<void>
 }
 
@@ -63,12 +63,15 @@ const BATCH = 512
 /** More wait for no collector: spans are dropped, and counted, before they are memory. */
 const MOST_WAITING = 8192
 const TIMEOUT_MS = 5000
+/** Of the end: who is asked to stop is killed when it takes long, and spans are no reason. */
+const CLOSE_MS = 3000
 
 /** Sends in batches from a timer: no span is worth a wait. What a collector does not take is tried once more with the next. */
 export function createExport({ endpoint, tokenFile, service, logger }: ExportOptions): SpanExport {
   let waiting: Span[] = []
   let dropped = 0
-  let sending: Promise<void> = Promise.resolve()
+  let sending: Promise<void> | undefined
+  const closing = new AbortController()
   const post = async (spans: readonly Span[]): Promise<void> => {
     const token =
       tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile, 'tracing.tokenFile')}` }
@@ -76,7 +79,7 @@ export function createExport({ endpoint, tokenFile, service, logger }: ExportOpt
       method: 'POST',
       headers: { 'content-type': 'application/json', ...token },
       body: JSON.stringify(otlp(service, spans)),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), closing.signal]),
     })
     await response.body?.cancel()
     if (!response.ok) throw new Error(`HTTP ${response.status}`)
@@ -94,7 +97,9 @@ export function createExport({ endpoint, tokenFile, service, logger }: ExportOpt
     }
   }
   const timer = setInterval(() => {
-    sending = sending.then(flush)
+    sending ??= flush().finally(() => {
+      sending = undefined
+    })
   }, EVERY_MS).unref()
   return {
     add(span) {
@@ -103,8 +108,10 @@ export function createExport({ endpoint, tokenFile, service, logger }: ExportOpt
     },
     async close() {
       clearInterval(timer)
+      const late = setTimeout(() => closing.abort(new Error(`not answered in ${CLOSE_MS} ms`)), CLOSE_MS)
       await sending
       await flush()
+      clearTimeout(late)
     },
   }
 }

@@ -1,12 +1,14 @@
 /**
  * Learns from what was decided before, over and over. A tenth of it, by decision, is held out and tells what the policy would earn:
  * V = Σ w r / Σ w with w = π(a | s) / μ (self-normalised importance weights, Swaminathan & Joachims 2015), over the decisions whose
- * propensity is exact, by their first places. Learners whose statistics are sums go over it once.
+ * propensity is exact, by their first places. Learners whose statistics are sums go over it once; those that learn from their own
+ * decisions alone (PPO, A3C), not at all.
  */
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { catalogueOf } from '../environments/in-process.ts'
 import { plainItems } from '../environments/population.ts'
+import { FeedloopError } from '../errors.ts'
 import type { FeatureStore } from '../features/store.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
 import { type LoggedRow, transitionsOf, type WarmStart } from '../learner/warm-start.ts'
@@ -36,8 +38,13 @@ export interface RehearsalOptions {
 
 const HELD_OUT = 10
 
-/** @throws FeedloopError as a trainer */
+/** @throws FeedloopError USAGE for a learner that is on policy, and as a trainer */
 export function createRehearsal({ config, learner, lesson: whole, learnEvery, from }: RehearsalOptions): Trainer {
+  if (learner.onPolicy)
+    throw new FeedloopError(
+      'USAGE',
+      `${learner.algorithm} uses a transition once, soon after its own policy decided: a log teaches it only with imitate`,
+    )
   const [policy] = config.policies
   const loader = createPolicyLoader(policy)
   const { lesson, held } = split(config, learner, whole)

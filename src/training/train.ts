@@ -43,7 +43,7 @@ export async function train(options: TrainOptions): Promise<{ ending: Ending; po
     points.push(point)
     onPoint?.(point, points)
     if (options.goal && isReached(options.goal, point)) return { ending: 'reached', points }
-    if (options.patience && hasConverged(points.flatMap(heightOf), options.patience))
+    if (options.patience && hasConverged(rankable(points).map(heightOf), options.patience))
       return { ending: 'converged', points }
     if (options.stopped?.()) return { ending: 'stopped', points }
     await breathe()
@@ -51,11 +51,17 @@ export async function train(options: TrainOptions): Promise<{ ending: Ending; po
 }
 
 /** What is to be raised: the return, and where no session ended the reward. */
-const heightOf = (point: Point): number[] => [point.return ?? point.reward]
+const heightOf = (point: Point): number => point.return ?? point.reward
+
+/** Those whose heights are of one scale: with a return, once any has one. */
+function rankable(points: readonly Point[]): readonly Point[] {
+  const returned = points.filter(point => point.return !== null)
+  return returned.length > 0 ? returned : points
+}
 
 /** The highest point that has a version, the first of equals. */
 export const bestOf = (points: readonly Point[]): Point | undefined =>
-  points.filter(({ version }) => version !== '').sort((a, b) => heightOf(b)[0] - heightOf(a)[0])[0]
+  rankable(points.filter(({ version }) => version !== '')).toSorted((a, b) => heightOf(b) - heightOf(a))[0]
 
 /** The measures in an environment: exact where it is finite, else of what was played. */
 export function measureIn(environment: Environment, config: Config): TrainOptions['measure'] {

@@ -168,8 +168,10 @@ describe('a file that is not of this network', () => {
   })
 })
 
+const copiesIn = { 'two-tower': 0, 'v-trace': 0, dqn: 1, 'slate-q': 1, ppo: 0, a3c: 4, reinforce: 0 } as const
+
 /** Every algorithm with nothing but networks in its checkpoint; neural-linear has a posterior. */
-for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q'] as const)
+for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q', 'ppo', 'a3c', 'reinforce'] as const)
   test(`weights into ${algorithm}, and it learns on from them`, async () => {
     const config = parseConfig({ ...input, policies: [{ algorithm, gamma: 0.9 }] })
     const [policy] = config.policies
@@ -190,10 +192,31 @@ for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q'] as const)
     other.restore(after)
     const again = publish(other, '2', true)
     assert.deepEqual(weightsIn(again.tensors), weightsIn(moved))
-    for (const tensor of again.tensors.filter(({ name }) => name.startsWith('target/')))
-      assert.equal(tensor.data.toString('hex'), weightsIn(moved).get(tensor.name.replace('target/', 'weights/')))
+    const copies = again.tensors.filter(({ name }) => !/^(weights|adam)\//.test(name))
+    assert.equal(copies.length, copiesIn[algorithm] * moved.length)
+    for (const { name, data } of copies)
+      assert.equal(
+        data.toString('hex'),
+        weightsIn(moved).get(name.replace(/^(target|workers\/\d)\//, 'weights/')),
+        name,
+      )
     assert.equal(loadPolicy(after, policy).version, '1')
   })
+
+test('weights alone into reinforce with a network of who logged: whole or not at all', async () => {
+  const config = parseConfig({
+    ...input,
+    policies: [{ algorithm: 'reinforce', gamma: 0.9, reinforce: { behaviour: true } }],
+  })
+  const [policy] = config.policies
+  const learner = await createLearner(config, policy, createStateEncoder(config))
+  const model = { ...publish(learner, '1', true), algorithm: 'reinforce' }
+  const alone = model.tensors.filter(({ name }) => name.startsWith('weights/'))
+  assert.throws(
+    () => replaced(model, decodeSafetensors(encodeSafetensors(alone))),
+    (error: Error) => isCode(error, 'MODEL_INCOMPATIBLE') && /behaviour\/.* whole or not at all/.test(error.message),
+  )
+})
 
 test('a file that is absent, or larger than any version, is not read', t => {
   assert.throws(() => readStored('/nowhere/model.safetensors'), has('DATA_MISSING'))

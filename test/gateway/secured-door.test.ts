@@ -1,21 +1,25 @@
 /** Who may come in at the doors, how much, how large and how slowly: each refusal with its code. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
-import { connect } from 'node:net'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:https'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { createClient, type FeedloopProblem } from '../../src/gateway/client.ts'
 import { createAllowance } from '../../src/gateway/door/allowance.ts'
+import { createGuard } from '../../src/gateway/door/guard.ts'
 import { openTokens } from '../../src/gateway/door/tokens.ts'
 import { openDoor } from '../../src/gateway/http.ts'
+import { createLook } from '../../src/gateway/state.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
-import { createAuthority } from '../security/certificates.ts'
+import { createAuthority, type Pair } from '../security/certificates.ts'
 import { openWorld, urlOf, wish } from './world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-door-'))
@@ -131,6 +135,46 @@ test('a certificate by the authority of callers lets in, another one or none doe
   await assert.rejects(call({ ca: readFileSync(stranger.caFile) }))
 })
 
+test('a resumed session is as good as the certificate that it began with, and none without one', async t => {
+  const { port } = await gatewayDoor(t, { tls: { ...authority.issue('resumed'), clientCaFile: authority.caFile } })
+  const ca = readFileSync(authority.caFile)
+  /** @returns the status, whether the session was resumed, and the session for the next call */
+  const call = async (options: object) => {
+    const sent = request({ host: '127.0.0.1', port, path: '/nowhere', ca, agent: false, ...options })
+    sent.end()
+    const [socket] = (await once(sent, 'socket')) as [TLSSocket]
+    let session: Buffer | undefined
+    socket.on('session', ticket => (session = ticket))
+    const [response] = await once(sent, 'response')
+    response.resume()
+    return { status: response.statusCode, resumed: socket.isSessionReused(), session }
+  }
+  const { certFile, keyFile } = authority.issue('resumer')
+  const own = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
+  for (const [options, status] of [
+    [own, 404],
+    [{}, 401],
+  ] as const) {
+    const first = await call(options)
+    const again = await call({ ...options, session: first.session })
+    assert.deepEqual([first.status, first.resumed, again.status, again.resumed], [status, false, status, true])
+  }
+})
+
+test('what Node 20 says of a resumed session, authorized without a certificate, lets nobody in', () => {
+  const guard = createGuard(
+    { tls: { ...authority.issue('guard'), clientCaFile: authority.caFile } },
+    'gateway',
+    Date.now,
+  )
+  const knows = (certificate: object) =>
+    guard.knows({
+      headers: {},
+      raw: { socket: { authorized: true, getPeerCertificate: () => certificate } },
+    } as unknown as FastifyRequest)
+  assert.deepEqual([knows({}), knows({ fingerprint256: 'AB:CD' })], [false, true])
+})
+
 test('a caller beyond its rate is told when to come again; others are not held up by it', async t => {
   const { url } = await gatewayDoor(t, { tokensFile, rate: { perSecond: 0.01, burst: 3 } })
   const codes = async (headers: Record<string, string>, count: number) => {
@@ -227,6 +271,41 @@ test('a body that never ends is cut off, and an idle connection too', async t =>
   assert.match(await answerTo(door.port, ['GET /livez HTTP/1.1\r\nhost: a\r\n\r\n']), /alive/)
   const posted = await refusal(`${door.url}/metrics`, { method: 'POST', body: 'x'.repeat(2000) })
   assert.equal(posted.code, 'HTTP_BODY_TOO_LARGE')
+})
+
+test('a pair that is half replaced asks the rankers with the one before, a whole one with itself', async t => {
+  const [first, next] = [authority.issue('asker'), authority.issue('asker-renewed')]
+  const pair = ({ certFile, keyFile }: Pair) => ({ cert: readFileSync(certFile), key: readFileSync(keyFile) })
+  const shown: string[] = []
+  const ca = readFileSync(authority.caFile)
+  const ranker = createServer({ ...pair(first), ca, requestCert: true }, ({ socket }, response) => {
+    shown.push((socket as TLSSocket).getPeerCertificate().subject.CN as string)
+    response.end(JSON.stringify({ user_id: 'ann' }))
+  }).listen(0, '127.0.0.1')
+  await once(ranker, 'listening')
+  t.after(() => {
+    ranker.closeAllConnections()
+    ranker.close()
+  })
+  const files = { certFile: written('asker.pem', ''), keyFile: written('asker.key', '') }
+  copyFileSync(first.certFile, files.certFile)
+  copyFileSync(first.keyFile, files.keyFile)
+  const { gateway, http } = parseConfig({
+    gateway: { rankers: [`https://localhost:${(ranker.address() as AddressInfo).port}`] },
+    http: { tls: { ...files, clientCaFile: authority.caFile } },
+  })
+  let nowMs = 0
+  const look = createLook({ gateway, http }, () => nowMs)
+  const ask = async () => {
+    nowMs += 60_001
+    await look('ann', AbortSignal.timeout(5000))
+  }
+  await ask()
+  copyFileSync(next.keyFile, files.keyFile)
+  await ask()
+  copyFileSync(next.certFile, files.certFile)
+  await ask()
+  assert.deepEqual(shown, ['asker', 'asker', 'asker-renewed'])
 })
 
 test('the loop behind locked doors: the client, and the gateway at the doors of the rankers, over TLS', {

@@ -137,22 +137,23 @@ test('off, there is no tracer, and records are as they were', { timeout: 60_000 
   assert.deepEqual([...(await headersOf(world))], ['fl-step'])
 })
 
+const span = {
+  traceId: callTrace,
+  spanId: 'd'.repeat(16),
+  name: 'n',
+  kind: 'server',
+  startMs: 1,
+  endMs: 2,
+  attributes: {},
+  links: [],
+} as const
+
 test('a collector that is away holds nobody up, and gets what waited when it is back', async t => {
   const collector = await collectorOf(t)
   collector.status = 503
   const lines: string[] = []
   const logger = pino({ level: 'warn' }, { write: line => void lines.push(line) })
   const out = createExport({ endpoint: collector.url, service: 'x', logger })
-  const span = {
-    traceId: callTrace,
-    spanId: 'd'.repeat(16),
-    name: 'n',
-    kind: 'server',
-    startMs: 1,
-    endMs: 2,
-    attributes: {},
-    links: [],
-  } as const
   for (let n = 0; n < 9000; n++) out.add(span)
   await until(() => collector.calls > 0, 'a first try')
   await sleep(50)
@@ -160,6 +161,30 @@ test('a collector that is away holds nobody up, and gets what waited when it is 
   await out.close()
   assert.equal(collector.spans.length, 8192)
   assert.match(lines[0], /"dropped":808.*spans are not taken/)
+})
+
+test('a collector that never answers has one call at a time, and the end waits for it some seconds only', {
+  timeout: 30_000,
+}, async t => {
+  let calls = 0
+  const silent = createServer(request => void request.resume().on('end', () => calls++))
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => {
+    silent.closeAllConnections()
+    silent.close()
+  })
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/v1/traces`
+  const out = createExport({ endpoint: url, service: 'x', logger: pino({ level: 'silent' }) })
+  out.add(span)
+  for (let turn = 0; turn < 100; turn++) t.mock.timers.tick(1000)
+  await until(() => calls > 0, 'a call')
+  const startMs = performance.now()
+  await out.close()
+  const tookMs = performance.now() - startMs
+  assert.ok(tookMs < 4500, `${tookMs} ms`)
+  assert.ok(calls <= 2, `${calls} calls`)
 })
 
 test('only a well-formed traceparent is believed', () => {

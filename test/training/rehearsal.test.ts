@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { BehaviorEvent, Request } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { isCode } from '../../src/errors.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import type { LoggedRow, WarmStart } from '../../src/learner/warm-start.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
@@ -89,6 +90,17 @@ describe('from a log', () => {
       false,
     )
     assert.ok(Number.isNaN(trainer.run(512).reward))
+  })
+  test('who learns from their own decisions alone is refused, but for what is imitated', async () => {
+    for (const algorithm of ['ppo', 'a3c'] as const) {
+      const isRefused = (error: Error) => isCode(error, 'USAGE') && error.message.includes(`${algorithm} uses`)
+      await assert.rejects(rehearse({ algorithm }, logOf(60)), isRefused)
+      const imitating = { algorithm, [algorithm]: { imitate: true, batchSize: 32 } }
+      const trainer = await rehearse(imitating, logOf(60, false), { learnEvery: 32 }, false)
+      const { decisions, refused, stats } = trainer.run(192)
+      assert.deepEqual([decisions, refused], [192, {}])
+      assert.ok(stats.updates >= 6, `${stats.updates} steps`)
+    }
   })
   test('an empty log is over at once', async () => {
     const trainer = await rehearse(twoTower, { digest: 'd', rows: [], refused: {} })

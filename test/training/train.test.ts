@@ -51,7 +51,7 @@ describe('goals', () => {
 })
 
 /** Whose return is `height` of the decisions so far; a world of `last` decisions. */
-function rising(height: (decisions: number) => number, last = Number.POSITIVE_INFINITY): Trainer {
+function rising(height: (decisions: number) => number | null, last = Number.POSITIVE_INFINITY): Trainer {
   let decisions = 0
   return {
     policy: null,
@@ -102,6 +102,14 @@ describe('training', () => {
   test('the best is the highest that has a version', () => {
     assert.equal(bestOf([point(1, 9, ''), point(2, 3), point(3, 4), point(4, 4)])!.decisions, 3)
     assert.equal(bestOf([]), undefined)
+  })
+  test('a reward is never held against a return', async () => {
+    assert.equal(bestOf([point(1, null), point(2, -4), point(3, -3)])!.decisions, 3)
+    assert.equal(bestOf([point(1, null), point(2, null)])!.decisions, 1)
+    // before a session ended the reward is .5, which no return of -3 .. -1 rises from
+    const trainer = rising(n => (n <= 20 ? null : -3 + n / 50))
+    const patience = { points: 2, least: 0.01 }
+    assert.equal((await train({ ...options, steps: 100, patience, trainer })).ending, 'steps')
   })
 })
 

@@ -38,7 +38,7 @@ export interface FoldOptions {
   readonly overrides?: ConfigInput
 }
 
-export const FOLDS = 5
+const FOLDS = 5
 const REDRAWS = 10
 const LAMBDAS = [10, 50, 200]
 

@@ -1,8 +1,8 @@
 /**
  * Weights from elsewhere become a model version by one step of the learner: its next version holds them in place of what
  * was learned, with the same inputs contained, so learning goes on from them with the transitions that come after. Of
- * what else a checkpoint holds, the optimiser's moments start anew and copies of the network (a target network) become the
- * new weights, unless the file has them too; then, as after an export, the version is the very same.
+ * what else a checkpoint holds, the optimiser's moments start anew and copies of the network (a target network, workers')
+ * become the new weights, unless the file has them too; then, as after an export, the version is the very same.
  */
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../../config.ts'
@@ -24,6 +24,8 @@ import type { StoredTensors } from './safetensors.ts'
 
 const WEIGHTS = 'weights/'
 const MOMENTS = 'adam/'
+/** Of the network: a target's, and those of workers. */
+const COPIES = /^(?:target|workers\/\d+)\//
 /** Under which `feedloop weights export` keeps a version's parameters. */
 export const PARAMETERS = 'parameters'
 
@@ -73,12 +75,12 @@ export function replaced(model: ModelVersion, { tensors, metadata }: StoredTenso
   }
 }
 
-/** What the file does not hold. @throws FeedloopError MODEL_INCOMPATIBLE for what no weights say: a posterior, kept rows */
+/** What the file does not hold. @throws FeedloopError MODEL_INCOMPATIBLE for what no weights say: a posterior, kept rows, another network */
 function startedAnew(model: ModelVersion, tensor: Tensor, given: ReadonlyMap<string, Tensor>): Tensor {
   if (tensor.name.startsWith(MOMENTS)) return { ...tensor, data: Buffer.alloc(tensor.data.length) }
-  const weights = given.get(WEIGHTS + tensor.name.slice(tensor.name.indexOf('/') + 1))
+  const weights = COPIES.test(tensor.name) && given.get(tensor.name.replace(COPIES, WEIGHTS))
   if (!weights)
-    refuse(model, `tensor ${tensor.name} of ${model.algorithm} does not follow from weights: give all of them`)
+    refuse(model, `tensor ${tensor.name} of ${model.algorithm} does not follow from weights: whole or not at all`)
   return { ...tensor, data: weights.data }
 }
 

@@ -39,5 +39,7 @@ function callerOf({ headers, raw }: FastifyRequest, tokens: Tokens | undefined):
   const index = tokens?.indexIn(headers.authorization) ?? -1
   if (index >= 0) return `token ${index}`
   const socket = raw.socket as Partial<TLSSocket>
-  return socket.authorized ? `certificate ${socket.getPeerCertificate?.().fingerprint256}` : undefined
+  // `authorized` alone says nothing: Node 20 says it of every resumed TLS 1.3 session, those without a certificate included.
+  const fingerprint = socket.authorized ? socket.getPeerCertificate?.()?.fingerprint256 : undefined
+  return fingerprint === undefined ? undefined : `certificate ${fingerprint}`
 }

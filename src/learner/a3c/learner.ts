@@ -58,6 +58,7 @@ function a3cMethod(options: A3cOptions): Method {
   }
   return {
     algorithm: 'a3c',
+    onPolicy: true,
     take(example, { version }) {
       if (isSlate(example)) return 'slate'
       return unweighable(example) ?? fresh.take(example, version)

@@ -30,6 +30,8 @@ export function withImitation(method: Method, options: ImitationOptions): Method
   let arrived = 0
   return {
     ...method,
+    // what is imitated is others', and is used over and over
+    onPolicy: false,
     take(example, now) {
       if (!isImitated(example)) return method.take(example, now)
       if (buffer.put(example) < 0) return 'late_unlearned'

@@ -61,6 +61,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     revisions: 'replace',
     usesCandidates: true,
     usesNextCandidates: method.usesNextCandidates ?? false,
+    onPolicy: method.onPolicy ?? false,
     learn(examples) {
       const refused = takeAll(options, example => method.take(example, now), examples)
       const taken = examples.length - Object.values(refused).reduce((sum, each) => sum + each, 0)

@@ -53,6 +53,8 @@ export interface Method {
   readonly algorithm: string
   /** It takes the best of the next candidates. Default false. */
   readonly usesNextCandidates?: boolean
+  /** Each transition is used once, and none of an old policy. Default false. */
+  readonly onPolicy?: boolean
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
   take(example: Example, now: Now): string | undefined
   /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */

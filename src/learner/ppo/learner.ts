@@ -43,6 +43,7 @@ function ppoMethod(options: PpoOptions): Method {
   const fresh = createFresh({ ...options, capacity: options.bufferSize, most: options.segmentLength })
   return {
     algorithm: 'ppo',
+    onPolicy: true,
     take(example, { version }) {
       if (isSlate(example)) return 'slate'
       return unweighable(example) ?? fresh.take(example, version)
