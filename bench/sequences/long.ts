@@ -8,7 +8,7 @@ import type { Bar } from '../main.ts'
 import { type PartOptions, range, round, type SequencesPart } from './part.ts'
 import { type Course, play } from './play.ts'
 
-const BUDGET = 60_000
+const BUDGET = 100_000
 
 /** As shipped, but that values are explored by one decision in ten: the environment has four items. */
 export const learners: readonly Course['policy'][] = [

@@ -4,11 +4,11 @@ import { imitate, losses, towers } from '../gradient/schema.ts'
 const settings = z.strictObject({
   ...towers,
   ...losses,
-  learningRate: z.number().positive().default(0.001).describe('Step size of Adam.'),
-  batchSize: z.number().int().positive().default(256).describe('Decisions in one gradient step.'),
+  learningRate: z.number().positive().default(0.0005).describe('Step size of Adam.'),
+  batchSize: z.number().int().positive().default(64).describe('Decisions in one gradient step.'),
   segmentLength: z.number().int().positive().default(8).describe('Decisions of a session that a return runs over.'),
   bufferSize: z.number().int().positive().default(50_000).describe('Transitions kept for replay.'),
-  stepsPerBatch: z.number().int().positive().default(2).describe('Gradient steps per newly arrived batch.'),
+  stepsPerBatch: z.number().int().positive().default(1).describe('Gradient steps per newly arrived batch.'),
   maxImportanceWeight: z
     .number()
     .positive()
