@@ -27,7 +27,16 @@ import { beatUntil } from '../../src/operate/heartbeats.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
 import { orderRelease } from '../../src/operate/release.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
-import { call, environment, misbehave, openContext, request, restartGate, stages } from '../operate/metrics-world.ts'
+import {
+  call,
+  environment,
+  misbehave,
+  openContext,
+  request,
+  restartGate,
+  spoil,
+  stages,
+} from '../operate/metrics-world.ts'
 import { event } from '../transitions/make.ts'
 import { panelExpressions, runbookExpressions } from './expressions.ts'
 import type { Part, Say } from './parts.ts'
@@ -112,6 +121,7 @@ const atOnce = () =>
 
 /** What an orderly loop does not show. */
 async function trouble(context: ServiceContext, running: Running[]): Promise<void> {
+  await spoil(context, 1)
   await misbehave(context)
   await asked(context, 'towers', {})
   const served = () => context.meter.registry.metrics()

@@ -93,8 +93,15 @@ async function firstBatch(log: Log, topic: string, partition: number) {
   }
 }
 
-/** What an orderly world does not send: duplicates, nonsense, unknown candidates, a price that is no number, a slate of
- * two, an apprentice's, a rival's batch. */
+/** A price that is no number, on which the policy's condition fails: told by the next decision, unless its step loses to the rival's.
+ * @param time of the item's version, ms */
+export async function spoil({ log, wire, config }: ServiceContext, time: number): Promise<void> {
+  const item = { item_id: 'u', text: null, attributes: { price: `much ${time}` }, available: true, time_ms: time }
+  await log.append(`${config.topics.prefix}items`, 0, [{ key: Buffer.from('u'), value: wire.encode('items', item) }])
+}
+
+/** What an orderly world does not send: duplicates, nonsense, unknown candidates, a slate of two, an apprentice's, a rival's
+ * batch. */
 export async function misbehave({ log, wire, config }: ServiceContext): Promise<void> {
   const { prefix } = config.topics
   const partition = partitionFor('u', PARTITIONS)
@@ -103,8 +110,6 @@ export async function misbehave({ log, wire, config }: ServiceContext): Promise<
   for (const id of ['twice', 'twice']) await put('requests', request(id, { slots: 2 }))
   await put('requests', request('nothing', { candidates: ['no such item'] }))
   await put('requests', request('nonsense', { slots: 0 }))
-  const item = { item_id: 'u', text: null, attributes: { price: 'much' }, available: true, time_ms: 1 }
-  await log.append(`${prefix}items`, 0, [{ key: Buffer.from('u'), value: wire.encode('items', item) }])
   const [{ item_id }] = environment.items()
   for (const id of ['a', 'b', 'c']) await put('requests', request(id, { policy: 'apprentice', baseline: [item_id] }))
   const click = event('click', 0, { decision_id: null, time_ms: Date.now() })

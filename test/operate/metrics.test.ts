@@ -10,7 +10,7 @@ import { type MetricName, metricTable } from '../../src/metric-table.ts'
 import type { Running } from '../../src/operate/context.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
-import { call, environment, misbehave, openContext, restartGate, stages } from './metrics-world.ts'
+import { call, environment, misbehave, openContext, restartGate, spoil, stages } from './metrics-world.ts'
 
 const LIMIT_MS = 45_000
 const prefix = 'm.'
@@ -71,7 +71,9 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
         : 'no fresh version serves',
     )
     await restartGate(context, running)
+    let spoiled = 0
     await until('without a value', async () => {
+      await spoil(context, ++spoiled)
       await Promise.all([call(gateway), call(gateway), call(gateway)])
       const text = await metrics()
       const expected = (Object.keys(metricTable) as MetricName[]).filter(name => !elsewhere.includes(name))
