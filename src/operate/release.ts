@@ -1,17 +1,16 @@
 /**
- * Carries out a person's order about a policy's traffic: the command is a gate for one step, whether or not another gate
- * runs. It recovers where that one stands, judges what came meanwhile, appends the order's release and leaves. The chain
- * decides who was first; the other one follows. Rankers take the release over between two steps.
+ * Carries out a person's order about a policy's traffic: the command is a gate for one step (one-step.ts). It judges what came
+ * meanwhile, too, and appends the order's release. Rankers take the release over between two steps.
  */
 import type { Release } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
 import { gateInputs } from '../gate/service.ts'
 import { createGate } from '../gate/step.ts'
-import { startTask } from '../log/chain/task.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import { findVersion, servingStart } from '../models/start.ts'
 import { type Order, sharesFault } from '../models/traffic.ts'
 import type { ServiceContext } from './context.ts'
+import { takeOneStep } from './one-step.ts'
 
 /** @returns the release that says so, accepted
  * @throws FeedloopError USAGE for what cannot be ordered, MODEL_NOT_FINITE and MODEL_INCOMPATIBLE for a version that
@@ -19,34 +18,22 @@ import type { ServiceContext } from './context.ts'
 export async function orderRelease(context: ServiceContext, order: Order, timeoutMs: number): Promise<Release> {
   await check(context, order)
   const { config } = context
-  const accepted = Promise.withResolvers<Release>()
-  const task = startTask({
-    ...context,
-    stage: createGate(config, async () => (await servingStart(context)).standings, order),
-    prefix: config.topics.prefix,
-    inputs: gateInputs(config),
-    output: { topic: 'releases', partition: 0 },
-    partitions: config.topics.partitions,
-    view: () => undefined,
-    step: config.step,
-    group: `${config.topics.prefix}gate`,
-    accepted: ({ outputs }) => {
-      const release = outputs.map(({ value }) => value as Release).find(({ evidence }) => evidence.order === order.id)
-      if (release) accepted.resolve(release)
+  return takeOneStep({
+    task: {
+      ...context,
+      stage: createGate(config, async () => (await servingStart(context)).standings, order),
+      prefix: config.topics.prefix,
+      inputs: gateInputs(config),
+      output: { topic: 'releases', partition: 0 },
+      partitions: config.topics.partitions,
+      view: () => undefined,
+      step: config.step,
+      group: `${config.topics.prefix}gate`,
     },
+    find: outputs => outputs.map(({ value }) => value as Release).find(({ evidence }) => evidence.order === order.id),
+    what: `the order on ${order.policy} was`,
+    timeoutMs,
   })
-  task.done.catch(accepted.reject)
-  const late = new FeedloopError(
-    'DEADLINE_EXCEEDED',
-    `the order on ${order.policy} was not accepted: look before you repeat it`,
-  )
-  const timer = setTimeout(() => accepted.reject(late), timeoutMs)
-  try {
-    return await accepted.promise
-  } finally {
-    clearTimeout(timer)
-    await task.stop().catch(() => {})
-  }
 }
 
 /** A version is tried before it is named: rankers would wait for one that does not load. */

@@ -1,14 +1,13 @@
 /**
- * Weights of a file as the next version of a policy: the command is a learner for one step, whether or not another runs.
- * It recovers where that one stands, appends the version and leaves; the chain decides who was first, and the other
- * learner follows: it loses its step and goes on from the imported weights. The gate judges the version like any other.
+ * Weights of a file as the next version of a policy: the command is a learner for one step (src/operate/one-step.ts). Another learner that
+ * runs loses its step and goes on from the imported weights. The gate judges the version like any other.
  */
 import { readFileSync, statSync } from 'node:fs'
 import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { createFeatureStore } from '../../features/store.ts'
-import { startTask } from '../../log/chain/task.ts'
 import type { ServiceContext } from '../../operate/context.ts'
+import { takeOneStep } from '../../operate/one-step.ts'
 import { topicName, topics } from '../../pipeline.ts'
 import { policyOf } from '../policy.ts'
 import { createReplacingStage } from './replacing.ts'
@@ -29,34 +28,23 @@ export async function importWeights(
   const { policy, partition } = policyOf(config, name)
   const stored = readStored(file)
   const count = await log.partitionCount(topicName(prefix, 'transitions'))
-  const accepted = Promise.withResolvers<ModelVersion>()
-  const task = startTask({
-    ...context,
-    stage: createReplacingStage(config, policy, stored),
-    prefix,
-    inputs: Array.from({ length: count }, (_, p) => ({ topic: 'transitions' as const, partition: p })),
-    output: { topic: 'models', partition },
-    partitions: config.topics.partitions,
-    view: () => ({ features: createFeatureStore(), caughtUp: true }),
-    // no transition is taken: what is contained stays what the version before contains
-    step: { ...config.step, maxRecords: 0 },
-    group: `${prefix}learner`,
-    accepted: ({ outputs }) => {
-      for (const { value } of outputs) accepted.resolve(value as ModelVersion)
+  return takeOneStep({
+    task: {
+      ...context,
+      stage: createReplacingStage(config, policy, stored),
+      prefix,
+      inputs: Array.from({ length: count }, (_, p) => ({ topic: 'transitions' as const, partition: p })),
+      output: { topic: 'models', partition },
+      partitions: config.topics.partitions,
+      view: () => ({ features: createFeatureStore(), caughtUp: true }),
+      // no transition is taken: what is contained stays what the version before contains
+      step: { ...config.step, maxRecords: 0 },
+      group: `${prefix}learner`,
     },
+    find: outputs => outputs[0]?.value as ModelVersion | undefined,
+    what: `the weights of ${policy.name} were`,
+    timeoutMs,
   })
-  task.done.catch(accepted.reject)
-  const late = new FeedloopError(
-    'DEADLINE_EXCEEDED',
-    `the weights of ${policy.name} were not accepted: look before you repeat it`,
-  )
-  const timer = setTimeout(() => accepted.reject(late), timeoutMs)
-  try {
-    return await accepted.promise
-  } finally {
-    clearTimeout(timer)
-    await task.stop().catch(() => {})
-  }
 }
 
 /** What no version could hold is not read. @throws FeedloopError DATA_MISSING, SAFETENSORS_INVALID */
