@@ -4,7 +4,7 @@
  * rival's slate was never shown); appends the outcomes, naming the decision and echoing its slate hash; and so on. A
  * session that ends is replaced by a new person. It shares a core with the loop that it drives, so it does little.
  */
-import type { BehaviorEvent, Recommendation, Request } from '../../schemas/records.ts'
+import type { BehaviorEvent, Recommendation } from '../../schemas/records.ts'
 import type { Log } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import type { Wire } from '../log/wire/wire.ts'
@@ -13,6 +13,7 @@ import { readAccepted } from './accepted.ts'
 import { createAppender } from './appender.ts'
 import { createStats, type DriveStats } from './drive-stats.ts'
 import type { Act, Environment, Observation, Session } from './environment.ts'
+import { requestOf } from './in-process.ts'
 
 export { publishWorld } from './publish.ts'
 
@@ -139,22 +140,8 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
   }
   const ask = (live: Live, observation: Observation): void => {
     if (stopping) return
-    const request: Request = {
-      request_id: `${live.sessionId}-${live.requests++}`,
-      user_id: live.userId,
-      session_id: live.sessionId,
-      policy,
-      time_ms: timeOf(live),
-      deadline_ms: null,
-      slots: observation.slots,
-      context: observation.context,
-      candidates: observation.candidates,
-      baseline: null,
-      excluded: null,
-      pinned: null,
-      deferred: false,
-      explain: false,
-    }
+    const requestId = `${live.sessionId}-${live.requests++}`
+    const request = requestOf(live, observation, policy, timeOf(live), requestId)
     stats.request()
     asked.set(request.request_id, { live, sentMs: performance.now() })
     const record = {

@@ -1,4 +1,4 @@
-/** An environment without a bus: its requests and events as records, and its catalogue, for who plays in one process. */
+/** What an environment asks and tells, as records, and its catalogue: for who plays in one process, its requests for live traffic, too. */
 import type { BehaviorEvent, Request } from '../../schemas/records.ts'
 import { hashedVector } from '../features/hashed.ts'
 import { createFeatureStore, type FeatureStore } from '../features/store.ts'
@@ -9,8 +9,9 @@ export const requestOf = (
   observation: Observation,
   policy: string,
   timeMs: number,
+  requestId = `${userId}/${timeMs}`,
 ): Request => ({
-  request_id: `${userId}/${timeMs}`,
+  request_id: requestId,
   user_id: userId,
   session_id: sessionId,
   policy,

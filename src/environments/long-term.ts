@@ -12,11 +12,9 @@
  * (Had people left with probability .1 instead, J would be the same, but of a next value of five nothing would be left once in ten
  * decisions: that noise, and not the choice, would be what there is to learn.)
  */
-import type { Item } from '../../schemas/records.ts'
-import { createRandom, seedOf } from '../state/random.ts'
 import type { Mdp } from '../tabular/mdp.ts'
-import type { Environment, Observation } from './environment.ts'
-import { finiteRates, finiteReturns } from './finite.ts'
+import type { Environment } from './environment.ts'
+import { createLevelWorld, levelsOf, within } from './levels.ts'
 import { act } from './visits.ts'
 
 interface Offer {
@@ -43,9 +41,7 @@ const OBSERVED = 30
 const minutes = ({ appeal }: Offer, level: number): number =>
   appeal / (1 + Math.exp(-10 * (level / (LEVELS - 1) - 0.4)))
 
-const within = (level: number): number => Math.min(LEVELS - 1, Math.max(0, level))
-
-const levels = Array.from({ length: LEVELS }, (_, level) => level)
+const levels = levelsOf(LEVELS)
 
 const mdp: Mdp = {
   discount: DISCOUNT,
@@ -54,62 +50,28 @@ const mdp: Mdp = {
   transitions: levels.map(level =>
     offers.map(({ move }) => {
       const row = new Float64Array(LEVELS)
-      row[within(level + move)] += MOVES
+      row[within(level + move, LEVELS)] += MOVES
       row[level] += 1 - MOVES
       return row
     }),
   ),
 }
 
-const observe = (level: number, done = false): Observation => ({
-  organic: [],
-  candidates: null,
-  // around 0, as networks like their inputs
-  context: { satisfaction: (2 * level) / (LEVELS - 1) - 1 },
-  slots: 1,
-  done,
-})
-
-export function createLongTerm(): Environment {
-  return {
+export const createLongTerm = (): Environment =>
+  createLevelWorld({
     name: 'long-term',
-    preset,
-    items: () => offers.map(itemOf),
-    discount: DISCOUNT,
-    rates: () => finiteRates(mdp, OBSERVED),
-    returns: () => finiteReturns(mdp),
-    finite: { mdp, slates: offers.map(({ id }) => [id]), observe },
-    session(index, seed) {
-      const id = `t${seed}-${index}`
-      const random = createRandom(seedOf(`long-term/${id}`))
-      let level = Math.floor(LEVELS * random.uniform())
-      let left = OBSERVED
-      return {
-        userId: `u${id}`,
-        sessionId: id,
-        reset: () => observe(level),
-        step([shown]) {
-          const offer = offers.find(each => each.id === shown)!
-          const expectedReward = minutes(offer, level)
-          const outcomes = [act('watch', shown, { value: expectedReward * (0.5 + random.uniform()) })]
-          if (random.uniform() < MOVES) level = within(level + offer.move)
-          return { outcomes, expectedReward, next: observe(level, --left === 0) }
-        },
-      }
+    letter: 't',
+    items: offers,
+    mdp,
+    slates: offers.map(({ id }) => [id]),
+    slots: 1,
+    observed: OBSERVED,
+    policy: { rewards: { watch: { value: 'value' } } },
+    step([shown], level, random) {
+      const offer = offers.find(each => each.id === shown)!
+      const expectedReward = minutes(offer, level)
+      const outcomes = [act('watch', shown, { value: expectedReward * (0.5 + random.uniform()) })]
+      const moves = random.uniform() < MOVES
+      return { outcomes, expectedReward, level: moves ? within(level + offer.move, LEVELS) : level }
     },
-  }
-}
-
-const itemOf = ({ id, kind }: Offer): Item => ({
-  item_id: id,
-  text: null,
-  attributes: { kind },
-  available: true,
-  time_ms: 0,
-})
-
-const preset: Environment['preset'] = {
-  features: { encoder: 'hashed', dimensions: 8 },
-  state: { blocks: ['numbers'], numbers: ['satisfaction'], historyLength: 0 },
-  policies: [{ rewards: { watch: { value: 'value' } }, gamma: DISCOUNT }],
-}
+  })

@@ -9,11 +9,9 @@
  * best just where it takes most from its neighbours. Who judges each place alone shows three baits and earns little more than chance
  * (test/environments/sequences.test.ts computes it); who judges the slate by its next reward alone gets about six tenths of the way.
  */
-import type { Item } from '../../schemas/records.ts'
-import { createRandom, seedOf } from '../state/random.ts'
 import type { Mdp } from '../tabular/mdp.ts'
-import type { Environment, Observation } from './environment.ts'
-import { finiteRates, finiteReturns } from './finite.ts'
+import type { Environment } from './environment.ts'
+import { createLevelWorld, levelsOf, within } from './levels.ts'
 import { act } from './visits.ts'
 
 interface Offer {
@@ -57,14 +55,12 @@ export function choiceChances(slate: readonly string[], level: number): number[]
 export const worthOf = (slate: readonly string[], level: number): number =>
   choiceChances(slate, level).reduce((sum, chance, place) => sum + chance * offerOf(slate[place]).worth, 0)
 
-const within = (level: number): number => Math.min(LEVELS - 1, Math.max(0, level))
-
 /** All sets of three. */
 const slates: readonly (readonly string[])[] = offers.flatMap((a, i) =>
   offers.slice(i + 1).flatMap((b, j) => offers.slice(i + j + 2).map(c => [a.id, b.id, c.id])),
 )
 
-const levels = Array.from({ length: LEVELS }, (_, level) => level)
+const levels = levelsOf(LEVELS)
 
 const mdp: Mdp = {
   discount: DISCOUNT,
@@ -77,50 +73,32 @@ function movesOf(slate: readonly string[], level: number): Float64Array {
   const row = new Float64Array(LEVELS)
   let stays = 1
   choiceChances(slate, level).forEach((chance, place) => {
-    row[within(level + offerOf(slate[place]).move)] += MOVES * chance
+    row[within(level + offerOf(slate[place]).move, LEVELS)] += MOVES * chance
     stays -= MOVES * chance
   })
   row[level] += stays
   return row
 }
 
-const observe = (level: number, done = false): Observation => ({
-  organic: [],
-  candidates: null,
-  context: { satisfaction: (2 * level) / (LEVELS - 1) - 1 },
-  slots: SLOTS,
-  done,
-})
-
-export function createSlateChoice(): Environment {
-  return {
+export const createSlateChoice = (): Environment =>
+  createLevelWorld({
     name: 'slate-choice',
-    preset,
-    items: () => offers.map(itemOf),
-    discount: DISCOUNT,
-    rates: () => finiteRates(mdp, OBSERVED),
-    returns: () => finiteReturns(mdp),
-    finite: { mdp, slates, observe },
-    session(index, seed) {
-      const id = `k${seed}-${index}`
-      const random = createRandom(seedOf(`slate-choice/${id}`))
-      let level = Math.floor(LEVELS * random.uniform())
-      let left = OBSERVED
-      return {
-        userId: `u${id}`,
-        sessionId: id,
-        reset: () => observe(level),
-        step(slate) {
-          const expectedReward = worthOf(slate, level)
-          const taken = take(slate, level, random.uniform())
-          if (taken && random.uniform() < MOVES) level = within(level + taken.move)
-          const outcomes = taken ? [act('watch', taken.id, { value: taken.worth })] : []
-          return { outcomes, expectedReward, next: observe(level, --left === 0) }
-        },
-      }
+    letter: 'k',
+    items: offers,
+    mdp,
+    slates,
+    slots: SLOTS,
+    observed: OBSERVED,
+    policy: { slateQ: { choices: ['watch'] }, rewards: { watch: { value: 'value' } } },
+    step(slate, level, random) {
+      const expectedReward = worthOf(slate, level)
+      const taken = take(slate, level, random.uniform())
+      if (!taken) return { outcomes: [], expectedReward, level }
+      const outcomes = [act('watch', taken.id, { value: taken.worth })]
+      const moves = random.uniform() < MOVES
+      return { outcomes, expectedReward, level: moves ? within(level + taken.move, LEVELS) : level }
     },
-  }
-}
+  })
 
 /** @param u uniform in [0, 1) @returns undefined: nothing is taken */
 function take(slate: readonly string[], level: number, u: number): Offer | undefined {
@@ -130,18 +108,4 @@ function take(slate: readonly string[], level: number, u: number): Offer | undef
     if (left < 0) return offerOf(slate[place])
   }
   return undefined
-}
-
-const itemOf = ({ id, kind }: Offer): Item => ({
-  item_id: id,
-  text: null,
-  attributes: { kind },
-  available: true,
-  time_ms: 0,
-})
-
-const preset: Environment['preset'] = {
-  features: { encoder: 'hashed', dimensions: 8 },
-  state: { blocks: ['numbers'], numbers: ['satisfaction'], historyLength: 0 },
-  policies: [{ slateQ: { choices: ['watch'] }, rewards: { watch: { value: 'value' } }, gamma: DISCOUNT }],
 }

@@ -6,6 +6,7 @@ import type { Recommendation, Transition } from '../../../schemas/records.ts'
 import { type Config, type ConfigInput, parseConfig } from '../../config.ts'
 import { merge } from '../../demo/merge.ts'
 import type { Act, Environment } from '../../environments/environment.ts'
+import { requestOf } from '../../environments/in-process.ts'
 import { createFeatureStore } from '../../features/store.ts'
 import { createLinear } from '../../learner/create.ts'
 import type { Example, Learner } from '../../learner/learner.ts'
@@ -79,22 +80,7 @@ export function run(options: RunOptions): Run {
         learner.learn(batch)
         batch = []
       }
-      const request = {
-        request_id: `${seed}/${session.userId}/${made}`,
-        user_id: session.userId,
-        session_id: session.sessionId,
-        policy: policy.name,
-        time_ms: timeMs,
-        deadline_ms: null,
-        slots: observation.slots,
-        context: observation.context,
-        candidates: observation.candidates,
-        baseline: null,
-        excluded: null,
-        pinned: null,
-        deferred: false,
-        explain: false,
-      }
+      const request = requestOf(session, observation, policy.name, timeMs, `${seed}/${session.userId}/${made}`)
       const decided = decide(request, newUser, timeMs, view).recommendation
       const recommendation = options.slate ? showing(decided, options.slate(made)) : decided
       const shown = recommendation.slots.map(slot => slot.item_id)
