@@ -6,15 +6,11 @@
  * ρ, δ, σ and v being constants to the gradient. σ is the advantages' usual size, so that the entropy weight means the
  * same for a click in a hundred as for stars from one to five. Losses are weighted by the transition's weight and averaged.
  */
-
+import { actorCriticLoss, policiesOf, type Row, type Weights } from '../gradient/actor-critic.ts'
 import { importanceStats } from '../gradient/importance.ts'
 import type { Loss } from '../gradient/method.ts'
-import { entropyGradient, entropyOf, softmax } from '../gradient/softmax.ts'
 
-export interface BatchItem {
-  /** Index of the chosen candidate. */
-  readonly action: number
-  readonly candidates: number
+export interface BatchItem extends Row {
   /** μ. */
   readonly propensity: number
   /** Cumulative scalar reward. */
@@ -23,13 +19,10 @@ export interface BatchItem {
   readonly discount: number
   /** V(s'), constant. */
   readonly nextValue: number
-  readonly weight: number
 }
 
-export interface ObjectiveOptions {
+export interface ObjectiveOptions extends Omit<Weights, 'minEntropy'> {
   readonly maxImportanceWeight: number
-  readonly entropy: number
-  readonly valueLoss: number
   /** σ. */
   readonly advantageScale: number
 }
@@ -50,39 +43,17 @@ export function objective(
   values: Float32Array,
   options: ObjectiveOptions,
 ): ObjectiveResult {
-  const width = logits.length / batch.length
-  const logitGradient = new Float32Array(logits.length)
-  const valueGradient = new Float32Array(batch.length)
-  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, square: 0 }
-  const advantages = new Float64Array(batch.length)
-  const ratios = new Float64Array(batch.length)
-  const probabilities = new Float64Array(width)
-  batch.forEach((item, b) => {
-    const scale = item.weight / batch.length
-    softmax(logits, b * width, item.candidates, probabilities)
-    const chosen = probabilities[item.action]
-    ratios[b] = chosen / item.propensity
-    const rho = Math.min(ratios[b], options.maxImportanceWeight)
-    const target = vtraceTarget(item, values[b], rho)
-    const advantage = item.reward + item.discount * item.nextValue - values[b]
-    const pull = rho * (advantage / options.advantageScale)
-    const h = entropyOf(probabilities, item.candidates)
-    for (let k = 0; k < item.candidates; k++) {
-      const p = probabilities[k]
-      const policy = -pull * ((k === item.action ? 1 : 0) - p)
-      logitGradient[b * width + k] = scale * (policy + options.entropy * entropyGradient(p, h))
-    }
-    const error = values[b] - target
-    valueGradient[b] = scale * options.valueLoss * error
-    sums.policyLoss -= scale * pull * Math.log(chosen)
-    sums.valueLoss += scale * 0.5 * error * error
-    sums.entropy += scale * h
-    advantages[b] = advantage
-    sums.square += advantage ** 2 / batch.length
-  })
-  const loss = sums.policyLoss + options.valueLoss * sums.valueLoss - options.entropy * sums.entropy
-  const { policyLoss, valueLoss, entropy, square } = sums
-  const terms = { loss, policy_loss: policyLoss, value_loss: valueLoss, entropy, td_error: Math.sqrt(square) }
-  const stats = { ...terms, ...importanceStats(ratios, options.maxImportanceWeight) }
-  return { stats, advantages, logitGradient, valueGradient }
+  const policies = policiesOf(batch, logits)
+  const ratios = Float64Array.from(batch, ({ propensity }, b) => policies.chosen[b] / propensity)
+  const rhos = ratios.map(ratio => Math.min(ratio, options.maxImportanceWeight))
+  const advantages = Float64Array.from(
+    batch,
+    ({ reward, discount, nextValue }, b) => reward + discount * nextValue - values[b],
+  )
+  const pulls = advantages.map((advantage, b) => rhos[b] * (advantage / options.advantageScale))
+  const targets = Float64Array.from(batch, (item, b) => vtraceTarget(item, values[b], rhos[b]))
+  const loss = actorCriticLoss(batch, policies, values, { pulls, targets }, { ...options, minEntropy: 0 })
+  const square = advantages.reduce((sum, each) => sum + each ** 2 / batch.length, 0)
+  const importance = importanceStats(ratios, options.maxImportanceWeight)
+  return { ...loss, advantages, stats: { ...loss.stats, td_error: Math.sqrt(square), ...importance } }
 }
