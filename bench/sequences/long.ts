@@ -2,11 +2,10 @@
  * Long-term satisfaction (src/environments/long-term.ts): the share of the way from random to optimal, the worst of the seeds, within
  * a budget of decisions. J is computed, not sampled. A bandit that takes the best next reward stands beside.
  */
-import { shareOfReturn } from '../../src/environments/environment.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import type { Bar } from '../main.ts'
-import { type PartOptions, range, round, type SequencesPart } from './part.ts'
-import { type Course, play } from './play.ts'
+import type { SequencesPart } from './part.ts'
+import { type Course, sharesOf } from './play.ts'
 
 const BUDGET = 100_000
 
@@ -23,7 +22,7 @@ export const benchLong: SequencesPart = async options => {
   const results: Record<string, unknown> = {}
   const bars: Bar[] = []
   for (const policy of learners) {
-    const shares = await sharesOf(policy, options)
+    const shares = await sharesOf({ environment: openEnvironment('long-term'), policy, decisions: BUDGET }, options)
     results[policy.algorithm] = shares
     const value = Math.min(...shares)
     bars.push({
@@ -33,19 +32,11 @@ export const benchLong: SequencesPart = async options => {
       atLeast: 0.95,
     })
   }
-  const shares = await sharesOf(myopic, options)
+  const shares = await sharesOf(
+    { environment: openEnvironment('long-term'), policy: myopic, decisions: BUDGET },
+    options,
+  )
   results.myopic = shares
   bars.push({ name: 'a myopic bandit, best of the seeds', value: Math.max(...shares), unit: 'of 1', atMost: 0.7 })
   return { results: { budget: BUDGET, ...results }, bars }
-}
-
-async function sharesOf(policy: Course['policy'], { seeds, say }: PartOptions): Promise<number[]> {
-  const environment = openEnvironment('long-term')
-  const shares: number[] = []
-  for (const seed of range(seeds)) {
-    const { worth, cpuSeconds } = await play({ environment, policy, decisions: BUDGET, seed })
-    shares.push(round(shareOfReturn(worth, environment.returns!())))
-    say(`long ${policy.algorithm} seed ${seed}: ${shares.at(-1)} (${cpuSeconds.toFixed(1)} s CPU)`)
-  }
-  return shares
 }

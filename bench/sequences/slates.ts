@@ -2,13 +2,12 @@
  * Slates of three that are chosen from (src/environments/slate-choice.ts): SlateQ and the gradient of whole slates against learners that
  * judge each place for itself. A difference counts from two standard errors of the seeds' differences on.
  */
-import { shareOfReturn } from '../../src/environments/environment.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import { FeedloopError } from '../../src/errors.ts'
 import { spreadOf } from '../../src/evaluation/bakeoff/bakeoff.ts'
 import type { Bar } from '../main.ts'
-import { type PartOptions, range, round, type SequencesPart } from './part.ts'
-import { type Course, play } from './play.ts'
+import type { SequencesPart } from './part.ts'
+import { type Course, sharesOf } from './play.ts'
 
 const BUDGET = 60_000
 const explored = { explorer: { name: 'epsilon-greedy', epsilon: 0.1 } } as const
@@ -18,8 +17,10 @@ const ofItems: readonly Course['policy'][] = [{ algorithm: 'dqn', ...explored },
 
 export const benchSlates: SequencesPart = async options => {
   if (options.seeds < 2) throw new FeedloopError('USAGE', 'slates are judged by the errors of seeds: --seeds 2 or more')
+  const environment = openEnvironment('slate-choice')
   const shares: Record<string, readonly number[]> = {}
-  for (const policy of [...ofSlates, ...ofItems]) shares[policy.algorithm] = await sharesOf(policy, options)
+  for (const policy of [...ofSlates, ...ofItems])
+    shares[policy.algorithm] = await sharesOf({ environment, policy, decisions: BUDGET }, options)
   const bars: Bar[] = ofSlates.flatMap(({ algorithm }) =>
     ofItems.map(({ algorithm: other }) => {
       const { mean, sd, seeds } = spreadOf(shares[algorithm].map((share, i) => share - shares[other][i]))
@@ -33,15 +34,4 @@ export const benchSlates: SequencesPart = async options => {
     }),
   )
   return { results: { budget: BUDGET, ...shares }, bars }
-}
-
-async function sharesOf(policy: Course['policy'], { seeds, say }: PartOptions): Promise<number[]> {
-  const environment = openEnvironment('slate-choice')
-  const shares: number[] = []
-  for (const seed of range(seeds)) {
-    const { worth, cpuSeconds } = await play({ environment, policy, decisions: BUDGET, seed })
-    shares.push(round(shareOfReturn(worth, environment.returns!())))
-    say(`slates ${policy.algorithm} seed ${seed}: ${shares.at(-1)} (${cpuSeconds.toFixed(1)} s CPU)`)
-  }
-  return shares
 }

@@ -1,5 +1,6 @@
 /** What the configuration says of Q-learning. */
 import { z } from 'zod'
+import { valueTargets } from '../gradient/schema.ts'
 
 export const dqn = z.strictObject({
   hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
@@ -26,19 +27,6 @@ export const dqn = z.strictObject({
     .describe(
       'Decisions of a session whose rewards are summed before a value stands for the rest. Beyond 1 they are those of who logged, uncorrected.',
     ),
-  targetCopySteps: z
-    .number()
-    .int()
-    .positive()
-    .default(50)
-    .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
-  huber: z
-    .number()
-    .nonnegative()
-    .default(0)
-    .describe(
-      'Error, in units of the reward, from which on the loss grows by a line; 0: squared throughout. Smaller than what a rare end of a session is worth, it overrates everything.',
-    ),
   prioritised: z.boolean().default(false).describe('Transitions with a large error are drawn more often.'),
   priorities: z
     .strictObject({
@@ -61,12 +49,5 @@ export const dqn = z.strictObject({
         .describe('Gradient steps until it is 1; before, what ends by chance is underrated.'),
     })
     .prefault({}),
-  maxAgeMs: z
-    .number()
-    .int()
-    .nonnegative()
-    .default(0)
-    .describe('Transitions decided so long before the newest one are not learned (`stale`); 0: however old.'),
-  maxGradientNorm: z.number().positive().default(10).describe('Gradients are scaled down to this global norm.'),
-  seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
+  ...valueTargets,
 })

@@ -8,6 +8,31 @@ export const towers = {
   seed: z.number().int().default(1).describe('Seed of the initial weights and of all draws.'),
 }
 
+/** Of learners of values by a target network. */
+export const valueTargets = {
+  targetCopySteps: z
+    .number()
+    .int()
+    .positive()
+    .default(50)
+    .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
+  huber: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe(
+      'Error, in units of the reward, from which on the loss grows by a line; 0: squared throughout. Smaller than what a rare end of a session is worth, it overrates everything.',
+    ),
+  maxAgeMs: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Transitions decided so long before the newest one are not learned (`stale`); 0: however old.'),
+  maxGradientNorm: z.number().positive().default(10).describe('Gradients are scaled down to this global norm.'),
+  seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
+}
+
 export const losses = {
   entropy: z.number().nonnegative().default(0.01).describe('Weight of the entropy bonus in the loss.'),
   minEntropy: z

@@ -1,5 +1,6 @@
 /** What the configuration says of SlateQ. */
 import { z } from 'zod'
+import { valueTargets } from '../gradient/schema.ts'
 
 export const slateQ = z.strictObject({
   hidden: z.number().int().positive().default(64).describe('Units of the hidden layer of either tower.'),
@@ -28,26 +29,6 @@ export const slateQ = z.strictObject({
     .min(1)
     .default(['click'])
     .describe('Event types that say an item was taken from the slate; a slate without one was left.'),
-  targetCopySteps: z
-    .number()
-    .int()
-    .positive()
-    .default(50)
-    .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
   valueLoss: z.number().nonnegative().default(1).describe('Weight of the loss of worth beside that of the choice.'),
-  huber: z
-    .number()
-    .nonnegative()
-    .default(0)
-    .describe(
-      'Error, in units of the reward, from which on the loss grows by a line; 0: squared throughout. Smaller than what a rare end of a session is worth, it overrates everything.',
-    ),
-  maxAgeMs: z
-    .number()
-    .int()
-    .nonnegative()
-    .default(0)
-    .describe('Transitions decided so long before the newest one are not learned (`stale`); 0: however old.'),
-  maxGradientNorm: z.number().positive().default(10).describe('Gradients are scaled down to this global norm.'),
-  seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
+  ...valueTargets,
 })
