@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Kept } from '../../src/training/folder.ts'
+import { logMapping } from '../learner/log-mapping.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'train-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -51,27 +52,6 @@ test('a log instead of an environment', () => {
   assert.equal(status, 0, stderr)
   assert.match(stdout, /The goal is reached after 100 decisions; best: reward 0.9/)
 })
-
-const logMapping = `
-outputs:
-  - to: requests
-    fields:
-      request_id: { origin: true }
-      user_id: { path: user }
-      policy: { constant: default }
-      slots: { constant: 1 }
-      time_ms: { path: at }
-      baseline: { path: shown }
-      context: { entries: { p: { path: p, type: number } } }
-  - to: events
-    when: { path: click, in: [1] }
-    fields:
-      event_id: { template: 'c-{#origin}' }
-      user_id: { path: user }
-      item_id: { path: shown }
-      type: { constant: click }
-      time_ms: { path: at }
-`
 
 test('what cannot be is refused in words', () => {
   const refused = (flags: string[], words: RegExp) => {

@@ -19,32 +19,13 @@ import type { Output } from '../../src/stage.ts'
 import { did, type Live, openLive, publishItems, request } from '../operate/live.ts'
 import { realData } from '../real-data.ts'
 import { noVectors } from './examples.ts'
+import { logMapping } from './log-mapping.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-const mapping = `
-outputs:
-  - to: requests
-    fields:
-      request_id: { origin: true }
-      user_id: { path: user }
-      policy: { constant: default }
-      slots: { constant: 1 }
-      time_ms: { path: at }
-      baseline: { path: shown }
-      context: { entries: { p: { path: p, type: number } } }
-  - to: events
-    when: { path: click, in: [1] }
-    fields:
-      event_id: { template: 'c-{#origin}' }
-      user_id: { path: user }
-      item_id: { path: shown }
-      type: { constant: click }
-      time_ms: { path: at }
-`
 const rows = 'user,shown,p,click,at\nann,a,0.5,1,1000\nbob,b,0.25,0,2000\nann,b,0.5,1,soon\n'
 
-function written(text = rows, map = mapping) {
+function written(text = rows, map = logMapping) {
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-'))
   const warmStart = { data: join(folder, 'log.csv'), mapping: join(folder, 'log.yaml'), propensity: 'p' }
   writeFileSync(warmStart.data, text)
@@ -83,7 +64,7 @@ describe('the file', () => {
         written(),
         written(),
         written(`${rows}bob,a,0.5,0,3000\n`),
-        written(rows, mapping.replace('constant: click', 'constant: view')),
+        written(rows, logMapping.replace('constant: click', 'constant: view')),
         { ...written(), propensity: undefined },
       ].map(async warmStart => (await read({ warmStart })).log.digest),
     )

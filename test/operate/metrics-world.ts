@@ -1,6 +1,7 @@
 /** A loop on which every metric of the table has a value: some traffic, and what an orderly world does not send. */
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
+import type { Request } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { openEnvironment } from '../../src/environments/open.ts'
 import type { RunningGateway } from '../../src/gateway/service.ts'
@@ -14,6 +15,7 @@ import type { Running, ServiceContext } from '../../src/operate/context.ts'
 import { startServices } from '../../src/operate/run.ts'
 import { pipeline, type TopicName } from '../../src/pipeline.ts'
 import { event } from '../transitions/make.ts'
+import { request as wish } from './live.ts'
 
 const PARTITIONS = 2
 export const stages = pipeline.map(entry => entry.stage)
@@ -68,22 +70,7 @@ export async function openContext({
   return { config, log, wire, meter, logger: pino({ level: 'silent' }), now: Date.now }
 }
 
-export const request = (id: string, fields: object) => ({
-  request_id: id,
-  user_id: 'u',
-  session_id: null,
-  policy: 'default',
-  time_ms: Date.now(),
-  deadline_ms: null,
-  slots: 1,
-  context: {},
-  candidates: null,
-  baseline: null,
-  excluded: null,
-  pinned: null,
-  deferred: false,
-  ...fields,
-})
+export const request = (id: string, fields: Partial<Request>): Request => wish('u', { request_id: id, ...fields })
 
 /** The batch that the chain of a partition begins with, once there is one. */
 async function firstBatch(log: Log, topic: string, partition: number) {

@@ -6,7 +6,8 @@ import type { Learner } from '../../../src/learner/learner.ts'
 import { loadTensorFlow } from '../../../src/learner/tensorflow.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { publish } from '../examples.ts'
-import { practise, revisionsOf, score, sessions, shape, shuffledRevisions } from '../gradient/delayed-gratification.ts'
+import { practise, score, sessions, shape } from '../gradient/delayed-gratification.ts'
+import { testUsedOnce } from '../gradient/revisions.ts'
 
 const tensorflow = await loadTensorFlow()
 const options: A3cOptions = {
@@ -16,7 +17,6 @@ const options: A3cOptions = {
 }
 const newLearner = (changes: Partial<A3cOptions> = {}): Learner => a3cLearner({ ...options, ...changes }, tensorflow)
 const uniform = [0.5, 0.5]
-const tensors = (learner: Learner) => publish(learner, '9', true).tensors.map(({ data }) => data)
 
 describe('A3C', () => {
   for (const seed of [1, 2, 3])
@@ -49,25 +49,7 @@ describe('A3C', () => {
   })
 })
 
-describe('revisions', () => {
-  const finished = sessions(uniform, 200, createRandom(1), 's')
-  for (const seed of [1, 2, 3])
-    test(`before the use, in any order, they teach exactly what finished transitions do, seed ${seed}`, () => {
-      const [whole, revised] = [newLearner(), newLearner()]
-      whole.learn(finished)
-      assert.ok(revised.learn(shuffledRevisions(finished, createRandom(seed))).stats.updates > 0)
-      assert.deepEqual(tensors(revised), tensors(whole))
-    })
-
-  test('after it they are late and change nothing', () => {
-    const learner = newLearner({ batchSize: 1 })
-    learner.learn(finished)
-    const before = tensors(learner)
-    const late = finished.map(each => revisionsOf(each)[1])
-    assert.deepEqual(learner.learn(late).refused, { late_unlearned: finished.length })
-    assert.deepEqual(tensors(learner), before)
-  })
-})
+testUsedOnce(newLearner, () => newLearner({ batchSize: 1 }))
 
 test('a checkpoint goes on as if never stopped, workers and turn included', () => {
   const [first, second] = [newLearner({ batchSize: 1 }), newLearner({ batchSize: 1 })]

@@ -6,15 +6,8 @@ import { ppo } from '../../../src/learner/ppo/schema.ts'
 import { loadTensorFlow } from '../../../src/learner/tensorflow.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { publish } from '../examples.ts'
-import {
-  chances,
-  practise,
-  revisionsOf,
-  score,
-  sessions,
-  shape,
-  shuffledRevisions,
-} from '../gradient/delayed-gratification.ts'
+import { chances, practise, score, sessions, shape } from '../gradient/delayed-gratification.ts'
+import { testUsedOnce } from '../gradient/revisions.ts'
 
 const tensorflow = await loadTensorFlow()
 const options: PpoOptions = {
@@ -24,7 +17,6 @@ const options: PpoOptions = {
 }
 const newLearner = (changes: Partial<PpoOptions> = {}): Learner => ppoLearner({ ...options, ...changes }, tensorflow)
 const uniform = [0.5, 0.5]
-const tensors = (learner: Learner) => publish(learner, '9', true).tensors.map(({ data }) => data)
 
 describe('PPO', () => {
   for (const seed of [1, 2, 3])
@@ -63,25 +55,7 @@ describe('PPO', () => {
   })
 })
 
-describe('revisions', () => {
-  const finished = sessions(uniform, 200, createRandom(1), 's')
-  for (const seed of [1, 2, 3])
-    test(`before the round, in any order, they teach exactly what finished transitions do, seed ${seed}`, () => {
-      const [whole, revised] = [newLearner(), newLearner()]
-      whole.learn(finished)
-      assert.ok(revised.learn(shuffledRevisions(finished, createRandom(seed))).stats.updates > 0)
-      assert.deepEqual(tensors(revised), tensors(whole))
-    })
-
-  test('after it they are late and change nothing', () => {
-    const learner = newLearner()
-    learner.learn(finished)
-    const before = tensors(learner)
-    const late = finished.map(each => revisionsOf(each)[1])
-    assert.deepEqual(learner.learn(late).refused, { late_unlearned: finished.length })
-    assert.deepEqual(tensors(learner), before)
-  })
-})
+testUsedOnce(newLearner)
 
 test('a checkpoint goes on as if never stopped', () => {
   const [first, second] = [newLearner({ maxKl: 0 }), newLearner({ maxKl: 0 })]

@@ -10,7 +10,8 @@ import { createTowers, logit } from '../../../src/learner/towers/towers.ts'
 import { decodeWeights } from '../../../src/learner/towers/training.ts'
 import { createRandom, type Random } from '../../../src/state/random.ts'
 import { exampleOf, publish } from '../examples.ts'
-import { practise, revisionsOf, score, sessions, shape, shuffledRevisions } from '../gradient/delayed-gratification.ts'
+import { practise, score, sessions, shape } from '../gradient/delayed-gratification.ts'
+import { testReplayed } from '../gradient/revisions.ts'
 
 const tensorflow = await loadTensorFlow()
 const options: ReinforceOptions = {
@@ -21,7 +22,6 @@ const options: ReinforceOptions = {
 const newLearner = (changes: Partial<ReinforceOptions> = {}): Learner =>
   reinforceLearner({ ...options, ...changes }, tensorflow)
 const uniform = [0.5, 0.5]
-const tensors = (learner: Learner) => publish(learner, '9', true).tensors.map(({ data }) => data)
 const changed = (example: Example, changes: Partial<Transition>): Example => ({
   ...example,
   transition: { ...example.transition, ...changes },
@@ -130,22 +130,7 @@ describe('slates', () => {
   })
 })
 
-describe('revisions', () => {
-  const finished = sessions(uniform, 40, createRandom(1), 's')
-  const steps = { batchSize: 1000, stepsPerBatch: 3 }
-  for (const seed of [1, 2, 3])
-    test(`in any order they teach exactly what finished transitions do, seed ${seed}`, () => {
-      const [whole, revised] = [newLearner(steps), newLearner(steps)]
-      whole.learn(finished)
-      revised.learn(shuffledRevisions(finished, createRandom(seed)))
-      assert.deepEqual(tensors(revised), tensors(whole))
-    })
-
-  test('of a transition that is not here (any more) they are late', () => {
-    const [, late] = revisionsOf(finished[0])
-    assert.deepEqual(newLearner().learn([late]).refused, { late_unlearned: 1 })
-  })
-})
+testReplayed(() => newLearner({ batchSize: 1000, stepsPerBatch: 3 }))
 
 describe('a checkpoint', () => {
   test('goes on as if never stopped, given the same buffer; β too', () => {

@@ -7,7 +7,8 @@ import { type VTraceOptions, vTraceLearner } from '../../../src/learner/v-trace/
 import { vTrace } from '../../../src/learner/v-trace/schema.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { publish } from '../examples.ts'
-import { practise, revisionsOf, score, sessions, shape, shuffledRevisions } from '../gradient/delayed-gratification.ts'
+import { practise, score, sessions, shape } from '../gradient/delayed-gratification.ts'
+import { testReplayed } from '../gradient/revisions.ts'
 
 const tensorflow = await loadTensorFlow()
 const options: VTraceOptions = {
@@ -18,7 +19,6 @@ const options: VTraceOptions = {
 const newLearner = (changes: Partial<VTraceOptions> = {}): Learner =>
   vTraceLearner({ ...options, ...changes }, tensorflow)
 const uniform = [0.5, 0.5]
-const tensors = (learner: Learner) => publish(learner, '9', true).tensors.map(({ data }) => data)
 
 describe('V-trace', () => {
   for (const seed of [1, 2, 3])
@@ -47,22 +47,7 @@ describe('V-trace', () => {
   })
 })
 
-describe('revisions', () => {
-  const finished = sessions(uniform, 40, createRandom(1), 's')
-  const steps = { batchSize: 1000, stepsPerBatch: 3 }
-  for (const seed of [1, 2, 3])
-    test(`in any order they teach exactly what finished transitions do, seed ${seed}`, () => {
-      const [whole, revised] = [newLearner(steps), newLearner(steps)]
-      whole.learn(finished)
-      revised.learn(shuffledRevisions(finished, createRandom(seed)))
-      assert.deepEqual(tensors(revised), tensors(whole))
-    })
-
-  test('of a transition that is not here (any more) they are late', () => {
-    const [, late] = revisionsOf(finished[0])
-    assert.deepEqual(newLearner().learn([late]).refused, { late_unlearned: 1 })
-  })
-})
+testReplayed(() => newLearner({ batchSize: 1000, stepsPerBatch: 3 }))
 
 describe('a checkpoint', () => {
   test('goes on as if never stopped, given the same buffer', () => {
