@@ -1,5 +1,4 @@
-/** A revision that one learner makes for another behind it: of a transition only what a regression on its state reads. */
-
+/** Revisions of which only what a regression on the state reads is there: what one learner makes for another behind it, and what is played. */
 import type { Example } from './learner.ts'
 import type { LearnedTransition } from './wire.ts'
 
@@ -23,17 +22,20 @@ export function revisionOf({ transitionId, itemId, timeMs, ...said }: Said, stat
     decision_time_ms: timeMs,
     emitted_time_ms: timeMs,
   }
-  return {
-    transition,
-    state,
-    candidates: [],
-    action: -1,
-    nextState: null,
-    nextCandidates: null,
-    deltaReward: 0,
-    reward: 0,
-  }
+  return onState(transition, state)
 }
+
+/** Without candidates, what comes after, and the scalar reward: its components stand in the transition. */
+export const onState = (transition: LearnedTransition, state: Float64Array): Example => ({
+  transition,
+  state,
+  candidates: [],
+  action: -1,
+  nextState: null,
+  nextCandidates: null,
+  deltaReward: 0,
+  reward: 0,
+})
 
 const nothingElse = {
   revision: 0,

@@ -11,6 +11,7 @@ import { createFeatureStore } from '../../features/store.ts'
 import { createLinear } from '../../learner/create.ts'
 import type { Example, Learner } from '../../learner/learner.ts'
 import type { LinearLearner } from '../../learner/linear/learner.ts'
+import { onState } from '../../learner/revision.ts'
 import { weighing } from '../../learner/weighing.ts'
 import { livePolicy } from '../../models/live.ts'
 import { componentWeights } from '../../models/load.ts'
@@ -103,19 +104,8 @@ export function run(options: RunOptions): Run {
   return { rewards, policy: served, config, learner }
 }
 
-function exampleOf(recommendation: Recommendation, slot: number, state: Float64Array): Example {
-  const transition = transitionOf(recommendation, slot, firstRevision) as Transition
-  return {
-    transition,
-    state,
-    candidates: [],
-    action: -1,
-    nextState: null,
-    nextCandidates: null,
-    deltaReward: 0,
-    reward: 0,
-  }
-}
+const exampleOf = (recommendation: Recommendation, slot: number, state: Float64Array): Example =>
+  onState(transitionOf(recommendation, slot, firstRevision) as Transition, state)
 
 function revisionOf({ timeMs, act, slot, shown }: Outcome): Example {
   const example = shown[slot]
