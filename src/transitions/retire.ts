@@ -42,11 +42,12 @@ function leaveSession(work: Work, { decision }: Join, untilMs: number): void {
   if (sessions) keepSession(work, user, withoutMember(sessions, decision.session_id), untilMs)
 }
 
-/** A session that was left is kept as long as its `leave`, with or without decisions. */
+/** A `leave` is kept as long as any record, with or without decisions: later ones in its session do not prolong it. */
 function keepSession({ state, rules }: Work, key: string, session: Session, untilMs: number): void {
-  const isOver = session.leaveMs < 0 || session.leaveMs + rules.keepMs <= untilMs
-  if (session.members.length === 0 && isOver) state.sessions.delete(key)
-  else state.sessions.set(key, session)
+  const isOver = session.leaveMs + rules.keepMs <= untilMs
+  const { members, leaveMs } = isOver ? { ...session, leaveMs: -1 } : session
+  if (members.length === 0 && leaveMs < 0) state.sessions.delete(key)
+  else state.sessions.set(key, { members, leaveMs })
 }
 
 /** Items of a decision that was shown lead to it, a mark to any other. */

@@ -583,6 +583,24 @@ export const cases: readonly Case[] = [
     ],
   })),
   {
+    name: 'a leave past correction ends nothing more, whoever else has come into what it ended',
+    policy: chained,
+    steps: [
+      [10, event('leave', 0), decision('d1', 10, { session_id: 't' })],
+      [1005, decision('x', 1005, { user_id: 'v' })],
+      [1006, decision('d2', 0)],
+      [1045],
+    ],
+    out: [
+      'd1/0#0 initial =0',
+      'x/0#0 initial =0',
+      'd1/0#1 close =0 truncated',
+      'd2/0#0 initial =0',
+      'd2/0#1 close =0 truncated',
+      'x/0#1 close =0 truncated',
+    ],
+  },
+  {
     name: 'a leave before the last decision ends nothing',
     policy: chained,
     steps: [
