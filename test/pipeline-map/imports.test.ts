@@ -4,6 +4,7 @@
  * - what flows between them and what all use (log, wire, state, events, recommendations, models, wasm, tracing) knows no stage;
  * - the rim (commands, operate, demo, environments, evaluation, exchange, simulation) may know everything, and only the wiring of a stage
  *   (service.ts, worker.ts) may know the rim, of which it gets its context;
+ * - the parts of the configuration are known to src/config.ts alone;
  * - `src/log/kafka/` alone knows Kafka;
  * - a step, with everything that it pulls in, does no I/O and knows neither clock nor chance.
  */
@@ -32,12 +33,14 @@ const rim = [
   'tabular',
   'training',
 ]
+const parts = ['config']
 const isWiring = (path: string) => /\/(service|worker)\.ts$/.test(path)
 
 /** The reason why `from` may not import `to`, if there is one. */
 function objection(from: SourceFile, to: string): string | undefined {
   const [here, there] = [folderOf(from.path), folderOf(to)]
   if (here === there || there === '') return undefined
+  if (parts.includes(there)) return here === '' ? undefined : `a part of src/${there}.ts`
   const isStage = stages.includes(here)
   if (isStage && stages.indexOf(there) > stages.indexOf(here)) return 'a later stage'
   if (shared.includes(here) && stages.includes(there)) return 'a stage'
@@ -49,7 +52,7 @@ function objection(from: SourceFile, to: string): string | undefined {
 
 describe('imports', () => {
   test('every folder has its place in the rule', () => {
-    const known = ['', ...stages, ...shared, ...rim]
+    const known = ['', ...stages, ...shared, ...rim, ...parts]
     for (const { path } of files) assert.ok(known.includes(folderOf(path)), `src/${folderOf(path)} has no place above`)
   })
   test('no stage knows a later one, nothing shared knows a stage, nothing pure knows the rim', () => {
@@ -85,6 +88,8 @@ describe('imports', () => {
     ['src/models/load.ts', 'src/evaluation/audit.ts', 'the rim'],
     ['src/demo/loop.ts', 'src/gate/service.ts', undefined],
     ['src/gate/step.ts', 'src/errors.ts', undefined],
+    ['src/config.ts', 'src/config/policy.ts', undefined],
+    ['src/gate/step.ts', 'src/config/units.ts', 'a part of src/config.ts'],
   ]
   for (const [from, to, reason] of cases)
     test(`${from} -> ${to}: ${reason ?? 'allowed'}`, () => {
