@@ -29,8 +29,9 @@ export async function runOnce(
   return { ...latenciesOf(seen), ...countsOf(seen), ...cpuOf(cpu, seen, load) }
 }
 
-const latenciesOf = ({ latencies }: Seen) => {
-  const values = latencies.map(([, latencyMs]) => latencyMs)
+/** Who was not answered waited for ever: else who answers few looks fast. */
+const latenciesOf = ({ latencies, failed }: Seen) => {
+  const values = [...latencies.map(([, latencyMs]) => latencyMs), ...new Array<number>(failed).fill(Infinity)]
   return { p50: quantile(values, 0.5), p95: quantile(values, 0.95), p99: quantile(values, 0.99) }
 }
 const countsOf = ({ failed, asked, leftBehindMs, lateP99 }: Seen) => ({
