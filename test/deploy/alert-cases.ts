@@ -83,6 +83,8 @@ export const alertCases: readonly AlertCase[] = [
       {
         'feedloop_lag_seconds{stage="ranker",topic="requests",partition="0"}': '0+60x30',
         'feedloop_records_consumed_total{stage="ranker",topic="requests"}': '0+10x30',
+        'feedloop_lag_seconds{stage="intake",topic="shop.clicks",partition="0"}': '0+60x30',
+        'feedloop_records_consumed_total{stage="intake",topic="shop.clicks"}': '0+10x30',
       },
     ],
   }),

@@ -25,7 +25,7 @@ export const stageAlerts = ({ lagSeconds }: Thresholds): readonly Alert[] => [
       severity: 'critical',
       wait: '5m',
       summary: '{{ $labels.stage }} takes nothing from {{ $labels.topic }}',
-      description: 'Records wait and no accepted step covered any for 5 minutes. See its log and the brokers.',
+      description: 'Records wait and it was done with none for 5 minutes. See its log and the brokers.',
     },
   ),
   alert('Lag', `max by (stage, topic) (${metric('feedloop_lag_seconds')}) > ${lagSeconds}`, {

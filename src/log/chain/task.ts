@@ -10,6 +10,7 @@ import type { Meter } from '../../metrics.ts'
 import type { TopicName } from '../../pipeline.ts'
 import { topicName } from '../../pipeline.ts'
 import type { Input, Output, Stage, StageState, Tick } from '../../stage.ts'
+import { showLag } from '../lag.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
 import type { Cursor } from './cursor.ts'
@@ -223,18 +224,16 @@ function createWatch<S extends StageState, V>(
       for (const known of [position, seen])
         if (known?.head)
           await verifyHead(io, { topic: topicName(options.prefix, input.topic), partition: input.partition }, known)
-    for (const cursor of cursors) await showLag(cursor)
+    for (const cursor of cursors) await lookAt(cursor)
     showState()
   }
   const { meter, stage, output } = options
-  const showLag = async (cursor: Cursor): Promise<void> => {
+  const lookAt = async (cursor: Cursor): Promise<void> => {
     const { input } = cursor
     const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
-    const labels = { stage: stage.name, topic: input.topic, partition: String(input.partition) }
-    const behind = Math.max(0, latest - cursor.position.next)
-    meter.set('feedloop_lag_records', labels, behind)
-    const waitedMs = behind === 0 ? 0 : Math.max(0, io.rim.now() - cursor.waitingSinceMs)
-    meter.set('feedloop_lag_seconds', labels, waitedMs / 1000)
+    const records = Math.max(0, latest - cursor.position.next)
+    const behind = { records, sinceMs: cursor.waitingSinceMs, nowMs: io.rim.now() }
+    showLag(meter, { stage: stage.name, ...input }, behind)
   }
   const showState = (): void => {
     const labels = { stage: stage.name, partition: String(output.partition) }
