@@ -1,5 +1,5 @@
 /** Is what is learned sane, does it serve, and is it worth it? */
-import { type Alert, alert, counted, increase, metric, rate, sumBy, type Thresholds } from './alert.ts'
+import { type Alert, alert, counted, increase, maxBy, metric, minBy, rate, sumBy, type Thresholds } from './alert.ts'
 
 /** Mean entropy of first draws, of the most that it could be. */
 const entropy = (window: string): string =>
@@ -9,7 +9,7 @@ const kl = { gate: metric('feedloop_gate_kl_nats'), learner: metric('feedloop_le
 
 /** Above the bound, and far above what is usual. */
 const spikes = (series: string, bound: number | string): string =>
-  `(max by (policy) (${series}) > ${bound} and max by (policy) (${series}) > 5 * max by (policy) (avg_over_time(${series}[6h])))`
+  `(${maxBy('policy', series)} > ${bound} and ${maxBy('policy', series)} > 5 * ${maxBy('policy', `avg_over_time(${series}[6h])`)})`
 
 /** Reward of a slot. */
 const rewardRate = (labels: string, window: string): string => {
@@ -36,7 +36,7 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   }),
   alert(
     'NoNewModel',
-    `sum(${increase('feedloop_learned_total', '15m', 'result="learned"')}) > 0 unless sum(${increase('feedloop_records_produced_total', '15m', 'stage="learner"')}) > 0`,
+    `${sumBy('', increase('feedloop_learned_total', '15m', 'result="learned"'))} > 0 unless ${sumBy('', increase('feedloop_records_produced_total', '15m', 'stage="learner"'))} > 0`,
     {
       severity: 'critical',
       wait: '5m',
@@ -46,7 +46,7 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   ),
   alert(
     'LossNotFinite',
-    `${counted('feedloop_learner_not_finite_total', 'policy', '10m')} or sum by (policy) (delta(${metric('feedloop_learner_stat', 'stat="refused_updates"')}[10m])) > 0`,
+    `${counted('feedloop_learner_not_finite_total', 'policy', '10m')} or ${sumBy('policy', `delta(${metric('feedloop_learner_stat', 'stat="refused_updates"')}[10m])`)} > 0`,
     {
       severity: 'critical',
       wait: '0m',
@@ -73,7 +73,7 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   }),
   alert(
     'EffectiveSampleSizeLow',
-    `min by (policy) (avg_over_time(${metric('feedloop_learner_stat', 'stat="effective_sample_size"')}[15m])) < ${by.effectiveSampleSize}`,
+    `${minBy('policy', `avg_over_time(${metric('feedloop_learner_stat', 'stat="effective_sample_size"')}[15m])`)} < ${by.effectiveSampleSize}`,
     {
       severity: 'warning',
       wait: '15m',
@@ -93,7 +93,7 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   ),
   alert(
     'VersionSkew',
-    `max by (policy) (min_over_time(${metric('feedloop_model_version', 'stage="gate"')}[5m])) > min by (policy) (${metric('feedloop_model_version', 'stage="ranker"')})`,
+    `${maxBy('policy', `min_over_time(${metric('feedloop_model_version', 'stage="gate"')}[5m])`)} > ${minBy('policy', metric('feedloop_model_version', 'stage="ranker"'))}`,
     {
       severity: 'warning',
       wait: '5m',
