@@ -12,7 +12,7 @@ export async function monitors(say: Say, PATH: string): Promise<void> {
   const [{ spec }] = ofKind(all, 'PrometheusRule')
   const rules: Alert[] = spec.groups.flatMap((group: Manifest) => group.rules)
   const by = alertRules({ ...thresholds, lagSeconds: 7 })
-  const expected = selected(by, 'namespace="loop",job="r-feedloop-metrics"').flatMap(group => group.rules)
+  const expected = selected(by, 'namespace="default",job="r-feedloop-metrics"').flatMap(group => group.rules)
   const left = expected.filter(({ alert }) => alert !== 'FeedloopRivals')
   assert.deepEqual(
     rules.map(({ alert, expr }) => [alert, expr]),
