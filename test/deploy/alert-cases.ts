@@ -254,19 +254,15 @@ export const alertCases: readonly AlertCase[] = [
   }),
   ...both('NoNewModel', {
     fires: [
-      'learned, and not published',
+      'joined, and not published, as others are',
       {
-        'feedloop_learned_total{policy="p",result="learned"}': '0+100x40',
-        'feedloop_records_produced_total{stage="learner",topic="models"}': '7x40',
+        ...worth('policy', 'online', 1),
+        'feedloop_learner_updates_total{policy="p"}': '7x40',
+        'feedloop_learner_updates_total{policy="q"}': '0+60x40',
       },
+      { policy: 'p' },
     ],
-    silent: [
-      'published',
-      {
-        'feedloop_learned_total{policy="p",result="learned"}': '0+100x40',
-        'feedloop_records_produced_total{stage="learner",topic="models"}': '0+60x40',
-      },
-    ],
+    silent: ['published', { ...worth('policy', 'online', 1), 'feedloop_learner_updates_total{policy="p"}': '0+60x40' }],
     atMinutes: 30,
   }),
   ...both('LossNotFinite', {

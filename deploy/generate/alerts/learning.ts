@@ -36,12 +36,12 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   }),
   alert(
     'NoNewModel',
-    `${sumBy('', increase('feedloop_learned_total', '15m', 'result="learned"'))} > 0 unless ${sumBy('', increase('feedloop_records_produced_total', '15m', 'stage="learner"'))} > 0`,
+    `${sumBy('policy', increase('feedloop_slots_joined_total', '15m'))} > 0 unless ${sumBy('policy', increase('feedloop_learner_updates_total', '15m'))} > 0`,
     {
       severity: 'critical',
       wait: '5m',
-      summary: 'The learner learns and publishes nothing',
-      description: 'Transitions were learned for 15 minutes and no version came out. See the log of the learner.',
+      summary: 'No new version of {{ $labels.policy }}',
+      description: 'Decisions were joined for 15 minutes and no version came out. See the log of the learner.',
     },
   ),
   alert(
