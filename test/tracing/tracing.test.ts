@@ -136,7 +136,8 @@ test('what is measured of a trace names it as exemplar', { timeout: 60_000 }, as
     assert.ok(found.get(`feedloop_${name}`)?.has(callTrace), `${name}: ${JSON.stringify([...found.keys()])}`)
   const versions = new Set(collector.spans.filter(({ name }) => name === 'version').map(({ traceId }) => traceId))
   for (const name of ['learner_update_seconds', 'freshness_seconds update', 'freshness_seconds serving'])
-    for (const traceId of found.get(`feedloop_${name}`) ?? ['none']) assert.ok(versions.has(traceId), `${name}: ${traceId}`)
+    for (const traceId of found.get(`feedloop_${name}`) ?? ['none'])
+      assert.ok(versions.has(traceId), `${name}: ${traceId}`)
   for (const traceId of found.get(decision)!) assert.ok(versions.has(traceId))
 })
 
