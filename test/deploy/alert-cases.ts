@@ -241,7 +241,13 @@ export const alertCases: readonly AlertCase[] = [
       { 'feedloop_learner_refused_total{policy="p",reason="dimensions"}': '0+5x40' },
       { policy: 'p', reason: 'dimensions' },
     ],
-    silent: ['slates as a whole', { 'feedloop_learner_refused_total{policy="p",reason="slate"}': '0+5x40' }],
+    silent: [
+      'slates as a whole; heartbeats that show one item or another',
+      {
+        'feedloop_learner_refused_total{policy="p",reason="slate"}': '0+5x40',
+        'feedloop_learner_refused_total{policy="heartbeat",reason="evicted"}': '0+5x40',
+      },
+    ],
     atMinutes: 30,
   }),
   ...both('ModelRefused', {

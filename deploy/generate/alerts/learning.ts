@@ -1,4 +1,5 @@
 /** Is what is learned sane, does it serve, and is it worth it? */
+import { HEARTBEAT } from '../../../src/heartbeat.ts'
 import { type Alert, alert, counted, increase, maxBy, metric, minBy, rate, sumBy, type Thresholds } from './alert.ts'
 
 /** Mean entropy of first draws, of the most that it could be. */
@@ -16,13 +17,15 @@ const rewardRate = (labels: string, window: string): string => {
   const sum = (name: Parameters<typeof increase>[0]) => sumBy('policy', increase(name, window, labels))
   return `(${sum('feedloop_slots_reward_total')} - ${sum('feedloop_slots_penalty_total')}) / ${sum('feedloop_slots_joined_total')}`
 }
+const looksWrong = `reason!="slate",policy!="${HEARTBEAT}"`
 const policys = 'chosen_by="policy",mode="online"'
 /** So few slots say nothing. */
 const ENOUGH = 1000
 
 export const learningAlerts = (by: Thresholds): readonly Alert[] => [
-  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at
-  alert('LearnerRefusing', counted('feedloop_learner_refused_total', 'policy, reason', '10m', 'reason!="slate"'), {
+  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at, nor is what the heartbeat's one
+  // model has no room for
+  alert('LearnerRefusing', counted('feedloop_learner_refused_total', 'policy, reason', '10m', looksWrong), {
     severity: 'warning',
     wait: '10m',
     summary: 'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
