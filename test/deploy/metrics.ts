@@ -82,6 +82,8 @@ async function openLoop(log: ServiceContext['log'], meter: ServiceContext['meter
       { name: 'towers', algorithm: 'two-tower', explorer: { name: 'softmax' } },
       { name: 'segments', algorithm: 'v-trace', gamma: 0.9, explorer: { name: 'softmax' } },
       { name: 'values', algorithm: 'dqn', dqn: { prioritised: true } },
+      // it refuses what a baseline chose
+      { name: 'weighs', algorithm: 'two-tower', mode: 'apprentice' },
     ],
   })
   return { ...context, tracer: createTracer(context.config, 'feedloop', context.logger, context.now) }
@@ -129,6 +131,7 @@ async function trouble(context: ServiceContext, running: Running[]): Promise<voi
   await spoil(context, 1)
   await misbehave(context)
   for (const policy of ['towers', 'segments', 'values']) await asked(context, policy, {})
+  await asked(context, 'weighs', { baseline: [environment.items()[0].item_id] })
   const served = () => context.meter.registry.metrics()
   await until('a version serves', async () =>
     /^feedloop_freshness_seconds_count\{until="decision"\} [1-9]/m.test(await served()) ? [] : ['none'],
