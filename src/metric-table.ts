@@ -16,12 +16,12 @@ export const metricTable = {
   // bus and chain
   feedloop_records_consumed_total: {
     type: 'counter',
-    help: 'Input records covered by accepted steps.',
+    help: 'Input records that are done: covered by accepted steps or, without a chain (features, intake), taken over whole.',
     labels: ['stage', 'topic'],
   },
   feedloop_records_produced_total: {
     type: 'counter',
-    help: 'Output records of accepted steps.',
+    help: 'Output records of accepted steps or, without a chain, acknowledged.',
     labels: ['stage', 'topic'],
   },
   feedloop_steps_total: { type: 'counter', help: 'Steps by result: accepted or lost.', labels: ['stage', 'result'] },
@@ -38,12 +38,12 @@ export const metricTable = {
   },
   feedloop_lag_records: {
     type: 'gauge',
-    help: 'Records between progress and log end.',
+    help: 'Records between progress and log end, by topic: of intake the one of yours.',
     labels: ['stage', 'topic', 'partition'],
   },
   feedloop_lag_seconds: {
     type: 'gauge',
-    help: 'How long the oldest record that is not yet in an accepted step has waited since it was written; 0: none waits.',
+    help: 'How long the oldest record that is not yet done has waited since it was written; 0: none waits.',
     labels: ['stage', 'topic', 'partition'],
   },
   feedloop_watermark_timestamp_seconds: {

@@ -6,7 +6,8 @@ export interface Meter {
   readonly registry: Registry<OpenMetricsContentType>
   add(name: MetricName, labels?: Record<string, string>, value?: number): void
   set(name: MetricName, labels: Record<string, string>, value: number): void
-  observe(name: MetricName, labels: Record<string, string>, seconds: number): void
+  /** @param traceId of what was measured: the exemplar of its bucket, until another is. 32 hex digits */
+  observe(name: MetricName, labels: Record<string, string>, seconds: number, traceId?: string): void
   /** Takes back a gauge that this process has no say in any more: of a partition that another member took over. */
   remove(name: MetricName, labels: Record<string, string>): void
 }
@@ -24,14 +25,23 @@ export function createMeter(options: { processMetrics?: boolean } = {}): Meter {
     }
     if (entry.type === 'counter') metrics.set(name, new Counter({ name, ...common }))
     else if (entry.type === 'gauge') metrics.set(name, new Gauge({ name, ...common }))
-    else metrics.set(name, new Histogram({ name, ...common, buckets: [...(entry.buckets ?? secondsBuckets)] }))
+    else
+      metrics.set(
+        name,
+        new Histogram({ name, ...common, buckets: [...(entry.buckets ?? secondsBuckets)], enableExemplars: true }),
+      )
   }
   if (options.processMetrics) collectDefaultMetrics({ register: registry as unknown as Registry })
   return {
     registry,
     add: (name, labels = {}, value = 1) => (metrics.get(name) as Counter).inc(labels, value),
     set: (name, labels, value) => (metrics.get(name) as Gauge).set(labels, value),
-    observe: (name, labels, value) => (metrics.get(name) as Histogram).observe(labels, value),
+    observe: (name, labels, value, traceId) =>
+      (metrics.get(name) as Histogram).observe({
+        labels,
+        value,
+        ...(traceId !== undefined && { exemplarLabels: { trace_id: traceId } }),
+      }),
     remove: (name, labels) => (metrics.get(name) as Gauge).remove(labels),
   }
 }

@@ -118,6 +118,7 @@ export const valuesSchema = (): Schema => ({
         enabled: flag,
         labels: mapTo(text),
         runbookBase: text,
+        selector: text,
         disabled: listOf({
           enum: alertRules()
             .flatMap(({ rules }) => rules.map(({ alert }) => alert))

@@ -75,8 +75,10 @@ async function auditPartition(ledger: Ledger, facts: PartitionFacts): Promise<vo
     partition,
     until,
     visit: {
-      decision: ({ offset, value }, moment) =>
-        buckets.put(value?.user_id ?? '', { decision: { offset, value: value && pruned(value), moment } }),
+      decision({ offset, value }, moment) {
+        if (value) buckets.put(value.decision_id, { decided: value.decision_id })
+        buckets.put(value?.user_id ?? '', { decision: { offset, value: value && pruned(value), moment } })
+      },
       event: (read, moment) => buckets.put(read.value?.user_id ?? '', { event: { ...read, moment } }),
       transition({ offset }, value) {
         countContained(models, partition, offset)
@@ -87,7 +89,7 @@ async function auditPartition(ledger: Ledger, facts: PartitionFacts): Promise<vo
   for await (const record of recordsOf(source, { topic: 'requests', partition })) {
     const value = await decoded<Request>(source, 'requests', record)
     const request = { offset: record.offset, value: value && { request_id: value.request_id } }
-    buckets.put(value?.user_id ?? '', { request })
+    buckets.put(value?.request_id ?? '', { request })
   }
   ledger.transitions.skippedBatches += walk.skippedBatches
   if (walk.isCut) for (const model of models) model.isCut = true

@@ -12,6 +12,7 @@ import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { inBatches } from '../log/size.ts'
 import type { ServiceContext } from '../operate/context.ts'
+import { watchLag } from '../operate/lag.ts'
 import { topicName, topics } from '../pipeline.ts'
 import { type Change, type Deletion, inRuns } from './changes.ts'
 import type { Encoder } from './encoder.ts'
@@ -99,6 +100,7 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
       const made: NewRecord[] = own.map(({ key, value }) => ({ key: Buffer.from(key), value }))
       for (const batch of inBatches(made, batchBytes)) await retrying(io, () => log.append(output, to, batch))
     }
+    meter.add('feedloop_records_produced_total', { stage: 'features', topic: kind.output }, records.length)
   }
   /** Deleted at the source: an item stays known, but is not recommended again before a later state; a profile is deleted
    * here too, whatever its time. */
@@ -116,11 +118,19 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
 
   countItems()
   let offset = await startOffset(options, topic)
+  let inHand: LogRecord | undefined
+  /** What the committed position stays before. */
+  const oldest = (): LogRecord | undefined => {
+    let first = inHand
+    for (const { origin } of encoding.waiting.values()) if (!first || origin.offset < first.offset) first = origin
+    return first
+  }
+  const at = { stage: 'features', topic: kind.input, partition, name: topic } as const
+  watchLag(context, { ...at, oldest, next: () => offset, signal: io.signal! })
   let committed = -1
   /** @returns false when the group did not take it, as from one that is no member any more */
   const commit = async ({ anew } = { anew: false }): Promise<boolean> => {
-    let position = offset
-    for (const { origin } of encoding.waiting.values()) position = Math.min(position, origin.offset)
+    const position = oldest()?.offset ?? offset
     if (position === committed && !anew) return true
     try {
       await options.commit([{ topic, partition, offset: position, metadata: encoder.version }])
@@ -150,11 +160,14 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     const readOptions = { waitMs: WAIT_MS, maxBytes: READ_BYTES, signal: io.signal }
     const records = await retrying(io, () => log.read(topic, partition, offset, readOptions))
     if (io.signal?.aborted) return
+    inHand = records[0]
     for (const { states, deletions } of inRuns(await changesOf(records))) {
       await publish(await encoding.handle(states, context.now()))
       await forget(deletions)
     }
+    inHand = undefined
     if (records.length > 0) offset = records[records.length - 1].offset + 1
+    meter.add('feedloop_records_consumed_total', { stage: 'features', topic: kind.input }, records.length)
     await commit()
     await tidy()
   }

@@ -3,7 +3,7 @@
  * let in is answered, also while the door closes.
  */
 import { isUtf8 } from 'node:buffer'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
@@ -64,8 +64,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   )
   let answerer: Answerer | undefined
   const waitingFor = (): string => (answerer === undefined ? 'the log' : answerer.waitingFor())
-  const entrance = admit(server, options, waitingFor)
-  if (options.tracer) traceCalls(server, options.tracer)
+  const traces: Traces = new WeakMap()
+  const entrance = admit(server, options, waitingFor, traces)
+  if (options.tracer) traceCalls(server, options.tracer, traces)
   await addRoutes(server, options, waitingFor, () => answerer!)
   // Node's own 511 are less than come within a busy moment; beyond it connections are reset, and nobody counts them.
   const bound = await listen(server, { host, port, backlog: maxWaiting }, 'gateway')
@@ -84,13 +85,17 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   }
 }
 
-/** Once its body is read, a call is known by what it asks for. */
-function traceCalls(server: FastifyInstance, tracer: Tracer): void {
-  server.addHook('preHandler', async ({ method, routeOptions, headers, body }, reply) => {
-    const ended = tracer.call(`${method} ${routeOptions.url}`, headers.traceparent as string | undefined, body)
-    reply.raw.once('close', () => ended(reply.statusCode))
+/** Once its body is read, a call is known by what it asks for. @param traces gets the call's trace, by its request */
+function traceCalls(server: FastifyInstance, tracer: Tracer, traces: Traces): void {
+  server.addHook('preHandler', async (request, reply) => {
+    const { method, routeOptions, headers, body } = request
+    const call = tracer.call(`${method} ${routeOptions.url}`, headers.traceparent as string | undefined, body)
+    if (call.traceId !== undefined) traces.set(request, call.traceId)
+    reply.raw.once('close', () => call.end(reply.statusCode))
   })
 }
+
+type Traces = WeakMap<FastifyRequest, string>
 
 function answererOfErrors({ logger, meter }: DoorOptions) {
   const shed: Readonly<Record<string, string>> = {
@@ -115,6 +120,7 @@ function admit(
   server: FastifyInstance,
   { config, meter, now }: DoorOptions,
   waitingFor: Answerer['waitingFor'],
+  traces: Traces,
 ): { shut(): void } {
   const guard = createGuard(config.gateway, 'gateway', now)
   let inside = 0
@@ -133,7 +139,8 @@ function admit(
       count(-1)
       const code = String(reply.raw.writableFinished ? reply.statusCode : 499)
       meter.add('feedloop_gateway_requests_total', { route, code })
-      meter.observe('feedloop_gateway_request_seconds', { route }, (performance.now() - began) / 1000)
+      const seconds = (performance.now() - began) / 1000
+      meter.observe('feedloop_gateway_request_seconds', { route }, seconds, traces.get(request))
     })
     guard.admit(request)
     if (!route.startsWith('/v1/')) return

@@ -12,6 +12,7 @@ import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
 import { type Assigned, runAssigned, together } from '../operate/assigned.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { watchLag } from '../operate/lag.ts'
 import { intakeGroup } from '../pipeline.ts'
 import { createReader, type Reader } from './formats.ts'
 import { appendAll, createForward, type Forward } from './forward.ts'
@@ -75,13 +76,17 @@ async function pump(flow: Flow, partition: number, commit: Membership['commit'],
   const { topic } = flow.source
   const patience: Patience = { rim: realRim(flow.context.now), signal }
   let offset = await retrying(patience, () => startOffset(flow, partition))
+  let inHand: readonly LogRecord[] = []
+  const at = { stage: 'intake', topic, partition, name: topic } as const
+  watchLag(flow.context, { ...at, oldest: () => inHand[0], next: () => offset, signal })
   while (!signal.aborted) {
     try {
       const options = { maxBytes: config.step.maxBytes, waitMs: READ_WAIT_MS, signal }
-      const records = await retrying(patience, () => log.read(topic, partition, offset, options))
-      if (records.length === 0) continue
-      await carry(flow, records, patience)
-      offset = records[records.length - 1].offset + 1
+      inHand = await retrying(patience, () => log.read(topic, partition, offset, options))
+      if (inHand.length === 0) continue
+      await carry(flow, inHand, patience)
+      offset = inHand.at(-1)!.offset + 1
+      inHand = []
       // A commit that fails costs a repetition at the next start, no more; the next one covers it.
       await commit([{ topic, partition, offset, metadata: '' }]).catch(error =>
         logger.warn({ topic, partition, error: String(error) }, 'commit failed'),
@@ -102,11 +107,14 @@ async function startOffset({ context: { log }, group, source }: Flow, partition:
 
 /** Maps and appends one run of records; returns when all of it is acknowledged. */
 async function carry(flow: Flow, records: readonly LogRecord[], patience: Patience): Promise<void> {
-  const { log, config } = flow.context
+  const { log, config, meter } = flow.context
   const batch: Batch = { ready: [], refused: [] }
   for (const record of records) await retrying(patience, () => mapOne(flow, record, batch))
   await flow.forward(batch.ready, patience)
   await appendAll(log, { topic: 'dead-letters', prefix: config.topics.prefix, partition: 0 }, batch.refused, patience)
+  const stage = 'intake'
+  for (const { to } of batch.ready) meter.add('feedloop_records_produced_total', { stage, topic: to })
+  meter.add('feedloop_records_consumed_total', { stage, topic: flow.source.topic }, records.length)
 }
 
 /** Maps one record and notes the one thing that it counts as: refused when any mapping did. */

@@ -37,7 +37,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
       // every vector that a transition names was in the log before it: read up to there, then step
       before: follower.catchUp,
       step: policy => stepOf(config, policy, partitions),
-      observe: step => observeVersions(context.meter, step, context.now()),
+      observe: step => observeVersions(context.meter, step, context.now(), context.tracer?.traceOf('learner')),
       prepare: follower.caughtUp,
       alongside: [follower.failed],
       release: follower.stop,

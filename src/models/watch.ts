@@ -7,6 +7,8 @@ import type { ModelVersion, Recommendation, Release } from '../../schemas/record
 import { HEARTBEAT } from '../heartbeat.ts'
 import type { Meter } from '../metrics.ts'
 import type { Output } from '../stage.ts'
+import { idOfVersion } from '../tracing/records.ts'
+import type { TraceOf } from '../tracing/tracer.ts'
 import { createFreshnessTracker } from './freshness.ts'
 import type { Serving } from './serving.ts'
 
@@ -17,6 +19,7 @@ export interface WatchOptions {
   readonly now: () => number
   /** True once all that was in the topics at the start has been taken. */
   readonly caughtUp: () => boolean
+  readonly traceOf?: TraceOf
 }
 
 /** The two ways into `serving`, watched. */
@@ -28,7 +31,7 @@ export interface WatchedServing extends Pick<Serving, 'takeOver' | 'putRelease'>
 /** Outcomes of versions that serve and have not decided yet, a policy; versions whose making is remembered. */
 const KEPT = 1000
 
-export function watchServing({ serving, policies, meter, now, caughtUp }: WatchOptions): WatchedServing {
+export function watchServing({ serving, policies, meter, now, caughtUp, traceOf }: WatchOptions): WatchedServing {
   const tracker = createFreshnessTracker()
   const known = new Map<string, Release>()
   const counted = new Map<string, number>()
@@ -41,8 +44,13 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
       made.delete(oldest)
     }
   }
-  const observe = (until: 'serving' | 'decision', ageMs: number): void =>
-    meter.observe('feedloop_freshness_seconds', { until }, Math.max(0, ageMs) / 1000)
+  const observe = (until: 'serving' | 'decision', policy: string, version: string, ageMs: number): void =>
+    meter.observe(
+      'feedloop_freshness_seconds',
+      { until },
+      Math.max(0, ageMs) / 1000,
+      traceOf?.(idOfVersion(policy, version)),
+    )
   const lookAt = (policy: string): void => {
     const release = serving.inForce(policy)
     if (!release || release === known.get(policy)) return
@@ -54,7 +62,7 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
     const nowMs = now()
     const agesMs = tracker.putRelease(release, nowMs)
     if (!caughtUp()) return
-    for (const ageMs of agesMs) observe('serving', ageMs)
+    for (const ageMs of agesMs) observe('serving', policy, version, ageMs)
     if (agesMs.length === 0) return
     const times = agesMs.map(ageMs => nowMs - ageMs)
     undecided.set(policy, [...(undecided.get(policy) ?? []).slice(1 - KEPT), { version, times }])
@@ -94,7 +102,8 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
         if (due.length === 0) continue
         undecided.set(policy, waiting.slice(due.length))
         const nowMs = now()
-        for (const { times } of due) for (const timeMs of times) observe('decision', nowMs - timeMs)
+        for (const { version, times } of due)
+          for (const timeMs of times) observe('decision', policy, version, nowMs - timeMs)
       }
     },
   }

@@ -5,6 +5,7 @@
  */
 import { committedOf, type Progress } from '../log/chain/progress.ts'
 import { type AcceptedStep, startTask, type TaskInput, type TaskOptions } from '../log/chain/task.ts'
+import { forgetLag } from '../log/lag.ts'
 import { type StageName, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { Output, Stage, StageState } from '../stage.ts'
 import { runAssigned, type Worker } from './assigned.ts'
@@ -92,9 +93,7 @@ export async function runChainStage<S extends StageState, V>(
     return { ready: task.ready, done: task.done, stop }
   }
   const forgetGauges = (partition: number): void => {
-    for (const input of options.inputs(partition))
-      for (const name of ['feedloop_lag_records', 'feedloop_lag_seconds'] as const)
-        context.meter.remove(name, { stage: options.name, topic: input.topic, partition: String(input.partition) })
+    for (const input of options.inputs(partition)) forgetLag(context.meter, { stage: options.name, ...input })
     for (const name of ['feedloop_watermark_timestamp_seconds', 'feedloop_state_bytes'] as const)
       context.meter.remove(name, { stage: options.name, partition: String(partition) })
   }

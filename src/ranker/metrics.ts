@@ -4,6 +4,8 @@ import type { Recommendation } from '../../schemas/records.ts'
 import type { MetricName } from '../metric-table.ts'
 import type { Meter } from '../metrics.ts'
 import type { Count, Output } from '../stage.ts'
+import { idOfDecision } from '../tracing/records.ts'
+import type { TraceOf } from '../tracing/tracer.ts'
 import type { Coverage } from './coverage.ts'
 import type { Decision } from './decide.ts'
 import { binOf, entropyOf, firstDrawOf, isSampled } from './draws.ts'
@@ -61,11 +63,16 @@ const shadowResults = ({ shadow_slate: shadow, slots }: Recommendation): readonl
   })
 
 /** Decisions of an accepted step. */
-export function observeDecisions(meter: Meter, coverage: Coverage, outputs: readonly Output[]): void {
+export function observeDecisions(
+  meter: Meter,
+  coverage: Coverage,
+  outputs: readonly Output[],
+  traceOf?: TraceOf,
+): void {
   let items = 0
   for (const { value } of outputs) {
-    const { request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
-    meter.observe('feedloop_decision_seconds', {}, Math.max(0, decidedMs - askedMs) / 1000)
+    const { decision_id: id, request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
+    meter.observe('feedloop_decision_seconds', {}, Math.max(0, decidedMs - askedMs) / 1000, traceOf?.(idOfDecision(id)))
     items = coverage.show(value as Recommendation, decidedMs)
   }
   if (outputs.length > 0) meter.set('feedloop_catalogue_shown_items', {}, items)

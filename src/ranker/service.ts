@@ -34,7 +34,8 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const features = createFeatureStore()
   const serving = createServing(config)
   const policies = config.policies.map(policy => policy.name)
-  const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady })
+  const traceOf = context.tracer?.traceOf('ranker')
+  const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady, traceOf })
   const following = createFollowing(config, features, ({ name }) => serving.answering(name), meter)
   const coverage = createCoverage()
   let slices: NodeJS.Timeout | undefined
@@ -123,7 +124,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     },
     holds: holder.hold,
     observe({ outputs }, partition) {
-      observeDecisions(meter, coverage, outputs)
+      observeDecisions(meter, coverage, outputs, traceOf)
       watched.decided(outputs as readonly Output<Recommendation>[], partition)
     },
     lost: partition => meter.remove('feedloop_heartbeat_timestamp_seconds', { partition: String(partition) }),

@@ -14,13 +14,16 @@ export const wantedFields = {
 // biome-ignore lint/suspicious/noExplicitAny: of any topic, as decoded
 export type Fields = Readonly<Record<string, any>>
 
+export const idOfDecision = (decisionId: string): string => `decision ${decisionId}`
+export const idOfVersion = (policy: string, version: string): string => `version ${policy} ${version}`
+
 /** Ids under which a record that was read is noted. */
 export function idsOf(topic: TopicName, fields: Fields): string[] {
   switch (topic) {
     case 'requests':
-      return [`decision ${fields.request_id}`]
+      return [idOfDecision(fields.request_id)]
     case 'recommendations':
-      return [`decision ${fields.decision_id}`]
+      return [idOfDecision(fields.decision_id)]
     case 'events':
       return [
         fields.decision_id === null ? `shown ${fields.user_id} ${fields.item_id}` : `outcome ${fields.decision_id}`,
@@ -28,7 +31,7 @@ export function idsOf(topic: TopicName, fields: Fields): string[] {
     case 'transitions':
       return [`learned ${fields.policy}`]
     case 'models':
-      return [`version ${fields.policy} ${fields.version}`]
+      return [idOfVersion(fields.policy, fields.version)]
     default:
       return []
   }

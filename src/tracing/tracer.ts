@@ -18,12 +18,21 @@ import { type StageName, type TopicName, topicName, topics } from '../pipeline.t
 import { type Fields, idsOf, type Made, madeOf, wantedFields } from './records.ts'
 import { createExport, newContext, parseTraceparent, type Span, type SpanContext, traceparentOf } from './spans.ts'
 
+/** The trace of what has this id (records.ts), in a stage that has read or made it; undefined: it was not traced. */
+export type TraceOf = (id: string) => string | undefined
+
 export interface Tracer {
   /** The stage's own view of the log. */
   log(stage: StageName, log: Log, wire: Wire): Log
-  /** A call at the gateway begins. @returns what ends it */
-  call(route: string, traceparent: string | undefined, body: unknown): (status: number) => void
+  traceOf(stage: StageName): TraceOf
+  /** A call at the gateway begins. @returns its trace, where it has one, and what ends it */
+  call(route: string, traceparent: string | undefined, body: unknown): TracedCall
   close(): Promise<void>
+}
+
+export interface TracedCall {
+  readonly traceId?: string
+  end(status: number): void
 }
 
 /** Ids that are remembered, by stage. */
@@ -41,28 +50,36 @@ export function createTracer(
   const { endpoint, tokenFile, ratio } = tracing
   if (endpoint === undefined) return undefined
   const out = createExport({ endpoint, tokenFile, service, logger })
-  const calls = createNotes()
+  const notes = new Map<StageName, Notes>()
+  const notesOf = (stage: StageName): Notes => {
+    if (!notes.has(stage)) notes.set(stage, createNotes())
+    return notes.get(stage)!
+  }
+  const calls = notesOf('gateway')
   const end = (span: Omit<Span, 'endMs'>): void => out.add({ ...span, endMs: now() })
   return {
-    log: (stage, log, wire) =>
-      tracedLog({ stage, log, wire, now, end, notes: stage === 'gateway' ? calls : createNotes() }),
+    log: (stage, log, wire) => tracedLog({ stage, log, wire, now, end, notes: notesOf(stage) }),
+    traceOf: stage => id => notesOf(stage).of(id).at(-1)?.context.traceId,
     call(route, traceparent, body) {
       const parent = parseTraceparent(traceparent)
-      if (parent ? !parent.sampled : Math.random() >= ratio) return () => {}
+      if (parent ? !parent.sampled : Math.random() >= ratio) return { end() {} }
       const context = newContext(parent ?? undefined)
       const startMs = now()
       for (const id of idsInBody(body)) calls.note(id, { context, atMs: startMs })
-      return status =>
-        end({
-          ...context,
-          ...(parent && { parentSpanId: parent.spanId }),
-          name: route,
-          kind: 'server',
-          startMs,
-          attributes: { 'http.route': route, 'http.response.status_code': status },
-          links: [],
-          ...(status >= 500 && { failed: true }),
-        })
+      return {
+        traceId: context.traceId,
+        end: status =>
+          end({
+            ...context,
+            ...(parent && { parentSpanId: parent.spanId }),
+            name: route,
+            kind: 'server',
+            startMs,
+            attributes: { 'http.route': route, 'http.response.status_code': status },
+            links: [],
+            ...(status >= 500 && { failed: true }),
+          }),
+      }
     },
     close: () => out.close(),
   }
@@ -144,6 +161,9 @@ function tracedLog(traced: Traced): Log {
     if (known) return known
     const fields = topic in wantedFields ? decoded(topic, record) : undefined
     const span = fields && spanOf(traced, madeOf(stage, topic, fields))
+    // a version begins a trace: what is measured of it is found by its id
+    if (span && topic === 'models')
+      for (const id of idsOf(topic, fields)) notes.note(id, { context: span, atMs: now() })
     const traceparent = span && Buffer.from(traceparentOf(span))
     const result = { record: traceparent ? { ...record, headers: { ...record.headers, traceparent } } : record, span }
     made.set(record, result)

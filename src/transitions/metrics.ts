@@ -3,6 +3,8 @@ import type { Transition } from '../../schemas/records.ts'
 import type { AcceptedStep } from '../log/chain/task.ts'
 import type { Meter } from '../metrics.ts'
 import type { Output } from '../stage.ts'
+import { idOfDecision } from '../tracing/records.ts'
+import type { TraceOf } from '../tracing/tracer.ts'
 import type { JoinerState } from './state.ts'
 import { SLATE } from './transition.ts'
 
@@ -16,10 +18,17 @@ export function isTimed({ value }: Output): boolean {
 }
 
 /** Open joins of the partition, and the age of outcomes at `nowMs`. @param step with outputs that are timed */
-export function observeJoins(meter: Meter, { outputs, state }: Step, partition: number, nowMs: number): void {
+export function observeJoins(
+  meter: Meter,
+  { outputs, state }: Step,
+  partition: number,
+  nowMs: number,
+  traceOf?: TraceOf,
+): void {
   meter.set('feedloop_open_joins', { partition: String(partition) }, state.joins.size)
   for (const { value } of outputs) {
-    const ageMs = nowMs - (value as Transition).reward_time_ms!
-    meter.observe('feedloop_freshness_seconds', { until: 'transition' }, Math.max(0, ageMs) / 1000)
+    const { decision_id: id, reward_time_ms: timeMs } = value as Transition
+    const seconds = Math.max(0, nowMs - timeMs!) / 1000
+    meter.observe('feedloop_freshness_seconds', { until: 'transition' }, seconds, traceOf?.(idOfDecision(id)))
   }
 }

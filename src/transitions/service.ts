@@ -31,7 +31,8 @@ export function runJoiner(context: ServiceContext): Promise<Running> {
       ],
       view: () => traffic,
       observed: isTimed,
-      observe: (step, partition) => observeJoins(context.meter, step, partition, context.now()),
+      observe: (step, partition) =>
+        observeJoins(context.meter, step, partition, context.now(), context.tracer?.traceOf('joiner')),
       lost: partition => context.meter.remove('feedloop_open_joins', { partition: String(partition) }),
       release: following.stop,
     },

@@ -19,10 +19,37 @@ interface Both {
   readonly atMinutes?: number
 }
 
+/** Each alone, and both under one Prometheus, where it must fire for the one installation and not for the other. */
 const both = (alert: string, { fires, silent, atMinutes = 20 }: Both): AlertCase[] => [
   { alert, title: fires[0], series: fires[1], atMinutes, fires: fires[2] ?? {} },
   { alert, title: silent[0], series: silent[1], atMinutes, fires: null },
+  ...parted.map(([sick, sound]) => ({
+    alert,
+    title: `${fires[0]}, and beside it: ${silent[0]}`,
+    series: { ...labelled(fires[1], sick), ...labelled(silent[1], sound) },
+    atMinutes,
+    fires: { ...fires[2], ...sick },
+  })),
 ]
+
+/** Two scrape jobs of one Prometheus; two releases of one name. */
+const parted = [
+  [{ job: 'sick' }, { job: 'sound' }],
+  [
+    { namespace: 'sick', job: 'r-feedloop-metrics' },
+    { namespace: 'sound', job: 'r-feedloop-metrics' },
+  ],
+] as const
+
+const labelled = (series: AlertCase['series'], labels: Readonly<Record<string, string>>) => {
+  const given = Object.entries(labels).map(([name, value]) => `${name}="${value}"`)
+  return Object.fromEntries(
+    Object.entries(series).map(([name, values]) => {
+      const [, metric, own] = /^(\w+)(?:\{(.*)\})?$/.exec(name)!
+      return [`${metric}{${[...given, ...(own ? [own] : [])]}}`, values]
+    }),
+  )
+}
 
 const day = 24 * 60
 
@@ -68,6 +95,20 @@ export const alertCases: readonly AlertCase[] = [
       ],
     }),
   ),
+  ...both('StageAbsent', {
+    fires: ['all were there, and are gone', { 'feedloop_tasks{stage="gate",state="running"}': '1x10 _x20' }],
+    silent: [
+      'a stage with two processes, of which one goes',
+      Object.fromEntries(
+        ['ranker', 'joiner', 'learner', 'gate'].flatMap(each => [
+          [`feedloop_tasks{stage="${each}",state="running",pod="a"}`, '4x10 _x20'],
+          [`feedloop_tasks{stage="${each}",state="running",pod="b"}`, '4x30'],
+        ]),
+      ),
+    ],
+    atMinutes: 25,
+  }),
+  { alert: 'StageAbsent', title: 'nothing was ever there', series: {}, atMinutes: 20, fires: {} },
   ...both('GroupNotConsuming', {
     fires: [
       'records wait longer and longer, and none is taken',
@@ -83,6 +124,8 @@ export const alertCases: readonly AlertCase[] = [
       {
         'feedloop_lag_seconds{stage="ranker",topic="requests",partition="0"}': '0+60x30',
         'feedloop_records_consumed_total{stage="ranker",topic="requests"}': '0+10x30',
+        'feedloop_lag_seconds{stage="intake",topic="shop.clicks",partition="0"}': '0+60x30',
+        'feedloop_records_consumed_total{stage="intake",topic="shop.clicks"}': '0+10x30',
       },
     ],
   }),
@@ -198,7 +241,13 @@ export const alertCases: readonly AlertCase[] = [
       { 'feedloop_learner_refused_total{policy="p",reason="dimensions"}': '0+5x40' },
       { policy: 'p', reason: 'dimensions' },
     ],
-    silent: ['slates as a whole', { 'feedloop_learner_refused_total{policy="p",reason="slate"}': '0+5x40' }],
+    silent: [
+      'slates as a whole; heartbeats that show one item or another',
+      {
+        'feedloop_learner_refused_total{policy="p",reason="slate"}': '0+5x40',
+        'feedloop_learner_refused_total{policy="heartbeat",reason="evicted"}': '0+5x40',
+      },
+    ],
     atMinutes: 30,
   }),
   ...both('ModelRefused', {
@@ -211,19 +260,15 @@ export const alertCases: readonly AlertCase[] = [
   }),
   ...both('NoNewModel', {
     fires: [
-      'learned, and not published',
+      'joined, and not published, as others are',
       {
-        'feedloop_learned_total{policy="p",result="learned"}': '0+100x40',
-        'feedloop_records_produced_total{stage="learner",topic="models"}': '7x40',
+        ...worth('policy', 'online', 1),
+        'feedloop_learner_updates_total{policy="p"}': '7x40',
+        'feedloop_learner_updates_total{policy="q"}': '0+60x40',
       },
+      { policy: 'p' },
     ],
-    silent: [
-      'published',
-      {
-        'feedloop_learned_total{policy="p",result="learned"}': '0+100x40',
-        'feedloop_records_produced_total{stage="learner",topic="models"}': '0+60x40',
-      },
-    ],
+    silent: ['published', { ...worth('policy', 'online', 1), 'feedloop_learner_updates_total{policy="p"}': '0+60x40' }],
     atMinutes: 30,
   }),
   ...both('LossNotFinite', {

@@ -11,7 +11,8 @@ export const panelExpressions = (): readonly string[] =>
     .flatMap(({ targets = [] }) => targets.map(({ expr }) => interpolated(expr)))
 
 /** As Grafana would with all installations chosen. */
-const interpolated = (expr: string): string => expr.replaceAll('$__rate_interval', '1m').replaceAll('$job', '.*')
+const interpolated = (expr: string): string =>
+  expr.replaceAll('$__rate_interval', '1m').replaceAll('$namespace', '.*').replaceAll('$job', '.*')
 
 /** Those that a person on call is told to look at, by runbook. */
 export const runbookExpressions = (): readonly string[] =>

@@ -1,7 +1,7 @@
 /**
  * A real Prometheus scrapes a running loop on a real Kafka, with every stage, heartbeats and audits: what every panel, alert and
  * runbook asks for is there. Of an alert that is silent the comparisons are asked for by their truth (`bool`), so that their
- * operands must be there with labels that meet; then faults are made, and the alerts on them fire.
+ * operands must be there with labels that meet. What was traced is kept as exemplars. (drill/drill.ts makes the alerts fire.)
  */
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -10,7 +10,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { thresholds } from '../../deploy/generate/alerts/alert.ts'
 import { alertRules } from '../../deploy/generate/alerts/rules.ts'
 import type { ConfigInput } from '../../src/config.ts'
 import { startDrive } from '../../src/environments/drive.ts'
@@ -27,6 +26,7 @@ import { beatUntil } from '../../src/operate/heartbeats.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
 import { orderRelease } from '../../src/operate/release.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
+import { createTracer } from '../../src/tracing/tracer.ts'
 import {
   call,
   environment,
@@ -40,7 +40,7 @@ import {
 import { event } from '../transitions/make.ts'
 import { panelExpressions, runbookExpressions } from './expressions.ts'
 import type { Part, Say } from './parts.ts'
-import { type Prometheus, startPrometheus } from './prometheus.ts'
+import { type Exemplars, type Prometheus, startPrometheus } from './prometheus.ts'
 
 const LIMIT_MS = 120_000
 const rules = alertRules().flatMap(group => group.rules)
@@ -63,6 +63,9 @@ export const metricsPart: Part = {
   },
 }
 
+/** A collector that takes no spans: their ids are measured all the same. */
+const nobody = 'http://127.0.0.1:9/v1/traces'
+
 /** One of the joiner's states on disk is torn before it starts. */
 async function openLoop(log: ServiceContext['log'], meter: ServiceContext['meter'], folder: string) {
   const prefix = `m${randomBytes(4).toString('hex')}.`
@@ -70,13 +73,20 @@ async function openLoop(log: ServiceContext['log'], meter: ServiceContext['meter
   mkdirSync(torn, { recursive: true })
   writeFileSync(join(torn, 'data.mdb'), 'torn')
   const state = (environment.preset as ConfigInput).state
-  return openContext({
+  const context = await openContext({
     log,
     prefix,
     meter,
-    config: { heartbeat: { everyMs: 1000 }, state: { ...state, folder } },
-    policies: [{ name: 'towers', algorithm: 'two-tower', explorer: { name: 'softmax' } }],
+    config: { heartbeat: { everyMs: 1000 }, state: { ...state, folder }, tracing: { endpoint: nobody } },
+    policies: [
+      { name: 'towers', algorithm: 'two-tower', explorer: { name: 'softmax' } },
+      { name: 'segments', algorithm: 'v-trace', gamma: 0.9, explorer: { name: 'softmax' } },
+      { name: 'values', algorithm: 'dqn', dqn: { prioritised: true } },
+      // it refuses what a baseline chose
+      { name: 'weighs', algorithm: 'two-tower', mode: 'apprentice' },
+    ],
   })
+  return { ...context, tracer: createTracer(context.config, 'feedloop', context.logger, context.now) }
 }
 
 async function onLoop(say: Say, context: ServiceContext): Promise<void> {
@@ -85,14 +95,18 @@ async function onLoop(say: Say, context: ServiceContext): Promise<void> {
   const running: Running[] = []
   const stop = new AbortController()
   const door = await openOperatorDoor(context, () => running)
-  const open: { stop(): Promise<unknown> }[] = [{ stop: () => stopServices(running) }, { stop: () => door.close() }]
+  const open: { stop(): Promise<unknown> }[] = [
+    { stop: () => stopServices(running) },
+    { stop: () => door.close() },
+    { stop: async () => context.tracer?.close() },
+  ]
   try {
     running.push(...(await startServices(context, stages)))
     await publishWorld({ environment, log, wire, prefix })
     await until('ready', async () => running.map(service => service.waitingFor()).filter(Boolean))
     const traffic = await startDrive({ environment, ...context, prefix, seed: 1, sessions: 8 })
     open.unshift({ stop: () => traffic.stop(1000) })
-    const prometheus = await startPrometheus(door.port, atOnce())
+    const prometheus = await startPrometheus(door.port, [])
     open.unshift(prometheus)
     const beating = beatUntil(context, stop.signal)
     open.unshift({
@@ -106,24 +120,18 @@ async function onLoop(say: Say, context: ServiceContext): Promise<void> {
     assert.equal((await prometheus.target()).lastError, '')
     say('Prometheus scrapes OpenMetrics without a complaint')
     await watch(say, context, running, prometheus)
-    await drill(say, running, prometheus)
+    await exemplars(say, prometheus)
   } finally {
     for (const each of open) await each.stop().catch(() => {})
   }
 }
 
-/** So short that what is tried here need not last: an outcome is late after 5 ms, as all are. */
-const hasty = { ...thresholds, freshnessSeconds: 0.005, heartbeatSeconds: 15, auditSeconds: 30, decisionSeconds: 0 }
-
-/** The alert rules, without their waiting. */
-const atOnce = () =>
-  alertRules(hasty).map(group => ({ ...group, rules: group.rules.map(({ for: _, ...rule }) => rule) }))
-
 /** What an orderly loop does not show. */
 async function trouble(context: ServiceContext, running: Running[]): Promise<void> {
   await spoil(context, 1)
   await misbehave(context)
-  await asked(context, 'towers', {})
+  for (const policy of ['towers', 'segments', 'values']) await asked(context, policy, {})
+  await asked(context, 'weighs', { baseline: [environment.items()[0].item_id] })
   const served = () => context.meter.registry.metrics()
   await until('a version serves', async () =>
     /^feedloop_freshness_seconds_count\{until="decision"\} [1-9]/m.test(await served()) ? [] : ['none'],
@@ -176,52 +184,16 @@ async function watch(say: Say, context: ServiceContext, running: readonly Runnin
   say(`${inRunbooks.length} expressions of runbooks return series`)
 }
 
-/** Alerts that fire now, without `Feedloop`. */
-const firing = async (prometheus: Prometheus): Promise<Set<string>> =>
-  new Set(
-    (await prometheus.alerts())
-      .filter(({ state }) => state === 'firing')
-      .map(({ labels }) => labels.alertname!.replace(/^Feedloop/, '')),
-  )
-
-const byTrouble = [
-  'DeadLetters',
-  'FreshnessBurnFast',
-  'FreshnessBurnSlow',
-  'GatewayRefusing',
-  'LearnerRefusing',
-  'ModelRefused',
-  'RequestsShed',
-  'SlowDecisions',
-]
-
-/** What is wrong fires; then the joiner goes, and audits end. */
-async function drill(say: Say, running: readonly Running[], prometheus: Prometheus) {
-  const gateway = running.find(({ name }) => name === 'gateway') as RunningGateway
-  const silentOf = (names: readonly string[]) => async () => {
-    await Promise.all([call(gateway), call(gateway), call(gateway)])
-    const all = await firing(prometheus)
-    return names.filter(name => !all.has(name))
-  }
-  await until('alerts on what is wrong that do not fire', silentOf(byTrouble))
-  const never = [
-    'StageAbsent',
-    'HeartbeatStale',
-    'BalanceBroken',
-    'RecoveringLong',
-    'GroupNotConsuming',
-    'BrokersFailing',
-  ]
-  const now = await firing(prometheus)
-  assert.deepEqual(
-    never.filter(name => now.has(name)),
-    [],
-  )
-  say(`${byTrouble.join(', ')} fire; ${never.join(', ')} do not`)
-  await running.find(({ name }) => name === 'joiner')!.stop()
-  const after = ['StageAbsent', 'HeartbeatStale', 'AuditStale']
-  await until('alerts on a joiner that is gone that do not fire', silentOf(after))
-  say(`without a joiner, and without audits: ${after.join(', ')} fire`)
+/** What dashboards mark on their panels, by what they ask for. */
+async function exemplars(say: Say, prometheus: Prometheus): Promise<void> {
+  const measured = ['gateway_request_seconds', 'decision_seconds', 'freshness_seconds', 'learner_update_seconds']
+  await until('without exemplars', async () => {
+    const found = await Promise.all(measured.map(name => prometheus.exemplars(`feedloop_${name}_bucket`)))
+    const isTrace = ({ exemplars: all }: Exemplars) =>
+      all.some(({ labels }) => /^[0-9a-f]{32}$/.test(labels.trace_id ?? ''))
+    return measured.filter((_, i) => !found[i]!.some(isTrace))
+  })
+  say(`Prometheus keeps exemplars with trace ids of ${measured.join(', ')}`)
 }
 
 /** Comparisons that give 0 or 1 and leave nothing out, sets that are all there. */

@@ -15,6 +15,11 @@ export interface Sample {
   readonly value: readonly [timeSeconds: number, value: string]
 }
 
+export interface Exemplars {
+  readonly seriesLabels: Readonly<Record<string, string>>
+  readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[]
+}
+
 export interface Firing {
   readonly labels: Readonly<Record<string, string>>
   readonly state: 'pending' | 'firing'
@@ -28,6 +33,8 @@ export interface Target {
 export interface Prometheus {
   /** @throws Error with Prometheus's own words */
   query(expression: string): Promise<readonly Sample[]>
+  /** Of the last hour. */
+  exemplars(series: string): Promise<readonly Exemplars[]>
   alerts(): Promise<readonly Firing[]>
   /** What it says of its target. */
   target(): Promise<Target>
@@ -69,6 +76,7 @@ export async function startPrometheus(targetPort: number, ruleGroups: readonly o
       `--config.file=${join(folder, 'prometheus.yaml')}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
+      '--enable-feature=exemplar-storage',
       '--log.level=warn',
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
@@ -92,6 +100,11 @@ export async function startPrometheus(targetPort: number, ruleGroups: readonly o
   return {
     stop,
     query: async expression => (await ask(`query?query=${encodeURIComponent(expression)}`)).result,
+    exemplars: async series => {
+      const now = Date.now() / 1000
+      const asked = new URLSearchParams({ query: series, start: String(now - 3600), end: String(now) })
+      return (await ask(`query_exemplars?${asked}`)) as unknown as readonly Exemplars[]
+    },
     alerts: async () => (await ask('alerts')).alerts,
     target: async () => (await ask('targets')).activeTargets[0]!,
   }

@@ -8,6 +8,7 @@ import { brokerPart } from './broker.ts'
 import { chartPart } from './chart/chart.ts'
 import { composePart, grafanaPart } from './compose/compose.ts'
 import { loopPart } from './compose/loop.ts'
+import { drillPart } from './drill/drill.ts'
 import { imagePart } from './image/image.ts'
 import { metricsPart } from './metrics.ts'
 import type { Part } from './parts.ts'
@@ -18,6 +19,7 @@ const parts: readonly Part[] = [
   chartPart,
   rulesPart,
   metricsPart,
+  drillPart,
   imagePart,
   composePart,
   grafanaPart,

@@ -83,6 +83,18 @@ test('what the services have not come to is pending, not lost', async () => {
   assert.deepEqual([report.decisions.open, report.outcomes.pending], [1, 1])
 })
 
+test('an id that others ask for, too, is decided once, whatever bucket they fall into', async () => {
+  const world = createWorld(makeConfig(), [decision('d0', 0)], [])
+  const others = Array.from({ length: 20 }, (_, n) => ({ ...world.requests[0]!, user_id: `other-${n}` }))
+  world.requests.push(...others)
+  world.ranked = world.requests.length
+  for (const bucketRecords of [100, 2]) {
+    const report = await audit(await writeWorld(world), { bucketRecords })
+    assert.deepEqual(report.differences, [])
+    assert.deepEqual([report.requests.decided, report.requests.duplicate], [1, 20])
+  }
+})
+
 test('a batch of a rival that lost is skipped, not counted', async () => {
   const world = honest()
   world.rival = [world.transitions[0]]

@@ -29,6 +29,15 @@ const elsewhere: readonly MetricName[] = [
   'feedloop_heartbeat_timestamp_seconds',
 ]
 
+/** Of every stage but the gateway, which reads by no group: every instance hears all. */
+const ofTheBus = stages
+  .filter(stage => stage !== 'gateway')
+  .flatMap(stage =>
+    ['lag_records', 'lag_seconds', 'records_consumed_total', 'records_produced_total'].map(
+      name => `\nfeedloop_${name}{stage="${stage}",`,
+    ),
+  )
+
 /** True when the text has a sample of the metric; of a histogram, one that saw something. */
 const hasValue = (text: string, name: MetricName): boolean =>
   metricTable[name].type === 'histogram'
@@ -89,6 +98,10 @@ test('every metric of the table has a value at /metrics, and /livez and /readyz 
     for (const [, version] of text.matchAll(/^feedloop_model_version\{stage="ranker",policy="default"\} (\d+)$/gm))
       assert.ok(Number(version) > 0)
     assert.match(text, /^feedloop_dead_letters_total\{stage="ranker",code="RECORD_INVALID"\} 1$/m)
+    await until('of the bus, by stage, without a value', async () => {
+      const text = await metrics()
+      return ofTheBus.filter(each => !text.includes(each)).join(', ')
+    })
   } finally {
     await traffic?.stop(1000)
     await stopServices(running)

@@ -109,6 +109,38 @@ test('one linked trace, from the call over decision and join to the version and 
   assert.deepEqual([...collector.services], ['feedloop'])
 })
 
+/** Traces that are exemplars, by metric and, of freshness, how far it is measured. */
+async function exemplarsOf({ context: { meter } }: World): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const line = /^(feedloop_\w+)_bucket\{(.*)\} \d+ # \{trace_id="([0-9a-f]{32})"\} [\d.e-]+ [\d.]+$/gm
+  const found = [...(await meter.registry.metrics()).matchAll(line)].map(([, name, labels, traceId]) => {
+    const until = /until="(\w+)"/.exec(labels!)?.[1]
+    return [until === undefined ? name! : `${name} ${until}`, traceId!] as const
+  })
+  const byName = Map.groupBy(found, ([name]) => name)
+  return new Map([...byName].map(([name, of]) => [name, new Set(of.map(([, traceId]) => traceId))]))
+}
+
+test('what is measured of a trace names it as exemplar', { timeout: 60_000 }, async t => {
+  const collector = await collectorOf(t)
+  const world = await openWorld(t, { tracing: { endpoint: collector.url, ratio: 0 } })
+  await askAndTell(world, { ask: header(callTrace), tell: header(tellTrace) })
+  const decision = 'feedloop_freshness_seconds decision'
+  await until(async () => {
+    await askAndTell(world, {})
+    return (await exemplarsOf(world)).has(decision)
+  }, 'a decision of a version that was traced')
+  const found = await exemplarsOf(world)
+  await world.stop()
+  await world.context.tracer!.close()
+  for (const name of ['gateway_request_seconds', 'decision_seconds', 'freshness_seconds transition'])
+    assert.ok(found.get(`feedloop_${name}`)?.has(callTrace), `${name}: ${JSON.stringify([...found.keys()])}`)
+  const versions = new Set(collector.spans.filter(({ name }) => name === 'version').map(({ traceId }) => traceId))
+  for (const name of ['learner_update_seconds', 'freshness_seconds update', 'freshness_seconds serving'])
+    for (const traceId of found.get(`feedloop_${name}`) ?? ['none'])
+      assert.ok(versions.has(traceId), `${name}: ${traceId}`)
+  for (const traceId of found.get(decision)!) assert.ok(versions.has(traceId))
+})
+
 /** All headers of the records of some topics. */
 async function headersOf({ context: { log, config } }: World): Promise<Set<string>> {
   const found = new Set<string>()
@@ -125,6 +157,7 @@ test('what is not sampled leaves no header and no span', { timeout: 60_000 }, as
   await askAndTell(world, { ask: header(callTrace, '00') })
   await world.settled()
   assert.deepEqual([...(await headersOf(world))], ['fl-step'])
+  assert.equal((await exemplarsOf(world)).size, 0)
   await world.context.tracer!.close()
   assert.deepEqual([collector.spans, collector.calls], [[], 0])
 })
@@ -135,6 +168,7 @@ test('off, there is no tracer, and records are as they were', { timeout: 60_000 
   await askAndTell(world, { ask: header(callTrace) })
   await world.settled()
   assert.deepEqual([...(await headersOf(world))], ['fl-step'])
+  assert.equal((await exemplarsOf(world)).size, 0)
 })
 
 const span = {

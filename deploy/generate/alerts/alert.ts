@@ -60,7 +60,15 @@ export const rate = (name: MetricName, window: string, labels = ''): string =>
 export const increase = (name: MetricName, window: string, labels = ''): string =>
   `increase(${metric(name, labels)}[${window}])`
 
-export const sumBy = (labels: string, expr: string): string => `sum by (${labels}) (${expr})`
+/** What parts the installations that one Prometheus scrapes: the scrape job, and of the chart's releases their namespace.
+ * Whatever is put together is put together within one. */
+export const installation = 'namespace, job'
+
+const within = (labels: string): string => (labels ? `${installation}, ${labels}` : installation)
+
+export const sumBy = (labels: string, expr: string): string => `sum by (${within(labels)}) (${expr})`
+export const maxBy = (labels: string, expr: string): string => `max by (${within(labels)}) (${expr})`
+export const minBy = (labels: string, expr: string): string => `min by (${within(labels)}) (${expr})`
 
 /** Increase of a counter, from its first sight too: a series begins at its first count, which `increase` does not see. */
 export const counted = (name: MetricName, by: string, window: string, labels = ''): string => {

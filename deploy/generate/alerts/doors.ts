@@ -4,7 +4,7 @@ import { type Alert, alert, metric, rate, sumBy, type Thresholds } from './alert
 export const doorAlerts = ({ decisionSeconds }: Thresholds): readonly Alert[] => [
   alert(
     'SlowDecisions',
-    `histogram_quantile(0.99, sum by (le) (rate(${metric('feedloop_decision_seconds')}_bucket[5m]))) > ${decisionSeconds}`,
+    `histogram_quantile(0.99, ${sumBy('le', `rate(${metric('feedloop_decision_seconds')}_bucket[5m])`)}) > ${decisionSeconds}`,
     {
       severity: 'warning',
       wait: '10m',

@@ -1,5 +1,6 @@
 /** Is what is learned sane, does it serve, and is it worth it? */
-import { type Alert, alert, counted, increase, metric, rate, sumBy, type Thresholds } from './alert.ts'
+import { HEARTBEAT } from '../../../src/heartbeat.ts'
+import { type Alert, alert, counted, increase, maxBy, metric, minBy, rate, sumBy, type Thresholds } from './alert.ts'
 
 /** Mean entropy of first draws, of the most that it could be. */
 const entropy = (window: string): string =>
@@ -9,20 +10,22 @@ const kl = { gate: metric('feedloop_gate_kl_nats'), learner: metric('feedloop_le
 
 /** Above the bound, and far above what is usual. */
 const spikes = (series: string, bound: number | string): string =>
-  `(max by (policy) (${series}) > ${bound} and max by (policy) (${series}) > 5 * max by (policy) (avg_over_time(${series}[6h])))`
+  `(${maxBy('policy', series)} > ${bound} and ${maxBy('policy', series)} > 5 * ${maxBy('policy', `avg_over_time(${series}[6h])`)})`
 
 /** Reward of a slot. */
 const rewardRate = (labels: string, window: string): string => {
   const sum = (name: Parameters<typeof increase>[0]) => sumBy('policy', increase(name, window, labels))
   return `(${sum('feedloop_slots_reward_total')} - ${sum('feedloop_slots_penalty_total')}) / ${sum('feedloop_slots_joined_total')}`
 }
+const looksWrong = `reason!="slate",policy!="${HEARTBEAT}"`
 const policys = 'chosen_by="policy",mode="online"'
 /** So few slots say nothing. */
 const ENOUGH = 1000
 
 export const learningAlerts = (by: Thresholds): readonly Alert[] => [
-  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at
-  alert('LearnerRefusing', counted('feedloop_learner_refused_total', 'policy, reason', '10m', 'reason!="slate"'), {
+  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at, nor is what the heartbeat's one
+  // model has no room for
+  alert('LearnerRefusing', counted('feedloop_learner_refused_total', 'policy, reason', '10m', looksWrong), {
     severity: 'warning',
     wait: '10m',
     summary: 'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
@@ -36,17 +39,17 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   }),
   alert(
     'NoNewModel',
-    `sum(${increase('feedloop_learned_total', '15m', 'result="learned"')}) > 0 unless sum(${increase('feedloop_records_produced_total', '15m', 'stage="learner"')}) > 0`,
+    `${sumBy('policy', increase('feedloop_slots_joined_total', '15m'))} > 0 unless ${sumBy('policy', increase('feedloop_learner_updates_total', '15m'))} > 0`,
     {
       severity: 'critical',
       wait: '5m',
-      summary: 'The learner learns and publishes nothing',
-      description: 'Transitions were learned for 15 minutes and no version came out. See the log of the learner.',
+      summary: 'No new version of {{ $labels.policy }}',
+      description: 'Decisions were joined for 15 minutes and no version came out. See the log of the learner.',
     },
   ),
   alert(
     'LossNotFinite',
-    `${counted('feedloop_learner_not_finite_total', 'policy', '10m')} or sum by (policy) (delta(${metric('feedloop_learner_stat', 'stat="refused_updates"')}[10m])) > 0`,
+    `${counted('feedloop_learner_not_finite_total', 'policy', '10m')} or ${sumBy('policy', `delta(${metric('feedloop_learner_stat', 'stat="refused_updates"')}[10m])`)} > 0`,
     {
       severity: 'critical',
       wait: '0m',
@@ -73,7 +76,7 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   }),
   alert(
     'EffectiveSampleSizeLow',
-    `min by (policy) (avg_over_time(${metric('feedloop_learner_stat', 'stat="effective_sample_size"')}[15m])) < ${by.effectiveSampleSize}`,
+    `${minBy('policy', `avg_over_time(${metric('feedloop_learner_stat', 'stat="effective_sample_size"')}[15m])`)} < ${by.effectiveSampleSize}`,
     {
       severity: 'warning',
       wait: '15m',
@@ -93,7 +96,7 @@ export const learningAlerts = (by: Thresholds): readonly Alert[] => [
   ),
   alert(
     'VersionSkew',
-    `max by (policy) (min_over_time(${metric('feedloop_model_version', 'stage="gate"')}[5m])) > min by (policy) (${metric('feedloop_model_version', 'stage="ranker"')})`,
+    `${maxBy('policy', `min_over_time(${metric('feedloop_model_version', 'stage="gate"')}[5m])`)} > ${minBy('policy', metric('feedloop_model_version', 'stage="ranker"'))}`,
     {
       severity: 'warning',
       wait: '5m',

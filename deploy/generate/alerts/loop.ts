@@ -1,12 +1,12 @@
 /** Does what people do come back as better decisions, in time, and whole? */
-import { type Alert, alert, counted, metric, rate, type Thresholds } from './alert.ts'
+import { type Alert, alert, counted, maxBy, metric, minBy, rate, sumBy, type Thresholds } from './alert.ts'
 
 /** Share of outcomes that were late over a window, by the histogram. Prometheus 3 writes a bound of 10 as 10.0. */
 const late = ({ freshnessSeconds }: Thresholds, window: string): string => {
   const until = 'until="decision"'
   const name = 'feedloop_freshness_seconds' as const
   const inTime = `${metric(name)}_bucket{${until},le=~"${freshnessSeconds}|${freshnessSeconds}.0"}`
-  return `1 - sum(rate(${inTime}[${window}])) / sum(rate(${metric(name)}_count{${until}}[${window}]))`
+  return `1 - ${sumBy('', `rate(${inTime}[${window}])`)} / ${sumBy('', `rate(${metric(name)}_count{${until}}[${window}])`)}`
 }
 
 /** Over a long window and a short one, so that it begins soon and ends soon (Beyer et al., "The Site Reliability Workbook", 2018,
@@ -15,6 +15,9 @@ const burns = (by: Thresholds, factor: number, long: string, short: string): str
   const budget = `${factor} * (1 - ${by.freshnessObjective})`
   return `(${late(by, long)} > ${budget} and ${late(by, short)} > ${budget})`
 }
+
+/** Of the partition that heard of none for longest. */
+const newestHeard = minBy('', metric('feedloop_heartbeat_timestamp_seconds'))
 
 const summary = 'Outcomes take too long to count in decisions'
 
@@ -33,7 +36,7 @@ export const loopAlerts = (by: Thresholds): readonly Alert[] => [
   }),
   alert(
     'HeartbeatStale',
-    `(time() - min(${metric('feedloop_heartbeat_timestamp_seconds')}) > ${by.heartbeatSeconds}) or (sum(${rate('feedloop_heartbeats_sent_total', '5m')}) > 0 unless on () min(${metric('feedloop_heartbeat_timestamp_seconds')}))`,
+    `(time() - ${newestHeard} > ${by.heartbeatSeconds}) or (${sumBy('', rate('feedloop_heartbeats_sent_total', '5m'))} > 0 unless ${newestHeard})`,
     {
       severity: 'critical',
       wait: '5m',
@@ -41,13 +44,13 @@ export const loopAlerts = (by: Thresholds): readonly Alert[] => [
       description: 'No decision knows of a recent heartbeat: somewhere on the way the loop stands still.',
     },
   ),
-  alert('BalanceBroken', `max(${metric('feedloop_accounting_differences')}) > 0`, {
+  alert('BalanceBroken', `${maxBy('', metric('feedloop_accounting_differences'))} > 0`, {
     severity: 'critical',
     wait: '0m',
     summary: 'The audit found differences',
     description: 'Decisions, outcomes or transitions are not accounted for. `feedloop audit` lists them.',
   }),
-  alert('AuditStale', `time() - max(${metric('feedloop_accounting_timestamp_seconds')}) > ${by.auditSeconds}`, {
+  alert('AuditStale', `time() - ${maxBy('', metric('feedloop_accounting_timestamp_seconds'))} > ${by.auditSeconds}`, {
     severity: 'warning',
     wait: '5m',
     summary: 'The last audit is long ago',

@@ -1,13 +1,17 @@
 /** Is every stage there, and does it go on? */
 import { pipeline, type StageEntry } from '../../../src/pipeline.ts'
-import { type Alert, alert, metric, rate, sumBy, type Thresholds } from './alert.ts'
+import { type Alert, alert, maxBy, metric, rate, sumBy, type Thresholds } from './alert.ts'
 
 const chained: readonly StageEntry[] = pipeline.filter(entry => entry.runs === 'chain')
 
-/** A stage without a running task answers nobody, and a counter that stands still would not say so. */
+/** Installations of which any stage was heard within the hour. */
+const heard = maxBy('', `last_over_time(${metric('feedloop_tasks')}[1h])`)
+
+/** A stage without a running task answers nobody, and a counter that stands still would not say so. Of an installation that was never
+ * heard nobody knows its name: `absent` speaks for it while there is no other. */
 const absent = chained.map(({ stage }): Alert => {
-  const running = metric('feedloop_tasks', `stage="${stage}",state="running"`)
-  const made = alert('StageAbsent', `absent(${running} > 0)`, {
+  const running = sumBy('', metric('feedloop_tasks', `stage="${stage}",state="running"`))
+  const made = alert('StageAbsent', `(${heard} unless ${running} > 0) or absent(${metric('feedloop_tasks')})`, {
     severity: 'critical',
     wait: '5m',
     summary: `No task of the ${stage} runs`,
@@ -20,21 +24,21 @@ export const stageAlerts = ({ lagSeconds }: Thresholds): readonly Alert[] => [
   ...absent,
   alert(
     'GroupNotConsuming',
-    `max by (stage, topic) (${metric('feedloop_lag_seconds')}) > 30 unless ${sumBy('stage, topic', rate('feedloop_records_consumed_total', '5m'))} > 0`,
+    `${maxBy('stage, topic', metric('feedloop_lag_seconds'))} > 30 unless ${sumBy('stage, topic', rate('feedloop_records_consumed_total', '5m'))} > 0`,
     {
       severity: 'critical',
       wait: '5m',
       summary: '{{ $labels.stage }} takes nothing from {{ $labels.topic }}',
-      description: 'Records wait and no accepted step covered any for 5 minutes. See its log and the brokers.',
+      description: 'Records wait and it was done with none for 5 minutes. See its log and the brokers.',
     },
   ),
-  alert('Lag', `max by (stage, topic) (${metric('feedloop_lag_seconds')}) > ${lagSeconds}`, {
+  alert('Lag', `${maxBy('stage, topic', metric('feedloop_lag_seconds'))} > ${lagSeconds}`, {
     severity: 'warning',
     wait: '5m',
     summary: '{{ $labels.stage }} is behind on {{ $labels.topic }}',
     description: 'The oldest record that waits is older than the bound. Add instances, up to the partition count.',
   }),
-  alert('RecoveringLong', `max by (stage) (${metric('feedloop_tasks', 'state="recovering"')}) > 0`, {
+  alert('RecoveringLong', `${maxBy('stage', metric('feedloop_tasks', 'state="recovering"'))} > 0`, {
     severity: 'warning',
     wait: '10m',
     summary: 'A task of the {{ $labels.stage }} recovers since 10 minutes',

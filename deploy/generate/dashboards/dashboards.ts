@@ -30,6 +30,17 @@ export const dashboards = (): Readonly<Record<DashboardName, Dashboard>> =>
     Object.entries(titles).map(([name, [title, rows]]) => [name, dashboard(name, title, rows)]),
   ) as Readonly<Record<DashboardName, Dashboard>>
 
+/** One or more of a label's values, or all: those of series without the label, too. */
+const choice = (label: string, title: string, series: string): QueryVariableBuilder =>
+  new QueryVariableBuilder(label)
+    .label(title)
+    .datasource(datasource)
+    .query(`label_values(${series}, ${label})`)
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .multi(true)
+    .includeAll(true)
+    .allValue('.*')
+
 function dashboard(name: string, title: string, rows: readonly Row[]): Dashboard {
   const builder = new DashboardBuilder(`feedloop: ${title}`)
     .uid(`feedloop-${name}`)
@@ -39,16 +50,8 @@ function dashboard(name: string, title: string, rows: readonly Row[]): Dashboard
     .refresh('10s')
     .time({ from: 'now-30m', to: 'now' })
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'))
-    .withVariable(
-      new QueryVariableBuilder('job')
-        .label('Installation')
-        .datasource(datasource)
-        .query('label_values(feedloop_tasks, job)')
-        .refresh(VariableRefresh.OnTimeRangeChanged)
-        .multi(true)
-        .includeAll(true)
-        .allValue('.*'),
-    )
+    .withVariable(choice('namespace', 'Namespace', 'feedloop_tasks'))
+    .withVariable(choice('job', 'Installation', 'feedloop_tasks{namespace=~"$namespace"}'))
   for (const [rowTitle, panels] of rows) {
     builder.withRow(new RowBuilder(rowTitle))
     for (const panel of panels) builder.withPanel(panel)

@@ -1,9 +1,9 @@
 /** What becomes of decisions and outcomes, and how soon. */
-import { gauge, legendOf, metric, type Query, quantiles, type Row, rate, series } from './panel.ts'
+import { chosen, gauge, legendOf, metric, type Query, quantiles, type Row, rate, series } from './panel.ts'
 
 const inTime = (until: string): Query => [
   until,
-  `sum(rate(feedloop_freshness_seconds_bucket{job=~"$job",until="${until}",le=~"10|10.0"}[$__rate_interval])) / sum(rate(feedloop_freshness_seconds_count{job=~"$job",until="${until}"}[$__rate_interval]))`,
+  `sum(rate(feedloop_freshness_seconds_bucket{${chosen},until="${until}",le=~"10|10.0"}[$__rate_interval])) / sum(rate(feedloop_freshness_seconds_count{${chosen},until="${until}"}[$__rate_interval]))`,
 ]
 
 export const joins: readonly Row[] = [

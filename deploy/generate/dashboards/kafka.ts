@@ -1,10 +1,10 @@
 /** Kafka's client, the chain over it, and the processes. */
-import { gauge, type Query, quantiles, type Row, rate, series } from './panel.ts'
+import { chosen, gauge, type Query, quantiles, type Row, rate, series } from './panel.ts'
 
 /** Of prom-client, by instance. */
 const ofProcess = (name: string, wrap = (selected: string) => selected): Query => [
   '{{instance}}',
-  wrap(`${name}{job=~"$job"}`),
+  wrap(`${name}{${chosen}}`),
 ]
 
 export const kafka: readonly Row[] = [

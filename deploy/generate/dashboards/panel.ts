@@ -1,5 +1,5 @@
-/** What the dashboards are made of. Metric names are typed by the metric table; every selector goes by `$job`, so that two
- * installations that one Prometheus scrapes can be told apart. */
+/** What the dashboards are made of. Metric names are typed by the metric table; every selector goes by `$namespace` and `$job`, so
+ * that two installations that one Prometheus scrapes can be told apart. */
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as SeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
@@ -22,8 +22,11 @@ const height = 8
 const statHeight = 4
 const statWidth = 4
 
+/** The installations that were chosen. */
+export const chosen = 'namespace=~"$namespace",job=~"$job"'
+
 export const metric = (name: MetricName, labels = ''): string => selector(name, labels)
-const selector = (name: string, labels: string): string => `${name}{job=~"$job"${labels && `,${labels}`}}`
+const selector = (name: string, labels: string): string => `${name}{${chosen}${labels && `,${labels}`}}`
 
 const window = '[$__rate_interval]'
 export const legendOf = (labels: string): string =>

@@ -1,6 +1,6 @@
 /**
- * Buckets of users: all of a person's records fall into one, and a person's records are joined with nobody else's, so a
- * partition of any size is judged a bucket at a time. Where there are several they are files in a temporary folder.
+ * Buckets of users: all of a person's records fall into one, and a person's records are joined with nobody else's (but a request's id
+ * may be another's, too: requests fall by it), so a partition of any size is judged a bucket at a time. Where there are several they are files in a temporary folder.
  */
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { seedOf } from '../../state/random.ts'
 
 export interface Buckets<T> {
-  put(userId: string, entry: T): void
+  put(key: string, entry: T): void
   /** Each bucket's entries in the order in which they were put; to be called once. */
   drain(): Iterable<readonly T[]>
 }
@@ -32,8 +32,8 @@ function inFiles<T>(count: number): Buckets<T> {
     unwritten[bucket] = ''
   }
   return {
-    put(userId, entry) {
-      const bucket = seedOf(userId) % count
+    put(key, entry) {
+      const bucket = seedOf(key) % count
       unwritten[bucket] += `${JSON.stringify(entry)}\n`
       if (unwritten[bucket].length > FLUSH_CHARS) flush(bucket)
     },

@@ -1,4 +1,4 @@
-/** Judges one bucket: all records of some people, in the order in which the joiner took them. */
+/** Judges one bucket: all records of some people, in the order in which the joiner took them; and the requests of some ids, with what was decided of them. */
 import type { BehaviorEvent, Recommendation, Request } from '../../../schemas/records.ts'
 import type { Config } from '../../config.ts'
 import { isForget } from '../../events/forget.ts'
@@ -14,6 +14,8 @@ import { type Moment, SLACK_MS, type Walk } from './walk.ts'
 
 export type Entry =
   | { readonly request: Read<Pick<Request, 'request_id'>> }
+  /** Id of a decision, where the requests for it are: whoever asks for it again, under whatever name. */
+  | { readonly decided: string }
   | { readonly decision: Decided }
   | { readonly event: Occurred }
   | { readonly transition: Booked }
@@ -29,18 +31,19 @@ export interface BucketFacts {
 export function judgeBucket(ledger: Ledger, entries: readonly Entry[], facts: BucketFacts): void {
   const { config, partition, letters, walk } = facts
   const requests: Read<Pick<Request, 'request_id'>>[] = []
-  const decided: Decided[] = []
+  const ids = new Set<string>()
+  const made: Decided[] = []
   const occurred: Occurred[] = []
   const accounts: Accounts = new Map()
   for (const entry of entries)
     if ('request' in entry) requests.push(entry.request)
-    else if ('decision' in entry) decided.push(entry.decision)
+    else if ('decided' in entry) ids.add(entry.decided)
+    else if ('decision' in entry) made.push(entry.decision)
     else if ('event' in entry) occurred.push(entry.event)
     else book(accounts, entry.transition)
-  const ids = new Set(decided.map(({ value }) => value?.decision_id ?? ''))
   auditRequests(ledger, { partition, requests, decided: ids, letters, next: walk.ranked, isCut: walk.isCut })
 
-  const sifted = siftDecisions(ledger, decided, letters, partition)
+  const sifted = siftDecisions(ledger, made, letters, partition)
   const keepMs = Math.max(...config.policies.map(policy => policy.correctionWindowMs))
   const accepted = sift(ledger, occurred, facts, keepMs)
   const { known, strangers } = byPolicy(config, sifted)

@@ -170,8 +170,11 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
       return { arrivedMs: taken < entries.length ? Number.POSITIVE_INFINITY : arrivedMs, endedMs }
     },
     get waitingSinceMs() {
-      const first = entries.find((entry, i) => i >= taken && entry.record !== null)
-      return first?.record?.timestampMs ?? Math.max(openedMs, endedMs)
+      for (let i = taken; i < entries.length; i++) {
+        const { record } = entries[i]!
+        if (record !== null) return record.timestampMs
+      }
+      return Math.max(openedMs, endedMs)
     },
     get skipped() {
       return source.skipped

@@ -12,12 +12,12 @@ import { topicName } from '../../pipeline.ts'
 import type { Input, Output, Stage, StageState, Tick } from '../../stage.ts'
 import type { Log } from '../log.ts'
 import type { Wire } from '../wire/wire.ts'
-import type { Cursor } from './cursor.ts'
 import { verifyHead } from './feed.ts'
+import { type Lags, showLags } from './lags.ts'
 import type { Progress } from './progress.ts'
 import { recover } from './recover.ts'
 import type { ChainIo, Rim } from './rim.ts'
-import { realRim, retrying, Stopped } from './rim.ts'
+import { realRim, Stopped } from './rim.ts'
 import type { ChainRules } from './rules.ts'
 import { chainRules } from './rules.ts'
 import type { Session, TaskContext } from './session.ts'
@@ -123,7 +123,7 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
   let stopping = false
   let stepping = false
 
-  const work = async (session: Session<S>): Promise<void> => {
+  const work = async (session: Session<S>, lags: Lags): Promise<void> => {
     const stepper = createStepper(context, session)
     const watch = createWatch(context, session)
     while (!stopping) {
@@ -135,7 +135,7 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       }
       const startedMs = rim.now()
       stepping = true
-      const fate = await stepper.step()
+      const fate = await lags.during(stepper.step)
       stepping = false
       if (fate === 'accepted')
         options.meter.observe('feedloop_step_seconds', { stage: options.stage.name }, (rim.now() - startedMs) / 1000)
@@ -157,8 +157,10 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       report(session)
       options.holds?.(session.state)
       const running = countTask(options, 'running')
-      await work(session).finally(() => {
+      const lags = showLags(context, session)
+      await work(session, lags).finally(() => {
         running()
+        lags.stop()
         options.holds?.(undefined)
         return session.close()
       })
@@ -208,7 +210,7 @@ function createBell(): { ring(): void; wait(io: ChainIo, ms: number): Promise<vo
   }
 }
 
-/** Now and then: is the log still ours, and how far are we behind? A failure stops the task at its next turn. */
+/** Now and then: is the log still ours? A failure stops the task at its next turn. */
 function createWatch<S extends StageState, V>(
   { io, options, notify }: TaskContext<S, V>,
   session: Session<S>,
@@ -223,19 +225,9 @@ function createWatch<S extends StageState, V>(
       for (const known of [position, seen])
         if (known?.head)
           await verifyHead(io, { topic: topicName(options.prefix, input.topic), partition: input.partition }, known)
-    for (const cursor of cursors) await showLag(cursor)
     showState()
   }
   const { meter, stage, output } = options
-  const showLag = async (cursor: Cursor): Promise<void> => {
-    const { input } = cursor
-    const { latest } = await retrying(io, () => io.log.ends(topicName(options.prefix, input.topic), input.partition))
-    const labels = { stage: stage.name, topic: input.topic, partition: String(input.partition) }
-    const behind = Math.max(0, latest - cursor.position.next)
-    meter.set('feedloop_lag_records', labels, behind)
-    const waitedMs = behind === 0 ? 0 : Math.max(0, io.rim.now() - cursor.waitingSinceMs)
-    meter.set('feedloop_lag_seconds', labels, waitedMs / 1000)
-  }
   const showState = (): void => {
     const labels = { stage: stage.name, partition: String(output.partition) }
     const watermarkMs = session.header?.tick.watermarkMs ?? -1

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { chartStages } from '../../../deploy/generate/stages.ts'
 import { buildImage } from '../image/build.ts'
 import { type Part, shell } from '../parts.ts'
+import { helmTest } from './helm-test.ts'
 import { requireImage } from './images.ts'
 import { oneEach, projectOf } from './project.ts'
 
@@ -23,6 +24,8 @@ export const loopPart: Part = {
     try {
       await upUntilHealthy(...stages)
       say(`${stages.length} services, one a stage, all healthy`)
+      await helmTest(say, project, image)
+      await untilHealthy(stages)
       await compose('pause', 'kafka')
       for (const end = Date.now() + silentMs; Date.now() < end; await sleep(5000))
         for (const stage of stages) await fetchIn(stage, '/livez')

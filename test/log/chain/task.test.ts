@@ -5,10 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { adoptChain } from '../../../src/log/chain/adopt.ts'
 import { decodeHeader, STEP_HEADER } from '../../../src/log/chain/header.ts'
 import { committedOf } from '../../../src/log/chain/progress.ts'
+import { chainRules } from '../../../src/log/chain/rules.ts'
 import type { Task } from '../../../src/log/chain/task.ts'
 import { parseDeadLetter } from '../../../src/log/deadletters.ts'
 import { openEmbeddedLog } from '../../../src/log/embedded/embedded.ts'
 import type { Committed } from '../../../src/log/log.ts'
+import { createMeter } from '../../../src/metrics.ts'
 import type { Stage } from '../../../src/stage.ts'
 import type { Sums } from './tasks.ts'
 import { adding, createTopics, put, readUntil, rivalsAgree, start } from './tasks.ts'
@@ -374,4 +376,31 @@ test('the embedded stage is honest: step and fold leave the same', () => {
   const { outputs } = adding.step(one, inputs, tick, undefined)
   adding.fold(two, inputs, outputs, tick)
   assert.equal(one.sums.get('all'), two.sums.get('all'))
+})
+
+test('a step that hangs in its append shows how long what it has taken waits', async () => {
+  const log = await fresh()
+  const open = Promise.withResolvers<void>()
+  const held = {
+    ...log,
+    append: (topic: string, ...rest: [number, never]) =>
+      (topic === 'recommendations' ? open.promise : Promise.resolve()).then(() => log.append(topic, ...rest)),
+  }
+  const meter = createMeter()
+  const task = start(held, '', { meter, rules: { ...chainRules, watchMs: 10 } })
+  await task.ready
+  await put(log, 'requests', { n: 0 })
+  const shown = async (name: string): Promise<number> => {
+    const metric = await meter.registry.getSingleMetric(name)!.get()
+    return metric.values.find(({ labels }) => labels.topic === 'requests')?.value ?? -1
+  }
+  const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
+    for (const end = Date.now() + 10_000; !(await holds()); await sleep(5)) assert.ok(Date.now() < end, what)
+  }
+  await until('seconds grow', async () => (await shown('feedloop_lag_seconds')) > 0.3)
+  assert.equal(await shown('feedloop_lag_records'), 1)
+  open.resolve()
+  await until('done', async () => (await shown('feedloop_lag_records')) === 0)
+  assert.equal(await shown('feedloop_lag_seconds'), 0)
+  await task.stop()
 })

@@ -145,6 +145,7 @@ volumeMounts:
 {{- range $name, $value := $values.thresholds -}}
 {{- $text = replace (printf "__%s__" $name) (toString $value) $text -}}
 {{- end -}}
+{{- $selector := tpl $values.selector . -}}
 {{- $groups := list -}}
 {{- range (fromYaml $text).groups -}}
 {{- $rules := list -}}
@@ -152,6 +153,11 @@ volumeMounts:
 {{- if not (has .alert $values.disabled) -}}
 {{- if $values.runbookBase -}}
 {{- $_ := set .annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" $values.runbookBase) (base .annotations.runbook)) -}}
+{{- end -}}
+{{- if $selector -}}
+{{- $_ := set . "expr" (replace "__selector__" $selector .expr) -}}
+{{- else -}}
+{{- $_ := set . "expr" (.expr | replace "__selector__," "" | replace "{__selector__}" "") -}}
 {{- end -}}
 {{- $rules = append $rules . -}}
 {{- end -}}

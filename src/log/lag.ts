@@ -1,0 +1,30 @@
+/** How far a reader of a partition is behind, as the two gauges of everybody who reads by a group. */
+import type { Meter } from '../metrics.ts'
+
+/** A partition of `topic`: by its name on the map, or on the bus where it is not ours. */
+export interface LagLabels {
+  readonly stage: string
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface Behind {
+  readonly records: number
+  /** Since when the oldest of them waits, ms. */
+  readonly sinceMs: number
+  readonly nowMs: number
+}
+
+const labelsOf = ({ stage, topic, partition }: LagLabels) => ({ stage, topic, partition: String(partition) })
+
+export function showLag(meter: Meter, of: LagLabels, { records, sinceMs, nowMs }: Behind): void {
+  const waitedMs = records === 0 ? 0 : Math.max(0, nowMs - sinceMs)
+  meter.set('feedloop_lag_records', labelsOf(of), records)
+  meter.set('feedloop_lag_seconds', labelsOf(of), waitedMs / 1000)
+}
+
+/** Of a partition that another member took over. */
+export function forgetLag(meter: Meter, of: LagLabels): void {
+  meter.remove('feedloop_lag_records', labelsOf(of))
+  meter.remove('feedloop_lag_seconds', labelsOf(of))
+}
