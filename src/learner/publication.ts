@@ -45,7 +45,7 @@ export const versionName = (number: number): string => String(number).padStart(V
 /** @param everyMs least time between two versions; 0: each step that learned publishes */
 export function isDue({ unpublished, createdMs }: LearnerState, { timeMs }: Tick, everyMs: number): boolean {
   const { inputs, sinceMs, toldLearner } = unpublished
-  if (toldLearner) return timeMs - createdMs >= everyMs
+  if (toldLearner) return createdMs === 0 || timeMs - createdMs >= everyMs
   return inputs >= MAX_UNCONTAINED || (inputs > 0 && timeMs - sinceMs >= MAX_UNCONTAINED_MS)
 }
 

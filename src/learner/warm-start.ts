@@ -2,7 +2,7 @@
  * A log of somebody else's decisions as transitions: what was shown, how probable that was, what came of it. The state is
  * what the ranker would have known: the log's own events in the rows before the decision, so rows come in order of time.
  * An outcome belongs to the decision that it names, else to the person's last one that showed its item, within the
- * attribution window. Everything is one revision: the log is over. Nothing of it was chosen by a policy of ours: mode
+ * attribution window. Everything is one revision: the log is over, so the way on is known (logged-sessions.ts). Nothing of it was chosen by a policy of ours: mode
  * `apprentice`, chosen by `baseline`, and exact propensities only where the log states them.
  */
 import type { BehaviorEvent, Candidate, Request, Snapshot, Transition } from '../../schemas/records.ts'
@@ -12,7 +12,8 @@ import { applyEvent, newUser, snapshotOf, type UserState } from '../state/user.t
 import type { Outcome } from '../transitions/join.ts'
 import { rewardOf } from '../transitions/reward.ts'
 import { touchKey } from '../transitions/touch.ts'
-import { firstRevision } from '../transitions/transition.ts'
+import { discountAfter, firstRevision } from '../transitions/transition.ts'
+import { createLoggedSessions, type LoggedSessions, type Placed } from './logged-sessions.ts'
 
 /** What one row of the log says. */
 export interface LoggedRow {
@@ -34,6 +35,7 @@ export type Catalogue = Pick<FeatureStore, 'vector' | 'current' | 'availableItem
 interface Shown {
   readonly request: Request
   readonly slot: number
+  readonly placed: Placed
   readonly state: Snapshot
   /** 0: unknown. */
   readonly propensity: number
@@ -45,6 +47,7 @@ interface Walk {
   readonly policy: PolicyConfig
   readonly versionOf: (itemId: string) => number
   readonly users: Map<string, UserState>
+  readonly sessions: LoggedSessions
   readonly shown: Shown[]
   readonly byDecision: Map<string, readonly Shown[]>
   /** Last one by person and item. */
@@ -68,7 +71,8 @@ export function transitionsOf(
 ): LoggedTransitions {
   const versionOf = (itemId: string): number => catalogue.current(itemId)?.featureVersion ?? 0
   const maps = { users: new Map(), byDecision: new Map(), byItem: new Map() }
-  const walk: Walk = { config, policy, versionOf, ...maps, shown: [], refused: { ...refused } }
+  const sessions = createLoggedSessions(policy)
+  const walk: Walk = { config, policy, versionOf, ...maps, sessions, shown: [], refused: { ...refused } }
   const note = (reason: string | undefined): void => {
     if (reason) walk.refused[reason] = (walk.refused[reason] ?? 0) + 1
   }
@@ -76,21 +80,24 @@ export function transitionsOf(
     if (request) note(decide(walk, request))
     for (const event of events) note(happen(walk, event))
   }
-  const transitions = walk.shown.values().map(each => toTransition(each, policy, catalogue))
+  const transitions = walk.shown.values().map(each => toTransition(walk, each, catalogue))
   return { transitions, refused: walk.refused }
 }
 
 /** @returns why not, if not */
 function decide(walk: Walk, request: Request): string | undefined {
-  const { byDecision, byItem, shown, users, policy, versionOf } = walk
+  const { byDecision, byItem, shown, users, sessions, policy, versionOf } = walk
   const { request_id: id, user_id: user, baseline, time_ms: timeMs } = request
   if (byDecision.has(id)) return 'duplicate'
   if (!baseline || baseline.length === 0) return 'nothing_shown'
   const { propensity, context } = propensityOf(request, policy)
   if (propensity === undefined) return 'propensity_invalid'
-  const state = snapshotOf(users.get(user) ?? newUser, context, timeMs, versionOf)
+  const before = users.get(user) ?? newUser
+  const state = snapshotOf(before, context, timeMs, versionOf)
+  const { placed, user: after } = sessions.decide(request, before)
+  users.set(user, after)
   const made = baseline.map((itemId, slot) => {
-    const one: Shown = { request, slot, state, propensity, outcomes: [] }
+    const one: Shown = { request, slot, placed, state, propensity, outcomes: [] }
     byItem.set(touchKey(user, itemId), one)
     return one
   })
@@ -112,6 +119,7 @@ function propensityOf({ context, baseline }: Request, { warmStart }: PolicyConfi
 function happen(walk: Walk, event: BehaviorEvent): string | undefined {
   const { users, config, policy } = walk
   users.set(event.user_id, applyEvent(users.get(event.user_id) ?? newUser, event, config.state))
+  if (event.type === 'leave') leave(walk, event)
   if (!Object.hasOwn(policy.rewards, event.type)) return undefined
   const cause = causeOf(walk, event)
   if (!cause) return 'orphan'
@@ -135,23 +143,28 @@ const isAbout = ({ user_id, item_id, slot }: BehaviorEvent, shown: Shown): boole
   (item_id === null || item_id === shown.request.baseline![shown.slot]) &&
   (slot === null || slot === shown.slot)
 
-function toTransition(
-  { request, slot, state, propensity, outcomes }: Shown,
-  policy: PolicyConfig,
-  catalogue: Catalogue,
-) {
+/** One that names a decision which is not in the log, or is another's, ends nothing. */
+function leave({ sessions, byDecision }: Walk, event: BehaviorEvent): void {
+  const named = event.decision_id === null ? undefined : byDecision.get(event.decision_id)?.[0]
+  if (event.decision_id === null || named?.request.user_id === event.user_id) sessions.leave(event, named?.placed)
+}
+
+function toTransition(walk: Walk, shown: Shown, catalogue: Catalogue): Transition {
+  const { policy } = walk
+  const { request, slot, placed, state, propensity, outcomes } = shown
   const inOrder = [...outcomes].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1))
   const reward = rewardOf(inOrder, policy)
-  const transition: Transition = {
+  return {
     ...firstRevision,
+    ...wayOn(walk, shown, catalogue),
     transition_id: `${request.request_id}/${slot}`,
     decision_id: request.request_id,
     slot,
     slots: request.baseline!.length,
     policy: policy.name,
     user_id: request.user_id,
-    session_id: request.session_id ?? request.request_id,
-    session_step: 0,
+    session_id: placed.sessionId,
+    session_step: placed.step,
     state,
     candidates: candidatesOf(request, catalogue),
     action: [request.baseline![slot]],
@@ -169,7 +182,21 @@ function toTransition(
     reward_time_ms: inOrder.at(-1)?.timeMs ?? null,
     emitted_time_ms: request.time_ms,
   }
-  return transition
+}
+
+/** At γ = 0 nothing beyond matters. */
+function wayOn({ sessions, byDecision, policy }: Walk, { request, placed }: Shown, catalogue: Catalogue) {
+  if (policy.gamma === 0) return {}
+  const { nextId, terminated, truncated } = sessions.wayOn(request.user_id, placed)
+  const next = nextId === null ? undefined : byDecision.get(nextId)?.[0]
+  return {
+    discount: next ? discountAfter(policy.gamma, next.placed.timeMs - placed.timeMs) : null,
+    next_decision_id: nextId,
+    next_state: next?.state ?? null,
+    next_candidates: next ? candidatesOf(next.request, catalogue) : null,
+    terminated,
+    truncated,
+  }
 }
 
 /** What was offered, as far as the log says it, else what there is now; what was shown was offered. */

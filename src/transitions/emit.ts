@@ -9,7 +9,7 @@ import { type Continuation, type Emitted, type Join, joinTime, type Outcome } fr
 import { cancelledWorth, difference, type Rewards, rewardOf } from './reward.ts'
 import { emptySession, neighbours, sessionOf, userKey } from './session.ts'
 import type { JoinerTables } from './state.ts'
-import { examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
+import { discountAfter, examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
 
 export interface Moment {
   /** The joiner's clock, ms of event time. */
@@ -127,5 +127,5 @@ function revision(tables: JoinerTables, writing: Writing): Written {
 /** gamma^(seconds to the next decision); 0 at gamma = 0; null while there is no next. */
 function discountOf(join: Join, next: Join | undefined, policy: PolicyConfig): number | null {
   if (policy.gamma === 0) return 0
-  return next ? policy.gamma ** ((joinTime(next) - joinTime(join)) / 1000) : null
+  return next ? discountAfter(policy.gamma, joinTime(next) - joinTime(join)) : null
 }

@@ -34,6 +34,9 @@ export const transitionId = (decisionId: string, slot: number): string => `${dec
 /** The event time of a decision: when it was asked for. Windows, order in the session and discounts count from it. */
 export const timeOf = (decision: Decision): number => decision.request_time_ms
 
+/** g: what comes `afterMs` after a decision is worth at it. @param gamma per second */
+export const discountAfter = (gamma: number, afterMs: number): number => gamma ** (afterMs / 1000)
+
 /** Slot numbers of a decision's transitions, in the order in which they are kept and written. */
 export const slotsOf = ({ slots }: Decision): number[] =>
   slots.length > 1 ? [...slots.keys(), SLATE] : [...slots.keys()]
