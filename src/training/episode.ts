@@ -15,6 +15,7 @@ import {
   slotsOf,
   timeOf,
   transitionOf,
+  unshowable,
 } from '../transitions/transition.ts'
 
 /** A decision whose continuation is open. */
@@ -68,6 +69,7 @@ function wayOnOf(decision: Recommendation, following: Following, gamma: number) 
       next_decision_id: next.decision_id,
       next_state: next.state,
       next_candidates: next.candidates,
+      next_masked: unshowable(next),
     }
   }
   const terminated = following.end.organic.some(({ type }) => type === 'leave')

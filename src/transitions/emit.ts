@@ -9,7 +9,7 @@ import { type Continuation, type Emitted, type Join, joinTime, type Outcome } fr
 import { cancelledWorth, difference, type Rewards, rewardOf } from './reward.ts'
 import { emptySession, neighbours, sessionOf, userKey } from './session.ts'
 import type { JoinerTables } from './state.ts'
-import { discountAfter, examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
+import { discountAfter, examinedBy, outcomesOf, slotsOf, transitionOf, unshowable } from './transition.ts'
 
 export interface Moment {
   /** The joiner's clock, ms of event time. */
@@ -117,6 +117,7 @@ function revision(tables: JoinerTables, writing: Writing): Written {
     next_decision_id: known.nextId,
     next_state: next?.decision.state ?? null,
     next_candidates: next?.decision.candidates ?? null,
+    next_masked: next ? unshowable(next.decision) : [],
     terminated: known.terminated,
     truncated: known.truncated,
     reward_time_ms: outcomes.at(-1)?.timeMs ?? null,
