@@ -12,7 +12,7 @@ import { applyEvent, newUser, snapshotOf, type UserState } from '../state/user.t
 import type { Outcome } from '../transitions/join.ts'
 import { rewardOf } from '../transitions/reward.ts'
 import { touchKey } from '../transitions/touch.ts'
-import { discountAfter, firstRevision } from '../transitions/transition.ts'
+import { discountAfter, firstRevision, outcomesOf, SLATE, slotsOf, transitionId } from '../transitions/transition.ts'
 import { createLoggedSessions, type LoggedSessions, type Placed } from './logged-sessions.ts'
 
 /** What one row of the log says. */
@@ -31,7 +31,7 @@ export interface WarmStart {
 
 export type Catalogue = Pick<FeatureStore, 'vector' | 'current' | 'availableItems'>
 
-/** One item that a decision of the log showed. */
+/** One item that a decision of the log showed; of several the slate as a whole, too. */
 interface Shown {
   readonly request: Request
   readonly slot: number
@@ -39,6 +39,7 @@ interface Shown {
   readonly state: Snapshot
   /** 0: unknown. */
   readonly propensity: number
+  /** Of the decision: each says its slot. */
   readonly outcomes: Outcome[]
 }
 
@@ -96,11 +97,9 @@ function decide(walk: Walk, request: Request): string | undefined {
   const state = snapshotOf(before, context, timeMs, versionOf)
   const { placed, user: after } = sessions.decide(request, before)
   users.set(user, after)
-  const made = baseline.map((itemId, slot) => {
-    const one: Shown = { request, slot, placed, state, propensity, outcomes: [] }
-    byItem.set(touchKey(user, itemId), one)
-    return one
-  })
+  const decided = { request, placed, state, propensity, outcomes: [] }
+  const made = slotsOf({ slots: baseline }).map((slot): Shown => ({ ...decided, slot }))
+  for (const one of made) if (one.slot !== SLATE) byItem.set(touchKey(user, baseline[one.slot]), one)
   byDecision.set(id, made)
   shown.push(...made)
   return undefined
@@ -138,10 +137,13 @@ function causeOf({ byDecision, byItem, policy }: Walk, event: BehaviorEvent): Sh
   return fitting.length === 1 && ageMs >= 0 && ageMs <= policy.attributionWindowMs ? fitting[0] : undefined
 }
 
-const isAbout = ({ user_id, item_id, slot }: BehaviorEvent, shown: Shown): boolean =>
-  user_id === shown.request.user_id &&
-  (item_id === null || item_id === shown.request.baseline![shown.slot]) &&
-  (slot === null || slot === shown.slot)
+/** What names neither item nor slot is about the only one, or the slate as a whole. */
+function isAbout({ user_id, item_id, slot }: BehaviorEvent, { request, slot: place }: Shown): boolean {
+  if (user_id !== request.user_id) return false
+  if (item_id === null && slot === null) return place === SLATE || request.baseline!.length === 1
+  if (place === SLATE) return false
+  return (item_id === null || item_id === request.baseline![place]) && (slot === null || slot === place)
+}
 
 /** One that names a decision which is not in the log, or is another's, ends nothing. */
 function leave({ sessions, byDecision }: Walk, event: BehaviorEvent): void {
@@ -152,12 +154,12 @@ function leave({ sessions, byDecision }: Walk, event: BehaviorEvent): void {
 function toTransition(walk: Walk, shown: Shown, catalogue: Catalogue): Transition {
   const { policy } = walk
   const { request, slot, placed, state, propensity, outcomes } = shown
-  const inOrder = [...outcomes].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1))
+  const inOrder = [...outcomesOf(outcomes, slot)].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1))
   const reward = rewardOf(inOrder, policy)
   return {
     ...firstRevision,
     ...wayOn(walk, shown, catalogue),
-    transition_id: `${request.request_id}/${slot}`,
+    transition_id: transitionId(request.request_id, slot),
     decision_id: request.request_id,
     slot,
     slots: request.baseline!.length,
@@ -167,7 +169,7 @@ function toTransition(walk: Walk, shown: Shown, catalogue: Catalogue): Transitio
     session_step: placed.step,
     state,
     candidates: candidatesOf(request, catalogue),
-    action: [request.baseline![slot]],
+    action: slot === SLATE ? request.baseline! : [request.baseline![slot]],
     masked: [],
     propensity,
     first_draw_propensity: propensity,

@@ -45,7 +45,7 @@ export const unshowable = ({
 export const discountAfter = (gamma: number, afterMs: number): number => gamma ** (afterMs / 1000)
 
 /** Slot numbers of a decision's transitions, in the order in which they are kept and written. */
-export const slotsOf = ({ slots }: Decision): number[] =>
+export const slotsOf = ({ slots }: { readonly slots: readonly unknown[] }): number[] =>
   slots.length > 1 ? [...slots.keys(), SLATE] : [...slots.keys()]
 
 /** What differs between revisions; the rest belongs to the decision. */

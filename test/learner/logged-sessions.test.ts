@@ -112,11 +112,12 @@ const cases: Readonly<Record<string, Case>> = {
       ['d/0', 'ann~e', 1, 'end'],
     ],
   },
-  'all slots of a slate go the same way': {
+  'all slots of a slate go the same way, and so does the whole': {
     rows: [at('d', 1, { slots: 2, baseline: ['a', 'b'] }), at('e', 2), leaves(3)],
     ways: [
       ['d/0', 'ann~d', 0, ['e', GAMMA]],
       ['d/1', 'ann~d', 0, ['e', GAMMA]],
+      ['d/-1', 'ann~d', 0, ['e', GAMMA]],
       ['e/0', 'ann~d', 1, 'end'],
     ],
   },

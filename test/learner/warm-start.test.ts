@@ -73,16 +73,23 @@ describe('transitions of a log', () => {
       rewards: [
         ['d/0', { buy: 2 }],
         ['d/1', { click: 1 }],
+        ['d/-1', { buy: 2, click: 1 }],
       ],
     },
     {
-      name: 'an outcome of the slate as a whole is of none',
-      rows: [shows('d', { slots: 2, baseline: ['a', 'b'] }), happens('c', { decision_id: 'd', item_id: null })],
+      name: 'an outcome that names a decision of several, but no place, is of the slate as a whole',
+      rows: [
+        shows('d', { slots: 2, baseline: ['a', 'b'] }),
+        happens('c', { decision_id: 'd', item_id: null }),
+        happens('c', { decision_id: 'd', item_id: null }),
+        happens('none', { decision_id: 'd', item_id: null, slot: 2 }),
+      ],
       rewards: [
         ['d/0', {}],
         ['d/1', {}],
+        ['d/-1', { click: 1 }],
       ],
-      refused: { orphan: 1 },
+      refused: { duplicate: 1, orphan: 1 },
     },
     {
       name: 'outcomes that nothing caused',
