@@ -1,10 +1,12 @@
 /** When a step publishes, what the version then says, and what a fall between two versions costs: nothing. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { createLearnerStage, type LearnerState } from '../../src/learner/step.ts'
 import type { Input, Stage, StepResult } from '../../src/stage.ts'
+import { openLive, publishItems, request, versionsOf } from '../operate/live.ts'
 import { noVectors, snapshotOf, transitionOf } from './examples.ts'
 
 type Policy = NonNullable<ConfigInput['policies']>[number]
@@ -227,4 +229,20 @@ describe('who falls between two versions', () => {
     assert.equal(versionOf(stage.step(restarted, batches[1], tick(atMs(1)), view)), undefined, 'its age is known')
     assert.deepEqual(versionOf(stage.step(restarted, batches[2], tick(atMs(3)), view)), expected)
   })
+})
+
+test('a running learner publishes at that pace, and in the end all that it learned', async t => {
+  const publishMs = 600
+  const live = await openLive(t, { policies: [gradients['two-tower'], { name: 'idle' }], learner: { publishMs } })
+  await publishItems(live, ['a', 'b'])
+  await live.start()
+  for (const untilMs = Date.now() + 3 * publishMs; Date.now() < untilMs; await sleep(20))
+    await live.append('requests', 'ann', request('ann'))
+  await live.settled()
+  const versions = await versionsOf(live)
+  const times = versions.map(version => version.created_ms)
+  assert.ok(versions.length > 1)
+  for (let i = 1; i < times.length; i++) assert.ok(times[i]! - times[i - 1]! >= publishMs, `${times}`)
+  assert.equal(versions.at(-1)!.transitions, (await live.decisions()).length)
+  assert.deepEqual(await versionsOf(live, 1), [], 'nothing was for the other policy')
 })
