@@ -9,15 +9,14 @@
  * which none but the last publishes, and every version from there on names it: so it is learned once, whatever crashes and
  * whoever else tries.
  */
-import { createHash } from 'node:crypto'
 import type { Contained, ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { retentionMs } from '../pipeline.ts'
 import type { Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
-import { algorithms } from './algorithms.ts'
 import { learnBounds } from './bounds.ts'
+import { hashOf } from './config-hash.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner } from './learner.ts'
@@ -158,38 +157,6 @@ export function createLearnerStage(
       }
     },
   }
-}
-
-/** Hash of all settings whose change makes a checkpoint unusable. Weights of rewards, the prior, learning rates, alpha
- * and the like are not among them: they may change from one start to the next. */
-export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
-  const { halfLifeMs, fourier } = policy.linearGaussian
-  const map = config.state.blocks.includes('numbers') ? [fourier] : []
-  const towers = ({ hidden, embedding }: { readonly hidden: number; readonly embedding: number }) => [hidden, embedding]
-  const shapes: Record<PolicyConfig['algorithm'], () => unknown[]> = {
-    'linear-gaussian': () => [halfLifeMs, ...map],
-    'bagged-linear': () => [halfLifeMs, ...map, policy.baggedLinear.members],
-    'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
-    'two-tower': () => towers(policy.twoTower),
-    'v-trace': () => towers(policy.vTrace),
-    reinforce: () => [...towers(policy.reinforce), policy.reinforce.behaviour],
-    ppo: () => towers(policy.ppo),
-    a3c: () => [...towers(policy.a3c), policy.a3c.workers],
-    dqn: () => [...towers(policy.dqn), policy.dqn.dueling],
-    'slate-q': () => towers(policy.slateQ),
-  }
-  // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
-  const ranged = policy.rewardRange ? [algorithms[policy.algorithm].keepsRewards ? policy.rewardRange : 'range'] : []
-  const features = [config.features.encoder, config.features.dimensions]
-  const settings = JSON.stringify([
-    policy.name,
-    policy.algorithm,
-    shapes[policy.algorithm](),
-    encoderVersion,
-    features,
-    ...ranged,
-  ])
-  return createHash('sha256').update(settings).digest('hex').slice(0, 16)
 }
 
 function foldVersion(state: LearnerState, model: ModelVersion, configHash: string): void {
