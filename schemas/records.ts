@@ -450,6 +450,8 @@ export interface Transition {
   readonly next_state: Snapshot | null
   /** Candidates of the next decision. */
   readonly next_candidates: readonly Candidate[] | null
+  /** Indices of next candidates that no slot could draw and no rule put there: whoever takes the best of what comes next leaves them out. */
+  readonly next_masked: readonly number[]
   /** The episode ended here: no value beyond. */
   readonly terminated: boolean
   /** Observation ended here: value beyond is unknown, not zero. */

@@ -263,7 +263,7 @@ export const metricTable = {
   },
   feedloop_learner_update_seconds: {
     type: 'histogram',
-    help: 'Time of one update.',
+    help: 'Time that learning took for one version, all steps since the one before.',
     labels: ['policy'],
     buckets: secondsBuckets,
   },

@@ -1,7 +1,7 @@
 /**
  * The learner service on a backlog of transitions on a real Kafka, as in production: it reads all partitions by the chain's
  * rule, decodes, learns, and publishes a version a second. The rate is what the versions say: transitions contained, over
- * the times at which their steps began, from the second step to the last.
+ * the times at which the steps that published them began, from the second version to the last but one.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -129,9 +129,10 @@ async function versionsOf(log: Log): Promise<ModelVersion[]> {
   return versions
 }
 
-/** A version's tick is when its step began: from the second's to the last's all but those of the last were learned. */
+/** A version's tick is when the step began that published it, which is in both: on a backlog steps are alike. After the last the learner
+ * may have had nothing to do. */
 function rateOf(versions: readonly ModelVersion[]): number {
-  const [first, second] = versions
-  const [before, last] = versions.slice(-2)
-  return ((before.transitions - first.transitions) * 1000) / (last.created_ms - second.created_ms)
+  const [, from] = versions
+  const to = versions[versions.length - 2]
+  return ((to.transitions - from.transitions) * 1000) / (to.created_ms - from.created_ms)
 }

@@ -36,7 +36,7 @@ export const shedding = z
 export const learner = z
   .strictObject({
     publishMs: ms(second).describe(
-      'Time between published versions, ms; learners by gradients publish every 250 ms at the latest, while there is something to learn.',
+      'Time between published versions, ms. Learners by gradients learn every 250 ms or more often, and publish what they have learned by then.',
     ),
     fullEvery: z
       .number()

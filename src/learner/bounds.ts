@@ -5,7 +5,8 @@ export interface LearnBounds {
   /** Transitions of a step, and those of a log that are learned in one step. */
   readonly maxRecords: number
   readonly maxBytes: number
-  /** Time between steps, ms, unless versions are wanted more often. */
+  /** Time between steps, ms, unless versions are wanted more often; more often than versions are wanted, not every step
+   * publishes. */
   readonly maxIntervalMs: number
 }
 

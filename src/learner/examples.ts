@@ -38,6 +38,13 @@ export function openTo({ candidates, masked, action }: LearnedTransition): reado
   return candidates!.filter(({ item_id }, i) => !isMasked.has(i) || item_id === action[0])
 }
 
+/** Those that the next decision could show; null: none are known. */
+export function openNext({ next_candidates, next_masked = [] }: LearnedTransition): readonly Candidate[] | null {
+  if (!next_candidates || next_masked.length === 0) return next_candidates ?? null
+  const isMasked = new Set(next_masked)
+  return next_candidates.filter((_, i) => !isMasked.has(i))
+}
+
 export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
   const { encoder, usesCandidates, weightOf, range } = options
   const zeros = new Float32Array(options.dimensions)
@@ -64,7 +71,7 @@ export function createExampleEncoder(options: ExampleOptions): ExampleEncoder {
         item: features.current?.(transition.action[0])?.vector,
         action: candidates.findIndex(candidate => candidate.item_id === transition.action[0]),
         nextState: usesCandidates && transition.next_state ? encoder.encode(transition.next_state, known) : null,
-        nextCandidates: options.usesNextCandidates ? (transition.next_candidates?.map(vectorOf) ?? null) : null,
+        nextCandidates: options.usesNextCandidates ? (openNext(transition)?.map(vectorOf) ?? null) : null,
         deltaReward:
           transition.kind === 'initial'
             ? mapped(scalar(transition.delta), range)

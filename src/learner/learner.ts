@@ -20,7 +20,7 @@ export interface Example {
   readonly action: number
   /** Encoded next state, null while unknown or at the end. */
   readonly nextState: Float64Array | null
-  /** Vectors of the next decision's candidates; null while unknown, at the end, and for a learner that does not use them. */
+  /** Vectors of the next decision's candidates that it could choose among; null while unknown, at the end, and for a learner that does not use them. */
   readonly nextCandidates: readonly Float32Array[] | null
   /** Change of the scalar reward (components weighted), and the scalar reward so far. */
   readonly deltaReward: number

@@ -1,6 +1,7 @@
 /**
  * The learning statistics that are shown as metrics, by name: a closed list, so that a learner cannot make series without
- * end. A learner gives those that it has (`LearnStats.stats`).
+ * end. A learner gives those that it has (`LearnStats.stats`). What counts "so far" may begin anew with the process: nothing that
+ * learns depends on it. `updates` and `refused_updates`, at whose change an alert looks, are in the checkpoint.
  */
 export const learnerStatistics = {
   // terms of the loss

@@ -1,27 +1,29 @@
 /**
- * The learner stage: transitions of all partitions -> model versions of one policy. Each step learns its transitions and
- * publishes one version, the checkpoint from which learning goes on: the state *is* the last output, so recovery reads
- * versions and never transitions again. Without transitions a full one is published again before the last expires.
+ * The learner stage: transitions of all partitions -> model versions of one policy. Each step learns its transitions; a
+ * step that publishes (publication.ts) makes a version of all that was learned since the last, the checkpoint from which
+ * learning goes on: the state *is* the last output, so recovery reads versions, and of transitions only those that none
+ * contains. Without transitions a full one is published again before the last expires.
  * Weights are changed in place, hence there is nothing to discard: a step that lost its race is undone by opening anew.
  * A step learns all of its inputs or, when a vector is not here yet, nothing.
  * A log to start from (warm-start.ts) is learned by the first steps that have none behind them, in pieces (bounds.ts) of
  * which none but the last publishes, and every version from there on names it: so it is learned once, whatever crashes and
  * whoever else tries.
  */
-import { createHash } from 'node:crypto'
 import type { Contained, ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { retentionMs } from '../pipeline.ts'
-import type { Count, Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
+import type { Input, Output, Stage, StageState, StepResult, Tick } from '../stage.ts'
 import { createStateEncoder } from '../state/encode.ts'
-import { algorithms } from './algorithms.ts'
 import { learnBounds } from './bounds.ts'
+import { hashOf } from './config-hash.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
-import type { Example, Learner, LearnStats } from './learner.ts'
+import type { Example, Learner } from './learner.ts'
+import { isDue, noteLearned, nothingUnpublished, publish, type Unpublished, versionName } from './publication.ts'
 import type { Keeper, Kept } from './replay/keeper.ts'
-import { asFull, assertFinite, assertFiniteParameters, type Merged, mergeVersion } from './tensors.ts'
+import { countsOf, none, plus, withRefused } from './tally.ts'
+import { asFull, type Merged, mergeVersion } from './tensors.ts'
 import { type Catalogue, type LoggedTransitions, transitionsOf, type WarmStart } from './warm-start.ts'
 
 export interface LearnerView {
@@ -39,10 +41,11 @@ export interface LearnerState extends StageState {
   /** Folded versions that the learner has not been restored to yet. */
   folded: Merged | undefined
   version: number
-  /** A log to start from that is being learned, and what was learned since the last version. */
-  starting: { readonly transitions: Iterator<Transition>; stats: LearnStats } | undefined
+  /** What is left of a log to start from that is being learned. */
+  starting: Iterator<Transition> | undefined
   /** When the newest version was made, ms; 0: there is none. */
   createdMs: number
+  unpublished: Unpublished
   /** Where transitions for replay are kept; undefined: nowhere. */
   readonly replay: Keeper | undefined
   /** What was kept is in the buffer again, or was found to be another's. */
@@ -59,12 +62,6 @@ export interface LearnerState extends StageState {
   readonly contains: Map<string, Contained>
 }
 
-/** Outcome times that a version lists at most. */
-const MAX_OUTCOME_TIMES = 200
-const VERSION_DIGITS = 12
-
-const versionName = (number: number): string => String(number).padStart(VERSION_DIGITS, '0')
-
 /** @param log to start from, where none was learned before @param openReplay where transitions for replay outlive the process */
 export function createLearnerStage(
   config: Config,
@@ -75,11 +72,16 @@ export function createLearnerStage(
   const encoder = createStateEncoder(config)
   const configHash = hashOf(config, policy, encoder.version)
   const keptMs = retentionMs(config, 'models')
-  const { maxRecords } = learnBounds(policy)
+  const { maxRecords, maxIntervalMs } = learnBounds(policy)
+  const { publishMs, fullEvery } = config.learner
+  /** Where steps come no more often than versions are wanted, each publishes. */
+  const everyMs = maxIntervalMs < publishMs ? publishMs : 0
   /** The newest full checkpoint, without which no version loads, must be in the log for ever. */
   const expires = (state: LearnerState, tick: Tick): boolean =>
     state.fullMs > 0 && tick.timeMs - state.fullMs >= keptMs / 2
   const starts = (state: LearnerState): boolean => log !== undefined && learnedLog(state) === ''
+  const isDueNow = (state: LearnerState, tick: Tick): boolean =>
+    expires(state, tick) || starts(state) || isDue(state, tick, everyMs)
   return {
     name: 'learner',
     recovery: 'positions-in-output',
@@ -99,6 +101,7 @@ export function createLearnerStage(
         starting: undefined,
         version: 0,
         createdMs: 0,
+        unpublished: nothingUnpublished(),
         recalled: false,
         told: [],
         warmStart: '',
@@ -124,28 +127,26 @@ export function createLearnerStage(
     step(state, inputs, tick, view) {
       restoreFolded(state)
       recall(state, view)
-      if (inputs.length === 0 && !expires(state, tick) && !starts(state))
-        return { outputs: [], refusals: [], counts: [] }
+      if (inputs.length === 0 && !isDueNow(state, tick)) return quiet
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
       const { examples, missing } = encodeAll(state, own, view)
       if (state.replay) state.told.push(...own)
-      if (starts(state)) state.starting ??= startOf(transitionsOf(log!, config, policy, view.features))
-      const first = state.starting ? learnPiece(state, state.starting, log!, maxRecords, view) : none
-      const stats = withRefused(plus(first, state.learner.learn(examples)), { feature_missing: missing })
-      cover(state, inputs, examples)
-      if (state.starting) {
-        state.starting.stats = stats
-        return { outputs: [], refusals: [], counts: [] }
-      }
-      const full = state.version % config.learner.fullEvery === 0 || expires(state, tick)
-      const output = publish(state, { full, policy, configHash, tick, examples, stats })
+      if (starts(state) && !state.starting) startFrom(state, transitionsOf(log!, config, policy, view.features))
+      if (state.starting) learnPiece(state, state.starting, log!, maxRecords, view)
+      if (own.length > 0)
+        noteLearned(state, withRefused(state.learner.learn(examples), { feature_missing: missing }), examples)
+      cover(state, inputs, examples, tick)
+      if (state.starting || !isDueNow(state, tick)) return quiet
+      const full = state.version % fullEvery === 0 || expires(state, tick)
+      const { stats } = state.unpublished
+      const output = publish(state, { full, policy, configHash, tick })
       if (state.replay) {
         state.unkept = { transitions: state.told, after: { version: output.value.version, createdMs: tick.timeMs } }
         state.told = []
       }
-      return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) } satisfies StepResult
+      return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) }
     },
-    due: (state, tick) => expires(state, tick) || starts(state),
+    due: isDueNow,
     whole: state => state.folded !== undefined,
     fold(state, _inputs, outputs) {
       for (const { value } of outputs as readonly Output<ModelVersion>[]) {
@@ -156,38 +157,6 @@ export function createLearnerStage(
       }
     },
   }
-}
-
-/** Hash of all settings whose change makes a checkpoint unusable. Weights of rewards, the prior, learning rates, alpha
- * and the like are not among them: they may change from one start to the next. */
-export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: string): string {
-  const { halfLifeMs, fourier } = policy.linearGaussian
-  const map = config.state.blocks.includes('numbers') ? [fourier] : []
-  const towers = ({ hidden, embedding }: { readonly hidden: number; readonly embedding: number }) => [hidden, embedding]
-  const shapes: Record<PolicyConfig['algorithm'], () => unknown[]> = {
-    'linear-gaussian': () => [halfLifeMs, ...map],
-    'bagged-linear': () => [halfLifeMs, ...map, policy.baggedLinear.members],
-    'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
-    'two-tower': () => towers(policy.twoTower),
-    'v-trace': () => towers(policy.vTrace),
-    reinforce: () => [...towers(policy.reinforce), policy.reinforce.behaviour],
-    ppo: () => towers(policy.ppo),
-    a3c: () => [...towers(policy.a3c), policy.a3c.workers],
-    dqn: () => [...towers(policy.dqn), policy.dqn.dueling],
-    'slate-q': () => towers(policy.slateQ),
-  }
-  // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
-  const ranged = policy.rewardRange ? [algorithms[policy.algorithm].keepsRewards ? policy.rewardRange : 'range'] : []
-  const features = [config.features.encoder, config.features.dimensions]
-  const settings = JSON.stringify([
-    policy.name,
-    policy.algorithm,
-    shapes[policy.algorithm](),
-    encoderVersion,
-    features,
-    ...ranged,
-  ])
-  return createHash('sha256').update(settings).digest('hex').slice(0, 16)
 }
 
 function foldVersion(state: LearnerState, model: ModelVersion, configHash: string): void {
@@ -239,25 +208,26 @@ function assertSameLog({ policy, version, warm_start: learned }: ModelVersion, {
     )
 }
 
+const quiet: StepResult = { outputs: [], refusals: [], counts: [] }
+
 /** Transitions of a log that are learned together. */
 const LOG_BATCH = 1000
 
-const startOf = ({ transitions, refused }: LoggedTransitions) => ({
-  transitions: transitions[Symbol.iterator](),
-  stats: withRefused(none, refused),
-})
+function startFrom(state: LearnerState, { transitions, refused }: LoggedTransitions): void {
+  state.starting = transitions[Symbol.iterator]()
+  noteLearned(state, withRefused(none, refused), [])
+}
 
 /** Learns up to `maxRecords` more transitions of the log; with the last of them the state names it, and is not starting any more.
- * Items are seen by their vectors or by their ids: without its vector an item is nothing to who needs them.
- * @returns what was learned since the last version */
+ * Items are seen by their vectors or by their ids: without its vector an item is nothing to who needs them. */
 function learnPiece(
   state: LearnerState,
-  { transitions, stats: before }: NonNullable<LearnerState['starting']>,
+  transitions: Iterator<Transition>,
   { digest }: WarmStart,
   maxRecords: number,
   view: LearnerView,
-): LearnStats {
-  let stats = before
+): void {
+  let stats = none
   for (let left = maxRecords; left > 0; left -= LOG_BATCH) {
     const batch = taken(transitions, Math.min(left, LOG_BATCH))
     const usable = state.learner.usesCandidates ? batch.filter(hasVector) : batch
@@ -271,7 +241,7 @@ function learnPiece(
     state.starting = undefined
     break
   }
-  return stats
+  noteLearned(state, stats, [])
 }
 
 /** The next `count`, or what is left. */
@@ -304,23 +274,11 @@ function encodeAll(
   return { examples, missing }
 }
 
-export const none: LearnStats = { learned: 0, refused: {}, stats: {} }
-
-function withRefused(stats: LearnStats, more: Readonly<Record<string, number>>): LearnStats {
-  const refused = { ...stats.refused }
-  for (const [reason, count] of Object.entries(more)) if (count > 0) refused[reason] = (refused[reason] ?? 0) + count
-  return { ...stats, refused }
-}
-
-/** Both counts, and of the statistics the later ones. */
-const plus = (before: LearnStats, after: LearnStats): LearnStats =>
-  withRefused(
-    { learned: before.learned + after.learned, refused: before.refused, stats: { ...before.stats, ...after.stats } },
-    after.refused,
-  )
-
 /** Notes how far the inputs are contained from now on. */
-function cover(state: LearnerState, inputs: readonly Input[], examples: readonly Example[]): void {
+function cover(state: LearnerState, inputs: readonly Input[], examples: readonly Example[], { timeMs }: Tick): void {
+  const { unpublished } = state
+  if (unpublished.inputs === 0) unpublished.sinceMs = timeMs
+  unpublished.inputs += inputs.length
   state.transitions += inputs.length
   for (const { topic, partition, offset } of inputs) {
     const key = `${topic}/${partition}`
@@ -329,69 +287,4 @@ function cover(state: LearnerState, inputs: readonly Input[], examples: readonly
   }
   for (const { transition } of examples)
     state.newestRewardMs = Math.max(state.newestRewardMs, transition.reward_time_ms ?? 0)
-}
-
-export interface Publication {
-  readonly full: boolean
-  readonly policy: PolicyConfig
-  readonly configHash: string
-  readonly tick: Tick
-  readonly examples: readonly Example[]
-  readonly stats: LearnStats
-}
-
-/** The next version, of what the learner knows now. @throws FeedloopError MODEL_NOT_FINITE */
-export function publish(state: LearnerState, { full, policy, configHash, tick, examples, stats }: Publication) {
-  const parent = state.version === 0 ? null : versionName(state.version)
-  const version = versionName(++state.version)
-  const checkpoint = state.learner.snapshot(version, full)
-  assertFinite(version, checkpoint.tensors)
-  assertFiniteParameters(version, checkpoint.parameters)
-  if (checkpoint.baseVersion === null) state.fullMs = tick.timeMs
-  const model: ModelVersion = {
-    version,
-    parent,
-    policy: policy.name,
-    algorithm: policy.algorithm,
-    explorer: policy.explorer.name,
-    parameters: checkpoint.parameters,
-    config_hash: configHash,
-    warm_start: state.warmStart,
-    created_ms: tick.timeMs,
-    newest_reward_ms: state.newestRewardMs,
-    outcome_times_ms: outcomeTimes(examples),
-    transitions: state.transitions,
-    contains: [...state.contains.values()].sort((a, b) => a.partition - b.partition),
-    metrics: { ...stats.stats, learned: stats.learned },
-    base_version: checkpoint.baseVersion,
-    tensors: checkpoint.tensors,
-  }
-  return { key: policy.name, value: model }
-}
-
-/** Times of the step's outcomes, evenly thinned. */
-function outcomeTimes(examples: readonly Example[]): number[] {
-  const times = examples.flatMap(({ transition: { kind, reward_time_ms } }) =>
-    kind === 'reward' && reward_time_ms !== null ? [reward_time_ms] : [],
-  )
-  if (times.length <= MAX_OUTCOME_TIMES) return times
-  return Array.from({ length: MAX_OUTCOME_TIMES }, (_, i) => times[Math.floor((i * times.length) / MAX_OUTCOME_TIMES)])
-}
-
-function countsOf(policy: string, { learned, refused }: LearnStats): Count[] {
-  const late = refused.late_unlearned ?? 0
-  const all = Object.values(refused).reduce((sum, count) => sum + count, 0)
-  const results = { learned, refused: all - late, late_unlearned: late }
-  return [
-    ...Object.entries(results).map(([result, value]) => ({
-      metric: 'feedloop_learned_total',
-      labels: { policy, result },
-      value,
-    })),
-    ...Object.entries(refused).map(([reason, value]) => ({
-      metric: 'feedloop_learner_refused_total',
-      labels: { policy, reason },
-      value,
-    })),
-  ].filter(count => count.value > 0)
 }

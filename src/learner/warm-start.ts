@@ -2,7 +2,7 @@
  * A log of somebody else's decisions as transitions: what was shown, how probable that was, what came of it. The state is
  * what the ranker would have known: the log's own events in the rows before the decision, so rows come in order of time.
  * An outcome belongs to the decision that it names, else to the person's last one that showed its item, within the
- * attribution window. Everything is one revision: the log is over. Nothing of it was chosen by a policy of ours: mode
+ * attribution window. Everything is one revision: the log is over, so the way on is known (logged-sessions.ts). Nothing of it was chosen by a policy of ours: mode
  * `apprentice`, chosen by `baseline`, and exact propensities only where the log states them.
  */
 import type { BehaviorEvent, Candidate, Request, Snapshot, Transition } from '../../schemas/records.ts'
@@ -12,7 +12,8 @@ import { applyEvent, newUser, snapshotOf, type UserState } from '../state/user.t
 import type { Outcome } from '../transitions/join.ts'
 import { rewardOf } from '../transitions/reward.ts'
 import { touchKey } from '../transitions/touch.ts'
-import { firstRevision } from '../transitions/transition.ts'
+import { discountAfter, firstRevision, outcomesOf, SLATE, slotsOf, transitionId } from '../transitions/transition.ts'
+import { createLoggedSessions, type LoggedSessions, type Placed } from './logged-sessions.ts'
 
 /** What one row of the log says. */
 export interface LoggedRow {
@@ -30,13 +31,15 @@ export interface WarmStart {
 
 export type Catalogue = Pick<FeatureStore, 'vector' | 'current' | 'availableItems'>
 
-/** One item that a decision of the log showed. */
+/** One item that a decision of the log showed; of several the slate as a whole, too. */
 interface Shown {
   readonly request: Request
   readonly slot: number
+  readonly placed: Placed
   readonly state: Snapshot
   /** 0: unknown. */
   readonly propensity: number
+  /** Of the decision: each says its slot. */
   readonly outcomes: Outcome[]
 }
 
@@ -45,6 +48,7 @@ interface Walk {
   readonly policy: PolicyConfig
   readonly versionOf: (itemId: string) => number
   readonly users: Map<string, UserState>
+  readonly sessions: LoggedSessions
   readonly shown: Shown[]
   readonly byDecision: Map<string, readonly Shown[]>
   /** Last one by person and item. */
@@ -68,7 +72,8 @@ export function transitionsOf(
 ): LoggedTransitions {
   const versionOf = (itemId: string): number => catalogue.current(itemId)?.featureVersion ?? 0
   const maps = { users: new Map(), byDecision: new Map(), byItem: new Map() }
-  const walk: Walk = { config, policy, versionOf, ...maps, shown: [], refused: { ...refused } }
+  const sessions = createLoggedSessions(policy)
+  const walk: Walk = { config, policy, versionOf, ...maps, sessions, shown: [], refused: { ...refused } }
   const note = (reason: string | undefined): void => {
     if (reason) walk.refused[reason] = (walk.refused[reason] ?? 0) + 1
   }
@@ -76,24 +81,25 @@ export function transitionsOf(
     if (request) note(decide(walk, request))
     for (const event of events) note(happen(walk, event))
   }
-  const transitions = walk.shown.values().map(each => toTransition(each, policy, catalogue))
+  const transitions = walk.shown.values().map(each => toTransition(walk, each, catalogue))
   return { transitions, refused: walk.refused }
 }
 
 /** @returns why not, if not */
 function decide(walk: Walk, request: Request): string | undefined {
-  const { byDecision, byItem, shown, users, policy, versionOf } = walk
+  const { byDecision, byItem, shown, users, sessions, policy, versionOf } = walk
   const { request_id: id, user_id: user, baseline, time_ms: timeMs } = request
   if (byDecision.has(id)) return 'duplicate'
   if (!baseline || baseline.length === 0) return 'nothing_shown'
   const { propensity, context } = propensityOf(request, policy)
   if (propensity === undefined) return 'propensity_invalid'
-  const state = snapshotOf(users.get(user) ?? newUser, context, timeMs, versionOf)
-  const made = baseline.map((itemId, slot) => {
-    const one: Shown = { request, slot, state, propensity, outcomes: [] }
-    byItem.set(touchKey(user, itemId), one)
-    return one
-  })
+  const before = users.get(user) ?? newUser
+  const state = snapshotOf(before, context, timeMs, versionOf)
+  const { placed, user: after } = sessions.decide(request, before)
+  users.set(user, after)
+  const decided = { request, placed, state, propensity, outcomes: [] }
+  const made = slotsOf({ slots: baseline }).map((slot): Shown => ({ ...decided, slot }))
+  for (const one of made) if (one.slot !== SLATE) byItem.set(touchKey(user, baseline[one.slot]), one)
   byDecision.set(id, made)
   shown.push(...made)
   return undefined
@@ -112,6 +118,7 @@ function propensityOf({ context, baseline }: Request, { warmStart }: PolicyConfi
 function happen(walk: Walk, event: BehaviorEvent): string | undefined {
   const { users, config, policy } = walk
   users.set(event.user_id, applyEvent(users.get(event.user_id) ?? newUser, event, config.state))
+  if (event.type === 'leave') leave(walk, event)
   if (!Object.hasOwn(policy.rewards, event.type)) return undefined
   const cause = causeOf(walk, event)
   if (!cause) return 'orphan'
@@ -130,31 +137,39 @@ function causeOf({ byDecision, byItem, policy }: Walk, event: BehaviorEvent): Sh
   return fitting.length === 1 && ageMs >= 0 && ageMs <= policy.attributionWindowMs ? fitting[0] : undefined
 }
 
-const isAbout = ({ user_id, item_id, slot }: BehaviorEvent, shown: Shown): boolean =>
-  user_id === shown.request.user_id &&
-  (item_id === null || item_id === shown.request.baseline![shown.slot]) &&
-  (slot === null || slot === shown.slot)
+/** What names neither item nor slot is about the only one, or the slate as a whole. */
+function isAbout({ user_id, item_id, slot }: BehaviorEvent, { request, slot: place }: Shown): boolean {
+  if (user_id !== request.user_id) return false
+  if (item_id === null && slot === null) return place === SLATE || request.baseline!.length === 1
+  if (place === SLATE) return false
+  return (item_id === null || item_id === request.baseline![place]) && (slot === null || slot === place)
+}
 
-function toTransition(
-  { request, slot, state, propensity, outcomes }: Shown,
-  policy: PolicyConfig,
-  catalogue: Catalogue,
-) {
-  const inOrder = [...outcomes].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1))
+/** One that names a decision which is not in the log, or is another's, ends nothing. */
+function leave({ sessions, byDecision }: Walk, event: BehaviorEvent): void {
+  const named = event.decision_id === null ? undefined : byDecision.get(event.decision_id)?.[0]
+  if (event.decision_id === null || named?.request.user_id === event.user_id) sessions.leave(event, named?.placed)
+}
+
+function toTransition(walk: Walk, shown: Shown, catalogue: Catalogue): Transition {
+  const { policy } = walk
+  const { request, slot, placed, state, propensity, outcomes } = shown
+  const inOrder = [...outcomesOf(outcomes, slot)].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1))
   const reward = rewardOf(inOrder, policy)
-  const transition: Transition = {
+  return {
     ...firstRevision,
-    transition_id: `${request.request_id}/${slot}`,
+    ...wayOn(walk, shown, catalogue),
+    transition_id: transitionId(request.request_id, slot),
     decision_id: request.request_id,
     slot,
     slots: request.baseline!.length,
     policy: policy.name,
     user_id: request.user_id,
-    session_id: request.session_id ?? request.request_id,
-    session_step: 0,
+    session_id: placed.sessionId,
+    session_step: placed.step,
     state,
     candidates: candidatesOf(request, catalogue),
-    action: [request.baseline![slot]],
+    action: slot === SLATE ? request.baseline! : [request.baseline![slot]],
     masked: [],
     propensity,
     first_draw_propensity: propensity,
@@ -169,7 +184,21 @@ function toTransition(
     reward_time_ms: inOrder.at(-1)?.timeMs ?? null,
     emitted_time_ms: request.time_ms,
   }
-  return transition
+}
+
+/** At γ = 0 nothing beyond matters. */
+function wayOn({ sessions, byDecision, policy }: Walk, { request, placed }: Shown, catalogue: Catalogue) {
+  if (policy.gamma === 0) return {}
+  const { nextId, terminated, truncated } = sessions.wayOn(request.user_id, placed)
+  const next = nextId === null ? undefined : byDecision.get(nextId)?.[0]
+  return {
+    discount: next ? discountAfter(policy.gamma, next.placed.timeMs - placed.timeMs) : null,
+    next_decision_id: nextId,
+    next_state: next?.state ?? null,
+    next_candidates: next ? candidatesOf(next.request, catalogue) : null,
+    terminated,
+    truncated,
+  }
 }
 
 /** What was offered, as far as the log says it, else what there is now; what was shown was offered. */

@@ -9,7 +9,12 @@ import type { Wire } from '../log/wire/wire.ts'
 import { topics } from '../pipeline.ts'
 import { algorithms } from './algorithms.ts'
 
-const unread = ['candidates', 'next_state', 'next_candidates'] as const satisfies readonly (keyof Transition)[]
+const unread = [
+  'candidates',
+  'next_state',
+  'next_candidates',
+  'next_masked',
+] as const satisfies readonly (keyof Transition)[]
 type Unread = (typeof unread)[number]
 
 export type LearnedTransition = Omit<Transition, Unread> & Partial<Pick<Transition, Unread>>

@@ -85,9 +85,15 @@ export function applyProfile(user: UserState, profile: UserFeatures): UserState 
   return user.profile !== null && user.profile.time_ms > profile.time_ms ? user : { ...user, profile }
 }
 
+/** What a decision says of its session. */
+export type SessionDecision = Pick<
+  Recommendation,
+  'policy' | 'session_id' | 'session_step' | 'decision_id' | 'request_time_ms'
+> & { readonly slots: readonly unknown[] }
+
 /** Moves the session on. A decision without a slate shows nobody anything: it leaves the session where it was, so that
  * the next one continues from the last slate that was shown. */
-export function applyDecision(sessions: readonly Session[], decision: Recommendation): readonly Session[] {
+export function applyDecision(sessions: readonly Session[], decision: SessionDecision): readonly Session[] {
   if (decision.slots.length === 0) return sessions
   const before = sessionOf(sessions, decision.policy, decision.session_id)
   const session: Session = {

@@ -7,7 +7,16 @@ import type { PolicyConfig } from '../config.ts'
 import type { Act, Observation } from '../environments/environment.ts'
 import type { Outcome } from '../transitions/join.ts'
 import { rewardOf } from '../transitions/reward.ts'
-import { examinedBy, firstRevision, outcomesOf, slotsOf, timeOf, transitionOf } from '../transitions/transition.ts'
+import {
+  discountAfter,
+  examinedBy,
+  firstRevision,
+  outcomesOf,
+  slotsOf,
+  timeOf,
+  transitionOf,
+  unshowable,
+} from '../transitions/transition.ts'
 
 /** A decision whose continuation is open. */
 export interface Open {
@@ -56,10 +65,11 @@ function wayOnOf(decision: Recommendation, following: Following, gamma: number) 
   if ('decision' in following) {
     const { decision: next } = following
     return {
-      discount: gamma ** ((timeOf(next) - timeOf(decision)) / 1000),
+      discount: discountAfter(gamma, timeOf(next) - timeOf(decision)),
       next_decision_id: next.decision_id,
       next_state: next.state,
       next_candidates: next.candidates,
+      next_masked: unshowable(next),
     }
   }
   const terminated = following.end.organic.some(({ type }) => type === 'leave')

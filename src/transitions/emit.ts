@@ -9,7 +9,7 @@ import { type Continuation, type Emitted, type Join, joinTime, type Outcome } fr
 import { cancelledWorth, difference, type Rewards, rewardOf } from './reward.ts'
 import { emptySession, neighbours, sessionOf, userKey } from './session.ts'
 import type { JoinerTables } from './state.ts'
-import { examinedBy, outcomesOf, slotsOf, transitionOf } from './transition.ts'
+import { discountAfter, examinedBy, outcomesOf, slotsOf, transitionOf, unshowable } from './transition.ts'
 
 export interface Moment {
   /** The joiner's clock, ms of event time. */
@@ -117,6 +117,7 @@ function revision(tables: JoinerTables, writing: Writing): Written {
     next_decision_id: known.nextId,
     next_state: next?.decision.state ?? null,
     next_candidates: next?.decision.candidates ?? null,
+    next_masked: next ? unshowable(next.decision) : [],
     terminated: known.terminated,
     truncated: known.truncated,
     reward_time_ms: outcomes.at(-1)?.timeMs ?? null,
@@ -127,5 +128,5 @@ function revision(tables: JoinerTables, writing: Writing): Written {
 /** gamma^(seconds to the next decision); 0 at gamma = 0; null while there is no next. */
 function discountOf(join: Join, next: Join | undefined, policy: PolicyConfig): number | null {
   if (policy.gamma === 0) return 0
-  return next ? policy.gamma ** ((joinTime(next) - joinTime(join)) / 1000) : null
+  return next ? discountAfter(policy.gamma, joinTime(next) - joinTime(join)) : null
 }

@@ -39,11 +39,11 @@ export const memberOf = (decision: Decision): Member => ({
   step: decision.session_step,
 })
 
-const after = (a: Member, b: Member): boolean =>
+export const isAfter = (a: Member, b: Member): boolean =>
   a.timeMs !== b.timeMs ? a.timeMs > b.timeMs : a.step !== b.step ? a.step > b.step : a.id > b.id
 
 export function joinSession(session: Session, member: Member): Session {
-  const at = session.members.findLastIndex(each => !after(each, member)) + 1
+  const at = session.members.findLastIndex(each => !isAfter(each, member)) + 1
   return { ...session, members: session.members.toSpliced(at, 0, member) }
 }
 

@@ -7,7 +7,7 @@
  *     A pinned slot's is 1, `deterministic` and `chosen_by` pinned: a rule's, which no policy is to be credited with.
  * - r   `cumulative`: by component c, r_c = reduce_c{values of the outcomes of type c}, the default when there is none.
  *       A component replaces its default, it does not add to it. The scalar reward is sum_c weight_c r_c.
- * - s'  `next_state`, `next_candidates`: of the session's next decision under the same policy, at time t'.
+ * - s'  `next_state`, `next_candidates`, `next_masked`: of the session's next decision under the same policy, at time t'.
  * - g   `discount` = gamma^((t' - t) / 1 s). gamma is per second; at gamma = 0 it is 0 at once and no continuation comes.
  * - `terminated`: a `leave` event at or after t, and no decision after it: the value beyond is zero.
  * - `truncated`: no next decision within the session gap, or one that was shed: observation ended, the value beyond is
@@ -34,8 +34,18 @@ export const transitionId = (decisionId: string, slot: number): string => `${dec
 /** The event time of a decision: when it was asked for. Windows, order in the session and discounts count from it. */
 export const timeOf = (decision: Decision): number => decision.request_time_ms
 
+/** Candidates that a decision could not show: masked for its draws, and put there by no rule either. */
+export const unshowable = ({
+  constraints: { masked },
+  slots,
+}: Pick<Decision, 'constraints' | 'slots'>): readonly number[] =>
+  masked.length === 0 ? masked : masked.filter(index => !slots.some(({ candidate }) => candidate === index))
+
+/** g: what comes `afterMs` after a decision is worth at it. @param gamma per second */
+export const discountAfter = (gamma: number, afterMs: number): number => gamma ** (afterMs / 1000)
+
 /** Slot numbers of a decision's transitions, in the order in which they are kept and written. */
-export const slotsOf = ({ slots }: Decision): number[] =>
+export const slotsOf = ({ slots }: { readonly slots: readonly unknown[] }): number[] =>
   slots.length > 1 ? [...slots.keys(), SLATE] : [...slots.keys()]
 
 /** What differs between revisions; the rest belongs to the decision. */
@@ -50,6 +60,7 @@ export type Revised = Pick<
   | 'next_decision_id'
   | 'next_state'
   | 'next_candidates'
+  | 'next_masked'
   | 'terminated'
   | 'truncated'
   | 'reward_time_ms'
@@ -67,6 +78,7 @@ export const firstRevision = {
   next_decision_id: null,
   next_state: null,
   next_candidates: null,
+  next_masked: [],
   terminated: false,
   truncated: false,
   reward_time_ms: null,
@@ -107,6 +119,7 @@ export function transitionOf(decision: Decision, slot: number, revised: Revised)
     next_decision_id: revised.next_decision_id,
     next_state: revised.next_state,
     next_candidates: revised.next_candidates,
+    next_masked: revised.next_masked,
     terminated: revised.terminated,
     truncated: revised.truncated,
     reward_time_ms: revised.reward_time_ms,

@@ -9,14 +9,13 @@ import { fileURLToPath } from 'node:url'
 import type { ModelVersion } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
-import { readChain } from '../../src/evaluation/audit/read.ts'
 import { hashedVector } from '../../src/features/hashed.ts'
 import { createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
 import { createLearnerStage } from '../../src/learner/step.ts'
 import { transitionsOf } from '../../src/learner/warm-start.ts'
 import { readWarmStart } from '../../src/learner/warm-start-file.ts'
 import type { Output } from '../../src/stage.ts'
-import { did, type Live, openLive, publishItems, request } from '../operate/live.ts'
+import { did, openLive, publishItems, request, versionsOf } from '../operate/live.ts'
 import { realData } from '../real-data.ts'
 import { noVectors } from './examples.ts'
 import { logMapping } from './log-mapping.ts'
@@ -80,20 +79,11 @@ describe('the file', () => {
   })
 })
 
-async function versions({ context: { log, wire, config } }: Live): Promise<ModelVersion[]> {
-  const found: ModelVersion[] = []
-  const { prefix } = config.topics
-  await readChain({ log, wire, config, prefix }, 'models', 0, ({ value }) => {
-    if (value) found.push(wire.decode('models', value) as ModelVersion)
-  })
-  return found
-}
-
 test('a running learner learns it once, and goes on after a restart', async t => {
   const live = await openLive(t, { policies: [{ warmStart: written() }] })
   await publishItems(live, ['a', 'b'])
   await live.start()
-  while ((await versions(live)).length === 0) await sleep(10)
+  while ((await versionsOf(live)).length === 0) await sleep(10)
   await live.stop()
   await live.start()
   const asked = request('ann')
@@ -101,7 +91,7 @@ test('a running learner learns it once, and goes on after a restart', async t =>
   while ((await live.decisions()).length === 0) await sleep(10)
   await live.append('events', 'ann', did('ann', 'click', { decision_id: asked.request_id }))
   await live.settled()
-  const made = await versions(live)
+  const made = await versionsOf(live)
   assert.deepEqual([made[0].transitions, made[0].metrics.learned, made[0].contains], [0, 2, []])
   assert.equal(made.at(-1)!.transitions, 2)
   assert.equal(new Set(made.map(version => version.warm_start)).size, 1)

@@ -1,69 +1,17 @@
 /** A log of others: which transitions it holds, and that a policy starts from it once. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { BehaviorEvent, ModelVersion, Request, Transition } from '../../schemas/records.ts'
+import type { ModelVersion, Request, Transition } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
-import { createFeatureStore, vectorToBytes } from '../../src/features/store.ts'
 import { createLearnerStage, type LearnerState } from '../../src/learner/step.ts'
 import { type LoggedRow, transitionsOf, type WarmStart } from '../../src/learner/warm-start.ts'
 import type { Input, Output } from '../../src/stage.ts'
 import { snapshotOf, transitionOf } from './examples.ts'
+import { features, happens, logOf, shows } from './log-rows.ts'
 
 type PolicyInput = NonNullable<ConfigInput['policies']>[number]
 
-const shows = (id: string, changes: Partial<Request> = {}): LoggedRow => ({
-  events: [],
-  request: {
-    request_id: id,
-    user_id: 'ann',
-    session_id: null,
-    policy: 'default',
-    time_ms: 1000,
-    deadline_ms: null,
-    slots: 1,
-    context: {},
-    candidates: null,
-    baseline: ['a'],
-    excluded: null,
-    pinned: null,
-    deferred: false,
-    explain: false,
-    ...changes,
-  },
-})
-const happens = (id: string, changes: Partial<BehaviorEvent> = {}): LoggedRow => ({
-  events: [
-    {
-      event_id: id,
-      user_id: 'ann',
-      session_id: null,
-      decision_id: null,
-      item_id: 'a',
-      slot: null,
-      type: 'click',
-      slate_hash: null,
-      value: null,
-      time_ms: 1500,
-      ...changes,
-    },
-  ],
-})
-const logOf = (rows: readonly LoggedRow[], digest = 'one'): WarmStart => ({ digest, rows, refused: {} })
-
-/** Items a and b have vectors of version 7; whatever else a log names has none. */
-const features = createFeatureStore()
-for (const [index, item_id] of ['a', 'b'].entries())
-  features.put({
-    feature_key: `${item_id}@7`,
-    item_id,
-    feature_version: 7,
-    encoder_version: 'test',
-    vector: vectorToBytes(Float32Array.of(1 - index, index)),
-    attributes: {},
-    available: true,
-    time_ms: 1,
-  })
 const view = { features, caughtUp: true }
 
 const configOf = (policy: PolicyInput = {}) => parseConfig({ features: { dimensions: 2 }, policies: [policy] })
@@ -125,16 +73,23 @@ describe('transitions of a log', () => {
       rewards: [
         ['d/0', { buy: 2 }],
         ['d/1', { click: 1 }],
+        ['d/-1', { buy: 2, click: 1 }],
       ],
     },
     {
-      name: 'an outcome of the slate as a whole is of none',
-      rows: [shows('d', { slots: 2, baseline: ['a', 'b'] }), happens('c', { decision_id: 'd', item_id: null })],
+      name: 'an outcome that names a decision of several, but no place, is of the slate as a whole',
+      rows: [
+        shows('d', { slots: 2, baseline: ['a', 'b'] }),
+        happens('c', { decision_id: 'd', item_id: null }),
+        happens('c', { decision_id: 'd', item_id: null }),
+        happens('none', { decision_id: 'd', item_id: null, slot: 2 }),
+      ],
       rewards: [
         ['d/0', {}],
         ['d/1', {}],
+        ['d/-1', { click: 1 }],
       ],
-      refused: { orphan: 1 },
+      refused: { duplicate: 1, orphan: 1 },
     },
     {
       name: 'outcomes that nothing caused',
@@ -238,6 +193,8 @@ const clicks = Array.from({ length: 40 }, (_, i) => {
 })
 const log = logOf(clicks)
 const tick = { timeMs: 1e6, watermarkMs: 1e6 }
+/** A version is due again. */
+const later = { timeMs: tick.timeMs + 1000, watermarkMs: tick.watermarkMs }
 const model = (outputs: readonly Output[]) => outputs[0].value as ModelVersion
 const online: Input<Transition> = {
   topic: 'transitions',
@@ -277,7 +234,7 @@ for (const [name, policy] of Object.entries(learners))
       assert.ok(version.tensors.length > 0)
       assert.equal(stage.due!(state, tick), false)
       assert.deepEqual(stage.step(state, [], tick, view).outputs, [])
-      assert.deepEqual(model(stage.step(state, [online], tick, view).outputs).transitions, 1)
+      assert.deepEqual(model(stage.step(state, [online], later, view).outputs).transitions, 1)
     })
 
     test('who is restarted goes on from the version that has it', async () => {
@@ -286,7 +243,7 @@ for (const [name, policy] of Object.entries(learners))
       const restarted = await stage.open(0)
       stage.fold(restarted, [], first, tick)
       assert.equal(stage.due!(restarted, tick), false)
-      const { warm_start, transitions, parent } = model(stage.step(restarted, [online], tick, view).outputs)
+      const { warm_start, transitions, parent } = model(stage.step(restarted, [online], later, view).outputs)
       assert.deepEqual([warm_start, transitions, parent], ['one', 1, model(first).version])
     })
 
@@ -295,7 +252,7 @@ for (const [name, policy] of Object.entries(learners))
       const without = stageOf(policy)
       const state = await without.open(0)
       without.fold(state, [], first, tick)
-      assert.equal(model(without.step(state, [online], tick, view).outputs).warm_start, 'one')
+      assert.equal(model(without.step(state, [online], later, view).outputs).warm_start, 'one')
     })
 
     test('another log on top is refused, and says what to do', async () => {

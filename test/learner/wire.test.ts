@@ -14,8 +14,11 @@ const closed = { state, delta: { click: 1 }, cumulative: { click: 1 }, next_stat
 const bytes = whole.encode('transitions', transitionOf(closed))
 
 test('candidates and what came next are left out where no learner looks at them', () => {
-  const { candidates, next_state, next_candidates, ...rest } = whole.decode('transitions', bytes) as Transition
-  assert.ok(candidates.length > 0 && next_state && next_candidates)
+  const { candidates, next_state, next_candidates, next_masked, ...rest } = whole.decode(
+    'transitions',
+    bytes,
+  ) as Transition
+  assert.ok(candidates.length > 0 && next_state && next_candidates && next_masked)
   assert.deepEqual({ ...(learnersWire(whole, [linear]).decode('transitions', bytes) as object) }, rest)
   for (const algorithm of ['two-tower', 'neural-linear'] as const)
     assert.equal(learnersWire(whole, [linear, { algorithm }]), whole)

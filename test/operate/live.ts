@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BehaviorEvent, Recommendation, Request, UserProfile } from '../../schemas/records.ts'
+import type { BehaviorEvent, ModelVersion, Recommendation, Request, UserProfile } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { readChain } from '../../src/evaluation/audit/read.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
@@ -36,7 +36,7 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
     ...input,
     topics: { prefix: `live-${randomBytes(4).toString('hex')}.`, partitions: 2, ...input.topics },
     step: { intervalMs: 5, progressMs: 200, idleMs: 300, ...input.step },
-    learner: { publishMs: 100 },
+    learner: { publishMs: 100, ...input.learner },
     gateway: { host: '127.0.0.1', port: 0, ...input.gateway },
     log: { level: 'error' },
   })
@@ -81,6 +81,15 @@ export async function openLive(t: TestContext, input: ConfigInput = {}, log: Log
       return all
     },
   }
+}
+
+/** Accepted model versions of the first policy, or another. */
+export async function versionsOf({ context: { log, wire, config } }: Live, policy = 0): Promise<ModelVersion[]> {
+  const found: ModelVersion[] = []
+  await readChain({ log, wire, config, prefix: config.topics.prefix }, 'models', policy, ({ value }) => {
+    if (value) found.push(wire.decode('models', value) as ModelVersion)
+  })
+  return found
 }
 
 /** Items that can be recommended. */

@@ -68,6 +68,17 @@ test('a pinned slot is a rule’s: its transition says so, the others and the sl
   )
 })
 
+test('what a decision goes on to names the candidates that the next one could not show: a pin was shown', () => {
+  const { run, take } = startRun(makeConfig({ gamma: 0.5 }))
+  const next = decision('d2', 1, { items: ['a', 'b', 'c'] })
+  const slots = next.slots.slice(0, 2).map((slot, i) => ({ ...slot, pinned: i === 1 }))
+  const constraints = { ...next.constraints, masked: [1, 2] }
+  take({ tick: tick(1), inputs: [decision('d1', 0), { ...next, slots, constraints }].map(input) })
+  const of = (id: string) => run.written.findLast(each => each.transition_id === id)!
+  assert.deepEqual([of('d1/0').next_decision_id, of('d1/0').next_masked], ['d2', [2]])
+  assert.deepEqual([of('d2/0').masked, of('d2/0').next_masked], [[1, 2], []])
+})
+
 test('the discount of a bandit is 0 at once', () => {
   const { run, take } = startRun(makeConfig())
   take({ tick: tick(0), inputs: [input(decision('d1', 0))] })

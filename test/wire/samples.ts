@@ -119,6 +119,7 @@ export const transition: Transition = {
   discount: 0.9,
   next_decision_id: 'r-2',
   next_state: { ...state, profile: null },
+  next_masked: [1, 4],
   next_candidates: candidates,
   terminated: false,
   truncated: false,

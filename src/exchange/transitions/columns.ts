@@ -6,7 +6,7 @@
 import type { SchemaElement } from 'hyparquet'
 import type { ColumnSource } from 'hyparquet-writer'
 import type { Candidate } from '../../../schemas/records.ts'
-import { openTo } from '../../learner/examples.ts'
+import { openNext, openTo } from '../../learner/examples.ts'
 import type { Example } from '../../learner/learner.ts'
 
 type Leaf = Pick<SchemaElement, 'type' | 'converted_type'>
@@ -124,8 +124,11 @@ export const columns: Readonly<Record<string, Column>> = {
   next_state: list(float, 'state of it, encoded', ({ nextState }) => nextState && [...nextState], 'OPTIONAL'),
   next_candidates: list(
     text,
-    'candidates of it',
-    ({ transition }) => (transition.next_candidates ? ids(transition.next_candidates) : null),
+    'items that it could show',
+    ({ transition }) => {
+      const open = openNext(transition)
+      return open && ids(open)
+    },
     'OPTIONAL',
   ),
   next_candidate_vectors: list(

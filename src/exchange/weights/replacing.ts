@@ -7,15 +7,9 @@
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../../config.ts'
 import { FeedloopError } from '../../errors.ts'
-import {
-  createLearnerStage,
-  hashOf,
-  type LearnerState,
-  type LearnerView,
-  none,
-  publish,
-  restoreFolded,
-} from '../../learner/step.ts'
+import { hashOf } from '../../learner/config-hash.ts'
+import { publish } from '../../learner/publication.ts'
+import { createLearnerStage, type LearnerState, type LearnerView, restoreFolded } from '../../learner/step.ts'
 import { assertFinite } from '../../learner/tensors.ts'
 import type { Stage } from '../../stage.ts'
 import { createStateEncoder } from '../../state/encode.ts'
@@ -44,7 +38,7 @@ export function createReplacingStage(
       if (inputs.length > 0) throw new Error('a step that replaces weights takes no inputs')
       if (done.has(state)) return { outputs: [], refusals: [], counts: [] }
       restoreFolded(state)
-      const { key, value } = publish(state, { full: true, policy, configHash, tick, examples: [], stats: none })
+      const { key, value } = publish(state, { full: true, policy, configHash, tick })
       const model = replaced(value, file)
       state.learner.restore(model)
       done.add(state)

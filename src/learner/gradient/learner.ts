@@ -63,19 +63,18 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     usesNextCandidates: method.usesNextCandidates ?? false,
     onPolicy: method.onPolicy ?? false,
     learn(examples) {
-      const refused = takeAll(options, example => method.take(example, now), examples)
-      const taken = examples.length - Object.values(refused).reduce((sum, each) => sum + each, 0)
+      const { choices, slates, refused } = takeAll(options, method, examples, now)
       const stats: Record<string, number> = {}
-      for (const batch of method.batches(taken, now)) Object.assign(stats, step(batch))
+      for (const batch of method.batches(choices, now)) Object.assign(stats, step(batch))
       return {
-        learned: taken,
+        learned: choices + slates,
         refused,
         stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
       }
     },
     ...(method.recalled && {
       recall(examples: readonly Example[]) {
-        takeAll(options, example => method.take(example, now), examples)
+        takeAll(options, method, examples, now)
         method.recalled!()
       },
     }),
@@ -99,29 +98,44 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
 
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 
-/** @returns revisions that were not taken, by reason */
-function takeAll(
-  shape: Shape,
-  take: (example: Example) => string | undefined,
-  examples: readonly Example[],
-): LearnStats['refused'] {
-  const refused: Record<string, number> = {}
-  for (const example of examples) {
-    const reason = malformed(shape, example) ?? take(example)
-    if (reason) count(refused, reason)
-  }
-  return refused
+interface Taken {
+  readonly choices: number
+  /** As wholes. */
+  readonly slates: number
+  /** Revisions that were not taken, by reason. */
+  readonly refused: LearnStats['refused']
 }
+
+function takeAll(shape: Shape, method: Method, examples: readonly Example[], now: Now): Taken {
+  const refused: Record<string, number> = {}
+  const taken = { choices: 0, slates: 0 }
+  for (const example of examples) {
+    const isWhole = example.transition.slot < 0
+    const reason = isWhole ? takeSlate(method, example) : (malformed(shape, example) ?? method.take(example, now))
+    if (reason) count(refused, reason)
+    else taken[isWhole ? 'slates' : 'choices']++
+  }
+  return { ...taken, refused }
+}
+
+const takeSlate = (method: Method, example: Example): string | undefined =>
+  method.takeSlate ? (notFinite(example) ?? method.takeSlate(example)) : 'slate'
 
 /** Why a revision can't be learned by any method. */
 function malformed({ stateDimensions, itemDimensions }: Shape, example: Example): string | undefined {
   const { transition, state, candidates, action, nextState, nextCandidates } = example
-  if (transition.slot < 0 || transition.action.length !== 1) return 'slate'
+  if (transition.action.length !== 1) return 'slate'
   if (action < 0) return 'action_not_candidate'
   const fits =
     [state, ...(nextState ? [nextState] : [])].every(each => each.length === stateDimensions) &&
     [candidates, nextCandidates ?? []].every(list => list.every(vector => vector.length === itemDimensions))
   if (!fits) return 'dimensions'
+  return notFinite(example)
+}
+
+/** A number beyond what the network can hold. */
+function notFinite(example: Example): string | undefined {
+  const { transition, state, candidates, nextState, nextCandidates } = example
   const numbers = [example.reward, transition.weight, transition.discount ?? 0]
   const finite = [numbers, state, nextState ?? [], ...candidates, ...(nextCandidates ?? [])].every(isFiniteAsFloat32)
   return finite ? undefined : 'not_finite'

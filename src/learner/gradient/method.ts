@@ -57,9 +57,12 @@ export interface Method {
   readonly onPolicy?: boolean
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
   take(example: Example, now: Now): string | undefined
+  /** Takes in what a slate of several slots earned as a whole. Absent: it learns of places only, and refuses it, `slate`.
+   * @returns why not, e.g. late_unlearned */
+  takeSlate?(example: Example): string | undefined
   /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */
   recalled?(): void
-  /** Steps to take now that `taken` more revisions are in: each is asked for after the one before was taken. */
+  /** Steps to take now that `taken` more revisions of single choices are in: each is asked for after the one before was taken. */
   batches(taken: number, now: Now): Iterable<Batch>
   /** Sizes of its stores and the like, for metrics. */
   stats(): Readonly<Record<string, number>>

@@ -13,12 +13,13 @@ import { unweighable } from '../gradient/propensities.ts'
 import type { Example, Learner } from '../learner.ts'
 import { type Buffer, createBuffer, type Entry } from '../replay/buffer.ts'
 import { segmentFrom } from '../replay/segments.ts'
+import { createSlateRewards } from '../replay/slate-rewards.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import { stateValue } from '../towers/towers.ts'
 import { type Behaviour, createBehaviour } from './behaviour.ts'
 import { modes, objective, type Shown } from './objective.ts'
 import type { ReinforceConfig } from './schema.ts'
-import { type Choice, drawsOf, earned, isPinned, slotsOf } from './slates.ts'
+import { type Choice, drawsOf, earned, isPinned, type Kept, slotsOf } from './slates.ts'
 import { returnOf } from './targets.ts'
 
 /** `bootstraps`: the policy discounts what comes after. */
@@ -34,13 +35,14 @@ export const reinforceLearner = (options: ReinforceOptions, tensorflow: TensorFl
 function reinforceMethod(options: ReinforceOptions): Method {
   const { mode, batchSize, stepsPerBatch, seed } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
+  const wholes = createSlateRewards(options.bufferSize)
   const scale = createAdvantageScale()
   const behaviour = options.behaviour ? createBehaviour(options) : undefined
   const batch = (slates: readonly Choice[][], now: Now): Batch => {
     const choices = slates.flat()
     const estimated = behaviour ? estimate(behaviour, choices, now) : new Map<Choice, number>()
     const shown = slates.map(slate => {
-      const target = returnFrom(buffer, slate[0].entry, now, options)
+      const target = returnFrom({ buffer, wholes }, slate[0].entry, now, options)
       return slate.map(choice =>
         shownOf(choice, target, estimated.get(choice) ?? propensityOf(choice.entry.example, mode)),
       )
@@ -58,6 +60,7 @@ function reinforceMethod(options: ReinforceOptions): Method {
   return {
     algorithm: 'reinforce',
     take: example => refusal(example, options) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined),
+    takeSlate: wholes.take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
@@ -123,10 +126,10 @@ function estimate(behaviour: Behaviour, choices: readonly Choice[], now: Now): M
 }
 
 /** Of the slate that the entry is in, or of its item, and all that came after. */
-function returnFrom(buffer: Buffer, first: Entry, { weights }: Now, { mode, horizon }: ReinforceOptions): number {
-  const segment = segmentFrom(buffer, first, horizon)
+function returnFrom(kept: Kept, first: Entry, { weights }: Now, { mode, horizon }: ReinforceOptions): number {
+  const segment = segmentFrom(kept.buffer, first, horizon)
   const steps = segment.map((entry, t) => ({
-    reward: mode === 'item' && t === 0 ? entry.reward : earned(buffer, entry),
+    reward: mode === 'item' && t === 0 ? entry.reward : earned(kept, entry),
     discount: entry.discount ?? 0,
   }))
   const { discount, nextState } = segment[segment.length - 1]

@@ -2,6 +2,7 @@
 import type { Seen } from '../gradient/method.ts'
 import type { Example } from '../learner.ts'
 import type { Buffer, Entry } from '../replay/buffer.ts'
+import type { SlateRewards } from '../replay/slate-rewards.ts'
 
 /** A slot's choice as it was made. */
 export interface Choice extends Seen {
@@ -39,8 +40,16 @@ export function drawsOf(slots: readonly Entry[]): Choice[] {
     })
 }
 
-/** What a decision earned in all slots that are here. */
-export function earned(buffer: Buffer, { example: { transition }, reward }: Entry): number {
+/** What is kept of decisions. */
+export interface Kept {
+  readonly buffer: Buffer
+  readonly wholes: SlateRewards
+}
+
+/** What a decision earned: as a whole, where its slate is told so; else in all slots that are here. */
+export function earned({ buffer, wholes }: Kept, { example: { transition }, reward }: Entry): number {
+  const whole = transition.slots > 1 ? wholes.find(transition.decision_id) : undefined
+  if (whole) return whole.reward
   let sum = reward
   for (let slot = 0; slot < transition.slots; slot++)
     if (slot !== transition.slot) sum += buffer.find(`${transition.decision_id}/${slot}`)?.reward ?? 0

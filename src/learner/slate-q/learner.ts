@@ -11,7 +11,9 @@ import type { Batch, Method, Now, Seen } from '../gradient/method.ts'
 import { withoutChoice } from '../gradient/next-candidates.ts'
 import { createTargetNetwork } from '../gradient/target-network.ts'
 import type { Learner } from '../learner.ts'
-import { createReplay, type Replay } from '../replay/replay.ts'
+import type { Buffer } from '../replay/buffer.ts'
+import { createReplay } from '../replay/replay.ts'
+import { createSlateRewards, type SlateRewards } from '../replay/slate-rewards.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
 import { objective } from './objective.ts'
@@ -48,6 +50,7 @@ export function slateQLearner(options: SlateQOptions, tensorflow: TensorFlow): L
 function slateQMethod(options: SlateQOptions & { readonly heads: number }): Method {
   const { batchSize, stepsPerBatch, seed } = options
   const replay = createReplay(options)
+  const wholes = createSlateRewards(options.bufferSize)
   const target = createTargetNetwork(options, options.targetCopySteps)
   /** Most slots of a slate that was learned: a version's scores are made for so many. */
   let slots = 1
@@ -73,11 +76,14 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
     algorithm: 'slate-q',
     usesNextCandidates: options.next === 'max',
     take: example => (options.next === 'max' ? withoutChoice(example) : undefined) ?? replay.take(example),
+    takeSlate: wholes.take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
         const drawn = replay.draw(random, batchSize, now.draws())
-        const known = drawn.flatMap(({ entry }) => continued(replay, entry.example.transition, options) ?? [])
+        const known = drawn.flatMap(
+          ({ entry }) => continued({ buffer: replay.buffer, wholes }, entry.example.transition, options) ?? [],
+        )
         for (const { slate } of known) slots = Math.max(slots, slate.candidates.length)
         if (known.length > 0) yield batch(known, now)
       }
@@ -105,15 +111,15 @@ interface Continued {
 
 /** @returns undefined when the slate, or the one after it, is not whole here */
 function continued(
-  { buffer }: Replay,
+  kept: { readonly buffer: Buffer; readonly wholes: SlateRewards },
   transition: { readonly decision_id: string; readonly slots: number },
   { next, isTaken }: SlateQOptions,
 ): Continued | undefined {
-  const slate = slateOf(buffer, transition, isTaken)
+  const slate = slateOf(kept, transition, isTaken)
   if (!slate) return undefined
   const { discount, nextState: state, nextCandidates, nextDecisionId } = slate.first
   if (!discount || !state) return { slate, next: null }
-  const candidates = next === 'max' ? nextCandidates : shownBy(buffer, nextDecisionId)
+  const candidates = next === 'max' ? nextCandidates : shownBy(kept.buffer, nextDecisionId)
   return candidates ? { slate, next: { state, candidates } } : undefined
 }
 

@@ -3,6 +3,7 @@
  * there when all of its slots are; what a person took of it is what has an outcome of the wanted kinds.
  */
 import type { Buffer, Entry } from '../replay/buffer.ts'
+import type { SlateRewards } from '../replay/slate-rewards.ts'
 
 export interface Slate {
   readonly state: Float64Array
@@ -10,30 +11,35 @@ export interface Slate {
   readonly candidates: readonly Float32Array[]
   /** Slots that were taken; empty: none. */
   readonly taken: readonly number[]
-  /** Of all slots. */
+  /** As a whole, where it is told; else of all slots. */
   readonly reward: number
   readonly weight: number
   /** Of what came next: what its first slot says, as do all. */
   readonly first: Entry
 }
 
+type Components = Readonly<Record<string, number>>
+
 /** @param isTaken is an outcome of the component a choice?
- * @returns undefined while some slot is missing, or can't be learned yet */
+ * @returns undefined while some slot is missing, or can't be learned yet; and when something was taken, but nobody says what */
 export function slateOf(
-  buffer: Buffer,
+  { buffer, wholes }: { readonly buffer: Buffer; readonly wholes: SlateRewards },
   { decision_id: id, slots }: { readonly decision_id: string; readonly slots: number },
   isTaken: (component: string) => boolean,
 ): Slate | undefined {
   const entries = siblings(buffer, id, slots)
   if (!entries?.every(buffer.learnable)) return undefined
   const [first] = entries
+  const whole = slots > 1 ? wholes.find(id) : undefined
+  const hasChoice = (cumulative: Components): boolean =>
+    Object.keys(cumulative).some(component => cumulative[component] !== 0 && isTaken(component))
+  const taken = entries.flatMap(({ cumulative }, slot) => (hasChoice(cumulative) ? [slot] : []))
+  if (whole && taken.length === 0 && hasChoice(whole.cumulative)) return undefined
   return {
     state: first.example.state,
     candidates: entries.map(itemOf),
-    taken: entries.flatMap(({ cumulative }, slot) =>
-      Object.keys(cumulative).some(component => cumulative[component] !== 0 && isTaken(component)) ? [slot] : [],
-    ),
-    reward: entries.reduce((sum, { reward }) => sum + reward, 0),
+    taken,
+    reward: whole?.reward ?? entries.reduce((sum, { reward }) => sum + reward, 0),
     weight: first.example.transition.weight,
     first,
   }

@@ -119,6 +119,50 @@ describe('slates', () => {
     assert.equal(updates(pinned, second), options.stepsPerBatch)
   })
 
+  /** The slate as a whole, of which something came that names no place. */
+  const whole = (examples: readonly Example[], reward: number, changes: Partial<Transition> = {}): Example => {
+    const [{ transition }] = examples
+    const action = examples.map(each => each.transition.action[0])
+    const of = { transition_id: `${transition.decision_id}/-1`, slot: -1, action, cumulative: { liked: reward } }
+    return { ...changed(examples[0], { ...of, ...changes }), reward }
+  }
+  const unclicked = (examples: readonly Example[]): Example[] =>
+    examples.map(each => ({ ...changed(each, { cumulative: {} }), reward: 0 }))
+
+  test('what came of a slate without a place teaches all of it', () => {
+    const learner = newLearner(slateShape)
+    const random = createRandom(1)
+    for (let n = 0; n < 60; n++) {
+      const policy = policyOf(learner)
+      const shown = Array.from({ length: 64 }, (_, i) => unclicked(slate(policy, random, `${n}.${i}`)))
+      const liked = (examples: readonly Example[]) =>
+        Number(examples.every(({ transition: { action } }) => action[0] === 'b' || action[0] === 'd'))
+      const { refused } = learner.learn(shown.flatMap(examples => [...examples, whole(examples, liked(examples))]))
+      assert.deepEqual(refused, {})
+    }
+    const [, b, , d] = policyOf(learner)
+    assert.ok(b + d > 0.95, `${policyOf(learner)}`)
+  })
+
+  test('revisions of the whole in any order teach what its cumulative reward teaches', () => {
+    const random = createRandom(3)
+    const shown = Array.from({ length: 32 }, (_, i) => unclicked(slate([0.25, 0.25, 0.25, 0.25], random, `${i}`)))
+    const first = shown.map(examples => whole(examples, 0))
+    const later = shown.flatMap((examples, i) =>
+      [1, 2].map(revision => whole(examples, (i % 3) * revision, { kind: 'reward', revision })),
+    )
+    const last = shown.map((examples, i) => whole(examples, 2 * (i % 3)))
+    const taught = [last, [...first, ...later], [...first, ...later.toReversed()]].map(wholes => {
+      const learner = newLearner({ ...slateShape, batchSize: 64 })
+      learner.learn([...shown.flat(), ...wholes])
+      return publish(learner, '1', true).tensors
+    })
+    for (const tensors of taught) assert.deepEqual(tensors, taught[0])
+    const untold = newLearner({ ...slateShape, batchSize: 64 })
+    untold.learn(shown.flat())
+    assert.notDeepEqual(publish(untold, '1', true).tensors, taught[0])
+  })
+
   test('the importance weight is that of the slate', () => {
     const examples = slate([0.25, 0.25, 0.25, 0.25], createRandom(1), 's')
     const learner = newLearner({ ...slateShape, stepsPerBatch: 1, maxImportanceWeight: 100 })

@@ -107,7 +107,7 @@ describe('a learner that starts again', () => {
             .slice(0, 20)
             .map(each => ({ ...each, kind: 'reward' as const, revision: 1, cumulative: { click: 1 } })),
         )
-        const learn = (stage: ReturnType<typeof stageIn>, state: LearnerState, step: number): ModelVersion => {
+        const take = (stage: ReturnType<typeof stageIn>, state: LearnerState, step: number, timeMs: number) => {
           const inputs = steps[step].map((value, offset) => ({
             topic: 'transitions' as const,
             partition: 0,
@@ -117,7 +117,10 @@ describe('a learner that starts again', () => {
             timestampMs: 0,
             headers: {},
           }))
-          const { outputs } = stage.step(state, inputs, { timeMs: 1000 * (step + 1), watermarkMs: 0 }, noVectors)
+          return stage.step(state, inputs, { timeMs, watermarkMs: 0 }, noVectors)
+        }
+        const learn = (stage: ReturnType<typeof stageIn>, state: LearnerState, step: number): ModelVersion => {
+          const { outputs } = take(stage, state, step, 1000 * (step + 1))
           state.commit()
           return outputs[0].value as ModelVersion
         }
@@ -126,6 +129,11 @@ describe('a learner that starts again', () => {
         const expected = [0, 1, 2].map(step => learn(whole, one, step))
         const before = await parted.open(0)
         for (const step of [0, 1]) assert.deepEqual(learn(parted, before, step), expected[step])
+        assert.deepEqual(
+          take(parted, before, 2, 2500).outputs,
+          [],
+          'it falls with a step of which nothing was published',
+        )
         await before.close!()
         const after = await parted.open(0)
         parted.fold(

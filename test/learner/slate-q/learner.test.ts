@@ -186,7 +186,8 @@ describe('slates', () => {
     const cases: [string, Example][] = [
       ['no_next_candidates', { ...first, nextCandidates: [] }],
       ['late_unlearned', change(first, { kind: 'reward', revision: 1 })],
-      ['slate', change(first, { slot: -1 })],
+      ['late_unlearned', change(first, { slot: -1, kind: 'reward', revision: 1 })],
+      ['not_finite', { ...change(first, { slot: -1 }), reward: Number.NaN }],
     ]
     for (const [reason, each] of cases) assert.deepEqual(newLearner().learn([each]).refused, { [reason]: 1 })
   })

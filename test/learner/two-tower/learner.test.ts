@@ -168,6 +168,14 @@ describe('learning', () => {
     assert.ok(Object.values(learner.snapshot('1', true).parameters).every(Number.isFinite))
   })
 
+  test('the count of such updates goes on after a restart: an alert looks at its change', () => {
+    const learner = newLearner()
+    learner.learn([example('huge', { cumulative: { click: 1e30 }, weight: 1e30 })])
+    const restarted = newLearner()
+    restarted.restore(publish(learner, '1', true))
+    assert.equal(restarted.learn([example('next')]).stats.refused_updates, 1)
+  })
+
   test('what is a number, but none of float32, is refused before it gets into the buffer', () => {
     const learner = newLearner()
     const far = { ...example('far'), state: Float64Array.of(1, 1e39, 0) }
