@@ -16,6 +16,7 @@ import type { Shape } from '../towers/parameters.ts'
 import { decodeTraining, encodeTraining, startTraining, type Training } from '../towers/training.ts'
 import { networkBatch } from './batch.ts'
 import type { Batch, Loss, Method, Now } from './method.ts'
+import { createScale } from './scale.ts'
 
 export interface GradientOptions extends Shape, AdamOptions {
   readonly seed: number
@@ -25,6 +26,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
   const network = createNetwork(tensorflow, options)
   let training = startTraining(options, options.seed)
   let version = 0
+  const valueScale = createScale('value_square')
   const refusedSteps: Record<string, number> = {}
   const now: Now = {
     get weights() {
@@ -33,6 +35,9 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     network,
     get version() {
       return version
+    },
+    get valueUnit() {
+      return valueScale.size
     },
     draws: () => training.draws,
   }
@@ -44,7 +49,9 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
       loss = batch.loss(logits, values)
       return loss
     })
-    const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options)
+    const units = loss!.valueTargets && headUnits(valueScale.size)
+    const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options, units)
+    if (loss!.valueTargets) valueScale.observe(loss!.valueTargets)
     if (norm !== null) {
       if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
       return { ...loss!.stats, gradient_norm: norm }
@@ -85,17 +92,21 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
       const own = method.snapshot(now)
       return {
         baseVersion: null,
-        parameters: { ...parameters, ...own.parameters },
+        parameters: { ...parameters, ...valueScale.snapshot(), ...own.parameters },
         tensors: [...tensors, ...own.tensors],
       }
     },
     restore(model: ModelVersion) {
       training = decodeTraining(model, options)
       version = Number(model.version)
+      valueScale.restore(model)
       method.restore(model, now)
     },
   }
 }
+
+/** The value head's weights, which are in units of the reward like what it says. */
+const headUnits = (unit: number) => ({ 'value/weights': unit, 'value/bias': unit })
 
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 

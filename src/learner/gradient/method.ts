@@ -22,6 +22,8 @@ export interface Loss {
   readonly logitGradient: Float32Array
   /** dLoss/dValues, [B]. */
   readonly valueGradient: Float32Array
+  /** What values are to be, [B]: their usual size is the unit of the value head. Absent: its unit is 1. */
+  readonly valueTargets?: Float64Array
   /** Terms of the loss and what else is to be watched, for metrics. */
   readonly stats: Readonly<Record<string, number>>
   /** Why this step is not to be taken, e.g. `kl_bound`; nothing is changed then. */
@@ -45,6 +47,8 @@ export interface Now {
   readonly network: Network
   /** Number of the version published or restored last; 0: none. */
   readonly version: number
+  /** Usual size of value targets so far; 1 while none was seen. */
+  readonly valueUnit: number
   /** Gradient steps tried so far: a seed of draws that a checkpoint holds. */
   draws(): number
 }
