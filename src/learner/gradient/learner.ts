@@ -47,6 +47,11 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     const at = batch.at ?? training.weights
     const gradients = network.gradients(at, networkBatch(batch.decisions, options), (logits, values) => {
       loss = batch.loss(logits, values)
+      if (loss.valueTargets && !valueScale.isKnown) {
+        // of the first batch sizes are known only now
+        valueScale.observe(loss.valueTargets)
+        loss = batch.loss(logits, values)
+      }
       return loss
     })
     const units = loss!.valueTargets && headUnits(valueScale.size)

@@ -12,6 +12,7 @@ const RATE = 0.02
 export interface Scale {
   /** σ; 1 while none was seen. */
   readonly size: number
+  readonly isKnown: boolean
   observe(values: Float64Array): void
   snapshot(): Record<string, number>
   /** A version that states none was made before it was kept: it begins anew. @throws FeedloopError MODEL_INCOMPATIBLE */
@@ -24,6 +25,9 @@ export function createScale(name: 'advantage_square' | 'value_square'): Scale {
   return {
     get size() {
       return square > 0 ? Math.sqrt(square) : 1
+    },
+    get isKnown() {
+      return square > 0
     },
     observe(values) {
       const mean = values.reduce((sum, each) => sum + each * each, 0) / values.length
