@@ -1,10 +1,11 @@
 /**
  * Learners on sequences: how much of the way from a random to the optimal policy they go in worlds that are solved exactly, in
  * process and through the stream on a real Kafka; ms a train step on each TensorFlow.js backend, beside PyTorch; transitions a second
- * from Kafka. `--only long,slates,stream,speed,rate` runs parts, `--seeds N` sets the runs of each (5).
+ * from Kafka. `--only long,slates,cartpole,stream,speed,rate` runs parts, `--seeds N` sets the runs of each (5).
  */
 import { FeedloopError } from '../src/errors.ts'
 import type { BenchOptions, BenchResult } from './main.ts'
+import { benchCartpole } from './sequences/cartpole.ts'
 import { benchLong } from './sequences/long.ts'
 import type { PartOptions, SequencesPart } from './sequences/part.ts'
 import { benchRate } from './sequences/rate.ts'
@@ -15,6 +16,7 @@ import { benchStream } from './sequences/stream.ts'
 const parts: Readonly<Record<string, SequencesPart>> = {
   long: benchLong,
   slates: benchSlates,
+  cartpole: benchCartpole,
   stream: benchStream,
   speed: benchSpeed,
   rate: benchRate,

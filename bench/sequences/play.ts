@@ -28,7 +28,7 @@ interface Outcome {
 export const judged = (policy: PolicyInput): PolicyInput =>
   policy.algorithm === 'dqn' || policy.algorithm === 'slate-q' ? { ...policy, explorer: { name: 'greedy' } } : policy
 
-const configOf = (environment: Environment, policy: PolicyInput) =>
+export const configOf = (environment: Environment, policy: PolicyInput) =>
   parseConfig(merge(environment.preset, { policies: [policy] }))
 
 /** Learns for so many decisions, 16 sessions side by side. @throws FeedloopError BACKEND_UNAVAILABLE */

@@ -1,0 +1,71 @@
+/**
+ * The pole on a cart (src/environments/cartpole.ts), a sanity check: decisions until a version holds it for 475 of 500 steps in the mean of
+ * 100 episodes, which is CartPole-v1's own mark. Looked for every some thousand decisions; what is found is judged by 100
+ * other episodes. Settings are this environment's, as is usual: returns run over more decisions than people's sessions have.
+ */
+import { openEnvironment } from '../../src/environments/open.ts'
+import { createLearner } from '../../src/learner/create.ts'
+import { createStateEncoder } from '../../src/state/encode.ts'
+import { sampledReturn } from '../../src/training/evaluate.ts'
+import { createTrainer } from '../../src/training/trainer.ts'
+import type { Bar } from '../main.ts'
+import { range, round, type SequencesPart } from './part.ts'
+import { type Course, configOf, judged } from './play.ts'
+
+const BUDGET = 150_000
+const EVERY = 5000
+const MARK = 475
+const EPISODES = 100
+
+export const learners: readonly Course['policy'][] = [
+  { algorithm: 'ppo' },
+  { algorithm: 'a3c', a3c: { segmentLength: 32, learningRate: 0.002 } },
+  { algorithm: 'v-trace', vTrace: { segmentLength: 32, learningRate: 0.001 } },
+  {
+    algorithm: 'dqn',
+    explorer: { name: 'epsilon-greedy', epsilon: 0.05 },
+    dqn: { learningRate: 0.001, batchSize: 128, stepsPerBatch: 8, targetCopySteps: 20, returnSteps: 10 },
+  },
+]
+
+export const benchCartpole: SequencesPart = async ({ seeds, say }) => {
+  const results: Record<string, unknown> = {}
+  const bars: Bar[] = []
+  for (const policy of learners) {
+    const runs: Mastered[] = []
+    for (const seed of range(seeds)) {
+      runs.push(await master(policy, seed))
+      say(`cartpole ${policy.algorithm} seed ${seed}: ${JSON.stringify(runs.at(-1))}`)
+    }
+    results[policy.algorithm] = runs
+    bars.push({
+      name: `${policy.algorithm}: steps that the pole is held, of 500, within ${BUDGET} decisions, worst of ${seeds}`,
+      value: Math.min(...runs.map(({ held }) => held)),
+      unit: 'steps',
+      atLeast: MARK,
+    })
+  }
+  return { results: { budget: BUDGET, ...results }, bars }
+}
+
+interface Mastered {
+  /** When training ended: at the mark, or at the budget's end. */
+  readonly decisions: number
+  /** Mean of episodes that did not decide when. */
+  readonly held: number
+}
+
+async function master(policy: Course['policy'], seed: number): Promise<Mastered> {
+  const environment = openEnvironment('cartpole')
+  const config = configOf(environment, policy)
+  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
+  const trainer = createTrainer({ environment, config, learner, seed })
+  const holds = (episodesSeed: number): number =>
+    sampledReturn(environment, configOf(environment, judged(policy)), trainer.policy, {
+      episodes: EPISODES,
+      seed: episodesSeed,
+    }).mean
+  do trainer.run(EVERY)
+  while (trainer.progress.decisions < BUDGET && holds(101) < MARK)
+  return { decisions: trainer.progress.decisions, held: round(holds(202)) }
+}
