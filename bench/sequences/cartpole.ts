@@ -4,13 +4,10 @@
  * other episodes. Settings are this environment's, as is usual: returns run over more decisions than people's sessions have.
  */
 import { openEnvironment } from '../../src/environments/open.ts'
-import { createLearner } from '../../src/learner/create.ts'
-import { createStateEncoder } from '../../src/state/encode.ts'
 import { sampledReturn } from '../../src/training/evaluate.ts'
-import { createTrainer } from '../../src/training/trainer.ts'
 import type { Bar } from '../main.ts'
 import { range, round, type SequencesPart } from './part.ts'
-import { type Course, configOf, judged } from './play.ts'
+import { type Course, configOf, judged, trainerOf } from './play.ts'
 
 const BUDGET = 150_000
 const EVERY = 5000
@@ -57,9 +54,7 @@ interface Mastered {
 
 async function master(policy: Course['policy'], seed: number): Promise<Mastered> {
   const environment = openEnvironment('cartpole')
-  const config = configOf(environment, policy)
-  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  const trainer = createTrainer({ environment, config, learner, seed })
+  const trainer = await trainerOf({ environment, policy, seed })
   const holds = (episodesSeed: number): number =>
     sampledReturn(environment, configOf(environment, judged(policy)), trainer.policy, {
       episodes: EPISODES,
