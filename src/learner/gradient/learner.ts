@@ -12,7 +12,7 @@ import type { Example, Learner, LearnStats } from '../learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type AdamOptions, adamStep } from '../towers/adam.ts'
 import { createNetwork } from '../towers/network.ts'
-import type { Shape } from '../towers/parameters.ts'
+import { type ParameterName, type Shape, valueHead } from '../towers/parameters.ts'
 import { decodeTraining, encodeTraining, startTraining, type Training } from '../towers/training.ts'
 import { networkBatch } from './batch.ts'
 import type { Batch, Loss, Method, Now } from './method.ts'
@@ -54,7 +54,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
       }
       return loss
     })
-    const units = loss!.valueTargets && headUnits(valueScale.size)
+    const units = loss!.valueTargets && unitsOf(method.valued ?? valueHead, valueScale.size)
     const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options, units)
     if (loss!.valueTargets) valueScale.observe(loss!.valueTargets)
     if (norm !== null) {
@@ -110,8 +110,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
   }
 }
 
-/** The value head's weights, which are in units of the reward like what it says. */
-const headUnits = (unit: number) => ({ 'value/weights': unit, 'value/bias': unit })
+const unitsOf = (names: readonly ParameterName[], unit: number) => Object.fromEntries(names.map(name => [name, unit]))
 
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 

@@ -6,7 +6,7 @@
 import type { ModelVersion } from '../../../schemas/records.ts'
 import type { Checkpoint, Example } from '../learner.ts'
 import type { Network } from '../towers/network.ts'
-import type { Parameters } from '../towers/parameters.ts'
+import type { ParameterName, Parameters } from '../towers/parameters.ts'
 
 /** One decision as the network sees it. */
 export interface Seen {
@@ -22,7 +22,7 @@ export interface Loss {
   readonly logitGradient: Float32Array
   /** dLoss/dValues, [B]. */
   readonly valueGradient: Float32Array
-  /** What values are to be, [B]: their usual size is the unit of the value head. Absent: its unit is 1. */
+  /** What values are to be, [B]: their usual size is the unit in which they are learned. Absent: it is 1. */
   readonly valueTargets?: Float64Array
   /** Terms of the loss and what else is to be watched, for metrics. */
   readonly stats: Readonly<Record<string, number>>
@@ -59,6 +59,8 @@ export interface Method {
   readonly usesNextCandidates?: boolean
   /** Each transition is used once, and none of an old policy. Default false. */
   readonly onPolicy?: boolean
+  /** Parameters in which what is said of values is linear: in units of the reward as that is. Default: those of the value head. */
+  readonly valued?: readonly ParameterName[]
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
   take(example: Example, now: Now): string | undefined
   /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */
