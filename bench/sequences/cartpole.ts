@@ -1,7 +1,7 @@
 /**
- * The pole on a cart (src/environments/cartpole.ts), a sanity check: decisions until a version holds it for 475 of 500 steps in the mean of
- * 100 episodes, which is CartPole-v1's own mark. Looked for every some thousand decisions; what is found is judged by 100
- * other episodes. Settings are those of the environment's preset.
+ * The pole on a cart (src/environments/cartpole.ts), a sanity check: within a budget of decisions a version holds it for 475 of 500 steps in
+ * the mean of 100 episodes, which is CartPole-v1's own mark. Every some thousand decisions 100 episodes say whether training ends; what they
+ * find is judged by 100 others. Settings are those of the environment's preset.
  */
 import { openEnvironment } from '../../src/environments/open.ts'
 import { sampledReturn } from '../../src/training/evaluate.ts'
@@ -12,6 +12,8 @@ import { type Course, configOf, judged, trainerOf } from './play.ts'
 const BUDGET = 150_000
 const EVERY = 5000
 const MARK = 475
+/** Mean at which training ends: beyond the mark, since who is chosen for a mean is a little worse than it. */
+const ENOUGH = 495
 const EPISODES = 100
 
 export const learners: readonly Course['policy'][] = [
@@ -42,7 +44,7 @@ export const benchCartpole: SequencesPart = async ({ seeds, say }) => {
 }
 
 interface Mastered {
-  /** When training ended: at the mark, or at the budget's end. */
+  /** When training ended: it was enough, or the budget was over. */
   readonly decisions: number
   /** Mean of episodes that did not decide when. */
   readonly held: number
@@ -57,6 +59,6 @@ async function master(policy: Course['policy'], seed: number): Promise<Mastered>
       seed: episodesSeed,
     }).mean
   do trainer.run(EVERY)
-  while (trainer.progress.decisions < BUDGET && holds(101) < MARK)
+  while (trainer.progress.decisions < BUDGET && holds(101) < ENOUGH)
   return { decisions: trainer.progress.decisions, held: round(holds(202)) }
 }
