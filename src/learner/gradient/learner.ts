@@ -56,8 +56,8 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     })
     const units = loss!.valueTargets && unitsOf(method.valued ?? valueHead, valueScale.size)
     const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options, units)
-    if (loss!.valueTargets) valueScale.observe(loss!.valueTargets)
     if (norm !== null) {
+      if (loss!.valueTargets) valueScale.observe(loss!.valueTargets)
       if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
       return { ...loss!.stats, gradient_norm: norm }
     }
