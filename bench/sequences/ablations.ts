@@ -36,7 +36,7 @@ const slateQ = (learningRate: number): Policy => ({ algorithm: 'slate-q', ...exp
 const late = () => halfLate(VERSIONS)
 const NONE = 1e9
 
-const groups: Readonly<Record<string, readonly Row[]>> = {
+export const groups: Readonly<Record<string, readonly Row[]>> = {
   revisions: [vTrace(), dqn()].flatMap(policy => [
     { name: `${policy.algorithm}`, policy },
     {
@@ -74,7 +74,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
       policy: dqn({ prioritised: true, priorities: { importance: 0, importanceSteps: NONE } }),
     },
   ],
-  target: [1, 10, 50, 200].map(targetCopySteps => ({
+  target: [1, 10, 20, 50, 200].map(targetCopySteps => ({
     name: targetCopySteps === 1 ? 'dqn, no target network' : `dqn, target copied every ${targetCopySteps} steps`,
     policy: dqn({ targetCopySteps }),
   })),
@@ -100,7 +100,7 @@ export const benchAblations: SequencesPart = async options => {
 }
 
 /** By mark `mean (worst)`. @throws FeedloopError BACKEND_UNAVAILABLE */
-async function rowOf({ policy, world = 'long-term', adapt }: Row, { seeds }: PartOptions): Promise<string> {
+export async function rowOf({ policy, world = 'long-term', adapt }: Row, { seeds }: PartOptions): Promise<string> {
   const environment = openEnvironment(world)
   const runs: number[][] = []
   for (const seed of range(seeds))

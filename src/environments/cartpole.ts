@@ -128,7 +128,7 @@ const preset: Environment['preset'] = {
       gamma: 0.99,
       a3c: { segmentLength: 32, learningRate: 0.002 },
       vTrace: { segmentLength: 32, learningRate: 0.001, bufferSize: 10_000, entropy: 0.03 },
-      dqn: { learningRate: 0.001, batchSize: 128, stepsPerBatch: 8, targetCopySteps: 20, returnSteps: 10 },
+      dqn: { learningRate: 0.001, batchSize: 128, stepsPerBatch: 8, returnSteps: 10 },
     },
   ],
 }
