@@ -118,8 +118,17 @@ const contextOf = ({ position, velocity, angle, angularVelocity }: Cart): Observ
   angularVelocity,
 })
 
+/** Learners' settings are this environment's, as is usual: what a push does shows later than what people are shown. */
 const preset: Environment['preset'] = {
   features: { encoder: 'hashed', dimensions: 4 },
   state: { blocks: ['numbers'], numbers: ['position', 'velocity', 'angle', 'angularVelocity'], historyLength: 0 },
-  policies: [{ rewards: { balance: {} }, gamma: 0.99 }],
+  policies: [
+    {
+      rewards: { balance: {} },
+      gamma: 0.99,
+      a3c: { segmentLength: 32, learningRate: 0.002 },
+      vTrace: { segmentLength: 32, learningRate: 0.001, bufferSize: 10_000, entropy: 0.03 },
+      dqn: { learningRate: 0.001, batchSize: 128, stepsPerBatch: 8, returnSteps: 10 },
+    },
+  ],
 }

@@ -5,12 +5,12 @@
  * the copy is renewed. On policy: each transition is used once, and what an old version decided is dropped, `stale`.
  */
 import { seedOf } from '../../state/random.ts'
-import { createAdvantageScale } from '../gradient/advantage-scale.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
 import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
+import { createScale } from '../gradient/scale.ts'
 import type { Learner } from '../learner.ts'
 import type { Entry } from '../replay/buffer.ts'
 import { createFresh } from '../replay/fresh.ts'
@@ -38,18 +38,22 @@ export function a3cLearner(options: A3cOptions, tensorflow: TensorFlow): Learner
 function a3cMethod(options: A3cOptions): Method {
   const fresh = createFresh({ ...options, capacity: options.bufferSize, most: options.segmentLength })
   const workers = createWorkers(options.workers, options)
-  const scale = createAdvantageScale()
-  const batch = (segments: readonly Entry[][], at: Parameters, { version }: Now): Batch => {
+  const scale = createScale('advantage_square')
+  const batch = (segments: readonly Entry[][], at: Parameters, now: Now): Batch => {
     const decisions = segments.flat().map(({ example }) => example)
     const steps = segments.flatMap(segment => stepsOf(segment, at))
     return {
       decisions,
       at,
       loss(logits, values) {
-        const result = objective(steps, logits, values, { ...options, advantageScale: scale.size })
+        const result = objective(steps, logits, values, {
+          ...options,
+          advantageScale: scale.size,
+          valueUnit: now.valueUnit,
+        })
         scale.observe(result.advantages)
         const watched = {
-          policy_lag: meanLag(decisions, version),
+          policy_lag: meanLag(decisions, now.version),
           segment_length: decisions.length / segments.length,
         }
         return { ...result, stats: { ...result.stats, ...watched } }

@@ -1,6 +1,6 @@
 /**
  * The advantage actor-critic loss of a batch and its gradient at logits and values (Mnih et al. 2016, algorithm S3): of a
- * decision, −A/σ log π(a) + c ½ (V − R)² − β H(π), A = R − V, with R and A constants to the gradient. No weights: whoever
+ * decision, −A/σ log π(a) + c ½ ((V − R)/σ_v)² − β H(π), A = R − V, with R and A constants to the gradient. No weights: whoever
  * decided is taken to be the policy, which staleness guards keep nearly true; `kl` says how far it is from true.
  */
 import { actorCriticLoss, policiesOf, type Row, type Weights } from '../gradient/actor-critic.ts'

@@ -16,7 +16,7 @@ import type { PriorityOptions } from '../replay/priorities.ts'
 import { createReplay, type Drawn } from '../replay/replay.ts'
 import { segmentFrom } from '../replay/segments.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
-import type { Parameters } from '../towers/parameters.ts'
+import { type Parameters, stateEmbedding, valueHead } from '../towers/parameters.ts'
 import { type BatchItem, objective } from './objective.ts'
 import { discounted, nextValues } from './targets.ts'
 
@@ -64,7 +64,7 @@ function dqnMethod(options: DqnOptions): Method {
     return {
       decisions: drawn.map(({ entry }) => entry.example),
       loss(logits, values) {
-        const result = objective(items, logits, values, options)
+        const result = objective(items, logits, values, { ...options, valueUnit: now.valueUnit })
         replay.learned(drawn, result.errors)
         return { ...result, stats: { ...result.stats, ...lag } }
       },
@@ -73,6 +73,7 @@ function dqnMethod(options: DqnOptions): Method {
   return {
     algorithm: 'dqn',
     usesNextCandidates: true,
+    valued: [...valueHead, ...stateEmbedding],
     take: example => withoutChoice(example) ?? replay.take(example),
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {

@@ -1,8 +1,8 @@
 /**
  * The loss of one batch of a dueling Q network and its gradient at logits and values, on plain arrays. With A = the logits,
  * V = the value head and the mean over the decision's candidates (Wang et al. 2016, eq. 9; without dueling Q = A),
- *   Q(s, a) = V(s) + A(s, a) − mean_b A(s, b),   loss = w Huber(Q(s, a) − y),   averaged,
- * y being constant to the gradient and w the transition's weight times that of its draw.
+ *   Q(s, a) = V(s) + A(s, a) − mean_b A(s, b),   loss = w Huber(Q(s, a) − y)/σ²,   averaged,
+ * y being constant to the gradient, σ the usual size of y and w the transition's weight times that of its draw.
  */
 import { huber, huberGradient } from '../gradient/huber.ts'
 import type { Loss } from '../gradient/method.ts'
@@ -21,6 +21,8 @@ export interface ObjectiveOptions {
   readonly dueling: boolean
   /** κ, in units of the reward; 0: squared. */
   readonly huber: number
+  /** σ (Now.valueUnit). */
+  readonly valueUnit: number
 }
 
 export interface ObjectiveResult extends Loss {
@@ -33,7 +35,7 @@ export function objective(
   batch: readonly BatchItem[],
   logits: Float32Array,
   values: Float32Array,
-  { dueling, huber: limit }: ObjectiveOptions,
+  { dueling, huber: limit, valueUnit }: ObjectiveOptions,
 ): ObjectiveResult {
   const width = logits.length / batch.length
   const logitGradient = new Float32Array(logits.length)
@@ -44,18 +46,20 @@ export function objective(
     const from = b * width
     const q = logits[from + action] + baseline({ logits, values }, b, candidates, dueling)
     const error = q - target
-    const pull = (weight / batch.length) * huberGradient(error, limit)
+    const scale = weight / batch.length / valueUnit ** 2
+    const pull = scale * huberGradient(error, limit)
     if (dueling) {
       logitGradient.fill(-pull / candidates, from, from + candidates)
       valueGradient[b] = pull
     }
     logitGradient[from + action] += pull
     errors[b] = error
-    sums.loss += (weight / batch.length) * huber(error, limit)
+    sums.loss += scale * huber(error, limit)
     sums.square += error ** 2 / batch.length
     sums.most = Math.max(sums.most, Math.abs(error))
     sums.q += q / batch.length
   })
   const stats = { loss: sums.loss, td_error: Math.sqrt(sums.square), td_error_max: sums.most, q_mean: sums.q }
-  return { stats, errors, logitGradient, valueGradient }
+  const valueTargets = Float64Array.from(batch, ({ target }) => target)
+  return { stats, errors, logitGradient, valueGradient, valueTargets }
 }

@@ -49,5 +49,5 @@ export const dqn = z.strictObject({
         .describe('Gradient steps until it is 1; before, what ends by chance is underrated.'),
     })
     .prefault({}),
-  ...valueTargets,
+  ...valueTargets(20),
 })

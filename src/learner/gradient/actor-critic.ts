@@ -1,7 +1,7 @@
 /**
  * What the losses of policy gradients have in common, for B decisions of up to K candidates:
- *   1/B Σ_b w_b (−A_b log π_b(a_b) − β H(π_b) + c ½ (V_b − v_b)²),  π_b = softmax(logits_b),
- * where the pull A_b and the target v_b are constants to the gradient. An algorithm says only what A and v are. With a mean
+ *   1/B Σ_b w_b (−A_b log π_b(a_b) − β H(π_b) + c ½ ((V_b − v_b)/σ_v)²),  π_b = softmax(logits_b),
+ * where the pull A_b, the target v_b and the targets' usual size σ_v are constants to the gradient. An algorithm says only what A and v are. With a mean
  * entropy below its bound a step leaves out the pulls: values and the entropy bonus go on, and bring it back.
  */
 import type { Loss } from './method.ts'
@@ -50,6 +50,8 @@ export interface Weights {
   readonly entropy: number
   /** c. */
   readonly valueLoss: number
+  /** σ_v (Now.valueUnit): values of any size then pull as hard as a policy on the towers that they share. */
+  readonly valueUnit: number
   /** Mean entropy, nats, below which pulls are withheld. */
   readonly minEntropy: number
 }
@@ -76,13 +78,19 @@ export function actorCriticLoss(
       const policy = pull * (probabilities[i] - (k === action ? 1 : 0))
       logitGradient[i] = scale * (policy + weights.entropy * entropyGradient(probabilities[i], entropies[b]))
     }
-    const error = values[b] - targets[b]
-    valueGradient[b] = scale * weights.valueLoss * error
+    const error = (values[b] - targets[b]) / weights.valueUnit
+    valueGradient[b] = (scale * weights.valueLoss * error) / weights.valueUnit
     // a pull of 0 may stand beside a π(a) that is 0, too
     if (pull !== 0) sums.policy_loss -= scale * pull * Math.log(chosen[b])
     sums.value_loss += scale * 0.5 * error * error
     bonus += scale * entropies[b]
   })
   const loss = sums.policy_loss + weights.valueLoss * sums.value_loss - weights.entropy * bonus
-  return { logitGradient, valueGradient, withheld, stats: { loss, ...sums, entropy: entropy ?? 0 } }
+  return {
+    logitGradient,
+    valueGradient,
+    valueTargets: targets,
+    withheld,
+    stats: { loss, ...sums, entropy: entropy ?? 0 },
+  }
 }

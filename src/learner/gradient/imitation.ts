@@ -7,6 +7,7 @@ import { createRandom, seedOf } from '../../state/random.ts'
 import type { Example } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { stateValue } from '../towers/towers.ts'
+import type { Weights } from './actor-critic.ts'
 import type { Batch, Loss, Method, Now } from './method.ts'
 import { softmax } from './softmax.ts'
 
@@ -61,7 +62,7 @@ export function withImitation(method: Method, options: ImitationOptions): Method
   }
 }
 
-function imitationBatch(entries: readonly Entry[], { weights }: Now, valueLoss: number): Batch {
+function imitationBatch(entries: readonly Entry[], { weights, valueUnit }: Now, valueLoss: number): Batch {
   const choices = entries.map(({ example, reward, discount, nextState }) => ({
     action: example.action,
     candidates: example.candidates.length,
@@ -70,7 +71,7 @@ function imitationBatch(entries: readonly Entry[], { weights }: Now, valueLoss: 
   }))
   return {
     decisions: entries.map(({ example }) => example),
-    loss: (logits, values) => imitationLoss(choices, logits, values, valueLoss),
+    loss: (logits, values) => imitationLoss(choices, logits, values, { valueLoss, valueUnit }),
   }
 }
 
@@ -83,12 +84,12 @@ export interface Choice {
   readonly target: number
 }
 
-/** −log π(a) + c ½ (V − v)², weighted and averaged. @param logits [B, K] @param values [B] */
+/** −log π(a) + c ½ ((V − v)/σ_v)², weighted and averaged. @param logits [B, K] @param values [B] */
 export function imitationLoss(
   choices: readonly Choice[],
   logits: Float32Array,
   values: Float32Array,
-  valueLoss: number,
+  { valueLoss, valueUnit }: Pick<Weights, 'valueLoss' | 'valueUnit'>,
 ): Loss {
   const width = logits.length / choices.length
   const logitGradient = new Float32Array(logits.length)
@@ -100,8 +101,9 @@ export function imitationLoss(
     softmax(logits, b * width, candidates, probabilities)
     for (let k = 0; k < candidates; k++)
       logitGradient[b * width + k] = scale * (probabilities[k] - (k === action ? 1 : 0))
-    valueGradient[b] = scale * valueLoss * (values[b] - target)
+    valueGradient[b] = (scale * valueLoss * (values[b] - target)) / valueUnit ** 2
     loss -= scale * Math.log(probabilities[action])
   })
-  return { logitGradient, valueGradient, stats: { imitation_loss: loss } }
+  const valueTargets = Float64Array.from(choices, ({ target }) => target)
+  return { logitGradient, valueGradient, valueTargets, stats: { imitation_loss: loss } }
 }

@@ -12,10 +12,11 @@ import type { Example, Learner, LearnStats } from '../learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type AdamOptions, adamStep } from '../towers/adam.ts'
 import { createNetwork } from '../towers/network.ts'
-import type { Shape } from '../towers/parameters.ts'
+import { type ParameterName, type Shape, valueHead } from '../towers/parameters.ts'
 import { decodeTraining, encodeTraining, startTraining, type Training } from '../towers/training.ts'
 import { networkBatch } from './batch.ts'
 import type { Batch, Loss, Method, Now } from './method.ts'
+import { createScale } from './scale.ts'
 
 export interface GradientOptions extends Shape, AdamOptions {
   readonly seed: number
@@ -25,6 +26,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
   const network = createNetwork(tensorflow, options)
   let training = startTraining(options, options.seed)
   let version = 0
+  const valueScale = createScale('value_square')
   const refusedSteps: Record<string, number> = {}
   const now: Now = {
     get weights() {
@@ -34,6 +36,9 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     get version() {
       return version
     },
+    get valueUnit() {
+      return valueScale.size
+    },
     draws: () => training.draws,
   }
   const step = (batch: Batch): Readonly<Record<string, number>> => {
@@ -42,10 +47,17 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     const at = batch.at ?? training.weights
     const gradients = network.gradients(at, networkBatch(batch.decisions, options), (logits, values) => {
       loss = batch.loss(logits, values)
+      if (loss.valueTargets && !valueScale.isKnown) {
+        // of the first batch sizes are known only now
+        valueScale.observe(loss.valueTargets)
+        loss = batch.loss(logits, values)
+      }
       return loss
     })
-    const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options)
+    const units = loss!.valueTargets && unitsOf(method.valued ?? valueHead, valueScale.size)
+    const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options, units)
     if (norm !== null) {
+      if (loss!.valueTargets) valueScale.observe(loss!.valueTargets)
       if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
       return { ...loss!.stats, gradient_norm: norm }
     }
@@ -84,17 +96,20 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
       const own = method.snapshot(now)
       return {
         baseVersion: null,
-        parameters: { ...parameters, ...own.parameters },
+        parameters: { ...parameters, ...valueScale.snapshot(), ...own.parameters },
         tensors: [...tensors, ...own.tensors],
       }
     },
     restore(model: ModelVersion) {
       training = decodeTraining(model, options)
       version = Number(model.version)
+      valueScale.restore(model)
       method.restore(model, now)
     },
   }
 }
+
+const unitsOf = (names: readonly ParameterName[], unit: number) => Object.fromEntries(names.map(name => [name, unit]))
 
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 

@@ -6,7 +6,7 @@
 import type { ModelVersion } from '../../../schemas/records.ts'
 import type { Checkpoint, Example } from '../learner.ts'
 import type { Network } from '../towers/network.ts'
-import type { Parameters } from '../towers/parameters.ts'
+import type { ParameterName, Parameters } from '../towers/parameters.ts'
 
 /** One decision as the network sees it. */
 export interface Seen {
@@ -22,6 +22,8 @@ export interface Loss {
   readonly logitGradient: Float32Array
   /** dLoss/dValues, [B]. */
   readonly valueGradient: Float32Array
+  /** What values are to be, [B]: their usual size is the unit in which they are learned. Absent: it is 1. */
+  readonly valueTargets?: Float64Array
   /** Terms of the loss and what else is to be watched, for metrics. */
   readonly stats: Readonly<Record<string, number>>
   /** Why this step is not to be taken, e.g. `kl_bound`; nothing is changed then. */
@@ -45,6 +47,8 @@ export interface Now {
   readonly network: Network
   /** Number of the version published or restored last; 0: none. */
   readonly version: number
+  /** Usual size of value targets so far; 1 while none was seen. */
+  readonly valueUnit: number
   /** Gradient steps tried so far: a seed of draws that a checkpoint holds. */
   draws(): number
 }
@@ -55,6 +59,8 @@ export interface Method {
   readonly usesNextCandidates?: boolean
   /** Each transition is used once, and none of an old policy. Default false. */
   readonly onPolicy?: boolean
+  /** Parameters in which what is said of values is linear: in units of the reward as that is. Default: those of the value head. */
+  readonly valued?: readonly ParameterName[]
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
   take(example: Example, now: Now): string | undefined
   /** Takes in what a slate of several slots earned as a whole. Absent: it learns of places only, and refuses it, `slate`.

@@ -8,13 +8,13 @@ export const towers = {
   seed: z.number().int().default(1).describe('Seed of the initial weights and of all draws.'),
 }
 
-/** Of learners of values by a target network. */
-export const valueTargets = {
+/** Of learners of values by a target network. @param targetCopySteps the default */
+export const valueTargets = (targetCopySteps: number) => ({
   targetCopySteps: z
     .number()
     .int()
     .positive()
-    .default(50)
+    .default(targetCopySteps)
     .describe('Gradient steps after which the target network becomes a copy of the learning one.'),
   huber: z
     .number()
@@ -31,7 +31,7 @@ export const valueTargets = {
     .describe('Transitions decided so long before the newest one are not learned (`stale`); 0: however old.'),
   maxGradientNorm: z.number().positive().default(10).describe('Gradients are scaled down to this global norm.'),
   seed: z.number().int().default(1).describe('Seed of the initial weights and of replay sampling.'),
-}
+})
 
 export const losses = {
   entropy: z.number().nonnegative().default(0.01).describe('Weight of the entropy bonus in the loss.'),

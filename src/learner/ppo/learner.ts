@@ -8,7 +8,7 @@ import { createRandom, type Random, seedOf } from '../../state/random.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
 import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
-import type { Batch, Method } from '../gradient/method.ts'
+import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
 import type { Learner } from '../learner.ts'
 import type { Entry } from '../replay/buffer.ts'
@@ -55,7 +55,7 @@ function ppoMethod(options: PpoOptions): Method {
       const round = roundOf(segments, now.weights, options.lambda)
       const random = createRandom(seedOf(`${options.seed}/round/${now.draws() + 1}`))
       for (const kept of minibatches(round, random, options)) {
-        const batch = batchOf(kept, now.version, options)
+        const batch = batchOf(kept, now, options)
         yield batch
         if (batch.ended()) return
       }
@@ -117,16 +117,16 @@ function shuffled<T>(values: readonly T[], random: Random): T[] {
   return order
 }
 
-function batchOf(kept: readonly Kept[], version: number, options: PpoOptions): Batch & { ended(): boolean } {
+function batchOf(kept: readonly Kept[], now: Now, options: PpoOptions): Batch & { ended(): boolean } {
   const steps = kept.map(({ step }) => step)
   const decisions = kept.map(({ entry }) => entry.example)
   let ended = false
   return {
     decisions,
     loss(logits, values) {
-      const result = objective(steps, logits, values, options)
+      const result = objective(steps, logits, values, { ...options, valueUnit: now.valueUnit })
       ended = result.refused !== undefined
-      return { ...result, stats: { ...result.stats, policy_lag: meanLag(decisions, version) } }
+      return { ...result, stats: { ...result.stats, policy_lag: meanLag(decisions, now.version) } }
     },
     ended: () => ended,
   }

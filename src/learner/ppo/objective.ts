@@ -1,6 +1,6 @@
 /**
  * The clipped surrogate of a minibatch and its gradient at logits and values (Schulman et al. 2017, eq. 7 and 9): of a
- * decision, −min(r A, clip(r, 1 − ε, 1 + ε) A) + c ½ (V − v)² − β H(π), r = π(a)/μ(a), where μ is not an estimate of the
+ * decision, −min(r A, clip(r, 1 − ε, 1 + ε) A) + c ½ ((V − v)/σ_v)² − β H(π), r = π(a)/μ(a), where μ is not an estimate of the
  * old policy but the logged propensity. The value is not clipped: that ties learning to the scale of the rewards and was
  * found to help nothing (Andrychowicz et al. 2021, "What matters in on-policy reinforcement learning?", section 3.2).
  */

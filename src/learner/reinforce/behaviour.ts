@@ -52,7 +52,7 @@ export function createBehaviour(options: GradientOptions): Behaviour {
         target: 0,
       }))
       const gradients = network.gradients(weights, networkBatch(logged, options), (logits, values) => {
-        const result = imitationLoss(choices, logits, values, 0)
+        const result = imitationLoss(choices, logits, values, { valueLoss: 0, valueUnit: 1 })
         loss = result.stats.imitation_loss
         return result
       })

@@ -5,11 +5,11 @@
  */
 import { FeedloopError } from '../../errors.ts'
 import { createRandom, type Random, seedOf } from '../../state/random.ts'
-import { createAdvantageScale } from '../gradient/advantage-scale.ts'
 import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner, parameterOf } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { unweighable } from '../gradient/propensities.ts'
+import { createScale } from '../gradient/scale.ts'
 import type { Example, Learner } from '../learner.ts'
 import { type Buffer, createBuffer, type Entry } from '../replay/buffer.ts'
 import { segmentFrom } from '../replay/segments.ts'
@@ -36,7 +36,7 @@ function reinforceMethod(options: ReinforceOptions): Method {
   const { mode, batchSize, stepsPerBatch, seed } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
   const wholes = createSlateRewards(options.bufferSize)
-  const scale = createAdvantageScale()
+  const scale = createScale('advantage_square')
   const behaviour = options.behaviour ? createBehaviour(options) : undefined
   const batch = (slates: readonly Choice[][], now: Now): Batch => {
     const choices = slates.flat()
@@ -51,7 +51,11 @@ function reinforceMethod(options: ReinforceOptions): Method {
     return {
       decisions: choices,
       loss(logits, values) {
-        const result = objective(mode, shown, logits, values, { ...options, advantageScale: scale.size })
+        const result = objective(mode, shown, logits, values, {
+          ...options,
+          advantageScale: scale.size,
+          valueUnit: now.valueUnit,
+        })
         scale.observe(result.advantages)
         return { ...result, stats: { ...result.stats, policy_lag: meanLag(examples, now.version) } }
       },

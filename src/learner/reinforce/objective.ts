@@ -1,6 +1,6 @@
 /**
  * Off-policy REINFORCE for what is shown together (Chen et al. 2019, "Top-K off-policy correction for a REINFORCE recommender
- * system"), its gradient at logits and values: of a row −w A/σ log π(a) + c ½ (V − R)² − β H(π), A = R − V. V is that of who
+ * system"), its gradient at logits and values: of a row −w A/σ log π(a) + c ½ ((V − R)/σ_v)² − β H(π), A = R − V. V is that of who
  * logged: a baseline, which changes no expectation. Two modes that are answers to two kinds of logs:
  *
  * - slate: ours, drawn slot by slot without replacement (Plackett 1975). π(a) is that of the slot given the slots before, so

@@ -30,5 +30,5 @@ export const slateQ = z.strictObject({
     .default(['click'])
     .describe('Event types that say an item was taken from the slate; a slate without one was left.'),
   valueLoss: z.number().nonnegative().default(1).describe('Weight of the loss of worth beside that of the choice.'),
-  ...valueTargets,
+  ...valueTargets(50),
 })

@@ -25,27 +25,31 @@ export interface AdamOptions {
 }
 
 /** Updates the weights in place.
+ * @param units of parameters w in which they are learned: the step is one of w/unit, so a head is learned as if what it is to say
+ * were of size 1, and a unit that changes moves no weight ("preserving outputs", van Hasselt et al. 2016). Default 1
  * @returns the gradient's norm before clipping; null when it was not finite and nothing was changed */
 export function adamStep<A extends Arrays>(
   weights: A,
   gradients: A,
   state: AdamState<A>,
   options: AdamOptions,
+  units: Readonly<Record<string, number>> = {},
 ): number | null {
   const names = Object.keys(weights)
   if (!names.every(name => isFiniteArray(gradients[name]))) return null
-  const norm = Math.sqrt(names.reduce((sum, name) => sum + squares(gradients[name]), 0))
+  const norm = Math.sqrt(names.reduce((sum, name) => sum + (units[name] ?? 1) ** 2 * squares(gradients[name]), 0))
   if (!Number.isFinite(norm)) return null
   const clip = Math.min(1, options.maxGradientNorm / (norm + 1e-12))
   const t = ++state.steps
   const rate = (options.learningRate * Math.sqrt(1 - BETA2 ** t)) / (1 - BETA1 ** t)
   for (const name of names) {
     const [w, g, m, v] = [weights[name], gradients[name], state.first[name], state.second[name]]
+    const unit = units[name] ?? 1
     for (let i = 0; i < w.length; i++) {
-      const gradient = clip * g[i]
+      const gradient = clip * unit * g[i]
       m[i] = BETA1 * m[i] + (1 - BETA1) * gradient
       v[i] = BETA2 * v[i] + (1 - BETA2) * gradient * gradient
-      w[i] -= (rate * m[i]) / (Math.sqrt(v[i]) + EPSILON)
+      w[i] -= (unit * rate * m[i]) / (Math.sqrt(v[i]) + EPSILON)
     }
   }
   return norm

@@ -34,6 +34,12 @@ export const parameterNames = [
   'value/bias',
 ] as const
 export type ParameterName = (typeof parameterNames)[number]
+export const valueHead = ['value/weights', 'value/bias'] as const satisfies readonly ParameterName[]
+/** Logits are linear in them. */
+export const stateEmbedding = [
+  'user/embedding/weights',
+  'user/embedding/bias',
+] as const satisfies readonly ParameterName[]
 /** One flat row-major array a parameter; weights are [inputs, outputs]. */
 export type Parameters = Readonly<Record<ParameterName, Float32Array>>
 

@@ -5,11 +5,11 @@
  * slots after the first π and μ are those of a first draw.
  */
 import { createRandom, seedOf } from '../../state/random.ts'
-import { createAdvantageScale } from '../gradient/advantage-scale.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { unweighable } from '../gradient/propensities.ts'
+import { createScale } from '../gradient/scale.ts'
 import type { Learner } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
@@ -37,13 +37,17 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
 function twoTowerMethod(options: TwoTowerOptions): Method {
   const { batchSize, stepsPerBatch, seed } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
-  const scale = createAdvantageScale()
-  const batch = (entries: readonly Entry[], { weights }: Now): Batch => {
-    const items = entries.map(entry => batchItem(weights, entry))
+  const scale = createScale('advantage_square')
+  const batch = (entries: readonly Entry[], now: Now): Batch => {
+    const items = entries.map(entry => batchItem(now.weights, entry))
     return {
       decisions: entries.map(({ example }) => example),
       loss(logits, values) {
-        const result = objective(items, logits, values, { ...options, advantageScale: scale.size })
+        const result = objective(items, logits, values, {
+          ...options,
+          advantageScale: scale.size,
+          valueUnit: now.valueUnit,
+        })
         scale.observe(result.advantages)
         return result
       },

@@ -2,8 +2,8 @@
  * The off-policy actor-critic objective of one batch, and its gradient with respect to logits and values, on plain
  * arrays (Espeholt et al. 2018, IMPALA, section 4, segments of one step). With π = softmax(logits), behaviour
  * probability μ, ρ = min(π(a)/μ, ρ̄) and δ = r + γ V(s') − V(s), the loss of an example is
- *   −ρ δ/σ log π(a)  +  c ½ (V(s) − v)²  −  β H(π),   with the V-trace target v = V(s) + ρ δ,
- * ρ, δ, σ and v being constants to the gradient. σ is the advantages' usual size, so that the entropy weight means the
+ *   −ρ δ/σ log π(a)  +  c ½ ((V(s) − v)/σ_v)²  −  β H(π),   with the V-trace target v = V(s) + ρ δ,
+ * ρ, δ, σ, σ_v and v being constants to the gradient. σ is the advantages' usual size, so that the entropy weight means the
  * same for a click in a hundred as for stars from one to five. Losses are weighted by the transition's weight and averaged.
  */
 import { actorCriticLoss, policiesOf, type Row, type Weights } from '../gradient/actor-critic.ts'

@@ -4,12 +4,12 @@
  * was decided some versions ago. Needs exact propensities of single choices: a slate of several is refused, `slate`.
  */
 import { createRandom, seedOf } from '../../state/random.ts'
-import { createAdvantageScale } from '../gradient/advantage-scale.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
 import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
+import { createScale } from '../gradient/scale.ts'
 import type { Learner } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { drawSegments } from '../replay/segments.ts'
@@ -34,14 +34,18 @@ export function vTraceLearner(options: VTraceOptions, tensorflow: TensorFlow): L
 function vTraceMethod(options: VTraceOptions): Method {
   const { batchSize, stepsPerBatch, segmentLength, seed } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
-  const scale = createAdvantageScale()
+  const scale = createScale('advantage_square')
   const batch = (drawn: readonly Entry[][], now: Now): Batch => {
     const decisions = drawn.flat().map(({ example }) => example)
     const segments = drawn.map(each => segmentOf(each, now.weights))
     return {
       decisions,
       loss(logits, values) {
-        const result = objective(segments, logits, values, { ...options, advantageScale: scale.size })
+        const result = objective(segments, logits, values, {
+          ...options,
+          advantageScale: scale.size,
+          valueUnit: now.valueUnit,
+        })
         scale.observe(result.advantages)
         const watched = {
           policy_lag: meanLag(decisions, now.version),

@@ -1,6 +1,6 @@
 /**
  * The V-trace actor-critic loss of a batch of segments and its gradient at logits and values (Espeholt et al. 2018,
- * section 4.2): of a decision, −ρ A/σ log π(a) + c ½ (V − v)² − β H(π), with v and A of targets.ts and ρ = min(ρ̄, π/μ).
+ * section 4.2): of a decision, −ρ A/σ log π(a) + c ½ ((V − v)/σ_v)² − β H(π), with v and A of targets.ts and ρ = min(ρ̄, π/μ).
  */
 import { actorCriticLoss, policiesOf, type Row, type Weights } from '../gradient/actor-critic.ts'
 import { importanceStats } from '../gradient/importance.ts'

@@ -33,7 +33,7 @@ describe('n-step returns', () => {
 })
 
 describe('the loss', () => {
-  const options = { entropy: 0.1, minEntropy: 0, valueLoss: 0.5, advantageScale: 0.7 }
+  const options = { entropy: 0.1, minEntropy: 0, valueLoss: 0.5, valueUnit: 1.3, advantageScale: 0.7 }
   const random = createRandom(6)
   const [B, K] = [6, 4]
   const steps: Step[] = Array.from({ length: B }, (_, b) => ({
@@ -52,7 +52,7 @@ describe('the loss', () => {
       const p = exps.map(each => each / exps.reduce((all, one) => all + one, 0))
       const entropy = -p.reduce((h, each) => h + each * Math.log(each), 0)
       const policy = -((target - values[b]) / options.advantageScale) * Math.log(p[action])
-      const value = options.valueLoss * 0.5 * (theseValues[b] - target) ** 2
+      const value = options.valueLoss * 0.5 * ((theseValues[b] - target) / options.valueUnit) ** 2
       return sum + (weight / B) * (policy + value - options.entropy * entropy)
     }, 0)
   const result = objective(steps, logits, values, options)

@@ -209,7 +209,7 @@ describe('what is learned', () => {
   test('an update that is not finite is refused and counted, weights kept', () => {
     const learner = newLearner({ prioritised: true })
     const before = tensors(learner)
-    const { stats } = learner.learn([{ ...revision({ weight: 1e30 }), reward: 1e30 }])
+    const { stats } = learner.learn([{ ...revision({ weight: 3e38 }), reward: 1e-3 }])
     assert.deepEqual([stats.updates, stats.refused_updates], [0, 1])
     assert.deepEqual(tensors(learner), before)
   })

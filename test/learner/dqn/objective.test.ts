@@ -6,6 +6,7 @@ import { assertGradients } from '../gradient/finite-differences.ts'
 
 const random = createRandom(4)
 const [B, K] = [7, 4]
+const valueUnit = 1.3
 const batch: BatchItem[] = Array.from({ length: B }, (_, b) => ({
   action: b % 3,
   candidates: b === 2 ? 3 : K,
@@ -25,7 +26,7 @@ function plain(theseLogits: Float32Array, theseValues: Float32Array, dueling: bo
   const loss = errors.reduce((sum, error, b) => {
     const size = Math.abs(error)
     const huber = limit === 0 || size <= limit ? 0.5 * size ** 2 : limit * (size - 0.5 * limit)
-    return sum + (batch[b].weight / B) * huber
+    return sum + ((batch[b].weight / B) * huber) / valueUnit ** 2
   }, 0)
   return { errors, loss }
 }
@@ -33,7 +34,7 @@ function plain(theseLogits: Float32Array, theseValues: Float32Array, dueling: bo
 describe('the loss of Q', () => {
   for (const dueling of [true, false])
     for (const huber of [0, 0.5]) {
-      const result = objective(batch, logits, values, { dueling, huber })
+      const result = objective(batch, logits, values, { dueling, huber, valueUnit })
       const name = `${dueling ? 'dueling' : 'logits'}, Huber from ${huber}`
       test(`${name}: gradients against finite differences; none for padding`, () => {
         assertGradients(result, (l, v) => plain(l, v, dueling, huber).loss, logits, values)

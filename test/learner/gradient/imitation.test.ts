@@ -5,7 +5,8 @@ import { assertGradients } from './finite-differences.ts'
 
 test('imitation: cross-entropy of the logged choice and the value of who logged, against finite differences', () => {
   const random = createRandom(3)
-  const [B, K, valueLoss] = [6, 4, 0.5]
+  const [B, K] = [6, 4]
+  const weights = { valueLoss: 0.5, valueUnit: 1.3 }
   const choices: Choice[] = Array.from({ length: B }, (_, b) => ({
     action: b % 3,
     candidates: b === 2 ? 3 : K,
@@ -19,7 +20,8 @@ test('imitation: cross-entropy of the logged choice and the value of who logged,
       const row = [...theseLogits.subarray(b * K, b * K + candidates)]
       const total = row.reduce((all, logit) => all + Math.exp(logit), 0)
       const crossEntropy = -Math.log(Math.exp(row[action]) / total)
-      return sum + (weight / B) * (crossEntropy + valueLoss * 0.5 * (theseValues[b] - target) ** 2)
+      const value = weights.valueLoss * 0.5 * ((theseValues[b] - target) / weights.valueUnit) ** 2
+      return sum + (weight / B) * (crossEntropy + value)
     }, 0)
-  assertGradients(imitationLoss(choices, logits, values, valueLoss), plain, logits, values)
+  assertGradients(imitationLoss(choices, logits, values, weights), plain, logits, values)
 })

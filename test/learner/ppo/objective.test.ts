@@ -4,7 +4,7 @@ import { objective, type Step } from '../../../src/learner/ppo/objective.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { assertGradients } from '../gradient/finite-differences.ts'
 
-const options = { clip: 0.2, maxKl: 0, entropy: 0.1, minEntropy: 0, valueLoss: 0.5 }
+const options = { clip: 0.2, maxKl: 0, entropy: 0.1, minEntropy: 0, valueLoss: 0.5, valueUnit: 1.3 }
 const random = createRandom(5)
 const [B, K] = [12, 4]
 const logits = Float32Array.from({ length: B * K }, random.normal)
@@ -36,7 +36,7 @@ const plainLoss = (theseLogits: Float32Array, theseValues: Float32Array): number
     const ratio = p[action] / propensity
     const clipped = Math.min(Math.max(ratio, 1 - options.clip), 1 + options.clip)
     const policy = -Math.min(ratio * advantage, clipped * advantage)
-    const value = options.valueLoss * 0.5 * (theseValues[b] - target) ** 2
+    const value = options.valueLoss * 0.5 * ((theseValues[b] - target) / options.valueUnit) ** 2
     return sum + (weight / B) * (policy + value - options.entropy * entropy)
   }, 0)
 

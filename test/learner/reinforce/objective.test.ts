@@ -13,7 +13,14 @@ const softmax = (logits: ArrayLike<number>): number[] => {
 const sum = (values: readonly number[]): number => values.reduce((all, each) => all + each, 0)
 
 describe('the losses, against finite differences', () => {
-  const options = { maxImportanceWeight: 1.5, entropy: 0.1, minEntropy: 0, valueLoss: 0.5, advantageScale: 0.7 }
+  const options = {
+    maxImportanceWeight: 1.5,
+    entropy: 0.1,
+    minEntropy: 0,
+    valueLoss: 0.5,
+    valueUnit: 1.3,
+    advantageScale: 0.7,
+  }
   const K = 4
   const slates: Shown[][] = [3, 1, 2].map(slots =>
     Array.from({ length: slots }, (_, slot) => ({
@@ -50,7 +57,7 @@ describe('the losses, against finite differences', () => {
           const p = row(theseLogits, b)
           const entropy = -p.reduce((h, each) => h + each * Math.log(each), 0)
           const policy = -held[mode][b] * ((target - values[b]) / options.advantageScale) * Math.log(p[action])
-          const value = options.valueLoss * 0.5 * (theseValues[b] - target) ** 2
+          const value = options.valueLoss * 0.5 * ((theseValues[b] - target) / options.valueUnit) ** 2
           return all + (weight / rows.length) * (policy + value - options.entropy * entropy)
         }, 0)
       const result = objective(mode, slates, logits, values, options)
@@ -71,6 +78,7 @@ describe('expected gradients, all logs enumerated', () => {
     entropy: 0,
     minEntropy: 0,
     valueLoss: 0,
+    valueUnit: 1,
     advantageScale: 1,
   }
   const items = [0, 1, 2, 3]

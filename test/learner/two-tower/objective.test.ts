@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { type BatchItem, objective, vtraceTarget } from '../../../src/learner/two-tower/objective.ts'
 import { createRandom } from '../../../src/state/random.ts'
 
-const options = { maxImportanceWeight: 1.5, entropy: 0.1, valueLoss: 0.5, advantageScale: 0.7 }
+const options = { maxImportanceWeight: 1.5, entropy: 0.1, valueLoss: 0.5, valueUnit: 1.3, advantageScale: 0.7 }
 const random = createRandom(3)
 const B = 6
 const K = 4
@@ -37,7 +37,7 @@ function plainLoss(theseLogits: readonly number[], theseValues: readonly number[
     const p = probabilities(row(theseLogits, item, b))
     const entropy = -p.reduce((h, each) => h + each * Math.log(each), 0)
     const policy = -rho * (delta / options.advantageScale) * Math.log(p[item.action])
-    const value = options.valueLoss * 0.5 * (theseValues[b] - target) ** 2
+    const value = options.valueLoss * 0.5 * ((theseValues[b] - target) / options.valueUnit) ** 2
     return sum + (item.weight / B) * (policy + value - options.entropy * entropy)
   }, 0)
 }

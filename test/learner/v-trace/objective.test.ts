@@ -11,6 +11,7 @@ const options = {
   entropy: 0.1,
   minEntropy: 0,
   valueLoss: 0.5,
+  valueUnit: 1.3,
   advantageScale: 0.7,
 }
 const random = createRandom(3)
@@ -60,7 +61,7 @@ const plainLoss = (theseLogits: Float32Array, theseValues: Float32Array): number
     const entropy = -p.reduce((h, each) => h + each * Math.log(each), 0)
     const rho = Math.min(options.maxImportanceWeight, ratios[b])
     const policy = -((rho * advantages[b]) / options.advantageScale) * Math.log(p[action])
-    const value = options.valueLoss * 0.5 * (theseValues[b] - targets[b]) ** 2
+    const value = options.valueLoss * 0.5 * ((theseValues[b] - targets[b]) / options.valueUnit) ** 2
     return sum + (weight / rows.length) * (policy + value - options.entropy * entropy)
   }, 0)
 
@@ -80,7 +81,7 @@ describe('the V-trace loss', () => {
     const bonus = (theseLogits: Float32Array, theseValues: Float32Array): number =>
       rows.reduce((sum, { weight }, b) => {
         const entropy = -probabilities(theseLogits, b).reduce((h, each) => h + each * Math.log(each), 0)
-        const value = options.valueLoss * 0.5 * (theseValues[b] - targets[b]) ** 2
+        const value = options.valueLoss * 0.5 * ((theseValues[b] - targets[b]) / options.valueUnit) ** 2
         return sum + (weight / rows.length) * (value - options.entropy * entropy)
       }, 0)
     assertGradients(bound, bonus, logits, values)
