@@ -160,7 +160,7 @@ describe('learning', () => {
     const learner = newLearner()
     const tensors = () => publish(learner, '1', true).tensors
     const before = tensors()
-    const huge = example('huge', { cumulative: { click: 1e30 }, weight: 1e30 })
+    const huge = example('huge', { cumulative: { click: 1e-3 }, weight: 3e38 })
     const { stats } = learner.learn([huge])
     assert.equal(stats.refused_updates, 1)
     assert.equal(stats.updates, 0)
@@ -170,7 +170,7 @@ describe('learning', () => {
 
   test('the count of such updates goes on after a restart: an alert looks at its change', () => {
     const learner = newLearner()
-    learner.learn([example('huge', { cumulative: { click: 1e30 }, weight: 1e30 })])
+    learner.learn([example('huge', { cumulative: { click: 1e-3 }, weight: 3e38 })])
     const restarted = newLearner()
     restarted.restore(publish(learner, '1', true))
     assert.equal(restarted.learn([example('next')]).stats.refused_updates, 1)
