@@ -39,7 +39,7 @@ const LEAVE_MS = 1000
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { host, port, maxBodyBytes, maxTimeoutMs, maxWaiting } = options.config.gateway
   const answer = answererOfErrors(options)
-  const server = createServer(options.config.gateway, 'gateway', {
+  const server = createServer(options.config.gateway, 'gateway', options.logger, {
     frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
     bodyLimit: maxBodyBytes,
     forceCloseConnections: 'idle',
@@ -113,10 +113,10 @@ function answererOfErrors({ logger, meter }: DoorOptions) {
  * all connections end: Node keeps those open that were busy or new when the server was closed. */
 function admit(
   server: FastifyInstance,
-  { config, meter, now }: DoorOptions,
+  { config, meter, logger, now }: DoorOptions,
   waitingFor: Answerer['waitingFor'],
 ): { shut(): void } {
-  const guard = createGuard(config.gateway, 'gateway', now)
+  const guard = createGuard(config.gateway, 'gateway', now, logger)
   let inside = 0
   let shut = false
   const count = (step: -1 | 0 | 1): void => {

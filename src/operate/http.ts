@@ -28,15 +28,11 @@ export interface Awaited {
 
 /** @throws FeedloopError PORT_UNAVAILABLE, SECRET_MISSING, CONFIG_INVALID */
 export async function openOperatorDoor(
-  {
-    config: { http },
-    meter,
-    logger,
-  }: Pick<ServiceContext, 'config' | 'meter'> & Partial<Pick<ServiceContext, 'logger'>>,
+  { config: { http }, meter, logger }: Pick<ServiceContext, 'config' | 'meter' | 'logger'>,
   services: () => readonly Awaited[],
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const guard = createGuard(http, 'http', Date.now)
-  const server = createServer(http, 'http', {
+  const guard = createGuard(http, 'http', Date.now, logger)
+  const server = createServer(http, 'http', logger, {
     logger: false,
     forceCloseConnections: true,
     bodyLimit: MAX_BODY_BYTES,
@@ -44,7 +40,7 @@ export async function openOperatorDoor(
   })
   server.setErrorHandler((error, _request, reply) => {
     const known = knownError(error)
-    if (known.code === 'HTTP_FAULT') logger?.error({ err: error }, 'call failed')
+    if (known.code === 'HTTP_FAULT') logger.error({ err: error }, 'call failed')
     return refuse(reply, known)
   })
   server.setNotFoundHandler((request, reply) =>
