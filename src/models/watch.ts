@@ -19,8 +19,8 @@ export interface WatchOptions {
   readonly caughtUp: () => boolean
 }
 
-/** The two ways into `serving`, watched. */
-export interface WatchedServing extends Pick<Serving, 'takeOver' | 'putRelease'> {
+/** The ways into `serving`, watched. */
+export interface WatchedServing extends Pick<Serving, 'takeOver' | 'putRelease' | 'forsake'> {
   /** Accepted decisions of a partition. */
   decided(outputs: readonly Output<Recommendation>[], partition: number): void
 }
@@ -50,7 +50,9 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
     const version = newestOf(release)
     meter.set('feedloop_model_version', { stage: 'ranker', policy }, Number(version))
     const madeMs = made.get(`${policy} ${version}`)?.created_ms
-    if (madeMs !== undefined) meter.set('feedloop_model_created_timestamp_seconds', { policy }, madeMs / 1000)
+    // Of the initial policy there is none, and an old version's time is not the one of before.
+    if (madeMs === undefined) meter.remove('feedloop_model_created_timestamp_seconds', { policy })
+    else meter.set('feedloop_model_created_timestamp_seconds', { policy }, madeMs / 1000)
     const nowMs = now()
     const agesMs = tracker.putRelease(release, nowMs)
     if (!caughtUp()) return
@@ -73,7 +75,7 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
   return {
     *takeOver(model: ModelVersion) {
       yield* serving.takeOver(model)
-      tracker.putModel(model)
+      if (model.policy !== HEARTBEAT) tracker.putModel(model)
       noteMade(model)
       countRefusals()
       lookAt(model.policy)
@@ -81,6 +83,10 @@ export function watchServing({ serving, policies, meter, now, caughtUp }: WatchO
     putRelease(release) {
       serving.putRelease(release)
       lookAt(release.policy)
+    },
+    forsake(policy, version) {
+      serving.forsake(policy, version)
+      lookAt(policy)
     },
     decided(outputs, partition) {
       const newest = new Map<string, string>()

@@ -1,6 +1,7 @@
 /** What one step of the ranker counts. Summed here, so that a step of a thousand decisions reports a few counts. What
  * depends on a decision's own times is observed once the step is accepted. */
 import type { Recommendation } from '../../schemas/records.ts'
+import { HEARTBEAT } from '../heartbeat.ts'
 import type { MetricName } from '../metric-table.ts'
 import type { Meter } from '../metrics.ts'
 import type { Count, Output } from '../stage.ts'
@@ -62,11 +63,12 @@ const shadowResults = ({ shadow_slate: shadow, slots }: Recommendation): readonl
 
 /** Decisions of an accepted step. */
 export function observeDecisions(meter: Meter, coverage: Coverage, outputs: readonly Output[]): void {
-  let items = 0
+  let items: number | undefined
   for (const { value } of outputs) {
-    const { request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
+    const { policy, request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
     meter.observe('feedloop_decision_seconds', {}, Math.max(0, decidedMs - askedMs) / 1000)
-    items = coverage.show(value as Recommendation, decidedMs)
+    // Nobody is shown a heartbeat's.
+    if (policy !== HEARTBEAT) items = coverage.show(value as Recommendation, decidedMs)
   }
-  if (outputs.length > 0) meter.set('feedloop_catalogue_shown_items', {}, items)
+  if (items !== undefined) meter.set('feedloop_catalogue_shown_items', {}, items)
 }

@@ -73,11 +73,11 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       if (sought.has(`${policy} ${version}`)) continue
       sought.add(`${policy} ${version}`)
       const model = await findVersion({ ...context, signal: abort.signal }, policy, version)
-      if (model) await inTurns(serving.takeOver(model))
+      if (model) await inTurns(watched.takeOver(model))
       else {
         logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
         meter.add('feedloop_model_fallbacks_total', { policy })
-        serving.forsake(policy, version)
+        watched.forsake(policy, version)
       }
       sought.delete(`${policy} ${version}`)
     }
