@@ -95,7 +95,11 @@ export async function runChainStage<S extends StageState, V>(
     for (const input of options.inputs(partition))
       for (const name of ['feedloop_lag_records', 'feedloop_lag_seconds'] as const)
         context.meter.remove(name, { stage: options.name, topic: input.topic, partition: String(input.partition) })
-    for (const name of ['feedloop_watermark_timestamp_seconds', 'feedloop_state_bytes'] as const)
+    for (const name of [
+      'feedloop_watermark_timestamp_seconds',
+      'feedloop_state_bytes',
+      'feedloop_recovery_progress',
+    ] as const)
       context.meter.remove(name, { stage: options.name, partition: String(partition) })
   }
   // A stage that falls silent must not look behind for ever: what fails is committed at the next turn.

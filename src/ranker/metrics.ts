@@ -72,3 +72,13 @@ export function observeDecisions(meter: Meter, coverage: Coverage, outputs: read
   }
   if (items !== undefined) meter.set('feedloop_catalogue_shown_items', {}, items)
 }
+
+/** Of a partition that this process has no more. */
+export function forgetGauges(meter: Meter, partition: number): void {
+  for (const name of [
+    'feedloop_heartbeat_timestamp_seconds',
+    'feedloop_snapshots_waiting',
+    'feedloop_snapshot_load_progress',
+  ] as const)
+    meter.remove(name, { partition: String(partition) })
+}

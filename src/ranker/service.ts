@@ -20,7 +20,7 @@ import type { Output } from '../stage.ts'
 import { createHolder } from './answer.ts'
 import { createCoverage } from './coverage.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
-import { observeDecisions } from './metrics.ts'
+import { forgetGauges, observeDecisions } from './metrics.ts'
 import { createSearchAhead } from './retrieval/ahead.ts'
 import { createFollowing, SLICE_EVERY_MS } from './retrieval/following.ts'
 import { type ScanThread, startScanThread } from './retrieval/thread.ts'
@@ -126,7 +126,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       observeDecisions(meter, coverage, outputs)
       watched.decided(outputs as readonly Output<Recommendation>[], partition)
     },
-    lost: partition => meter.remove('feedloop_heartbeat_timestamp_seconds', { partition: String(partition) }),
+    lost: partition => forgetGauges(meter, partition),
     prepare,
     alongside: [failed.promise],
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),
