@@ -48,8 +48,9 @@ const endpoints = [
   ['GET', '/v1/users/ann/state'],
   ['GET', '/openapi.json'],
   ['GET', '/nowhere'],
+  ['GET', '/v1/users/%zz/state'],
 ] as const
-const operatorEndpoints = ['/metrics', '/v1/users/ann/state', '/nowhere']
+const operatorEndpoints = ['/metrics', '/v1/users/ann/state', '/nowhere', '/v1/users/%zz/state']
 
 async function gatewayDoor(t: TestContext, gateway: ConfigInput['gateway']): Promise<{ url: string; port: number }> {
   const config = parseConfig({ gateway: { host: '127.0.0.1', port: 0, ...gateway } })
@@ -191,6 +192,8 @@ test('a caller beyond its rate is told when to come again; others are not held u
     ...Array(3).fill('HTTP_UNAUTHENTICATED'),
     'HTTP_RATE_LIMITED',
   ])
+  const none = await refusal(`${url}/v1/users/%zz/state`, { headers: bearer(token) })
+  assert.equal(none.code, 'HTTP_RATE_LIMITED', 'a path that is none counts too')
   const refused = await refusal(`${url}/nowhere`, { headers: bearer(token) })
   assert.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '1'])
 })

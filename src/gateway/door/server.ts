@@ -4,13 +4,18 @@
  */
 import { type Server as HttpServer, STATUS_CODES } from 'node:http'
 import type { Server as TlsServer } from 'node:tls'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify'
 import type { Logger } from 'pino'
 import { type ErrorCode, FeedloopError } from '../../errors.ts'
 import { readSecret, readTls } from '../../secrets.ts'
 import type { DoorSecurity } from '../../security.ts'
 import { MAX_PATH_TEXT } from '../json-schema.ts'
-import { PROBLEM_TYPE, problemOf } from '../problem.ts'
+import { knownError, PROBLEM_TYPE, problemOf } from '../problem.ts'
 import { createRenewal } from './renewal.ts'
 
 /** How often Node looks for connections that are late. */
@@ -41,6 +46,22 @@ export function createServer(
   if (tls) renew(server, tls, name, logger)
   return server
 }
+
+/** Of paths that are none Fastify asks no hook: who may not come in must hear that of them too.
+ * @param enter what the hook does @throws FeedloopError of who may not */
+export const pathRefusal =
+  (
+    enter: (request: FastifyRequest, reply: FastifyReply) => void,
+    answer: (reply: FastifyReply, error: FeedloopError) => unknown,
+  ): NonNullable<FastifyServerOptions['frameworkErrors']> =>
+  (error, request, reply) => {
+    try {
+      enter(request as FastifyRequest, reply as FastifyReply)
+    } catch (refused) {
+      return void answer(reply as FastifyReply, knownError(refused))
+    }
+    answer(reply as FastifyReply, knownError(error))
+  }
 
 type DoorTls = NonNullable<DoorSecurity['tls']>
 
