@@ -12,6 +12,9 @@ export function plainUrl(description: string) {
     .describe(description)
 }
 
+/** A broker's `host:port`; an IPv6 address may stand in brackets. It has no place for a password: it is logged. */
+export const brokerAddress = /^\[?([\w.:%-]+?)\]?:(\d+)$/
+
 export const passwordInUrl = { error: 'holds a password; name a file for it instead' }
 
 export function hasNoPassword(text: string): boolean {

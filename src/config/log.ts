@@ -1,11 +1,14 @@
 /** The log: its brokers, the registry, the topics, and how a stage steps over them. */
 import { z } from 'zod'
-import { clientTls, plainUrl, sasl } from '../security.ts'
+import { brokerAddress, clientTls, plainUrl, sasl } from '../security.ts'
 import { hour, minute, ms, second } from './units.ts'
 
 export const kafka = z
   .strictObject({
-    brokers: z.array(z.string()).default([]).describe('Bootstrap brokers, `host:port`.'),
+    brokers: z
+      .array(z.string().regex(brokerAddress, { error: 'must be host:port, without a scheme or a login' }))
+      .default([])
+      .describe('Bootstrap brokers, `host:port`.'),
     clientId: z.string().default('feedloop').describe('Client id that brokers log.'),
     ssl: z.boolean().default(false).describe('Encrypt connections, with the authorities that Node trusts.'),
     tls: clientTls.optional().describe('Encrypt connections, with authorities or a certificate of your own.'),

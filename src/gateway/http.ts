@@ -11,7 +11,7 @@ import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
 import type { Tracer } from '../tracing/tracer.ts'
 import { createGuard } from './door/guard.ts'
-import { createServer, listen } from './door/server.ts'
+import { createServer, listen, pathRefusal } from './door/server.ts'
 import { headersOf, knownError, PROBLEM_TYPE, problemOf } from './problem.ts'
 import { type Answerer, addRoutes, notReady, RECOMMEND } from './routes.ts'
 
@@ -39,8 +39,8 @@ const LEAVE_MS = 1000
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { host, port, maxBodyBytes, maxTimeoutMs, maxWaiting } = options.config.gateway
   const answer = answererOfErrors(options)
-  const server = createServer(options.config.gateway, 'gateway', {
-    frameworkErrors: (error, _request, reply) => void answer(reply, knownError(error)),
+  const server = createServer(options.config.gateway, 'gateway', options.logger, {
+    frameworkErrors: pathRefusal((request, reply) => entrance.enter(request, reply), answer),
     bodyLimit: maxBodyBytes,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -118,11 +118,11 @@ function answererOfErrors({ logger, meter }: DoorOptions) {
  * all connections end: Node keeps those open that were busy or new when the server was closed. */
 function admit(
   server: FastifyInstance,
-  { config, meter, now }: DoorOptions,
+  { config, meter, logger, now }: DoorOptions,
   waitingFor: Answerer['waitingFor'],
   traces: Traces,
-): { shut(): void } {
-  const guard = createGuard(config.gateway, 'gateway', now)
+): { enter(request: FastifyRequest, reply: FastifyReply): void; shut(): void } {
+  const guard = createGuard(config.gateway, 'gateway', now, logger)
   let inside = 0
   let shut = false
   const count = (step: -1 | 0 | 1): void => {
@@ -131,7 +131,7 @@ function admit(
     if (shut && inside === 0) server.server.closeAllConnections()
   }
   count(0)
-  server.addHook('onRequest', async (request, reply) => {
+  const enter = (request: FastifyRequest, reply: FastifyReply): void => {
     const began = performance.now()
     const route = request.routeOptions.url ?? 'none'
     count(1)
@@ -150,11 +150,13 @@ function admit(
     if (!early && waitingFor() !== '') throw notReady(waitingFor())
     const { maxWaiting } = config.gateway
     if (inside > maxWaiting) throw new FeedloopError('GATEWAY_FULL', `${maxWaiting} calls are waiting`)
-  })
+  }
+  server.addHook('onRequest', async (request, reply) => enter(request, reply))
   server.addHook('onSend', async (_request, reply) => {
     if (shut) reply.header('connection', 'close')
   })
   return {
+    enter,
     shut() {
       shut = true
       count(0)

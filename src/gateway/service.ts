@@ -77,7 +77,7 @@ export async function runGateway(context: ServiceContext, early?: Door): Promise
     ask: createAsk(asking),
     tell: createTell(asking),
     ...createCatalogue(asking),
-    look: createLook(config, now),
+    look: createLook(config, now, logger),
     waitingFor: () => awaited,
     delivered: decision =>
       appends.insist(

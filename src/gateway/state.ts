@@ -5,11 +5,13 @@
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { readTls } from '../secrets.ts'
 import type { Problem, UserAnswer } from './answers.ts'
 import { type Badge, getJson } from './door/get.ts'
+import { createRenewal } from './door/renewal.ts'
 import { openTokens } from './door/tokens.ts'
 
 /** @throws FeedloopError USER_UNKNOWN, USER_ELSEWHERE, DEADLINE_EXCEEDED */
@@ -19,10 +21,11 @@ export type Look = (userId: string, signal: AbortSignal) => Promise<UserAnswer>
 export function createLook(
   { gateway: { rankers, timeoutMs }, http }: Pick<Config, 'gateway' | 'http'>,
   now: () => number,
+  logger: Logger,
 ): Look {
   // Those of this process, unless others are named.
   const doors = rankers.length > 0 ? rankers : [`${http.tls ? 'https' : 'http'}://127.0.0.1:${http.port}`]
-  const badge = badgeOf(http, now)
+  const badge = badgeOf(http, now, logger)
   return async (userId, gone) => {
     const late = AbortSignal.timeout(timeoutMs)
     const answered = new AbortController()
@@ -61,8 +64,9 @@ const BELIEVED_MS = 60_000
 
 /** Operator's doors have one way in: what the configuration of ours says is shown at the others'. They are checked by the
  * authority of callers, or by our own certificate, which is theirs then. */
-function badgeOf({ tokensFile, tls }: Config['http'], now: () => number): () => Badge {
-  const tokens = tokensFile === undefined ? undefined : openTokens(tokensFile, 'http.tokensFile', now)
+function badgeOf({ tokensFile, tls }: Config['http'], now: () => number, logger: Logger): () => Badge {
+  const tokens = tokensFile === undefined ? undefined : openTokens(tokensFile, 'http.tokensFile', now, logger)
+  const renewed = createRenewal('http.tls', logger)
   const readOwn = () => {
     const { clientCaFile, ...own } = tls!
     const secrets = readTls({ ...own, caFile: clientCaFile ?? own.certFile }, 'http.tls')
@@ -73,11 +77,7 @@ function badgeOf({ tokensFile, tls }: Config['http'], now: () => number): () => 
   return () => {
     if (tls && now() - readAtMs > BELIEVED_MS) {
       readAtMs = now()
-      try {
-        own = readOwn()
-      } catch {
-        // Half of a new pair: the last good one holds, and it is looked at again.
-      }
+      own = renewed(readOwn) ?? own
     }
     return { token: tokens?.own(), tls: own }
   }

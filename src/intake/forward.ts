@@ -36,12 +36,17 @@ export function createForward(log: Log, prefix: string): Forward {
     }
     await Promise.all(
       [...lanes.values()].map(({ to, partition, records }) => {
-        const made = records.map(({ key, bytes }) => ({ key: Buffer.from(key), value: bytes }))
-        return appendAll(log, { topic: to, prefix, partition }, made, patience)
+        return appendAll(log, { topic: to, prefix, partition }, records.map(newRecord), patience)
       }),
     )
   }
 }
+
+const newRecord = ({ key, bytes, traceparent }: Ready): NewRecord => ({
+  key: Buffer.from(key),
+  value: bytes,
+  ...(traceparent && { headers: { traceparent: Buffer.from(traceparent) } }),
+})
 
 export interface Lane {
   readonly topic: TopicName

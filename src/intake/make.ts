@@ -3,6 +3,7 @@ import { errorTable, FeedloopError } from '../errors.ts'
 import type { Fault, Limits } from '../events/validate.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { topics } from '../pipeline.ts'
+import { parseTraceparent, traceparentOf } from '../tracing/spans.ts'
 import type { CompiledMapping } from './mapping.ts'
 import type { Target } from './schema.ts'
 import { mapRecord, type SourceRecord } from './step.ts'
@@ -14,6 +15,8 @@ export interface Ready {
   readonly bytes: Buffer
   /** Its `time_ms`. */
   readonly timeMs: number
+  /** The trace that the source record is of, where it is to be kept (W3C trace context). */
+  readonly traceparent: string | undefined
 }
 
 export interface Made {
@@ -31,18 +34,26 @@ export interface Making {
 export function makeRecords(mappings: readonly CompiledMapping[], source: SourceRecord, making: Making): Made {
   const ready: Ready[] = []
   const faults: Fault[] = []
+  const traceparent = carriedOn(source.header('traceparent'))
   for (const mapping of mappings) {
     const mapped = mapRecord(mapping, source, making.now(), making.limits)
     if (mapped.kind === 'refused') faults.push(mapped.fault)
     if (mapped.kind !== 'mapped') continue
     const { to, key, value } = mapped
     try {
-      ready.push({ to, key, bytes: encodeBounded(making.wire, to, value), timeMs: value.time_ms as number })
+      const bytes = encodeBounded(making.wire, to, value)
+      ready.push({ to, key, bytes, timeMs: value.time_ms as number, traceparent })
     } catch (error) {
       faults.push(faultOf(error))
     }
   }
   return { ready, faults }
+}
+
+/** Written anew: a header may be as long as its sender likes. */
+function carriedOn(text: string | undefined): string | undefined {
+  const context = parseTraceparent(text)
+  return context?.sampled ? traceparentOf(context) : undefined
 }
 
 /** The fault of a record that `error` tells of. @throws `error` when it is none */

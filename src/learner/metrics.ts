@@ -1,5 +1,6 @@
 /** What the learner shows of a version that the chain accepted. */
 import type { ModelVersion } from '../../schemas/records.ts'
+import { HEARTBEAT } from '../heartbeat.ts'
 import type { AcceptedStep } from '../log/chain/task.ts'
 import type { Meter } from '../metrics.ts'
 import { idOfVersion } from '../tracing/records.ts'
@@ -20,6 +21,7 @@ export function observeVersions(
     const traceId = traceOf?.(idOfVersion(policy, version))
     meter.observe('feedloop_learner_update_seconds', { policy }, stepMs / 1000, traceId)
     for (const [stat, number] of Object.entries(metrics)) showStatistic(meter, policy, stat, number)
+    if (policy === HEARTBEAT) continue
     for (const timeMs of times)
       meter.observe('feedloop_freshness_seconds', { until: 'update' }, Math.max(0, nowMs - timeMs) / 1000, traceId)
   }

@@ -5,6 +5,7 @@
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 
 export interface FreshnessTracker {
+  /** One that is older than one before is there for a rollback, and not for the first time. */
   putModel(model: ModelVersion): void
   /** Ages, ms, of the outcomes that this release makes serve for the first time. */
   putRelease(release: Release, nowMs: number): readonly number[]
@@ -14,14 +15,17 @@ export interface FreshnessTracker {
 const KEPT = 1000
 
 export function createFreshnessTracker(): FreshnessTracker {
+  const newest = new Map<string, string>()
   const waiting = new Map<string, { version: string; times: readonly number[] }[]>()
   return {
     putModel({ policy, version, outcome_times_ms: times }) {
+      if (version <= (newest.get(policy) ?? '')) return
+      newest.set(policy, version)
       if (times.length === 0) return
       waiting.set(policy, [...(waiting.get(policy) ?? []).slice(1 - KEPT), { version, times }])
     },
     putRelease({ policy, shares }, nowMs) {
-      const newest =
+      const serves =
         shares
           .map(share => share.model_version)
           .toSorted()
@@ -29,9 +33,9 @@ export function createFreshnessTracker(): FreshnessTracker {
       const all = waiting.get(policy) ?? []
       waiting.set(
         policy,
-        all.filter(each => each.version > newest),
+        all.filter(each => each.version > serves),
       )
-      return all.filter(each => each.version <= newest).flatMap(each => each.times.map(time => nowMs - time))
+      return all.filter(each => each.version <= serves).flatMap(each => each.times.map(time => nowMs - time))
     },
   }
 }

@@ -22,8 +22,8 @@ export interface WatchOptions {
   readonly traceOf?: TraceOf
 }
 
-/** The two ways into `serving`, watched. */
-export interface WatchedServing extends Pick<Serving, 'takeOver' | 'putRelease'> {
+/** The ways into `serving`, watched. */
+export interface WatchedServing extends Pick<Serving, 'takeOver' | 'putRelease' | 'forsake'> {
   /** Accepted decisions of a partition. */
   decided(outputs: readonly Output<Recommendation>[], partition: number): void
 }
@@ -58,7 +58,9 @@ export function watchServing({ serving, policies, meter, now, caughtUp, traceOf 
     const version = newestOf(release)
     meter.set('feedloop_model_version', { stage: 'ranker', policy }, Number(version))
     const madeMs = made.get(`${policy} ${version}`)?.created_ms
-    if (madeMs !== undefined) meter.set('feedloop_model_created_timestamp_seconds', { policy }, madeMs / 1000)
+    // Of the initial policy there is none, and an old version's time is not the one of before.
+    if (madeMs === undefined) meter.remove('feedloop_model_created_timestamp_seconds', { policy })
+    else meter.set('feedloop_model_created_timestamp_seconds', { policy }, madeMs / 1000)
     const nowMs = now()
     const agesMs = tracker.putRelease(release, nowMs)
     if (!caughtUp()) return
@@ -81,7 +83,7 @@ export function watchServing({ serving, policies, meter, now, caughtUp, traceOf 
   return {
     *takeOver(model: ModelVersion) {
       yield* serving.takeOver(model)
-      tracker.putModel(model)
+      if (model.policy !== HEARTBEAT) tracker.putModel(model)
       noteMade(model)
       countRefusals()
       lookAt(model.policy)
@@ -89,6 +91,10 @@ export function watchServing({ serving, policies, meter, now, caughtUp, traceOf 
     putRelease(release) {
       serving.putRelease(release)
       lookAt(release.policy)
+    },
+    forsake(policy, version) {
+      serving.forsake(policy, version)
+      lookAt(policy)
     },
     decided(outputs, partition) {
       const newest = new Map<string, string>()

@@ -94,7 +94,11 @@ export async function runChainStage<S extends StageState, V>(
   }
   const forgetGauges = (partition: number): void => {
     for (const input of options.inputs(partition)) forgetLag(context.meter, { stage: options.name, ...input })
-    for (const name of ['feedloop_watermark_timestamp_seconds', 'feedloop_state_bytes'] as const)
+    for (const name of [
+      'feedloop_watermark_timestamp_seconds',
+      'feedloop_state_bytes',
+      'feedloop_recovery_progress',
+    ] as const)
       context.meter.remove(name, { stage: options.name, partition: String(partition) })
   }
   // A stage that falls silent must not look behind for ever: what fails is committed at the next turn.

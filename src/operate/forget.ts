@@ -26,17 +26,17 @@ export interface Forgotten {
 }
 
 type Context = Pick<ServiceContext, 'log' | 'wire' | 'config' | 'now'>
+type Erasure = Context & { readonly deadlineMs: number }
 
 /** Resolves when ranker and joiner hold nothing of the user any more. May be called again at any time.
- * @throws FeedloopError DEADLINE_EXCEEDED naming the stage that did not get there: what was written holds, and is taken
- * when the stage runs; call again then. TOPIC_UNKNOWN */
-export async function forgetUser(context: Context, userId: string, timeoutMs: number): Promise<Forgotten> {
-  const deadlineMs = context.now() + timeoutMs
+ * @throws FeedloopError DEADLINE_EXCEEDED naming the stage that did not get there, or the topic that took nothing: what was
+ * written holds, and is taken when the stage runs; call again then. TOPIC_UNKNOWN */
+export async function forgetUser(given: Context, userId: string, timeoutMs: number): Promise<Forgotten> {
+  const context = { ...given, deadlineMs: given.now() + timeoutMs }
   const tombstone = { key: Buffer.from(userId), value: null }
   for (const topic of ['users', 'profiles'] as const) await append(context, topic, userId, tombstone)
   const { partition, offset: first } = await appendForget(context, userId)
-  const until = (stage: StageName, topic: TopicName, next: number) =>
-    passed(context, { stage, topic, partition, next, deadlineMs })
+  const until = (stage: StageName, topic: TopicName, next: number) => passed(context, { stage, topic, partition, next })
   await until('ranker', 'events', first + 1)
   await until('joiner', 'recommendations', await decidedEnd(context, partition))
   const { offset: second } = await appendForget(context, userId)
@@ -58,13 +58,13 @@ async function decidedEnd({ log, config }: Context, partition: number): Promise<
   return acceptedEnd(log, { topic, partition }, latest, from)
 }
 
-const appendForget = (context: Context, userId: string) =>
+const appendForget = (context: Erasure, userId: string) =>
   append(context, 'events', userId, {
     key: Buffer.from(userId),
     value: context.wire.encode('events', forgetEvent(userId, randomUUID(), context.now())),
   })
 
-async function append({ log, config }: Context, name: TopicName, userId: string, record: NewRecord) {
+async function append({ log, config, now, deadlineMs }: Erasure, name: TopicName, userId: string, record: NewRecord) {
   const topic = topicName(config.topics.prefix, name)
   const partition = partitionFor(userId, await log.partitionCount(topic))
   for (;;)
@@ -72,6 +72,8 @@ async function append({ log, config }: Context, name: TopicName, userId: string,
       return { partition, offset: await log.append(topic, partition, [record]) }
     } catch (error) {
       if (!isRetryable(error)) throw error
+      if (now() > deadlineMs)
+        throw new FeedloopError('DEADLINE_EXCEEDED', `${topic}: ${(error as Error).message}`, { cause: error })
       await sleep(BACKOFF_MS)
     }
 }
@@ -81,11 +83,10 @@ interface Waited {
   readonly topic: TopicName
   readonly partition: number
   readonly next: number
-  readonly deadlineMs: number
 }
 
 /** Waits until a stage has committed a position, which it does of accepted steps only. */
-async function passed({ log, config, now }: Context, { stage, topic, partition, next, deadlineMs }: Waited) {
+async function passed({ log, config, now, deadlineMs }: Erasure, { stage, topic, partition, next }: Waited) {
   const { prefix } = config.topics
   for (;;) {
     const positions = await log.committed(groupName(prefix, stage, topic), topicName(prefix, topic))

@@ -4,11 +4,11 @@
  * /v1/users/{id}/state for users of its partitions; 421 for the others'. Where it asks for a token or a certificate, whoever has none
  * learns no more of a probe than its status.
  */
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { FeedloopError } from '../errors.ts'
 import type { UserAnswer } from '../gateway/answers.ts'
 import { createGuard } from '../gateway/door/guard.ts'
-import { createServer, listen } from '../gateway/door/server.ts'
+import { createServer, listen, pathRefusal } from '../gateway/door/server.ts'
 import { headersOf, knownError, PROBLEM_TYPE, problemOf } from '../gateway/problem.ts'
 import type { ServiceContext } from './context.ts'
 
@@ -28,31 +28,28 @@ export interface Awaited {
 
 /** @throws FeedloopError PORT_UNAVAILABLE, SECRET_MISSING, CONFIG_INVALID */
 export async function openOperatorDoor(
-  {
-    config: { http },
-    meter,
-    logger,
-  }: Pick<ServiceContext, 'config' | 'meter'> & Partial<Pick<ServiceContext, 'logger'>>,
+  { config: { http }, meter, logger }: Pick<ServiceContext, 'config' | 'meter' | 'logger'>,
   services: () => readonly Awaited[],
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const guard = createGuard(http, 'http', Date.now)
-  const server = createServer(http, 'http', {
+  const guard = createGuard(http, 'http', Date.now, logger)
+  const enter = (request: FastifyRequest): void => {
+    if (!(http.openProbes && probes.includes(request.routeOptions.url ?? ''))) guard.admit(request)
+  }
+  const server = createServer(http, 'http', logger, {
     logger: false,
     forceCloseConnections: true,
     bodyLimit: MAX_BODY_BYTES,
-    frameworkErrors: (error, _request, reply) => void refuse(reply, knownError(error)),
+    frameworkErrors: pathRefusal(enter, refuse),
   })
   server.setErrorHandler((error, _request, reply) => {
     const known = knownError(error)
-    if (known.code === 'HTTP_FAULT') logger?.error({ err: error }, 'call failed')
+    if (known.code === 'HTTP_FAULT') logger.error({ err: error }, 'call failed')
     return refuse(reply, known)
   })
   server.setNotFoundHandler((request, reply) =>
     refuse(reply, new FeedloopError('HTTP_NOT_FOUND', `${request.method} ${request.url}`)),
   )
-  server.addHook('onRequest', async request => {
-    if (!(http.openProbes && probes.includes(request.routeOptions.url ?? ''))) guard.admit(request)
-  })
+  server.addHook('onRequest', async request => enter(request))
   server.get('/livez', async () => ({ status: 'alive' }))
   server.get('/readyz', async (request, reply) => {
     const waiting = Object.fromEntries(

@@ -1,6 +1,7 @@
 /** What one step of the ranker counts. Summed here, so that a step of a thousand decisions reports a few counts. What
  * depends on a decision's own times is observed once the step is accepted. */
 import type { Recommendation } from '../../schemas/records.ts'
+import { HEARTBEAT } from '../heartbeat.ts'
 import type { MetricName } from '../metric-table.ts'
 import type { Meter } from '../metrics.ts'
 import type { Count, Output } from '../stage.ts'
@@ -69,11 +70,22 @@ export function observeDecisions(
   outputs: readonly Output[],
   traceOf?: TraceOf,
 ): void {
-  let items = 0
+  let items: number | undefined
   for (const { value } of outputs) {
-    const { decision_id: id, request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
+    const { decision_id: id, policy, request_time_ms: askedMs, decision_time_ms: decidedMs } = value as Recommendation
     meter.observe('feedloop_decision_seconds', {}, Math.max(0, decidedMs - askedMs) / 1000, traceOf?.(idOfDecision(id)))
-    items = coverage.show(value as Recommendation, decidedMs)
+    // Nobody is shown a heartbeat's.
+    if (policy !== HEARTBEAT) items = coverage.show(value as Recommendation, decidedMs)
   }
-  if (outputs.length > 0) meter.set('feedloop_catalogue_shown_items', {}, items)
+  if (items !== undefined) meter.set('feedloop_catalogue_shown_items', {}, items)
+}
+
+/** Of a partition that this process has no more. */
+export function forgetGauges(meter: Meter, partition: number): void {
+  for (const name of [
+    'feedloop_heartbeat_timestamp_seconds',
+    'feedloop_snapshots_waiting',
+    'feedloop_snapshot_load_progress',
+  ] as const)
+    meter.remove(name, { partition: String(partition) })
 }

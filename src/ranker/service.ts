@@ -20,7 +20,7 @@ import type { Output } from '../stage.ts'
 import { createHolder } from './answer.ts'
 import { createCoverage } from './coverage.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
-import { observeDecisions } from './metrics.ts'
+import { forgetGauges, observeDecisions } from './metrics.ts'
 import { createSearchAhead } from './retrieval/ahead.ts'
 import { createFollowing, SLICE_EVERY_MS } from './retrieval/following.ts'
 import { type ScanThread, startScanThread } from './retrieval/thread.ts'
@@ -74,11 +74,11 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       if (sought.has(`${policy} ${version}`)) continue
       sought.add(`${policy} ${version}`)
       const model = await findVersion({ ...context, signal: abort.signal }, policy, version)
-      if (model) await inTurns(serving.takeOver(model))
+      if (model) await inTurns(watched.takeOver(model))
       else {
         logger.warn({ policy, version }, 'a share names a version that is not in the log any more')
         meter.add('feedloop_model_fallbacks_total', { policy })
-        serving.forsake(policy, version)
+        watched.forsake(policy, version)
       }
       sought.delete(`${policy} ${version}`)
     }
@@ -127,7 +127,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
       observeDecisions(meter, coverage, outputs, traceOf)
       watched.decided(outputs as readonly Output<Recommendation>[], partition)
     },
-    lost: partition => meter.remove('feedloop_heartbeat_timestamp_seconds', { partition: String(partition) }),
+    lost: partition => forgetGauges(meter, partition),
     prepare,
     alongside: [failed.promise],
     waitingFor: () => (catalogueReady ? '' : 'features, models and releases'),

@@ -66,13 +66,18 @@ const TIMEOUT_MS = 5000
 /** Of the end: who is asked to stop is killed when it takes long, and spans are no reason. */
 const CLOSE_MS = 3000
 
-/** Sends in batches from a timer: no span is worth a wait. What a collector does not take is tried once more with the next. */
+/** What a collector may take later; of any other refusal OTLP says that the same batch must not be sent again. */
+const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+/** Sends in batches from a timer: no span is worth a wait. What no collector answered for, or not yet, waits for the next
+ * turn; a batch that was refused is dropped. */
 export function createExport({ endpoint, tokenFile, service, logger }: ExportOptions): SpanExport {
   let waiting: Span[] = []
   let dropped = 0
   let sending: Promise<void> | undefined
   const closing = new AbortController()
-  const post = async (spans: readonly Span[]): Promise<void> => {
+  /** @returns why they are not taken, and whether they may be later @throws when nobody answers */
+  const post = async (spans: readonly Span[]): Promise<{ error?: string; later?: boolean }> => {
     const token =
       tokenFile === undefined ? {} : { authorization: `Bearer ${readSecret(tokenFile, 'tracing.tokenFile')}` }
     const response = await fetch(endpoint, {
@@ -82,19 +87,20 @@ export function createExport({ endpoint, tokenFile, service, logger }: ExportOpt
       signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), closing.signal]),
     })
     await response.body?.cancel()
-    if (!response.ok) throw new Error(`HTTP ${response.status}`)
+    return response.ok ? {} : { error: `HTTP ${response.status}`, later: retryable.has(response.status) }
   }
   const flush = async (): Promise<void> => {
+    let trouble: string | undefined
     while (waiting.length > 0) {
       const batch = waiting.slice(0, BATCH)
-      try {
-        await post(batch)
-      } catch (error) {
-        logger.warn({ endpoint, waiting: waiting.length, dropped, error: String(error) }, 'spans are not taken')
-        return
-      }
+      const { error, later } = await post(batch).catch(thrown => ({ error: String(thrown), later: true }))
+      trouble = error ?? trouble
+      if (later) break
+      if (error !== undefined) dropped += batch.length
       waiting = waiting.slice(batch.length)
     }
+    if (trouble !== undefined)
+      logger.warn({ endpoint, waiting: waiting.length, dropped, error: trouble }, 'spans are not taken')
   }
   const timer = setInterval(() => {
     sending ??= flush().finally(() => {

@@ -1,5 +1,6 @@
 /** What the joiner shows of a step that the chain accepted. */
 import type { Transition } from '../../schemas/records.ts'
+import { HEARTBEAT } from '../heartbeat.ts'
 import type { AcceptedStep } from '../log/chain/task.ts'
 import type { Meter } from '../metrics.ts'
 import type { Output } from '../stage.ts'
@@ -11,10 +12,10 @@ import { SLATE } from './transition.ts'
 type Step = Pick<AcceptedStep<Pick<JoinerState, 'joins'>>, 'outputs' | 'state'>
 
 /** Revisions that say how old an outcome is. That of a slate's slot is in the revision of the whole slate too and counts
- * there no second time. */
+ * there no second time, and a heartbeat's is nobody's. */
 export function isTimed({ value }: Output): boolean {
-  const { kind, slot, reward_time_ms: timeMs } = value as Transition
-  return kind === 'reward' && slot !== SLATE && timeMs !== null
+  const { policy, kind, slot, reward_time_ms: timeMs } = value as Transition
+  return kind === 'reward' && slot !== SLATE && timeMs !== null && policy !== HEARTBEAT
 }
 
 /** Open joins of the partition, and the age of outcomes at `nowMs`. @param step with outputs that are timed */

@@ -82,7 +82,11 @@ test('ids as long as they may be, in the path as in a body', async t => {
     [id, id],
   )
   const ranker = await openOperatorDoor(
-    { config: { ...config, http: { ...config.http, host: '127.0.0.1', port: 0 } }, meter: createMeter() },
+    {
+      ...world.context,
+      config: { ...config, http: { ...config.http, host: '127.0.0.1', port: 0 } },
+      meter: createMeter(),
+    },
     world.services,
   )
   t.after(() => ranker.close())

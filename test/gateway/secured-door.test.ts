@@ -7,7 +7,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
-import type { TLSSocket } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
@@ -22,6 +22,7 @@ import { openOperatorDoor } from '../../src/operate/http.ts'
 import { createAuthority, type Pair } from '../security/certificates.ts'
 import { openWorld, urlOf, wish } from './world.ts'
 
+const silent = pino({ level: 'silent' })
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-door-'))
 const authority = createAuthority()
 const stranger = createAuthority('stranger')
@@ -47,19 +48,20 @@ const endpoints = [
   ['GET', '/v1/users/ann/state'],
   ['GET', '/openapi.json'],
   ['GET', '/nowhere'],
+  ['GET', '/v1/users/%zz/state'],
 ] as const
-const operatorEndpoints = ['/metrics', '/v1/users/ann/state', '/nowhere']
+const operatorEndpoints = ['/metrics', '/v1/users/ann/state', '/nowhere', '/v1/users/%zz/state']
 
 async function gatewayDoor(t: TestContext, gateway: ConfigInput['gateway']): Promise<{ url: string; port: number }> {
   const config = parseConfig({ gateway: { host: '127.0.0.1', port: 0, ...gateway } })
-  const door = await openDoor({ config, meter: createMeter(), logger: pino({ level: 'silent' }), now: Date.now })
+  const door = await openDoor({ config, meter: createMeter(), logger: silent, now: Date.now })
   t.after(() => door.close())
   return { url: `http://127.0.0.1:${door.port}`, port: door.port }
 }
 
 async function operatorDoor(t: TestContext, http: ConfigInput['http']): Promise<{ url: string; port: number }> {
   const config = parseConfig({ http: { host: '127.0.0.1', port: 0, ...http } })
-  const door = await openOperatorDoor({ config, meter: createMeter() }, () => [
+  const door = await openOperatorDoor({ config, meter: createMeter(), logger: silent }, () => [
     { name: 'x', waitingFor: () => 'a secret place' },
   ])
   t.after(() => door.close())
@@ -166,6 +168,7 @@ test('what Node 20 says of a resumed session, authorized without a certificate, 
     { tls: { ...authority.issue('guard'), clientCaFile: authority.caFile } },
     'gateway',
     Date.now,
+    silent,
   )
   const knows = (certificate: object) =>
     guard.knows({
@@ -189,6 +192,8 @@ test('a caller beyond its rate is told when to come again; others are not held u
     ...Array(3).fill('HTTP_UNAUTHENTICATED'),
     'HTTP_RATE_LIMITED',
   ])
+  const none = await refusal(`${url}/v1/users/%zz/state`, { headers: bearer(token) })
+  assert.equal(none.code, 'HTTP_RATE_LIMITED', 'a path that is none counts too')
   const refused = await refusal(`${url}/nowhere`, { headers: bearer(token) })
   assert.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '1'])
 })
@@ -214,21 +219,47 @@ test('a bucket fills with time, up to the burst, and the callers that came last 
   assert.equal(allowed('a'), true, 'forgotten')
 })
 
-test('tokens change with their file; one that is gone, or half written, shuts nobody out', () => {
+/** What is said of files that are read again: level and text. */
+function listener() {
+  const lines: { level: number; code?: string; msg: string }[] = []
+  const logger = pino({ base: null, timestamp: false }, { write: line => void lines.push(JSON.parse(line)) })
+  /** The codes of warnings, and `again`, since they were asked for last. */
+  const said = () => lines.splice(0).map(({ level, code, msg }) => (level === 40 ? code : /again/.exec(msg)?.[0]))
+  return { logger, said }
+}
+
+test('tokens change with their file; one that is gone, or half written, shuts nobody out, and is told of', () => {
   let nowMs = 0
   const file = written('changing', 'first-token-of-all-0\n')
-  const tokens = openTokens(file, 'gateway.tokensFile', () => nowMs)
+  const { logger, said } = listener()
+  const tokens = openTokens(file, 'gateway.tokensFile', () => nowMs, logger)
   assert.equal(tokens.indexIn('Bearer first-token-of-all-0'), 0)
   written('changing', 'next-token-of-all-00\n')
   assert.equal(tokens.indexIn('bearer first-token-of-all-0'), 0)
   nowMs += 10_000
   assert.equal(tokens.indexIn('Bearer first-token-of-all-0'), -1)
   assert.equal(tokens.indexIn('Bearer next-token-of-all-00'), 0)
-  written('changing', 'short')
+  assert.deepEqual(said(), [])
+  const revoke = [
+    [() => written('changing', 'short'), ['CONFIG_INVALID']],
+    [() => {}, []],
+    [() => written('changing', ''), ['SECRET_MISSING']],
+    [() => rmSync(file), ['SECRET_MISSING']],
+    [() => {}, []],
+  ] as const
+  for (const [change, codes] of revoke) {
+    change()
+    nowMs += 10_000
+    assert.equal(tokens.indexIn('Bearer next-token-of-all-00'), 0)
+    assert.deepEqual(said(), codes)
+  }
+  written('changing', 'last-token-of-all-00')
   nowMs += 10_000
-  assert.equal(tokens.indexIn('Bearer next-token-of-all-00'), 0)
-  assert.throws(() => openTokens(file, 'x', () => nowMs), /CONFIG_INVALID: x: a token has fewer than 16/)
-  assert.throws(() => openTokens(join(folder, 'none'), 'x', () => nowMs), /SECRET_MISSING: x/)
+  assert.equal(tokens.indexIn('Bearer next-token-of-all-00'), -1)
+  assert.deepEqual(said(), ['again'])
+  written('changing', 'short')
+  assert.throws(() => openTokens(file, 'x', () => nowMs, silent), /CONFIG_INVALID: x: a token has fewer than 16/)
+  assert.throws(() => openTokens(join(folder, 'none'), 'x', () => nowMs, silent), /SECRET_MISSING: x/)
 })
 
 /** What comes back on a connection that sends these pieces, and nothing after them. */
@@ -273,6 +304,34 @@ test('a body that never ends is cut off, and an idle connection too', async t =>
   assert.equal(posted.code, 'HTTP_BODY_TOO_LARGE')
 })
 
+test("a door's pair that is half replaced, or gone, leaves the one before, and is told of once", async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const [first, next] = [authority.issue('served'), authority.issue('served-renewed')]
+  const files = { certFile: written('served.pem', ''), keyFile: written('served.key', '') }
+  copyFileSync(first.certFile, files.certFile)
+  copyFileSync(first.keyFile, files.keyFile)
+  const { logger, said } = listener()
+  const config = parseConfig({ http: { host: '127.0.0.1', port: 0, tls: files } })
+  const door = await openOperatorDoor({ config, meter: createMeter(), logger }, () => [])
+  t.after(() => door.close())
+  const shown = async () => {
+    t.mock.timers.tick(60_000)
+    const socket = connectTls({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { CN } = socket.getPeerCertificate().subject
+    socket.destroy()
+    return [CN, said()]
+  }
+  assert.deepEqual(await shown(), ['served', []])
+  copyFileSync(next.keyFile, files.keyFile)
+  assert.deepEqual(await shown(), ['served', ['CONFIG_INVALID']])
+  assert.deepEqual(await shown(), ['served', []])
+  rmSync(files.certFile)
+  assert.deepEqual(await shown(), ['served', ['SECRET_MISSING']])
+  copyFileSync(next.certFile, files.certFile)
+  assert.deepEqual(await shown(), ['served-renewed', ['again']])
+})
+
 test('a pair that is half replaced asks the rankers with the one before, a whole one with itself', async t => {
   const [first, next] = [authority.issue('asker'), authority.issue('asker-renewed')]
   const pair = ({ certFile, keyFile }: Pair) => ({ cert: readFileSync(certFile), key: readFileSync(keyFile) })
@@ -295,7 +354,8 @@ test('a pair that is half replaced asks the rankers with the one before, a whole
     http: { tls: { ...files, clientCaFile: authority.caFile } },
   })
   let nowMs = 0
-  const look = createLook({ gateway, http }, () => nowMs)
+  const { logger, said } = listener()
+  const look = createLook({ gateway, http }, () => nowMs, logger)
   const ask = async () => {
     nowMs += 60_001
     await look('ann', AbortSignal.timeout(5000))
@@ -303,8 +363,10 @@ test('a pair that is half replaced asks the rankers with the one before, a whole
   await ask()
   copyFileSync(next.keyFile, files.keyFile)
   await ask()
+  assert.deepEqual(said(), ['CONFIG_INVALID'])
   copyFileSync(next.certFile, files.certFile)
   await ask()
+  assert.deepEqual(said(), ['again'])
   assert.deepEqual(shown, ['asker', 'asker', 'asker-renewed'])
 })
 
@@ -316,7 +378,7 @@ test('the loop behind locked doors: the client, and the gateway at the doors of 
   for (const tls of [{ ...own, clientCaFile: authority.caFile }, own])
     for (const host of ['localhost', '127.0.0.1']) {
       const config = parseConfig({ http: { host: '127.0.0.1', port: 0, tls, tokensFile } })
-      const ranker = await openOperatorDoor({ config, meter: createMeter() }, world.services)
+      const ranker = await openOperatorDoor({ config, meter: createMeter(), logger: silent }, world.services)
       t.after(() => ranker.close())
       const gatewayTo = (http: Config['http']) =>
         world.another(context => {

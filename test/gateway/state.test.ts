@@ -15,7 +15,10 @@ import { openWorld, urlOf, type World, wish } from './world.ts'
 /** An operator's door before these services. */
 async function doorOf(t: TestContext, { context }: World, services: () => readonly Awaited[]): Promise<string> {
   const http = { ...context.config.http, host: '127.0.0.1', port: 0 }
-  const door = await openOperatorDoor({ config: { ...context.config, http }, meter: createMeter() }, services)
+  const door = await openOperatorDoor(
+    { ...context, config: { ...context.config, http }, meter: createMeter() },
+    services,
+  )
   t.after(() => door.close())
   return `http://127.0.0.1:${door.port}`
 }

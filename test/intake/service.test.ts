@@ -129,6 +129,24 @@ test('every record is mapped, passed over or buried, in the partition of its use
   assert.deepEqual(await counted(meter), { mapped: wanted.length, refused: broken.length, skipped })
 })
 
+test('the trace of a source record goes on in what is made of it; one that is not kept, or malformed, does not', async () => {
+  const log = openEmbeddedLog()
+  for (const topic of ['shop.clicks', 'p.events', 'p.requests', 'p.dead-letters'])
+    await log.createTopics([{ topic, partitions: 1, replicationFactor: 1, config: {} }])
+  const traced = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const value = Buffer.from(JSON.stringify({ user: 'u', type: 'click' }))
+  const sent = [traced, `${traced.slice(0, -1)}0`, 'x'.repeat(10_000), `cc${traced.slice(2)}-${'more'.repeat(1000)}`]
+  const headersOf = (text: string) => ({ traceparent: Buffer.from(text), other: Buffer.from('x') })
+  for (const text of sent) await log.append('shop.clicks', 0, [{ key: null, value, headers: headersOf(text) }])
+  await start(log)
+  await untilCommitted(log, sent.length)
+  const headers = (await readAll(log, 'p.events')).map(record => ({ ...record.headers }))
+  assert.deepEqual(
+    headers.map(({ traceparent, ...others }) => [traceparent?.toString(), Object.keys(others)]),
+    [traced, undefined, undefined, traced].map(text => [text, []]),
+  )
+})
+
 test('appends in doubt are repeated; nothing is lost', async () => {
   const log = await openBus()
   let appends = 0

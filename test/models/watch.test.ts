@@ -34,9 +34,11 @@ function start() {
     now: () => clock.nowMs,
     caughtUp: () => true,
   })
+  const bring = (version: string, createdMs: number, times: readonly number[] = []) =>
+    finish(watched.takeOver({ ...publish(learner, version, true), created_ms: createdMs, outcome_times_ms: times }))
   const serve = (version: string, nowMs: number, times: readonly number[]) => {
     clock.nowMs = nowMs
-    finish(watched.takeOver({ ...publish(learner, version, true), created_ms: nowMs - 500, outcome_times_ms: times }))
+    bring(version, nowMs - 500, times)
     watched.putRelease(release(version))
   }
   const decide = (version: string, nowMs: number) => {
@@ -51,7 +53,7 @@ function start() {
     await sample(`feedloop_freshness_seconds_count{until="${until}"}`),
     await sample(`feedloop_freshness_seconds_sum{until="${until}"}`),
   ]
-  return { serve, decide, sample, ages }
+  return { watched, bring, serve, decide, sample, ages }
 }
 
 test('an outcome is as old as it is when its version begins to serve, and older by its first decision; each once', async () => {
@@ -80,4 +82,25 @@ test('which version serves, and since when there is one', async () => {
   serve('0007', 10_000, [])
   assert.equal(await version(), 7)
   assert.equal(await sample('feedloop_model_created_timestamp_seconds{policy="default"}'), 9.5)
+})
+
+test('after a rollback the time is that of the version that serves, if there is one and it is known', async () => {
+  const { watched, bring, serve, sample, ages } = start()
+  const serves = async () => [
+    await sample('feedloop_model_version{stage="ranker",policy="default"}'),
+    await sample('feedloop_model_created_timestamp_seconds{policy="default"}'),
+  ]
+  serve('0007', 10_000, [9000])
+  watched.putRelease(release(''))
+  assert.deepEqual(await serves(), [0, undefined], 'the initial policy')
+  watched.putRelease(release('0007'))
+  assert.deepEqual(await serves(), [7, 9.5])
+  watched.putRelease(release('0003'))
+  assert.deepEqual(await serves(), [7, 9.5], 'until it is here')
+  bring('0003', 2000, [1000])
+  assert.deepEqual(await serves(), [3, 2])
+  assert.deepEqual(await ages('serving'), [1, 1], 'what it learned has served before')
+  watched.putRelease(release('0002'))
+  watched.forsake('default', '0002')
+  assert.deepEqual(await serves(), [2, undefined])
 })

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { FeedloopError } from '../../src/errors.ts'
 import { audit } from '../../src/evaluation/audit.ts'
 import { encodeHeader, STEP_HEADER, type StepHeader } from '../../src/log/chain/header.ts'
 import { partitionFor } from '../../src/log/partition.ts'
@@ -136,6 +137,15 @@ test('without services it says who is awaited, and may be called again', { timeo
   await assert.rejects(forgetUser(loop.context, 'anna', 300), { code: 'DEADLINE_EXCEEDED', message: /ranker/ })
   await loop.start()
   await forgetUser(loop.context, 'anna', 30_000)
+})
+
+test('a log that takes nothing ends it by its deadline', { timeout: 20_000 }, async t => {
+  const { context } = await openLive(t)
+  const append: typeof context.log.append = async () => {
+    throw new FeedloopError('LOG_UNAVAILABLE', 'away')
+  }
+  const erased = forgetUser({ ...context, log: { ...context.log, append } }, 'anna', 300)
+  await assert.rejects(erased, { code: 'DEADLINE_EXCEEDED', message: /users: LOG_UNAVAILABLE: away/ })
 })
 
 test('a batch that lost its race at the end of the decisions is not waited for', { timeout: 60_000 }, async t => {

@@ -116,6 +116,9 @@ test('beats come back by the decisions of every partition, age when one stage st
     'no other policy learned anything',
   )
   assert.ok(decisions.every(({ policy, slots }) => policy === HEARTBEAT && slots.length === 1))
+  const text = await context.meter.registry.metrics()
+  assert.doesNotMatch(text, /^feedloop_freshness_seconds_count\{.*\} [1-9]/m, "nobody's outcomes")
+  assert.match(text, /^feedloop_catalogue_shown_items 0$/m)
   const report = await audit({ ...context, prefix })
   assert.deepEqual(report.differences, [])
   assert.equal(report.decisions.total, decisions.length)

@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import type { Gauge } from 'prom-client'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { FeedloopError, isCode } from '../../src/errors.ts'
 import { runLearner } from '../../src/learner/service.ts'
 import type { GroupHandlers, Log } from '../../src/log/log.ts'
+import { type MetricEntry, metricTable } from '../../src/metric-table.ts'
 import { runAssigned } from '../../src/operate/assigned.ts'
 import type { ServiceContext } from '../../src/operate/context.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
 import type { TopicName } from '../../src/pipeline.ts'
 import { chainOf, openBus } from '../models/bus.ts'
+import { openLive, publishItems, request } from './live.ts'
 
 const prefix = 's.'
 /** Far below the 20 s that a process has to drain. */
@@ -43,6 +46,28 @@ for (const [stage, topic] of [
     await stopServices(running)
     await running[0].done
   })
+
+test('of a partition that is let go no gauge is left: whoever has it now shows it', { timeout: 30_000 }, async t => {
+  const loop = await openLive(t)
+  const gauges = (Object.entries(metricTable) as [string, MetricEntry][])
+    .filter(([, { type, labels }]) => type === 'gauge' && labels?.includes('partition'))
+    .map(([name]) => name)
+  const shown = async (): Promise<string[]> => {
+    const { registry } = loop.context.meter
+    const all = await Promise.all(gauges.map(name => (registry.getSingleMetric(name) as Gauge).get()))
+    return gauges.filter((_, n) => all[n].values.length > 0)
+  }
+  await publishItems(loop, ['a'])
+  await loop.start()
+  await loop.append('requests', 'anna', request('anna'))
+  await loop.settled()
+  // That of snapshots follows their first append.
+  while (!(await shown()).includes('feedloop_snapshots_waiting')) await sleep(10)
+  for (const name of ['recovery_progress', 'snapshot_load_progress', 'open_joins'])
+    assert.ok((await shown()).includes(`feedloop_${name}`), name)
+  await loop.stop()
+  assert.deepEqual(await shown(), [])
+})
 
 test('the gate stops while it cannot read where it stood', limit, async () => {
   const away: TopicName[] = []

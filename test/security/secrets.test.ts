@@ -119,6 +119,7 @@ test('a secret in the wrong place is refused by name, and not repeated', () => {
   const secret = remember('sesame-in-the-wrong-place')
   const wrong: readonly (readonly [object, RegExp])[] = [
     [{ kafka: { sasl: { mechanism: 'plain', username: 'ann', password: secret } } }, /kafka\.sasl: .*password/],
+    [{ kafka: { brokers: [`sasl_ssl://ann:${secret}@127.0.0.1:1`] } }, /kafka\.brokers\.0: must be host:port/],
     [{ registry: { url: `https://ann:${secret}@127.0.0.1` } }, /registry\.url: holds a password/],
     [{ gateway: { rankers: [`http://ann:${secret}@127.0.0.1`] } }, /gateway\.rankers\.0: holds a password/],
     [{ features: { endpoint: { url: `http://${secret}@127.0.0.1` } } }, /features\.endpoint\.url: holds a password/],
@@ -134,10 +135,19 @@ test('a secret in the wrong place is refused by name, and not repeated', () => {
         return true
       },
     )
-  const env = { ...process.env, FEEDLOOP_REGISTRY_URL: `http://ann:${secret}@127.0.0.1` }
-  const { status, stderr } = spawnSync(process.execPath, [main, 'config', 'check'], { encoding: 'utf8', env })
-  assert.equal(status, 1)
-  clean(stderr)
+  const url = `http://ann:${secret}@127.0.0.1`
+  for (const [over, ...args] of [
+    [{ FEEDLOOP_REGISTRY_URL: url }, 'config', 'check'],
+    [{ KAFKA_BROKERS: url }, 'config', 'check'],
+    // Takes them past the configuration.
+    [{ KAFKA_BROKERS: `127.0.0.1:1,${url}:1` }, 'broker', 'start'],
+  ] as const) {
+    const env = { ...process.env, ...over }
+    const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env })
+    assert.equal(status, 1)
+    assert.match(stderr, /CONFIG_INVALID/)
+    clean(stderr + stdout)
+  }
 })
 
 test('a file that holds the wrong thing ends the service with a line that does not quote it', () => {

@@ -25,21 +25,21 @@ interface Received {
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[]
 }
 
-/** A collector that keeps what it gets; `status` is what it answers. */
+/** A collector that keeps what it gets; `status` is what it answers, to the first `refused` calls 400. */
 async function collectorOf(t: TestContext) {
   const spans: Received[] = []
   const services = new Set<string>()
-  const collector = { url: '', spans, services, status: 200, calls: 0 }
+  const collector = { url: '', spans, services, status: 200, calls: 0, refused: 0 }
   const server = createServer(async (request: IncomingMessage, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    collector.calls++
-    if (collector.status === 200)
+    const status = ++collector.calls > collector.refused ? collector.status : 400
+    if (status === 200)
       for (const { resource, scopeSpans } of JSON.parse(Buffer.concat(chunks).toString()).resourceSpans) {
         services.add(resource.attributes[0].value.stringValue)
         for (const each of scopeSpans) spans.push(...each.spans)
       }
-    response.writeHead(collector.status, { 'content-type': 'application/json' }).end('{}')
+    response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -195,6 +195,19 @@ test('a collector that is away holds nobody up, and gets what waited when it is 
   await out.close()
   assert.equal(collector.spans.length, 8192)
   assert.match(lines[0], /"dropped":808.*spans are not taken/)
+})
+
+test('a batch that is refused for good is dropped and counted; those after it are taken', async t => {
+  const collector = await collectorOf(t)
+  collector.refused = 2
+  const lines: string[] = []
+  const logger = pino({ level: 'warn' }, { write: line => void lines.push(line) })
+  const out = createExport({ endpoint: collector.url, service: 'x', logger })
+  for (let n = 0; n < 1500; n++) out.add(span)
+  await out.close()
+  assert.equal(collector.spans.length, 1500 - 2 * 512)
+  assert.equal(lines.length, 1)
+  assert.match(lines[0], /"waiting":0,"dropped":1024,"error":"HTTP 400"/)
 })
 
 test('a collector that never answers has one call at a time, and the end waits for it some seconds only', {

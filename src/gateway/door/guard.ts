@@ -1,6 +1,7 @@
 /** Who may come in at a door, and how often: a token or a client certificate, where the configuration asks for one. */
 import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
 import { FeedloopError } from '../../errors.ts'
 import type { DoorSecurity } from '../../security.ts'
 import { createAllowance } from './allowance.ts'
@@ -18,8 +19,9 @@ export function createGuard(
   { tokensFile, tls, rate }: Pick<DoorSecurity, 'tokensFile' | 'tls' | 'rate'>,
   name: string,
   now: () => number,
+  logger: Logger,
 ): Guard {
-  const tokens = tokensFile === undefined ? undefined : openTokens(tokensFile, `${name}.tokensFile`, now)
+  const tokens = tokensFile === undefined ? undefined : openTokens(tokensFile, `${name}.tokensFile`, now, logger)
   const asks = tokens !== undefined || tls?.clientCaFile !== undefined
   const allowed = rate && createAllowance(rate, now)
   return {

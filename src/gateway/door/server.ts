@@ -2,25 +2,32 @@
  * What every HTTP door has: bounds of time and size, TLS, and refusals as problem details with a code of the one table, also
  * where Node would hang up before there is a call.
  */
-import { readFileSync } from 'node:fs'
 import { type Server as HttpServer, STATUS_CODES } from 'node:http'
 import type { Server as TlsServer } from 'node:tls'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify'
+import type { Logger } from 'pino'
 import { type ErrorCode, FeedloopError } from '../../errors.ts'
-import { readTls } from '../../secrets.ts'
+import { readSecret, readTls } from '../../secrets.ts'
 import type { DoorSecurity } from '../../security.ts'
 import { MAX_PATH_TEXT } from '../json-schema.ts'
-import { PROBLEM_TYPE, problemOf } from '../problem.ts'
+import { knownError, PROBLEM_TYPE, problemOf } from '../problem.ts'
+import { createRenewal } from './renewal.ts'
 
 /** How often Node looks for connections that are late. */
 const LOOK_EVERY_MS = 500
 /** Certificates are looked at so often: whoever renews them need not restart anything. */
 const RENEW_EVERY_MS = 60_000
 
-/** A server that does not listen yet. @param name of the door in the configuration @throws FeedloopError SECRET_MISSING, CONFIG_INVALID */
+/** A server that does not listen yet. @param name of the door in the configuration @param logger told where a new certificate does not hold @throws FeedloopError SECRET_MISSING, CONFIG_INVALID */
 export function createServer(
   { tls, headersMs, bodyMs, idleMs }: DoorSecurity,
   name: string,
+  logger: Logger,
   options: FastifyServerOptions,
 ): FastifyInstance {
   const times = { headersTimeout: Math.min(headersMs, bodyMs), connectionsCheckingInterval: LOOK_EVERY_MS }
@@ -36,9 +43,25 @@ export function createServer(
     },
     ...(tls ? { https: { ...times, ...secretsOf(tls, name) } } : { http: times }),
   } as FastifyServerOptions) as unknown as FastifyInstance
-  if (tls) renew(server, tls, name)
+  if (tls) renew(server, tls, name, logger)
   return server
 }
+
+/** Of paths that are none Fastify asks no hook: who may not come in must hear that of them too.
+ * @param enter what the hook does @throws FeedloopError of who may not */
+export const pathRefusal =
+  (
+    enter: (request: FastifyRequest, reply: FastifyReply) => void,
+    answer: (reply: FastifyReply, error: FeedloopError) => unknown,
+  ): NonNullable<FastifyServerOptions['frameworkErrors']> =>
+  (error, request, reply) => {
+    try {
+      enter(request as FastifyRequest, reply as FastifyReply)
+    } catch (refused) {
+      return void answer(reply as FastifyReply, knownError(refused))
+    }
+    answer(reply as FastifyReply, knownError(error))
+  }
 
 type DoorTls = NonNullable<DoorSecurity['tls']>
 
@@ -50,20 +73,18 @@ function secretsOf({ clientCaFile, ...own }: DoorTls, name: string) {
   return { cert, key, passphrase, ca, requestCert: asks, rejectUnauthorized: false }
 }
 
-function renew(server: FastifyInstance, tls: DoorTls, name: string): void {
+function renew(server: FastifyInstance, tls: DoorTls, name: string, logger: Logger): void {
   const files = [tls.certFile, tls.keyFile, tls.clientCaFile].filter(each => each !== undefined)
-  const content = (): string => files.map(file => readFileSync(file, 'utf8')).join()
+  const content = (): string => files.map(file => readSecret(file, `${name}.tls`)).join()
+  const renewed = createRenewal(`${name}.tls`, logger)
   let known = content()
-  const timer = setInterval(() => {
-    try {
-      const found = content()
-      if (found === known) return
-      ;(server.server as unknown as TlsServer).setSecureContext(secretsOf(tls, name))
-      known = found
-    } catch {
-      // Half of a new pair: looked at again.
-    }
-  }, RENEW_EVERY_MS).unref()
+  const look = (): void => {
+    const found = content()
+    if (found === known) return
+    ;(server.server as unknown as TlsServer).setSecureContext(secretsOf(tls, name))
+    known = found
+  }
+  const timer = setInterval(() => renewed(look), RENEW_EVERY_MS).unref()
   server.addHook('onClose', async () => clearInterval(timer))
 }
 

@@ -1,7 +1,9 @@
 /** Bearer tokens of a door: compared as digests, all of them each time, so that no answer says by its time how close a guess was. */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Logger } from 'pino'
 import { FeedloopError } from '../../errors.ts'
 import { readSecret } from '../../secrets.ts'
+import { createRenewal } from './renewal.ts'
 
 const LEAST_CHARACTERS = 16
 /** So long what was read is believed: then a new file holds. */
@@ -15,20 +17,16 @@ export interface Tokens {
 }
 
 /** @param key of the configuration that names the file
+ * @param logger told where a new file does not hold: the tokens before it do, those that it was to take away too
  * @throws FeedloopError SECRET_MISSING; CONFIG_INVALID for a token that is too short */
-export function openTokens(file: string, key: string, now: () => number): Tokens {
+export function openTokens(file: string, key: string, now: () => number, logger: Logger): Tokens {
+  const renewed = createRenewal(key, logger)
   let { texts, digests } = readTokens(file, key)
   let readAtMs = now()
   const refresh = (): void => {
     if (now() - readAtMs < BELIEVED_MS) return
     readAtMs = now()
-    try {
-      const read = readTokens(file, key)
-      texts = read.texts
-      digests = read.digests
-    } catch {
-      // A file that is just being replaced must not shut the door: the last good ones hold.
-    }
+    ;({ texts, digests } = renewed(() => readTokens(file, key)) ?? { texts, digests })
   }
   return {
     indexIn(authorization) {

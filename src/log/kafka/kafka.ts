@@ -6,6 +6,7 @@ import type { KafkaConfig } from 'kafkajs'
 import type { Logger } from 'pino'
 import { FeedloopError } from '../../errors.ts'
 import type { Meter } from '../../metrics.ts'
+import { brokerAddress } from '../../security.ts'
 import type { Log, Membership } from '../log.ts'
 import { createAppend } from './append.ts'
 import { createRead } from './fetch.ts'
@@ -105,7 +106,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
 }
 
 function toAddress(broker: string): Address {
-  const [, host, port] = /^\[?(.+?)\]?:(\d+)$/.exec(broker) ?? []
-  if (!host) throw new FeedloopError('CONFIG_INVALID', `"${broker}" is not host:port`)
+  const [, host, port] = brokerAddress.exec(broker) ?? []
+  // Not quoted: it may be a URL with a password.
+  if (!host) throw new FeedloopError('CONFIG_INVALID', 'a broker is not host:port')
   return { host, port: Number(port) }
 }
