@@ -13,7 +13,7 @@ import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { holdsTraining, type Kept, readTraining, type Settings, saveTraining } from '../training/folder.ts'
-import { type Goal, measures, parseGoal } from '../training/goal.ts'
+import { type Goal, type Measure, measures, parseGoal } from '../training/goal.ts'
 import { plotCurve } from '../training/plot.ts'
 import { createRehearsal, type Lesson, lessonOfLog } from '../training/rehearsal.ts'
 import { readLesson } from '../training/topic.ts'
@@ -96,6 +96,7 @@ async function command(flags: Flags): Promise<void> {
   const settings = kept?.settings ?? settingsOf(flags)
   const ground = await groundOf(settings, kept)
   const { trainer, environment } = ground
+  refuseUnmeasured(flags, ground)
   const shown = showProgress(flags, trainer.progress.decisions)
   const keep = keeper(flags.folder, wire, settings, ground)
   const interrupted = onInterrupt()
@@ -146,9 +147,20 @@ function settingsOf(flags: Flags): Settings {
   return data ? common : { ...common, environment: environment ?? 'long-term', world }
 }
 
+/** @throws FeedloopError USAGE: what is waited for will never be known */
+function refuseUnmeasured({ until, converged }: Flags, { tells, name }: Ground): void {
+  if (until && !tells.includes(until.measure))
+    throw new FeedloopError('USAGE', `${name} tells no ${until.measure}: ${tells.join(', ') || noPropensity}`)
+  if (converged && tells.length === 0) throw new FeedloopError('USAGE', `${name} tells no reward: ${noPropensity}`)
+}
+
+const noPropensity = 'no decision that is held out states its propensity (--propensity)'
+
 /** What is trained on. */
 interface Ground {
   readonly trainer: Trainer
+  /** What can be known of a policy. */
+  readonly tells: readonly Measure[]
   readonly measure: TrainOptions['measure']
   readonly name: string
   /** Absent: a log. */
@@ -178,7 +190,8 @@ async function groundIn(
   const config = parseConfig(merge(environment.preset, settings.config))
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
   const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from })
-  return { trainer, measure: measureIn(environment, config), name: environment.name, environment }
+  const tells = measures.filter(each => each !== 'share' || environment.returns)
+  return { trainer, tells, measure: measureIn(environment, config), name: environment.name, environment }
 }
 
 /** The policy as it is configured, with what is laid over it. @throws FeedloopError USAGE */
@@ -204,7 +217,8 @@ async function groundOn(
   from: ReturnType<typeof before>,
 ): Promise<Ground> {
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  return { trainer: createRehearsal({ config, learner, lesson, learnEvery, from }), measure: measureLog, name }
+  const trainer = createRehearsal({ config, learner, lesson, learnEvery, from })
+  return { trainer, tells: trainer.tellsReward ? ['reward'] : [], measure: measureLog, name }
 }
 
 function keeper(folder: string | undefined, wire: Wire, settings: Settings, { trainer, name, environment }: Ground) {
@@ -234,7 +248,7 @@ function showProgress({ steps, json }: Flags, from: number) {
 
 const say = ({ reward, return: sum, share }: Point): string =>
   [
-    `reward ${reward.toFixed(4)}`,
+    reward === null ? 'reward unknown' : `reward ${reward.toFixed(4)}`,
     ...(sum === null ? [] : [`return ${sum.toFixed(3)}`]),
     ...(share === null ? [] : [`share ${share.toFixed(3)}`]),
   ].join(', ')

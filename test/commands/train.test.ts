@@ -41,9 +41,10 @@ test('a goal is reached, or not, and the folder goes on', () => {
   assert.ok(second.progress.session > first.progress.session && second.progress.version > first.progress.version)
 })
 
+const data = join(folder, 'log.csv')
+const mapping = join(folder, 'log.yaml')
+
 test('a log instead of an environment', () => {
-  const data = join(folder, 'log.csv')
-  const mapping = join(folder, 'log.yaml')
   const rows = Array.from({ length: 200 }, (_, n) => `u${n},${n % 2 ? 'a' : 'b'},0.5,${n % 2},${1000 + n}`)
   writeFileSync(data, `user,shown,p,click,at\n${rows.join('\n')}\n`)
   writeFileSync(mapping, logMapping)
@@ -51,6 +52,24 @@ test('a log instead of an environment', () => {
   const { status, stdout, stderr } = train(...flags, '--every', '100', '--until', 'reward>=0.9')
   assert.equal(status, 0, stderr)
   assert.match(stdout, /The goal is reached after 100 decisions; best: reward 0.9/)
+})
+
+test('a log without propensities teaches, goes on, and is not waited for', () => {
+  const kept = ['--folder', join(folder, 'unknown')]
+  const imitates = '{"policies":[{"twoTower":{"imitate":true}}]}'
+  const log = ['--data', data, '--mapping', mapping, '--algorithm', 'two-tower', '--set', imitates]
+  const flags = [...log, '--every', '100', ...kept]
+  for (const end of [['--until', 'reward>=0.9'], ['--converged']]) {
+    const { status, stderr } = train(...flags, ...end)
+    assert.deepEqual([status, /log.csv tells no reward.*--propensity/.test(stderr)], [1, true], stderr)
+  }
+  const begun = train(...flags, '--steps', '200')
+  assert.equal(begun.status, 0, begun.stderr)
+  const best = (stdout: string) => /best: reward unknown with version (\d+)/.exec(stdout)?.[1]
+  assert.equal(Number(best(begun.stdout)), 2)
+  const resumed = train('--resume', ...kept, '--steps', '300')
+  assert.equal(resumed.status, 0, resumed.stderr)
+  assert.equal(Number(best(resumed.stdout)), 3)
 })
 
 test('what cannot be is refused in words', () => {
