@@ -52,6 +52,17 @@ describe('the clipped surrogate', () => {
     const far = [...ratios.map(ratio => ratio > 1.2), ...ratios.map(ratio => ratio < 0.8)]
     assert.deepEqual(flat, far)
   })
+  test('clipped, and the mean weight, are of what the sign of the advantage makes of a ratio', () => {
+    const statsOf = (ratio: number, advantage: number) => {
+      const step = { action: 0, candidates: 1, propensity: 1 / ratio, advantage, target: 0, weight: 1 }
+      const { stats } = objective([step], new Float32Array(1), new Float32Array(1), options)
+      return [stats.clipped, Number(stats.importance.toFixed(9))]
+    }
+    assert.deepEqual(statsOf(1.5, 1), [1, 1.2])
+    assert.deepEqual(statsOf(1.5, -1), [0, 1.5])
+    assert.deepEqual(statsOf(0.5, -1), [1, 0.8])
+    assert.deepEqual(statsOf(0.5, 1), [0, 0.5])
+  })
   test('beyond the bound of the KL divergence it is refused', () => {
     const kl = ratios.reduce((sum, ratio) => sum + ratio - 1 - Math.log(ratio), 0) / ratios.length
     assert.ok(Math.abs(result.stats.kl - kl) < 1e-6)
