@@ -38,6 +38,8 @@ export const learnerStatistics = {
   updates: 'Updates so far.',
   refused_updates: 'Updates so far that were not finite, and were left out.',
   refused_updates_kl_bound: 'Rounds so far that ended before their time, too far from who decided.',
+  refused_updates_behaviour:
+    'Updates so far of the head that estimates who logged that were not finite, and were left out.',
   withheld_updates_entropy_bound: 'Updates so far whose policy term was left out, for want of entropy.',
   buffer: 'Transitions kept to learn from.',
   priority_mean: 'Mean priority of what is kept.',

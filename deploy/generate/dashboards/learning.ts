@@ -37,7 +37,12 @@ export const learning: readonly Row[] = [
       ),
       series('Norm of the gradient', 'short', [stats('gradient_norm')]),
       series('Updates left out, not finite', 'short', [
-        stats('refused_updates', 'refused_updates_kl_bound', 'withheld_updates_entropy_bound'),
+        stats(
+          'refused_updates',
+          'refused_updates_kl_bound',
+          'refused_updates_behaviour',
+          'withheld_updates_entropy_bound',
+        ),
         rate('feedloop_learner_not_finite_total', 'policy, stat'),
       ]),
       series('Time of an update', 's', quantiles('feedloop_learner_update_seconds', 'policy')),
