@@ -44,6 +44,12 @@ describe('the clipped surrogate', () => {
   const result = objective(steps, logits, values, options)
 
   test('as defined', () => assert.ok(Math.abs(result.stats.loss - plainLoss(logits, values)) < 1e-6))
+  test('the variance that the value explains: all of its targets, none by a constant', () => {
+    const explained = (theseValues: Float32Array) =>
+      objective(steps, logits, theseValues, options).stats.explained_variance
+    assert.ok(Math.abs(explained(Float32Array.from(steps, ({ target }) => target)) - 1) < 1e-6)
+    assert.ok(Math.abs(explained(new Float32Array(B).fill(3))) < 1e-6)
+  })
   test('gradients against finite differences, inside and beyond the clips', () =>
     assertGradients(result, plainLoss, logits, values))
   test('is flat where the policy has gone far enough, and only there', () => {
