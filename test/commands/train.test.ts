@@ -1,6 +1,7 @@
 /** `feedloop train` as people run it: a goal, a folder, an interrupt that is gone on from. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,6 +44,25 @@ test('a goal is reached, or not, and the folder goes on', () => {
 
 const data = join(folder, 'log.csv')
 const mapping = join(folder, 'log.yaml')
+
+test('an interrupt ends it after its point, and it goes on from there', async () => {
+  const own = ['--folder', join(folder, 'interrupted')]
+  const child = spawn(process.execPath, [main, 'train', ...bandit, '--steps', '100000000', ...own])
+  let told = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (told === '' && text !== '') child.kill('SIGINT')
+    told += text
+  })
+  assert.deepEqual(await once(child, 'close'), [0, null])
+  const stopped = Number(/^Stopped after (\d+) decisions/m.exec(told)?.[1])
+  const resumed = train('--resume', ...own, '--steps', String(stopped + 320), '--json')
+  assert.equal(resumed.status, 0, resumed.stderr)
+  const { points } = JSON.parse(resumed.stdout)
+  assert.deepEqual(
+    points.map(({ decisions }: { decisions: number }) => decisions),
+    Array.from({ length: stopped / 320 + 1 }, (_, n) => 320 * (n + 1)),
+  )
+})
 
 test('a log instead of an environment', () => {
   const rows = Array.from({ length: 200 }, (_, n) => `u${n},${n % 2 ? 'a' : 'b'},0.5,${n % 2},${1000 + n}`)
