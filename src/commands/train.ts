@@ -71,9 +71,17 @@ export function addTrain(program: Command): void {
     .option('-c, --config <file>', 'with --topic: configuration file (YAML)')
     .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithmNames))
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
-    .option('--steps <n>', 'decisions at most', atLeast(1), 100_000)
+    .option(
+      '--steps <n>',
+      'decisions to make, with those before; it ends with the round of all sessions that reaches them',
+      atLeast(1),
+      100_000,
+    )
     .option('--until <goal>', `a goal, e.g. "reward>=0.5": ${measures.join(', ')}`, goal)
-    .option('--converged', 'until the return does not rise any more')
+    .option(
+      '--converged',
+      `until the return of ${PATIENCE.points} points is at most ${100 * PATIENCE.least} % above that of the ${PATIENCE.points} before`,
+    )
     .option('--folder <folder>', 'keeps versions, progress and the learning curve')
     .option('--resume', 'goes on with what the folder holds, with its settings')
     .option('--every <n>', 'decisions between two points of the curve, each of them a checkpoint', atLeast(1), 1000)
@@ -90,8 +98,9 @@ function goal(text: string): Goal {
   return read
 }
 
-async function command(flags: Flags): Promise<void> {
+async function command(flags: Flags, invoked: Command): Promise<void> {
   const wire = await createWire({ prefix: '' })
+  if (flags.resume) refuseOtherSettings(invoked)
   const kept = before(flags, wire)
   const settings = kept?.settings ?? settingsOf(flags)
   const ground = await groundOf(settings, kept)
@@ -121,6 +130,22 @@ async function command(flags: Flags): Promise<void> {
   else process.stdout.write(`${describe(ending, points, best)}\n`)
   // 1: what was asked for was not reached
   if (flags.until && ending !== 'reached') process.exitCode = 1
+}
+
+/** What may be said anew of a training: where it is, and how far it goes. All else it was begun with. */
+const RESUMED: readonly string[] = ['folder', 'resume', 'steps', 'until', 'converged', 'json'] satisfies (keyof Flags)[]
+
+/** @throws FeedloopError USAGE */
+function refuseOtherSettings(invoked: Command): void {
+  const given = invoked.options.filter(option => {
+    const name = option.attributeName()
+    return invoked.getOptionValueSource(name) === 'cli' && !RESUMED.includes(name)
+  })
+  if (given.length === 0) return
+  throw new FeedloopError(
+    'USAGE',
+    `--resume goes on with its settings: without ${given.map(({ long }) => long).join(', ')}`,
+  )
 }
 
 /** What the folder holds. @throws FeedloopError USAGE, DATA_MISSING */

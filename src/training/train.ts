@@ -19,7 +19,7 @@ export interface TrainOptions {
   readonly measure: (stretch: Stretch, trainer: Trainer) => Measured
   /** Decisions between two points. */
   readonly every: number
-  /** Decisions at most, those before included. */
+  /** Decisions to make, those before included; the trainer ends a round that it has begun. */
   readonly steps: number
   readonly goal?: Goal
   readonly patience?: Patience

@@ -92,6 +92,12 @@ test('a log without propensities teaches, goes on, and is not waited for', () =>
   assert.equal(Number(best(resumed.stdout)), 3)
 })
 
+test('steps are made in whole rounds', () => {
+  const { stdout, status, stderr } = train(...bandit, '--steps', '10', '--sessions', '16')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /over after 16 decisions/)
+})
+
 test('what cannot be is refused in words', () => {
   const refused = (flags: string[], words: RegExp) => {
     const { status, stderr } = train(...flags)
@@ -101,6 +107,8 @@ test('what cannot be is refused in words', () => {
   refused(['--until', 'loss<1'], /reward>=0.5/)
   refused(['--resume'], /--folder/)
   refused(['--resume', '--folder', join(folder, 'none')], /holds no training/)
+  const given = ['--algorithm', 'ppo', '--seed', '9', '--set', '{}', '--learn-every', '256', '--topic']
+  refused(['--resume', '--folder', folder, ...given], /without --topic, --algorithm, --set, --learn-every, --seed/)
   refused(['--environment', 'nowhere'], /long-term/)
   refused(['--data', 'x.csv'], /--mapping/)
 })
