@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
-import { algorithmNames } from '../../src/learner/algorithms.ts'
+import { type AlgorithmName, algorithmNames } from '../../src/learner/algorithms.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import { importanceStats } from '../../src/learner/gradient/importance.ts'
 import { observeVersions } from '../../src/learner/metrics.ts'
@@ -63,9 +63,13 @@ async function statsOf(policy: Policy, changes: Partial<Transition> = {}): Promi
 
 const ppo = { roundSize: 256 }
 const unknown = { propensity_kind: 'unknown', propensity: 0, first_draw_propensity: 0 } as const
+/** The classifier imitates others. */
+const seenBy = (algorithm: AlgorithmName): Partial<Transition> =>
+  algorithm === 'classifier' ? { mode: 'apprentice' } : {}
+
 /** As shipped, and with each setting that something is said of only then. */
 const learners: readonly (readonly [Policy, Partial<Transition>?])[] = [
-  ...algorithmNames.map(algorithm => [{ algorithm, ppo }] as const),
+  ...algorithmNames.map(algorithm => [{ algorithm, ppo }, seenBy(algorithm)] as const),
   [{ algorithm: 'linear-gaussian', weighing: { delays: true } }],
   [
     { algorithm: 'two-tower', twoTower: { imitate: true } },
@@ -80,7 +84,7 @@ const learners: readonly (readonly [Policy, Partial<Transition>?])[] = [
 describe('the list of statistics', () => {
   for (const algorithm of algorithmNames)
     test(`has all that ${algorithm} says of an update`, async () => {
-      const stats = await statsOf({ algorithm, ppo })
+      const stats = await statsOf({ algorithm, ppo }, seenBy(algorithm))
       assert.ok(Object.keys(stats).length > 0)
       assert.deepEqual(
         Object.keys(stats).filter(name => !isLearnerStatistic(name)),
