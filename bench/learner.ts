@@ -97,7 +97,8 @@ const ratesOf = (micros: Record<Task, number>) => ({
 
 async function kafka(folder: string, scale: number): Promise<BenchResult> {
   const transitions = createDecisions(DECISIONS, 1).map(toTransition)
-  const results = await learnFromKafka(transitions, Math.ceil(KAFKA_PASSES * scale), settingsOf(D), folder)
+  const passes = Math.ceil(KAFKA_PASSES * scale)
+  const results = await learnFromKafka({ transitions, passes, settings: settingsOf(D), folder })
   const name = 'transitions/s of one learner process from Kafka'
   return { results, bars: [{ name, value: results.perSecond, unit: '1/s', atLeast: 10_000 }] }
 }

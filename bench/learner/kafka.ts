@@ -30,20 +30,31 @@ export interface KafkaRun {
   readonly transitions: number
   readonly bytesEach: number
   readonly versions: number
+  /** What the last of them says of its step. */
+  readonly metrics: Readonly<Record<string, number>>
   readonly perSecond: number
   /** Of the process, start included, a transition. */
   readonly cpuMicros: number
   readonly peakRssMiB: number
 }
 
-/** @param settings of φ, as in the configuration file @param items whose vectors the transitions name @throws FeedloopError BUS_UNAVAILABLE, DEADLINE_EXCEEDED */
-export async function learnFromKafka(
-  transitions: readonly Transition[],
-  passes: number,
-  settings: object,
-  folder: string,
-  items: readonly ItemFeatures[] = [],
-): Promise<KafkaRun> {
+export interface KafkaLoad {
+  readonly transitions: readonly Transition[]
+  /** Times that they are told, each time as other sessions. */
+  readonly passes: number
+  /** Of φ, as in the configuration file. */
+  readonly settings: object
+  /** For the configuration file. */
+  readonly folder: string
+  /** Whose vectors the transitions name. */
+  readonly items?: readonly ItemFeatures[]
+  /** Of Node, for the learner's process. */
+  readonly flags?: readonly string[]
+}
+
+/** @throws FeedloopError BUS_UNAVAILABLE, DEADLINE_EXCEEDED */
+export async function learnFromKafka(told: KafkaLoad): Promise<KafkaRun> {
+  const { transitions, passes, settings, folder, items = [] } = told
   const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }) })
   try {
     const topics = { prefix: PREFIX, partitions: PARTITIONS, policies: 1, replicationFactor: 1 }
@@ -55,7 +66,7 @@ export async function learnFromKafka(
       file,
       stringify({ ...settings, topics: { prefix: PREFIX, partitions: PARTITIONS }, log: { level: 'warn' } }),
     )
-    const flags = process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? []
+    const flags = [...(told.flags ?? []), ...(process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? [])]
     const environment = { KAFKA_BROKERS: bus.brokers!.join(','), FEEDLOOP_HTTP_PORT: '0' }
     const { child, tail } = run(process.execPath, [...flags, mainFile, 'run', 'learner', '--config', file], environment)
     try {
@@ -67,6 +78,7 @@ export async function learnFromKafka(
         transitions: total,
         bytesEach: Math.round(bytesEach),
         versions: versions.length,
+        metrics: versions[versions.length - 1].metrics,
         perSecond: Math.round(rateOf(versions)),
         cpuMicros: Number(((cpuMs * 1000) / total).toFixed(1)),
         peakRssMiB: Math.round(peakRssMiB),
@@ -97,7 +109,7 @@ async function load(log: Log, transitions: readonly Transition[], passes: number
   let bytes = 0
   for (let pass = 0; pass < passes; pass++)
     for (const transition of transitions) {
-      const value = wire.encode('transitions', { ...transition, transition_id: `${pass}/${transition.transition_id}` })
+      const value = wire.encode('transitions', inPass(transition, pass))
       bytes += value.length
       const key = Buffer.from(transition.user_id)
       // retention goes by the record's time
@@ -105,6 +117,18 @@ async function load(log: Log, transitions: readonly Transition[], passes: number
     }
   await lanes.flush()
   return bytes / (passes * transitions.length)
+}
+
+/** The same in sessions and decisions of the pass: each id, or what follows a decision would not be found by the id that names it. */
+export function inPass(transition: Transition, pass: number): Transition {
+  const of = <Id extends string | null>(id: Id) => (id === null ? id : `${pass}/${id}`) as Id
+  return {
+    ...transition,
+    transition_id: of(transition.transition_id),
+    decision_id: of(transition.decision_id),
+    session_id: of(transition.session_id),
+    next_decision_id: of(transition.next_decision_id),
+  }
 }
 
 /** Until the group has committed the end of every partition. */

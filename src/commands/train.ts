@@ -13,7 +13,7 @@ import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { holdsTraining, type Kept, readTraining, type Settings, saveTraining } from '../training/folder.ts'
-import { type Goal, measures, parseGoal } from '../training/goal.ts'
+import { type Goal, type Measure, measures, parseGoal } from '../training/goal.ts'
 import { plotCurve } from '../training/plot.ts'
 import { createRehearsal, type Lesson, lessonOfLog } from '../training/rehearsal.ts'
 import { readLesson } from '../training/topic.ts'
@@ -71,9 +71,17 @@ export function addTrain(program: Command): void {
     .option('-c, --config <file>', 'with --topic: configuration file (YAML)')
     .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithmNames))
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
-    .option('--steps <n>', 'decisions at most', atLeast(1), 100_000)
+    .option(
+      '--steps <n>',
+      'decisions to make, with those before; it ends with the round of all sessions that reaches them',
+      atLeast(1),
+      100_000,
+    )
     .option('--until <goal>', `a goal, e.g. "reward>=0.5": ${measures.join(', ')}`, goal)
-    .option('--converged', 'until the return does not rise any more')
+    .option(
+      '--converged',
+      `until the return of ${PATIENCE.points} points is at most ${100 * PATIENCE.least} % above that of the ${PATIENCE.points} before`,
+    )
     .option('--folder <folder>', 'keeps versions, progress and the learning curve')
     .option('--resume', 'goes on with what the folder holds, with its settings')
     .option('--every <n>', 'decisions between two points of the curve, each of them a checkpoint', atLeast(1), 1000)
@@ -90,12 +98,14 @@ function goal(text: string): Goal {
   return read
 }
 
-async function command(flags: Flags): Promise<void> {
+async function command(flags: Flags, invoked: Command): Promise<void> {
   const wire = await createWire({ prefix: '' })
+  if (flags.resume) refuseOtherSettings(invoked)
   const kept = before(flags, wire)
   const settings = kept?.settings ?? settingsOf(flags)
   const ground = await groundOf(settings, kept)
   const { trainer, environment } = ground
+  refuseUnmeasured(flags, ground)
   const shown = showProgress(flags, trainer.progress.decisions)
   const keep = keeper(flags.folder, wire, settings, ground)
   const interrupted = onInterrupt()
@@ -122,6 +132,22 @@ async function command(flags: Flags): Promise<void> {
   if (flags.until && ending !== 'reached') process.exitCode = 1
 }
 
+/** What may be said anew of a training: where it is, and how far it goes. All else it was begun with. */
+const RESUMED: readonly string[] = ['folder', 'resume', 'steps', 'until', 'converged', 'json'] satisfies (keyof Flags)[]
+
+/** @throws FeedloopError USAGE */
+function refuseOtherSettings(invoked: Command): void {
+  const given = invoked.options.filter(option => {
+    const name = option.attributeName()
+    return invoked.getOptionValueSource(name) === 'cli' && !RESUMED.includes(name)
+  })
+  if (given.length === 0) return
+  throw new FeedloopError(
+    'USAGE',
+    `--resume goes on with its settings: without ${given.map(({ long }) => long).join(', ')}`,
+  )
+}
+
 /** What the folder holds. @throws FeedloopError USAGE, DATA_MISSING */
 function before({ folder, resume }: Flags, wire: Wire): ReturnType<typeof readTraining> | undefined {
   if (resume && !folder) throw new FeedloopError('USAGE', '--resume needs --folder')
@@ -146,9 +172,20 @@ function settingsOf(flags: Flags): Settings {
   return data ? common : { ...common, environment: environment ?? 'long-term', world }
 }
 
+/** @throws FeedloopError USAGE: what is waited for will never be known */
+function refuseUnmeasured({ until, converged }: Flags, { tells, name }: Ground): void {
+  if (until && !tells.includes(until.measure))
+    throw new FeedloopError('USAGE', `${name} tells no ${until.measure}: ${tells.join(', ') || noPropensity}`)
+  if (converged && tells.length === 0) throw new FeedloopError('USAGE', `${name} tells no reward: ${noPropensity}`)
+}
+
+const noPropensity = 'no decision that is held out states its propensity (--propensity)'
+
 /** What is trained on. */
 interface Ground {
   readonly trainer: Trainer
+  /** What can be known of a policy. */
+  readonly tells: readonly Measure[]
   readonly measure: TrainOptions['measure']
   readonly name: string
   /** Absent: a log. */
@@ -178,7 +215,8 @@ async function groundIn(
   const config = parseConfig(merge(environment.preset, settings.config))
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
   const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from })
-  return { trainer, measure: measureIn(environment, config), name: environment.name, environment }
+  const tells = measures.filter(each => each !== 'share' || environment.returns)
+  return { trainer, tells, measure: measureIn(environment, config), name: environment.name, environment }
 }
 
 /** The policy as it is configured, with what is laid over it. @throws FeedloopError USAGE */
@@ -204,7 +242,8 @@ async function groundOn(
   from: ReturnType<typeof before>,
 ): Promise<Ground> {
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  return { trainer: createRehearsal({ config, learner, lesson, learnEvery, from }), measure: measureLog, name }
+  const trainer = createRehearsal({ config, learner, lesson, learnEvery, from })
+  return { trainer, tells: trainer.tellsReward ? ['reward'] : [], measure: measureLog, name }
 }
 
 function keeper(folder: string | undefined, wire: Wire, settings: Settings, { trainer, name, environment }: Ground) {
@@ -234,7 +273,7 @@ function showProgress({ steps, json }: Flags, from: number) {
 
 const say = ({ reward, return: sum, share }: Point): string =>
   [
-    `reward ${reward.toFixed(4)}`,
+    reward === null ? 'reward unknown' : `reward ${reward.toFixed(4)}`,
     ...(sum === null ? [] : [`return ${sum.toFixed(3)}`]),
     ...(share === null ? [] : [`share ${share.toFixed(3)}`]),
   ].join(', ')

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { a3c } from '../learner/a3c/schema.ts'
 import { algorithmNames } from '../learner/algorithms.ts'
+import { classifier } from '../learner/classifier/schema.ts'
 import { dqn } from '../learner/dqn/schema.ts'
 import { ppo } from '../learner/ppo/schema.ts'
 import { reinforce } from '../learner/reinforce/schema.ts'
@@ -67,7 +68,7 @@ export const policy = z.strictObject({
     .enum(algorithmNames)
     .default('linear-gaussian')
     .describe(
-      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head. For sequences: `v-trace`, an actor-critic on session segments, and what learns where `gamma` is above 0 and nothing is named; `reinforce`, `ppo`, `a3c`: other policy gradients; `dqn`, `slate-q`: values.',
+      'What learns. `linear-gaussian`: exact sums; `bagged-linear`: several of it, each on its own resampled log; `neural-linear`: the same on features that a network learns; `two-tower`: softmax policy with a value head. For sequences: `v-trace`, an actor-critic on session segments, and what learns where `gamma` is above 0 and nothing is named; `reinforce`, `ppo`, `a3c`: other policy gradients; `dqn`, `slate-q`: values. `classifier`: what others chose, imitated by the smallest network.',
     ),
   initial: z.enum(['random', 'greedy']).default('random').describe('What serves before the first release.'),
   mode: z
@@ -103,6 +104,7 @@ export const policy = z.strictObject({
   a3c: a3c.prefault({}),
   dqn: dqn.prefault({}),
   slateQ: slateQ.prefault({}),
+  classifier: classifier.prefault({}),
   weighing: weighing.prefault({}),
   warmStart: warmStart
     .optional()

@@ -29,6 +29,8 @@ export const algorithms = {
   a3c: logits,
   dqn: values,
   'slate-q': values,
+  /** Its classes are items, whatever their vectors are. */
+  classifier: { ...logits, seesCandidates: false, keepsRewards: false },
 } as const satisfies Readonly<Record<string, Algorithm>>
 
 export type AlgorithmName = keyof typeof algorithms

@@ -39,6 +39,7 @@ const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) 
   a3c: policy => gradients({ batchSize: policy.a3c.workers * policy.a3c.batchSize }),
   dqn: policy => gradients(policy.dqn),
   'slate-q': policy => gradients(policy.slateQ),
+  classifier: policy => gradients(policy.classifier),
 }
 
 export const learnBounds = (policy: PolicyConfig): LearnBounds => bounds[policy.algorithm](policy)

@@ -20,6 +20,7 @@ export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: str
     a3c: () => [...towers(policy.a3c), policy.a3c.workers],
     dqn: () => [...towers(policy.dqn), policy.dqn.dueling],
     'slate-q': () => towers(policy.slateQ),
+    classifier: () => [policy.classifier.hidden, policy.classifier.maxActions],
   }
   // sums take another range as they are, rewards in a buffer do not; neither goes without one from what had one, or back
   const ranged = policy.rewardRange ? [algorithms[policy.algorithm].keepsRewards ? policy.rewardRange : 'range'] : []

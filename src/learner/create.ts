@@ -54,6 +54,8 @@ const byGradient: Readonly<Record<ByGradient, (policy: PolicyConfig, world: Worl
     const { createSlateQLearner } = await import('./slate-q/learner.ts')
     return createSlateQLearner({ ...slateQ, ...world, isTaken: component => slateQ.choices.includes(component) })
   },
+  classifier: async ({ classifier }, { stateDimensions }) =>
+    (await import('./classifier/learner.ts')).createClassifierLearner({ ...classifier, stateDimensions }),
 }
 
 /** The learner with the weighing that the policy wants. */

@@ -8,9 +8,7 @@ export const learnerStatistics = {
   loss: 'The whole loss of the last update.',
   policy_loss: "The policy's term.",
   value_loss: "The value's term.",
-  entropy_loss: "The entropy's term.",
   imitation_loss: 'Cross-entropy of the logged choices.',
-  td_loss: 'Temporal-difference term (value-based learners).',
   choice_loss: 'Cross-entropy of what was taken of slates.',
   behaviour_loss: 'Cross-entropy of what was shown, of the head that estimates who logged.',
   // size and direction of an update
@@ -18,12 +16,12 @@ export const learnerStatistics = {
   kl: 'Estimated KL divergence of the behaviour that was logged from the policy, nats (Schulman 2020, k3).',
   entropy: 'Mean entropy of the policy on the batch, nats.',
   clipped: 'Share of the importance weights that a bound cut.',
-  advantage: 'Mean advantage.',
   td_error: 'Root mean square of temporal-difference errors.',
   td_error_max: 'The largest of them.',
   q_mean: 'Mean value of what was chosen, with all that comes after.',
   none_probability: 'Mean probability that nothing of a slate is taken.',
-  explained_variance: "Share of the returns' variance that the value explains.",
+  explained_variance:
+    "Share of the variance of the value's targets that it explained before the update; below 0: their mean would be nearer.",
   // importance weights
   importance: 'Mean importance weight, bounded as the learner bounds it.',
   importance_weight_p99: '99th percentile of the importance weights, without bound.',
@@ -39,6 +37,8 @@ export const learnerStatistics = {
   updates: 'Updates so far.',
   refused_updates: 'Updates so far that were not finite, and were left out.',
   refused_updates_kl_bound: 'Rounds so far that ended before their time, too far from who decided.',
+  refused_updates_behaviour:
+    'Updates so far of the head that estimates who logged that were not finite, and were left out.',
   withheld_updates_entropy_bound: 'Updates so far whose policy term was left out, for want of entropy.',
   buffer: 'Transitions kept to learn from.',
   priority_mean: 'Mean priority of what is kept.',
@@ -51,6 +51,7 @@ export const learnerStatistics = {
   state_norm: 'Largest norm of a state in the step.',
   world_changes: 'Changes of the world found so far.',
   spread: 'Errors on what is new relative to what was learned.',
+  waiting_evicted: 'Transitions so far that were dropped unlearned, waiting for what follows, for want of room.',
   waiting: 'Decisions whose reward is waited for.',
   waiting_overflowed: 'Decisions so far that were counted before their time for want of room.',
 } as const satisfies Record<string, string>

@@ -11,6 +11,7 @@ import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeMoments, type Moments, sumOfSquares } from '../learner/linear/moments.ts'
 import { rewardWeights } from '../learner/neural-linear/head.ts'
 import { LEAST, leastWeight, mappedChange, type RewardRange } from '../learner/reward-range.ts'
+import { loadClassifier } from './classifier.ts'
 import { loadDqn } from './dqn.ts'
 import { loadBagged } from './ensemble.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
@@ -43,6 +44,7 @@ const load: Readonly<Record<PolicyConfig['algorithm'], Load>> = {
   a3c: loadTwoTower,
   dqn: loadDqn,
   'slate-q': loadSlateQ,
+  classifier: loadClassifier,
 }
 
 type Tell = (model: ModelVersion, weightOf: ComponentWeights) => Learned | undefined
@@ -59,6 +61,7 @@ const learned: Readonly<Record<PolicyConfig['algorithm'], Tell>> = {
   a3c: () => undefined,
   dqn: () => undefined,
   'slate-q': () => undefined,
+  classifier: () => undefined,
 }
 
 export function createPolicyLoader(config: PolicyConfig): PolicyLoader {

@@ -6,9 +6,7 @@ export const measures = ['reward', 'return', 'share'] as const
 export type Measure = (typeof measures)[number]
 
 /** What is measured after a stretch; null: there is no such thing, or not yet. */
-export interface Measured extends Readonly<Record<Measure, number | null>> {
-  readonly reward: number
-}
+export type Measured = Readonly<Record<Measure, number | null>>
 
 export interface Goal {
   readonly measure: Measure

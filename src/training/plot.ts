@@ -19,7 +19,8 @@ const TICKS = 5
 
 export function plotCurve({ title, x, y, marks }: Curve): string {
   const across = scaleOf([0, ...x.values], LEFT, WIDTH - RIGHT)
-  const up = scaleOf([...y.values, ...marks.map(({ value }) => value)], HEIGHT - BOTTOM, TOP)
+  const heights = [...y.values, ...marks.map(({ value }) => value)]
+  const up = scaleOf(heights.length > 0 ? heights : [0], HEIGHT - BOTTOM, TOP)
   const line = x.values.map((value, i) => `${across.at(value)},${up.at(y.values[i])}`).join(' ')
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,

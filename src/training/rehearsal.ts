@@ -38,8 +38,13 @@ export interface RehearsalOptions {
 
 const HELD_OUT = 10
 
+export interface Rehearsal extends Trainer {
+  /** False: no decision that was held out states its propensity, so no reward will be known. */
+  readonly tellsReward: boolean
+}
+
 /** @throws FeedloopError USAGE for a learner that is on policy, and as a trainer */
-export function createRehearsal({ config, learner, lesson: whole, learnEvery, from }: RehearsalOptions): Trainer {
+export function createRehearsal({ config, learner, lesson: whole, learnEvery, from }: RehearsalOptions): Rehearsal {
   if (learner.onPolicy)
     throw new FeedloopError(
       'USAGE',
@@ -65,6 +70,7 @@ export function createRehearsal({ config, learner, lesson: whole, learnEvery, fr
     return learned
   }
   return {
+    tellsReward: held.some(tells),
     get policy() {
       return serving
     },
@@ -83,7 +89,7 @@ export function createRehearsal({ config, learner, lesson: whole, learnEvery, fr
         stats = learned.stats
         for (const [reason, count] of Object.entries(learned.refused)) refused[reason] = (refused[reason] ?? 0) + count
       }
-      const reward = serving ? estimate(config, serving, held) : Number.NaN
+      const reward = serving ? estimate(config, serving, held) : null
       return { decisions, reward, sessionReturn: null, sessions: 0, stats, refused }
     },
   }
@@ -123,13 +129,15 @@ const itemsOf = (rows: readonly LoggedRow[]): string[] =>
     ),
   ].sort()
 
-/** V of the policy with the configured explorer; NaN where no held-out decision states its propensity. */
-export function estimate(config: Config, policy: Policy, held: readonly Example[]): number {
+/** Of a later place the propensity is that of the slate before it, and what a rule put there was no choice. */
+const tells = ({ transition }: Example): boolean =>
+  transition.propensity_kind === 'exact' && transition.slot === 0 && transition.masked.length === 0
+
+/** V of the policy with the configured explorer; null where it would do nothing of what was held out with its propensity. */
+export function estimate(config: Config, policy: Policy, held: readonly Example[]): number | null {
   const explorer = createExplorer(config.policies[0].explorer)
   let [earned, weight] = [0, 0]
-  for (const { transition, state, candidates, action, reward } of held) {
-    // of a later place the propensity is that of the slate before it, and what a rule put there was no choice
-    if (transition.propensity_kind !== 'exact' || transition.slot !== 0 || transition.masked.length > 0) continue
+  for (const { transition, state, candidates, action, reward } of held.filter(tells)) {
     const itemIds = transition.candidates!.map(({ item_id }) => item_id)
     const scorer = policy.scorer(state, { itemIds, vectors: candidates })
     const chances = new Float64Array(itemIds.length)
@@ -139,5 +147,5 @@ export function estimate(config: Config, policy: Policy, held: readonly Example[
     earned += ratio * reward
     weight += ratio
   }
-  return earned / weight
+  return weight > 0 ? earned / weight : null
 }

@@ -19,7 +19,7 @@ export interface TrainOptions {
   readonly measure: (stretch: Stretch, trainer: Trainer) => Measured
   /** Decisions between two points. */
   readonly every: number
-  /** Decisions at most, those before included. */
+  /** Decisions to make, those before included; the trainer ends a round that it has begun. */
   readonly steps: number
   readonly goal?: Goal
   readonly patience?: Patience
@@ -43,25 +43,37 @@ export async function train(options: TrainOptions): Promise<{ ending: Ending; po
     points.push(point)
     onPoint?.(point, points)
     if (options.goal && isReached(options.goal, point)) return { ending: 'reached', points }
-    if (options.patience && hasConverged(rankable(points).map(heightOf), options.patience))
-      return { ending: 'converged', points }
+    if (options.patience && hasConverged(heightsOf(points), options.patience)) return { ending: 'converged', points }
     if (options.stopped?.()) return { ending: 'stopped', points }
     await breathe()
   }
 }
 
 /** What is to be raised: the return, and where no session ended the reward. */
-const heightOf = (point: Point): number => point.return ?? point.reward
+const heightOf = (point: Point): number | null => point.return ?? point.reward
 
-/** Those whose heights are of one scale: with a return, once any has one. */
-function rankable(points: readonly Point[]): readonly Point[] {
-  const returned = points.filter(point => point.return !== null)
-  return returned.length > 0 ? returned : points
+interface Ranked {
+  readonly point: Point
+  readonly height: number
 }
 
-/** The highest point that has a version, the first of equals. */
-export const bestOf = (points: readonly Point[]): Point | undefined =>
-  rankable(points.filter(({ version }) => version !== '')).toSorted((a, b) => heightOf(b) - heightOf(a))[0]
+/** Those whose heights are known and of one scale: with a return, once any has one. */
+function ranked(points: readonly Point[]): readonly Ranked[] {
+  const returned = points.filter(point => point.return !== null)
+  return (returned.length > 0 ? returned : points).flatMap(point => {
+    const height = heightOf(point)
+    return height === null ? [] : [{ point, height }]
+  })
+}
+
+const heightsOf = (points: readonly Point[]): number[] => ranked(points).map(({ height }) => height)
+
+/** The highest point that has a version, the first of equals; the last one where nothing is known of any. */
+export function bestOf(points: readonly Point[]): Point | undefined {
+  const published = points.filter(({ version }) => version !== '')
+  const [highest] = ranked(published).toSorted((a, b) => b.height - a.height)
+  return highest?.point ?? published.at(-1)
+}
 
 /** The measures in an environment: exact where it is finite, else of what was played. */
 export function measureIn(environment: Environment, config: Config): TrainOptions['measure'] {
@@ -83,13 +95,13 @@ export function curveOf(title: string, points: readonly Point[], environment?: E
     value === undefined ? [] : [{ name, value }],
   )
   const isReturn = points.some(point => point.return !== null)
-  const known = points.filter(point => Number.isFinite(isReturn ? (point.return ?? Number.NaN) : point.reward))
+  const known = ranked(points)
   return {
     title,
-    x: { label: 'decisions', values: known.map(({ decisions }) => decisions) },
+    x: { label: 'decisions', values: known.map(({ point }) => point.decisions) },
     y: {
       label: isReturn ? 'return of a session' : 'reward of a decision',
-      values: known.map(point => (isReturn ? point.return! : point.reward)),
+      values: known.map(({ height }) => height),
     },
     marks: isReturn ? marks : [],
   }

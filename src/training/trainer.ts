@@ -45,8 +45,8 @@ export interface Progress {
 export interface Stretch {
   /** Decisions so far, those before the stretch included. */
   readonly decisions: number
-  /** Mean true expected reward of a decision; of a log (rehearsal.ts) its estimate for what would serve now. */
-  readonly reward: number
+  /** Mean true expected reward of a decision; of a log (rehearsal.ts) its estimate for what would serve now, null where it tells none. */
+  readonly reward: number | null
   /** Mean of Σ_t γ^t (true expected reward)_t, with the environment's γ, over sessions that ended in it; null: none did. */
   readonly sessionReturn: number | null
   /** Sessions that ended. */

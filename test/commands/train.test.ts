@@ -1,6 +1,7 @@
 /** `feedloop train` as people run it: a goal, a folder, an interrupt that is gone on from. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,9 +42,29 @@ test('a goal is reached, or not, and the folder goes on', () => {
   assert.ok(second.progress.session > first.progress.session && second.progress.version > first.progress.version)
 })
 
+const data = join(folder, 'log.csv')
+const mapping = join(folder, 'log.yaml')
+
+test('an interrupt ends it after its point, and it goes on from there', async () => {
+  const own = ['--folder', join(folder, 'interrupted')]
+  const child = spawn(process.execPath, [main, 'train', ...bandit, '--steps', '100000000', ...own])
+  let told = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (told === '' && text !== '') child.kill('SIGINT')
+    told += text
+  })
+  assert.deepEqual(await once(child, 'close'), [0, null])
+  const stopped = Number(/^Stopped after (\d+) decisions/m.exec(told)?.[1])
+  const resumed = train('--resume', ...own, '--steps', String(stopped + 320), '--json')
+  assert.equal(resumed.status, 0, resumed.stderr)
+  const { points } = JSON.parse(resumed.stdout)
+  assert.deepEqual(
+    points.map(({ decisions }: { decisions: number }) => decisions),
+    Array.from({ length: stopped / 320 + 1 }, (_, n) => 320 * (n + 1)),
+  )
+})
+
 test('a log instead of an environment', () => {
-  const data = join(folder, 'log.csv')
-  const mapping = join(folder, 'log.yaml')
   const rows = Array.from({ length: 200 }, (_, n) => `u${n},${n % 2 ? 'a' : 'b'},0.5,${n % 2},${1000 + n}`)
   writeFileSync(data, `user,shown,p,click,at\n${rows.join('\n')}\n`)
   writeFileSync(mapping, logMapping)
@@ -51,6 +72,30 @@ test('a log instead of an environment', () => {
   const { status, stdout, stderr } = train(...flags, '--every', '100', '--until', 'reward>=0.9')
   assert.equal(status, 0, stderr)
   assert.match(stdout, /The goal is reached after 100 decisions; best: reward 0.9/)
+})
+
+test('a log without propensities teaches, goes on, and is not waited for', () => {
+  const kept = ['--folder', join(folder, 'unknown')]
+  const imitates = '{"policies":[{"twoTower":{"imitate":true}}]}'
+  const log = ['--data', data, '--mapping', mapping, '--algorithm', 'two-tower', '--set', imitates]
+  const flags = [...log, '--every', '100', ...kept]
+  for (const end of [['--until', 'reward>=0.9'], ['--converged']]) {
+    const { status, stderr } = train(...flags, ...end)
+    assert.deepEqual([status, /log.csv tells no reward.*--propensity/.test(stderr)], [1, true], stderr)
+  }
+  const begun = train(...flags, '--steps', '200')
+  assert.equal(begun.status, 0, begun.stderr)
+  const best = (stdout: string) => /best: reward unknown with version (\d+)/.exec(stdout)?.[1]
+  assert.equal(Number(best(begun.stdout)), 2)
+  const resumed = train('--resume', ...kept, '--steps', '300')
+  assert.equal(resumed.status, 0, resumed.stderr)
+  assert.equal(Number(best(resumed.stdout)), 3)
+})
+
+test('steps are made in whole rounds', () => {
+  const { stdout, status, stderr } = train(...bandit, '--steps', '10', '--sessions', '16')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /over after 16 decisions/)
 })
 
 test('what cannot be is refused in words', () => {
@@ -62,6 +107,8 @@ test('what cannot be is refused in words', () => {
   refused(['--until', 'loss<1'], /reward>=0.5/)
   refused(['--resume'], /--folder/)
   refused(['--resume', '--folder', join(folder, 'none')], /holds no training/)
+  const given = ['--algorithm', 'ppo', '--seed', '9', '--set', '{}', '--learn-every', '256', '--topic']
+  refused(['--resume', '--folder', folder, ...given], /without --topic, --algorithm, --set, --learn-every, --seed/)
   refused(['--environment', 'nowhere'], /long-term/)
   refused(['--data', 'x.csv'], /--mapping/)
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ModelVersion } from '../../schemas/records.ts'
-import { parseConfig } from '../../src/config.ts'
-import { algorithmNames } from '../../src/learner/algorithms.ts'
+import type { ModelVersion, Transition } from '../../schemas/records.ts'
+import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import { type AlgorithmName, algorithmNames } from '../../src/learner/algorithms.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import { importanceStats } from '../../src/learner/gradient/importance.ts'
 import { observeVersions } from '../../src/learner/metrics.ts'
@@ -42,20 +42,50 @@ describe('statistics of importance weights', () => {
   })
 })
 
+type Policy = NonNullable<ConfigInput['policies']>[number]
+
+/** What a learner says after 300 ended sessions of one decision, every other one clicked. */
+async function statsOf(policy: Policy, changes: Partial<Transition> = {}): Promise<Readonly<Record<string, number>>> {
+  const config = parseConfig({ features: { dimensions: 2 }, policies: [policy] })
+  const encoder = createStateEncoder(config)
+  const learner = await createLearner(config, config.policies[0], encoder)
+  const state = new Float64Array(encoder.dimensions).fill(0.1)
+  const candidates = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
+  const batch = Array.from({ length: 300 }, (_, i) => {
+    const click = { click: i % 2 }
+    const own = { transition_id: `d${i}/0`, decision_id: `d${i}`, delta: click, cumulative: click, terminated: true }
+    return exampleOf(state, { ...own, ...changes }, { candidates })
+  })
+  const { stats, learned, refused } = learner.learn(batch)
+  assert.ok(learned > 0, JSON.stringify({ policy, refused }))
+  return stats
+}
+
+const ppo = { roundSize: 256 }
+const unknown = { propensity_kind: 'unknown', propensity: 0, first_draw_propensity: 0 } as const
+/** The classifier imitates others. */
+const seenBy = (algorithm: AlgorithmName): Partial<Transition> =>
+  algorithm === 'classifier' ? { mode: 'apprentice' } : {}
+
+/** As shipped, and with each setting that something is said of only then. */
+const learners: readonly (readonly [Policy, Partial<Transition>?])[] = [
+  ...algorithmNames.map(algorithm => [{ algorithm, ppo }, seenBy(algorithm)] as const),
+  [{ algorithm: 'linear-gaussian', weighing: { delays: true } }],
+  [
+    { algorithm: 'two-tower', twoTower: { imitate: true } },
+    { ...unknown, mode: 'apprentice' },
+  ],
+  [{ algorithm: 'reinforce', reinforce: { behaviour: true } }, unknown],
+  [{ algorithm: 'ppo', ppo: { ...ppo, maxKl: 1e-9 } }],
+  [{ algorithm: 'ppo', ppo: { ...ppo, minEntropy: 5 } }],
+  [{ algorithm: 'dqn', dqn: { prioritised: true } }],
+]
+
 describe('the list of statistics', () => {
   for (const algorithm of algorithmNames)
     test(`has all that ${algorithm} says of an update`, async () => {
-      const ppo = { roundSize: 256 }
-      const config = parseConfig({ features: { dimensions: 2 }, policies: [{ algorithm, ppo }] })
-      const encoder = createStateEncoder(config)
-      const learner = await createLearner(config, config.policies[0], encoder)
-      const state = new Float64Array(encoder.dimensions).fill(0.1)
-      const vectors = [Float32Array.of(1, 0), Float32Array.of(0, 1)]
-      const batch = Array.from({ length: 300 }, (_, i) =>
-        exampleOf(state, { transition_id: `d${i}/0`, decision_id: `d${i}` }, { candidates: vectors, item: vectors[0] }),
-      )
-      const { stats, learned } = learner.learn(batch)
-      assert.ok(learned > 0 && Object.keys(stats).length > 0)
+      const stats = await statsOf({ algorithm, ppo }, seenBy(algorithm))
+      assert.ok(Object.keys(stats).length > 0)
       assert.deepEqual(
         Object.keys(stats).filter(name => !isLearnerStatistic(name)),
         [],
@@ -64,6 +94,15 @@ describe('the list of statistics', () => {
         for (const name of ['loss', 'gradient_norm', 'kl', 'entropy', 'importance_weight_p99', 'effective_sample_size'])
           assert.ok(Number.isFinite(stats[name]), name)
     })
+  test('has nothing that no learner says', async () => {
+    // how many were learned is said beside the statistics
+    const said = new Set(['learned'])
+    for (const each of learners) for (const name of Object.keys(await statsOf(...each))) said.add(name)
+    assert.deepEqual(
+      Object.keys(learnerStatistics).filter(name => !said.has(name)),
+      [],
+    )
+  })
   test('names are those of labels, and each says what it means', () => {
     for (const [name, meaning] of Object.entries(learnerStatistics)) {
       assert.match(name, /^[a-z][a-z0-9_]*$/)

@@ -41,6 +41,6 @@ test('the last revision of each transition, with vectors to learn from', async t
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
   const trainer = createRehearsal({ config, learner, lesson, learnEvery: 8 })
   const { decisions, reward, refused } = trainer.run(1000)
-  assert.ok(decisions >= 20 && decisions < 30 && reward >= 0 && reward <= 1, `${decisions} ${reward}`)
+  assert.ok(decisions >= 20 && decisions < 30 && reward! >= 0 && reward! <= 1, `${decisions} ${reward}`)
   assert.deepEqual(refused, {})
 })

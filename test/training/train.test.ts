@@ -9,7 +9,7 @@ import { createWire } from '../../src/log/wire/create.ts'
 import { holdsTraining, readTraining, type Settings, saveTraining } from '../../src/training/folder.ts'
 import { hasConverged, isReached, parseGoal } from '../../src/training/goal.ts'
 import { plotCurve } from '../../src/training/plot.ts'
-import { bestOf, type Point, train } from '../../src/training/train.ts'
+import { bestOf, curveOf, type Point, train } from '../../src/training/train.ts'
 import type { Trainer } from '../../src/training/trainer.ts'
 import { versionOf } from '../learner/examples.ts'
 
@@ -68,7 +68,7 @@ function rising(height: (decisions: number) => number | null, last = Number.POSI
 }
 
 describe('training', () => {
-  const measure = (stretch: { reward: number; sessionReturn: number | null }) => ({
+  const measure = (stretch: { reward: number | null; sessionReturn: number | null }) => ({
     reward: stretch.reward,
     return: stretch.sessionReturn,
     share: null,
@@ -102,6 +102,15 @@ describe('training', () => {
   test('the best is the highest that has a version', () => {
     assert.equal(bestOf([point(1, 9, ''), point(2, 3), point(3, 4), point(4, 4)])!.decisions, 3)
     assert.equal(bestOf([]), undefined)
+  })
+  test('of what nothing is known the last is the best, and nothing converges', async () => {
+    const unknown = (decisions: number): Point => ({ ...point(decisions, null), reward: null })
+    assert.equal(bestOf([unknown(1), unknown(2), { ...unknown(3), version: '' }])!.decisions, 2)
+    assert.equal(bestOf([unknown(1), { ...unknown(2), reward: -1 }, unknown(3)])!.decisions, 2)
+    const measure = () => ({ reward: null, return: null, share: null })
+    const patience = { points: 2, least: 0.01 }
+    assert.equal((await train({ ...options, measure, patience, trainer: rising(() => null) })).ending, 'steps')
+    assert.doesNotMatch(plotCurve(curveOf('', [unknown(1), unknown(2)])), /NaN|Infinity/)
   })
   test('a reward is never held against a return', async () => {
     assert.equal(bestOf([point(1, null), point(2, -4), point(3, -3)])!.decisions, 3)

@@ -19,25 +19,19 @@ export const learning: readonly Row[] = [
       series(
         'Terms of the loss',
         'short',
-        [
-          stats(
-            'loss',
-            'policy_loss',
-            'value_loss',
-            'entropy_loss',
-            'imitation_loss',
-            'td_loss',
-            'choice_loss',
-            'behaviour_loss',
-          ),
-        ],
+        [stats('loss', 'policy_loss', 'value_loss', 'imitation_loss', 'choice_loss', 'behaviour_loss')],
         {
           signed: true,
         },
       ),
       series('Norm of the gradient', 'short', [stats('gradient_norm')]),
       series('Updates left out, not finite', 'short', [
-        stats('refused_updates', 'refused_updates_kl_bound', 'withheld_updates_entropy_bound'),
+        stats(
+          'refused_updates',
+          'refused_updates_kl_bound',
+          'refused_updates_behaviour',
+          'withheld_updates_entropy_bound',
+        ),
         rate('feedloop_learner_not_finite_total', 'policy, stat'),
       ]),
       series('Time of an update', 's', quantiles('feedloop_learner_update_seconds', 'policy')),
@@ -47,11 +41,12 @@ export const learning: readonly Row[] = [
       series(
         'Values and errors',
         'short',
-        [stats('advantage', 'td_error', 'td_error_max', 'q_mean', 'none_probability', 'explained_variance')],
+        [stats('td_error', 'td_error_max', 'q_mean', 'none_probability', 'explained_variance')],
         { signed: true },
       ),
       series('What is kept', 'short', [
-        stats('buffer', 'rows', 'items', 'members', 'evicted', 'dead_arms', 'waiting', 'waiting_overflowed', 'stale'),
+        stats('buffer', 'rows', 'items', 'members', 'evicted', 'dead_arms'),
+        stats('waiting', 'waiting_overflowed', 'waiting_evicted', 'stale'),
       ]),
       series('How old', 'short', [stats('policy_lag', 'target_lag', 'segment_length')]),
       series('Priorities', 'short', [stats('priority_mean', 'priority_highest')]),

@@ -86,11 +86,17 @@ export function actorCriticLoss(
     bonus += scale * entropies[b]
   })
   const loss = sums.policy_loss + weights.valueLoss * sums.value_loss - weights.entropy * bonus
-  return {
-    logitGradient,
-    valueGradient,
-    valueTargets: targets,
-    withheld,
-    stats: { loss, ...sums, entropy: entropy ?? 0 },
-  }
+  const stats = { loss, ...sums, entropy: entropy ?? 0, ...explained(targets, values) }
+  return { logitGradient, valueGradient, valueTargets: targets, withheld, stats }
+}
+
+/** 1 − Var(v − V) / Var(v); nothing where all targets are the same. */
+function explained(targets: Float64Array, values: Float32Array): { readonly explained_variance?: number } {
+  const variance = varianceOf(targets)
+  return variance > 0 ? { explained_variance: 1 - varianceOf(targets.map((v, b) => v - values[b])) / variance } : {}
+}
+
+function varianceOf(numbers: Float64Array): number {
+  const mean = numbers.reduce((sum, each) => sum + each, 0) / numbers.length
+  return numbers.reduce((sum, each) => sum + (each - mean) ** 2, 0) / numbers.length
 }

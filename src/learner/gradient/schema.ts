@@ -58,5 +58,5 @@ export const maxPolicyLag = z
   .nonnegative()
   .default(100)
   .describe(
-    'Versions published since the one that decided, beyond which a transition is dropped (`stale`). A learner publishes up to 1,000 / `learner.publishMs` a second.',
+    'Versions published since the one that decided, beyond which a transition is dropped (`stale`). Each step makes a version: one every 250 ms, or every `learner.publishMs` where that is less.',
   )

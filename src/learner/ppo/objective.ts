@@ -5,7 +5,7 @@
  * found to help nothing (Andrychowicz et al. 2021, "What matters in on-policy reinforcement learning?", section 3.2).
  */
 import { actorCriticLoss, policiesOf, type Row, type Weights } from '../gradient/actor-critic.ts'
-import { importanceStats } from '../gradient/importance.ts'
+import { boundedStats } from '../gradient/importance.ts'
 import type { Loss } from '../gradient/method.ts'
 
 export interface Step extends Row {
@@ -33,25 +33,19 @@ export function objective(
 ): Loss {
   const policies = policiesOf(steps, logits)
   const ratios = Float64Array.from(steps, ({ propensity }, b) => policies.chosen[b] / propensity)
+  const bounded = ratios.map((ratio, b) => boundedRatio(ratio, steps[b].advantage, options.clip))
   // where the clip holds the surrogate is flat; elsewhere d(r A) = r A d log π(a)
-  const pulls = Float64Array.from(steps, ({ advantage }, b) =>
-    isFlat(ratios[b], advantage, options.clip) ? 0 : ratios[b] * advantage,
-  )
+  const pulls = ratios.map((ratio, b) => (ratio === bounded[b] ? ratio * steps[b].advantage : 0))
   const targets = Float64Array.from(steps, ({ target }) => target)
   const { stats, ...loss } = actorCriticLoss(steps, policies, values, { pulls, targets }, options)
-  const surrogate = steps.reduce(
-    (sum, { advantage, weight }, b) => sum + weight * clipped(ratios[b], advantage, options.clip),
-    0,
-  )
+  const surrogate = steps.reduce((sum, { advantage, weight }, b) => sum + weight * bounded[b] * advantage, 0)
   const policyLoss = -surrogate / steps.length
-  const importance = importanceStats(ratios, 1 + options.clip)
+  const importance = boundedStats(ratios, bounded)
   const refused = options.maxKl > 0 && importance.kl > options.maxKl ? 'kl_bound' : undefined
   const terms = { policy_loss: policyLoss, loss: stats.loss - stats.policy_loss + policyLoss }
   return { ...loss, refused, stats: { ...stats, ...terms, ...importance } }
 }
 
-const isFlat = (ratio: number, advantage: number, clip: number): boolean =>
-  advantage > 0 ? ratio > 1 + clip : ratio < 1 - clip
-
-const clipped = (ratio: number, advantage: number, clip: number): number =>
-  Math.min(ratio * advantage, Math.min(Math.max(ratio, 1 - clip), 1 + clip) * advantage)
+/** r' of min(r A, clip(r, 1 − ε, 1 + ε) A) = r' A: the bound is on the side to which A pulls. */
+const boundedRatio = (ratio: number, advantage: number, clip: number): number =>
+  advantage > 0 ? Math.min(ratio, 1 + clip) : Math.max(ratio, 1 - clip)

@@ -26,12 +26,12 @@ export interface Logged extends Seen {
 }
 
 export interface Behaviour {
-  /** One step on these; one that is not finite changes nothing. */
+  /** One step on these; one that is not finite changes nothing and is counted. */
   learn(logged: readonly Logged[], now: Now): void
   /** β(a) of each. */
   estimate(logged: readonly Logged[], now: Now): Float64Array
-  /** Of the last step before it was taken, nats. */
-  stats(): { readonly behaviour_loss: number }
+  /** Of the last step before it was taken, nats; steps so far that were refused. */
+  stats(): { readonly behaviour_loss: number; readonly refused_updates_behaviour: number }
   snapshot(): Pick<Checkpoint, 'parameters' | 'tensors'>
   /** @throws FeedloopError MODEL_INCOMPATIBLE */
   restore(model: ModelVersion): void
@@ -42,7 +42,7 @@ const groups = { weights: 'behaviour/weights/', first: 'behaviour/adam/first/', 
 export function createBehaviour(options: GradientOptions): Behaviour {
   let weights: Parameters = initialParameters(options, options.seed)
   let adam: AdamState = { first: zeroParameters(options), second: zeroParameters(options), steps: 0 }
-  let loss = 0
+  let [loss, refused] = [0, 0]
   return {
     learn(logged, { network }) {
       const choices = logged.map(({ action, candidates, weight }) => ({
@@ -56,7 +56,7 @@ export function createBehaviour(options: GradientOptions): Behaviour {
         loss = result.stats.imitation_loss
         return result
       })
-      adamStep(weights, gradients, adam, options)
+      if (adamStep(weights, gradients, adam, options) === null) refused++
     },
     estimate(logged, { network }) {
       const { logits } = network.forward(weights, networkBatch(logged, options))
@@ -67,7 +67,7 @@ export function createBehaviour(options: GradientOptions): Behaviour {
         return probabilities[action]
       })
     },
-    stats: () => ({ behaviour_loss: loss }),
+    stats: () => ({ behaviour_loss: loss, refused_updates_behaviour: refused }),
     snapshot: () => ({
       parameters: { behaviour_steps: adam.steps },
       tensors: [

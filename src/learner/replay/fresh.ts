@@ -19,7 +19,7 @@ export interface Fresh {
   /** They were used. */
   remove(segments: readonly (readonly Entry[])[]): void
   /** Transitions that wait, and those dropped so far as too old or, of more than `capacity`, the oldest. */
-  stats(): { readonly buffer: number; readonly stale: number; readonly evicted: number }
+  stats(): { readonly buffer: number; readonly stale: number; readonly waiting_evicted: number }
 }
 
 export interface FreshOptions {
@@ -86,7 +86,7 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
     remove(segments) {
       for (const { example } of segments.flat()) waiting.delete(example.transition.transition_id)
     },
-    stats: () => ({ buffer: waiting.size, ...dropped }),
+    stats: () => ({ buffer: waiting.size, stale: dropped.stale, waiting_evicted: dropped.evicted }),
   }
 }
 

@@ -147,11 +147,13 @@ describe('replace: revisions in any order teach exactly what cumulative rewards 
 
 describe('a checkpoint', () => {
   for (const prioritised of [false, true])
-    test(`holds the target network and all else to go on from${prioritised ? ', priorities too' : ''}`, () => {
+    test(`holds the target network and all else to go on from${prioritised ? ', and the highest priority, which what is new gets' : ''}`, () => {
       const make = () => newLearner({ bufferSize: 64, targetCopySteps: 4, prioritised })
       const [first, second] = [make(), make()]
       learn(first, 6)
-      second.restore(publish(first, '1', true))
+      const model = publish(first, '1', true)
+      if (prioritised) assert.ok(model.parameters.highest_priority > 1, 'another than at the start')
+      second.restore(model)
       for (const learner of [first, second]) for (let n = 20; n < 27; n++) learner.learn(played(64, n))
       assert.deepEqual(publish(second, '2', true), publish(first, '2', true))
     })

@@ -44,6 +44,12 @@ describe('the clipped surrogate', () => {
   const result = objective(steps, logits, values, options)
 
   test('as defined', () => assert.ok(Math.abs(result.stats.loss - plainLoss(logits, values)) < 1e-6))
+  test('the variance that the value explains: all of its targets, none by a constant', () => {
+    const explained = (theseValues: Float32Array) =>
+      objective(steps, logits, theseValues, options).stats.explained_variance
+    assert.ok(Math.abs(explained(Float32Array.from(steps, ({ target }) => target)) - 1) < 1e-6)
+    assert.ok(Math.abs(explained(new Float32Array(B).fill(3))) < 1e-6)
+  })
   test('gradients against finite differences, inside and beyond the clips', () =>
     assertGradients(result, plainLoss, logits, values))
   test('is flat where the policy has gone far enough, and only there', () => {
@@ -51,6 +57,17 @@ describe('the clipped surrogate', () => {
     const flat = steps.map((_, b) => bare.logitGradient.subarray(b * K, b * K + K).every(each => each === 0))
     const far = [...ratios.map(ratio => ratio > 1.2), ...ratios.map(ratio => ratio < 0.8)]
     assert.deepEqual(flat, far)
+  })
+  test('clipped, and the mean weight, are of what the sign of the advantage makes of a ratio', () => {
+    const statsOf = (ratio: number, advantage: number) => {
+      const step = { action: 0, candidates: 1, propensity: 1 / ratio, advantage, target: 0, weight: 1 }
+      const { stats } = objective([step], new Float32Array(1), new Float32Array(1), options)
+      return [stats.clipped, Number(stats.importance.toFixed(9))]
+    }
+    assert.deepEqual(statsOf(1.5, 1), [1, 1.2])
+    assert.deepEqual(statsOf(1.5, -1), [0, 1.5])
+    assert.deepEqual(statsOf(0.5, -1), [1, 0.8])
+    assert.deepEqual(statsOf(0.5, 1), [0, 0.5])
   })
   test('beyond the bound of the KL divergence it is refused', () => {
     const kl = ratios.reduce((sum, ratio) => sum + ratio - 1 - Math.log(ratio), 0) / ratios.length

@@ -67,15 +67,15 @@ describe('fresh transitions', () => {
     assert.equal(fresh.take(step(9, 'end', { model_version: '2' }), 5), 'stale')
     assert.equal(fresh.take(step(9, 'end', { model_version: '2', kind: 'reward', revision: 1 }), 5), 'stale')
     assert.deepEqual(segments(fresh, 7), [])
-    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 1, evicted: 0 })
+    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 1, waiting_evicted: 0 })
     assert.deepEqual(segments(fresh, 8), [])
-    assert.deepEqual(fresh.stats(), { buffer: 0, stale: 3, evicted: 0 })
+    assert.deepEqual(fresh.stats(), { buffer: 0, stale: 3, waiting_evicted: 0 })
   })
 
   test('of more than there is room for the oldest go', () => {
     const fresh = of([step(0, 'end'), step(1, 'end'), step(2, 'end')], { capacity: 2 })
     assert.deepEqual(segments(fresh), ['d1', 'd2'])
-    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 0, evicted: 1 })
+    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 0, waiting_evicted: 1 })
   })
 
   test('the reward is that of the last revision before the use, whatever order they came in', () => {

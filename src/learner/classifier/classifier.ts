@@ -8,7 +8,7 @@ import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import type { Checkpoint } from '../learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
-import { decodeTensor, encodeTensor } from '../tensors.ts'
+import { decodeTensor, encodeTensor, isFiniteArray } from '../tensors.ts'
 import { type AdamState, adamStep } from '../towers/adam.ts'
 import {
   crossEntropy,
@@ -67,8 +67,17 @@ export function createClassifier(options: ClassifierOptions, tensorflow: TensorF
 const groups = ['weights', 'first', 'second'] as const
 type Group = (typeof groups)[number]
 
-/** relu, then a softmax whose largest logit is subtracted. */
-function forward({ inputs, hidden, actions }: Shape, weights: Weights, state: ArrayLike<number>): Float64Array {
+/** A softmax whose largest logit is subtracted. */
+function forward(shape: Shape, weights: Weights, state: ArrayLike<number>): Float64Array {
+  const logits = logitsOf(shape, weights, state)
+  const highest = logits.reduce((most, logit) => Math.max(most, logit))
+  const odds = logits.map(logit => Math.exp(logit - highest))
+  const total = odds.reduce((sum, each) => sum + each, 0)
+  return odds.map(each => each / total)
+}
+
+/** One a class, on plain arrays. */
+export function logitsOf({ inputs, hidden, actions }: Shape, weights: Weights, state: ArrayLike<number>): Float64Array {
   const layer = (from: ArrayLike<number>, w: Float32Array, bias: Float32Array, count: number, size: number) => {
     const out = Float64Array.from(bias)
     for (let i = 0; i < count; i++)
@@ -77,11 +86,21 @@ function forward({ inputs, hidden, actions }: Shape, weights: Weights, state: Ar
   }
   const units = layer(state, weights['hidden/weights'], weights['hidden/bias'], inputs, hidden)
   for (let j = 0; j < hidden; j++) units[j] = Math.max(0, units[j])
-  const logits = layer(units, weights['output/weights'], weights['output/bias'], hidden, actions)
-  const highest = logits.reduce((most, logit) => Math.max(most, logit))
-  const odds = logits.map(logit => Math.exp(logit - highest))
-  const total = odds.reduce((sum, each) => sum + each, 0)
-  return odds.map(each => each / total)
+  return layer(units, weights['output/weights'], weights['output/bias'], hidden, actions)
+}
+
+/** What serves of a version. @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
+export function decodeWeights(model: Pick<ModelVersion, 'version' | 'tensors'>): {
+  readonly shape: Shape
+  readonly weights: Weights
+} {
+  const sizes = (name: string) => model.tensors.find(each => each.name === `weights/${name}`)?.shape ?? []
+  const [[inputs = 0, hidden = 0], [, actions = 0]] = [sizes('hidden/weights'), sizes('output/weights')]
+  const shape = { inputs, hidden, actions }
+  const weights = decode(model, 'weights', shape)
+  if (!weightNames.every(name => isFiniteArray(weights[name])))
+    throw new FeedloopError('MODEL_NOT_FINITE', `version ${model.version}: weights`)
+  return { shape, weights }
 }
 
 const encode = (group: Group, weights: Weights, shape: Shape): Tensor[] =>
