@@ -160,7 +160,7 @@ describe('learning', () => {
     const learner = newLearner()
     const tensors = () => publish(learner, '1', true).tensors
     const before = tensors()
-    const huge = example('huge', { cumulative: { click: 1e30 }, weight: 1e30 })
+    const huge = example('huge', { cumulative: { click: 1e-3 }, weight: 3e38 })
     const { stats } = learner.learn([huge])
     assert.equal(stats.refused_updates, 1)
     assert.equal(stats.updates, 0)
