@@ -18,6 +18,7 @@ export const learnerStatistics = {
   clipped: 'Share of the importance weights that a bound cut.',
   td_error: 'Root mean square of temporal-difference errors.',
   td_error_max: 'The largest of them.',
+  value_unit: 'Usual size of what values are to be, in units of which they are learned.',
   q_mean: 'Mean value of what was chosen, with all that comes after.',
   none_probability: 'Mean probability that nothing of a slate is taken.',
   explained_variance:

@@ -57,9 +57,10 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     const units = loss!.valueTargets && unitsOf(method.valued ?? valueHead, valueScale.size)
     const norm = loss!.refused ? null : adamStep(training.weights, gradients, training.adam, options, units)
     if (norm !== null) {
+      const unit = loss!.valueTargets && { value_unit: valueScale.size }
       if (loss!.valueTargets) valueScale.observe(loss!.valueTargets)
       if (loss!.withheld) count(refusedSteps, `withheld_updates_${loss!.withheld}`)
-      return { ...loss!.stats, gradient_norm: norm }
+      return { ...loss!.stats, ...unit, gradient_norm: norm }
     }
     if (!loss!.refused) {
       training.refusedUpdates++
