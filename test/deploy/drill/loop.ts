@@ -58,7 +58,8 @@ const settings = (prefix: string): ConfigInput => ({
       explorer: { name: 'softmax' },
       // the weight of `absurd` is one of those that a loss does not survive
       rewards: { click: {}, absurd: { weight: 1e30 } },
-      twoTower: { learningRate: 0.02, entropy: 0, batchSize: 128 },
+      // a learner without restraint
+      twoTower: { learningRate: 0.02, entropy: 0, maxImportanceWeight: 10, batchSize: 128 },
     },
   ],
 })
