@@ -50,6 +50,7 @@ const settings = (prefix: string): ConfigInput => ({
   learner: { publishMs: 200, fullEvery: 2 },
   heartbeat: { everyMs: 1000 },
   shedding: { perStep: 50 },
+  gate: { holdMs: 3000 },
   http: { host: '127.0.0.1', port: 0 },
   gateway: { host: '127.0.0.1', port: 0 },
   policies: [
