@@ -42,7 +42,7 @@ export interface Loop {
   close(): Promise<void>
 }
 
-/** Items, so many that what is drawn at random is rarely the same. */
+/** A learner and a gate that go where the data lead, soon. */
 const settings = (prefix: string): ConfigInput => ({
   topics: { prefix, partitions: 2 },
   features: { dimensions: 16 },
