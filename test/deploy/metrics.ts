@@ -187,10 +187,9 @@ async function watch(say: Say, context: ServiceContext, running: readonly Runnin
 /** A call, and what came of it: traced from its beginning, as nothing on the bus is. */
 async function askAndClick(port: number): Promise<void> {
   const post = async (path: string, body: object) => {
-    const headers = { 'content-type': 'application/json' }
-    return (
-      await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
-    ).json()
+    const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, call)
+    return (await answer.json()) as { decision_id?: string; items?: string[] }
   }
   const { decision_id, items } = await post('/v1/recommendations', { user_id: 'u', slots: 1, timeout_ms: 5000 })
   if (!items?.length) return
