@@ -101,7 +101,9 @@ export async function openLoop(): Promise<Loop> {
     audit({ ...context, prefix })
       .then(report => showBalance(meter, report, Date.now()))
       .catch(() => {})
-  let auditing = Promise.resolve()
+  // before it no audit ever was: an alert, and rightly so
+  let auditing = balance()
+  await auditing
   const audits = setInterval(() => (auditing = auditing.then(balance)), AUDIT_EVERY_MS)
   const crowd = openCrowd(context)
   return {
