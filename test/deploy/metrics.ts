@@ -120,7 +120,7 @@ async function onLoop(say: Say, context: ServiceContext): Promise<void> {
     assert.equal((await prometheus.target()).lastError, '')
     say('Prometheus scrapes OpenMetrics without a complaint')
     await watch(say, context, running, prometheus)
-    await exemplars(say, prometheus)
+    await exemplars(say, running, prometheus)
   } finally {
     for (const each of open) await each.stop().catch(() => {})
   }
@@ -184,10 +184,25 @@ async function watch(say: Say, context: ServiceContext, running: readonly Runnin
   say(`${inRunbooks.length} expressions of runbooks return series`)
 }
 
+/** A call, and what came of it: traced from its beginning, as nothing on the bus is. */
+async function askAndClick(port: number): Promise<void> {
+  const post = async (path: string, body: object) => {
+    const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, call)
+    return (await answer.json()) as { decision_id?: string; items?: string[] }
+  }
+  const { decision_id, items } = await post('/v1/recommendations', { user_id: 'u', slots: 1, timeout_ms: 5000 })
+  if (!items?.length) return
+  const click = { event_id: randomUUID(), user_id: 'u', type: 'click', time_ms: Date.now() }
+  await post('/v1/events', { events: [{ ...click, decision_id, item_id: items[0] }] })
+}
+
 /** What dashboards mark on their panels, by what they ask for. */
-async function exemplars(say: Say, prometheus: Prometheus): Promise<void> {
+async function exemplars(say: Say, running: readonly Running[], prometheus: Prometheus): Promise<void> {
+  const { port } = running.find(({ name }) => name === 'gateway') as RunningGateway
   const measured = ['gateway_request_seconds', 'decision_seconds', 'freshness_seconds', 'learner_update_seconds']
   await until('without exemplars', async () => {
+    await askAndClick(port)
     const found = await Promise.all(measured.map(name => prometheus.exemplars(`feedloop_${name}_bucket`)))
     const isTrace = ({ exemplars: all }: Exemplars) =>
       all.some(({ labels }) => /^[0-9a-f]{32}$/.test(labels.trace_id ?? ''))

@@ -10,6 +10,7 @@ const AT_ONCE = 10
 /** From what is shown to what is done about it. */
 const LATER = 5
 const people = Array.from({ length: 200 }, (_, n) => `person-${n}`)
+/** So many that what is drawn at random is rarely the same. */
 export const items = Array.from({ length: 40 }, (_, n) => `item-${n}`)
 
 export interface Crowd {

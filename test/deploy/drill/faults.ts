@@ -55,8 +55,11 @@ export const faults: readonly Fault[] = [
     what: 'a policy at random in the place of a baseline that people like',
     fires: ['ValueBelowBaseline'],
     async make(loop) {
+      // what they liked must be over, or the policy would learn it
+      loop.crowd.likes = undefined
+      await sleep(2000)
       await inMode(loop, 'online')
-      Object.assign(loop.crowd, { baseline: undefined, likes: undefined })
+      loop.crowd.baseline = undefined
       return nothing
     },
   },

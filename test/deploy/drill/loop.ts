@@ -42,7 +42,7 @@ export interface Loop {
   close(): Promise<void>
 }
 
-/** Items, so many that what is drawn at random is rarely the same. */
+/** A learner and a gate that go where the data lead, soon. */
 const settings = (prefix: string): ConfigInput => ({
   topics: { prefix, partitions: 2 },
   features: { dimensions: 16 },
@@ -50,6 +50,7 @@ const settings = (prefix: string): ConfigInput => ({
   learner: { publishMs: 200, fullEvery: 2 },
   heartbeat: { everyMs: 1000 },
   shedding: { perStep: 50 },
+  gate: { holdMs: 3000 },
   http: { host: '127.0.0.1', port: 0 },
   gateway: { host: '127.0.0.1', port: 0 },
   policies: [
@@ -58,7 +59,8 @@ const settings = (prefix: string): ConfigInput => ({
       explorer: { name: 'softmax' },
       // the weight of `absurd` is one of those that a loss does not survive
       rewards: { click: {}, absurd: { weight: 1e30 } },
-      twoTower: { learningRate: 0.02, entropy: 0, batchSize: 128 },
+      // a learner without restraint
+      twoTower: { learningRate: 0.02, entropy: 0, maxImportanceWeight: 10, batchSize: 128 },
     },
   ],
 })
@@ -99,7 +101,9 @@ export async function openLoop(): Promise<Loop> {
     audit({ ...context, prefix })
       .then(report => showBalance(meter, report, Date.now()))
       .catch(() => {})
-  let auditing = Promise.resolve()
+  // before it no audit ever was: an alert, and rightly so
+  let auditing = balance()
+  await auditing
   const audits = setInterval(() => (auditing = auditing.then(balance)), AUDIT_EVERY_MS)
   const crowd = openCrowd(context)
   return {
