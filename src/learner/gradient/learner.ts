@@ -8,7 +8,7 @@
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import type { Example, Learner, LearnStats } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type AdamOptions, adamStep } from '../towers/adam.ts'
 import { createNetwork } from '../towers/network.ts'
@@ -63,10 +63,11 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     usesNextCandidates: method.usesNextCandidates ?? false,
     onPolicy: method.onPolicy ?? false,
     learn(examples) {
-      const refused = takeAll(options, example => method.take(example, now), examples)
+      const refused = takeAll(options, method, examples, now)
       const taken = examples.length - Object.values(refused).reduce((sum, each) => sum + each, 0)
       const stats: Record<string, number> = {}
       for (const batch of method.batches(taken, now)) Object.assign(stats, step(batch))
+      for (const [reason, dropped] of Object.entries(method.dropped?.() ?? {})) count(refused, reason, dropped)
       return {
         learned: taken,
         refused,
@@ -75,7 +76,7 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     },
     ...(method.recalled && {
       recall(examples: readonly Example[]) {
-        takeAll(options, example => method.take(example, now), examples)
+        takeAll(options, method, examples, now)
         method.recalled!()
       },
     }),
@@ -100,14 +101,10 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 
 /** @returns revisions that were not taken, by reason */
-function takeAll(
-  shape: Shape,
-  take: (example: Example) => string | undefined,
-  examples: readonly Example[],
-): LearnStats['refused'] {
+function takeAll(shape: Shape, method: Method, examples: readonly Example[], now: Now): Record<string, number> {
   const refused: Record<string, number> = {}
   for (const example of examples) {
-    const reason = malformed(shape, example) ?? take(example)
+    const reason = malformed(shape, example) ?? method.take(example, now)
     if (reason) count(refused, reason)
   }
   return refused
@@ -133,8 +130,8 @@ const isFiniteAsFloat32 = (values: ArrayLike<number>): boolean => {
   return true
 }
 
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1
+function count(counts: Record<string, number>, name: string, times = 1): void {
+  if (times > 0) counts[name] = (counts[name] ?? 0) + times
 }
 
 /** A number of a version's parameters. @throws FeedloopError MODEL_INCOMPATIBLE when it is absent or not finite */

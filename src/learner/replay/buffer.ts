@@ -41,8 +41,7 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
   const ring: Entry[] = []
   const places = new Map<string, number>()
   let next = 0
-  const learnable = ({ discount, nextState }: Entry): boolean =>
-    !bootstraps || discount === 0 || (discount !== null && nextState !== null)
+  const learnable = (entry: Entry): boolean => isLearnable(entry, bootstraps)
   /** By age and not by place, so that a buffer that is filled anew with the same is drawn from alike. */
   const oldest = (index: number): Entry => ring[ring.length < capacity ? index : (next + index) % capacity]
   const insert = (id: string, entry: Entry): number => {
@@ -82,8 +81,11 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
   }
 }
 
+export const isLearnable = ({ discount, nextState }: Entry, bootstraps: boolean): boolean =>
+  !bootstraps || discount === 0 || (discount !== null && nextState !== null)
+
 /** The newest revision's reward; the continuation from whichever revision names one. */
-function merge(before: Entry | undefined, example: Example): Entry {
+export function merge(before: Entry | undefined, example: Example): Entry {
   const { revision, terminated, discount } = example.transition
   const newer = !before || revision >= before.revision
   const known = terminated ? 0 : discount

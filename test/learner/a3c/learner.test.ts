@@ -49,6 +49,10 @@ describe('A3C', () => {
   })
 })
 
+test('batches that no worker might ever have are refused', () => {
+  assert.throws(() => a3c.parse({ workers: 8, batchSize: 1000, bufferSize: 7999 }), /ever have a batch/)
+})
+
 testUsedOnce(newLearner, () => newLearner({ batchSize: 1 }))
 
 test('a checkpoint goes on as if never stopped, workers and turn included', () => {

@@ -62,6 +62,17 @@ describe('fresh transitions', () => {
     assert.deepEqual(segments(fresh), ['d1'])
   })
 
+  test('what was used takes no place', () => {
+    const fresh = of([step(0, null)], { capacity: 2 })
+    for (let n = 1; n < 10; n++) {
+      fresh.take(step(n, 'end'), 5)
+      fresh.remove(fresh.segments(5))
+    }
+    assert.equal(fresh.take(step(0, 'end', { kind: 'close', revision: 1 }), 5), undefined)
+    assert.deepEqual(segments(fresh), ['d0'])
+    assert.deepEqual(fresh.stats(), { buffer: 1, stale: 0, evicted: 0 })
+  })
+
   test('what too old a version decided is dropped, before it comes in and while it waits', () => {
     const fresh = of([step(0, 1), step(1, null)])
     assert.equal(fresh.take(step(9, 'end', { model_version: '2' }), 5), 'stale')
