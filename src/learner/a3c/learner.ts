@@ -63,6 +63,7 @@ function a3cMethod(options: A3cOptions): Method {
       if (isSlate(example)) return 'slate'
       return unweighable(example) ?? fresh.take(example, version)
     },
+    pass: fresh.pass,
     dropped: fresh.dropped,
     *batches(_taken, now) {
       const queues = queuesOf(fresh.segments(now.version), options.workers)

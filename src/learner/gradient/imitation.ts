@@ -36,6 +36,7 @@ export function withImitation(method: Method, options: ImitationOptions): Method
       if (!isImitated(example)) return method.take(example, now)
       if (buffer.put(example) < 0) return 'late_unlearned'
       arrived++
+      method.pass?.(example)
       return undefined
     },
     *batches(taken, now) {

@@ -105,7 +105,9 @@ function takeAll(shape: Shape, method: Method, examples: readonly Example[], now
   const refused: Record<string, number> = {}
   for (const example of examples) {
     const reason = malformed(shape, example) ?? method.take(example, now)
-    if (reason) count(refused, reason)
+    if (!reason) continue
+    count(refused, reason)
+    method.pass?.(example)
   }
   return refused
 }

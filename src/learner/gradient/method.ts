@@ -57,6 +57,8 @@ export interface Method {
   readonly onPolicy?: boolean
   /** Takes in a revision whose form is right. @returns why not, e.g. propensity_not_exact, late_unlearned */
   take(example: Example, now: Now): string | undefined
+  /** A revision that was not taken. Absent: that changes nothing. */
+  pass?(example: Example): void
   /** Transitions that were taken and then dropped unlearned since it was asked last, by reason, e.g. stale. Absent: none ever. */
   dropped?(): Readonly<Record<string, number>>
   /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */

@@ -48,6 +48,7 @@ function ppoMethod(options: PpoOptions): Method {
       if (isSlate(example)) return 'slate'
       return unweighable(example) ?? fresh.take(example, version)
     },
+    pass: fresh.pass,
     dropped: fresh.dropped,
     *batches(_taken, now) {
       const segments = fresh.segments(now.version)

@@ -11,9 +11,12 @@ import { type Entry, isLearnable, merge } from './buffer.ts'
 export interface Fresh {
   /** Takes a revision in. @returns why not: stale, late_unlearned */
   take(example: Example, version: number): string | undefined
+  /** A revision that is taken nowhere here: what comes before it in its session does not wait for it. */
+  pass(example: Example): void
   /**
    * Segments that are known to their end, disjoint, in order of arrival: `most` decisions, or fewer where the episode ends
-   * or the next decision is none that can be learned. Those still open wait. Stale ones are dropped.
+   * or the next decision is none that can be learned. Those still open wait, as do those whose next decision has not been
+   * seen yet: it may be told after what it follows. Stale ones are dropped.
    */
   segments(version: number): Entry[][]
   /** They were used. */
@@ -72,8 +75,12 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
     }
     return chain
   }
-  /** The last of a chain has no other after it, now or later. */
-  const ends = (last: Entry): boolean => waiting.get(nextOf(last) ?? '')?.ended ?? true
+  /** The piece has no other after it, now or later; or it would be too old before the other is seen. */
+  const ends = (piece: readonly Entry[], version: number): boolean => {
+    const next = nextOf(piece[piece.length - 1])
+    if (next === null || gone.has(next)) return true
+    return waiting.get(next)?.ended ?? policyLag(piece[0].example, version) === maxPolicyLag
+  }
   return {
     take(example, version) {
       const { transition_id: id, kind, truncated } = example.transition
@@ -87,12 +94,15 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
       if (waiting.size > capacity) drop(firstOf(waiting.keys())!, 'evicted')
       return undefined
     },
+    pass({ transition: { transition_id: id, kind } }) {
+      if (kind === 'initial' && !waiting.has(id)) leave(id)
+    },
     segments(version) {
       dropOld(version)
       const entries = [...waiting.values()].map(({ entry }) => entry)
       const followers = new Set(entries.map(nextOf))
       const starts = entries.filter(({ example }) => !followers.has(example.transition.transition_id))
-      return starts.flatMap(first => piecesOf(chainFrom(first), most, ends))
+      return starts.flatMap(first => piecesOf(chainFrom(first), most, piece => ends(piece, version)))
     },
     remove(segments) {
       for (const { example } of segments.flat()) leave(example.transition.transition_id)
@@ -112,11 +122,11 @@ const firstOf = <T>(values: Iterable<T>): T | undefined => {
 }
 
 /** Of a chain from its start pieces of `most`; the rest only when nothing follows. */
-function piecesOf(chain: readonly Entry[], most: number, ends: (last: Entry) => boolean): Entry[][] {
+function piecesOf(chain: readonly Entry[], most: number, ends: (piece: readonly Entry[]) => boolean): Entry[][] {
   const pieces: Entry[][] = []
   for (let from = 0; from < chain.length; from += most) {
     const piece = chain.slice(from, from + most)
-    if (piece.length === most || ends(piece[piece.length - 1])) pieces.push(piece)
+    if (piece.length === most || ends(piece)) pieces.push(piece)
   }
   return pieces
 }
