@@ -47,7 +47,7 @@ export interface LearnerState extends StageState {
   readonly replay: Keeper | undefined
   /** What was kept is in the buffer again, or was found to be another's. */
   recalled: boolean
-  /** Transitions since the newest version. */
+  /** Revisions that the learner's buffers took since the newest version. */
   told: Transition[]
   /** Of the last step, until it is accepted. */
   unkept: { readonly transitions: readonly Transition[]; readonly after: Kept } | undefined
@@ -114,7 +114,7 @@ export function createLearnerStage(
         replay,
         unkept: undefined,
         commit() {
-          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after)
+          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after, learner.holds!)
           state.unkept = undefined
         },
         close: async () => replay?.close(),
@@ -128,10 +128,11 @@ export function createLearnerStage(
         return { outputs: [], refusals: [], counts: [] }
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
       const { examples, missing } = encodeAll(state, own, view)
-      if (state.replay) state.told.push(...own)
       if (starts(state)) state.starting ??= startOf(transitionsOf(log!, config, policy, view.features))
       const first = state.starting ? learnPiece(state, state.starting, log!, maxRecords, view) : none
-      const stats = withRefused(plus(first, state.learner.learn(examples)), { feature_missing: missing })
+      const learned = state.learner.learn(examples)
+      if (state.replay) state.told.push(...learned.taken!.map(({ transition }) => transition as Transition))
+      const stats = withRefused(plus(first, learned), { feature_missing: missing })
       cover(state, inputs, examples)
       if (state.starting) {
         state.starting.stats = stats

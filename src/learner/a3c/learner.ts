@@ -63,6 +63,8 @@ function a3cMethod(options: A3cOptions): Method {
       if (isSlate(example)) return 'slate'
       return unweighable(example) ?? fresh.take(example, version)
     },
+    recall: fresh.recall,
+    holds: fresh.holds,
     pass: fresh.pass,
     dropped: fresh.dropped,
     *batches(_taken, now) {

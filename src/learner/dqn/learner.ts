@@ -81,7 +81,8 @@ function dqnMethod(options: DqnOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
-    recalled() {},
+    recall: replay.recall,
+    holds: replay.buffer.holds,
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

@@ -49,12 +49,11 @@ export function withImitation(method: Method, options: ImitationOptions): Method
       }
       yield* method.batches(taken - imitated, now)
     },
-    ...(method.recalled && {
-      recalled() {
-        arrived = 0
-        method.recalled!()
-      },
-    }),
+    recall(example) {
+      if (isImitated(example)) buffer.put(example)
+      else method.recall(example)
+    },
+    holds: id => buffer.holds(id) || method.holds(id),
     stats() {
       const { buffer: own = 0, ...rest } = method.stats()
       return { ...rest, buffer: own + buffer.size }

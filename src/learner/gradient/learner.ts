@@ -3,7 +3,7 @@
  * the method take the rest, and makes the steps that the method asks for: network forward, the method's loss, backward,
  * Adam with clipping. A step that is not finite, or that the method's own bounds refuse, changes nothing and is counted.
  * A checkpoint holds weights, Adam's moments, the step counter (all the random state there is) and what the method adds;
- * transitions kept for replay are not in it. After a restart they come back from disk where there is one (src/learner/replay/keeper.ts);
+ * transitions kept for replay, or that wait for their turn, are not in it. After a restart they come back from disk where there is one (src/learner/replay/keeper.ts);
  * else learning goes on from the same weights with an empty buffer, and late rewards of transitions learned before are counted `late_unlearned`.
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
@@ -63,23 +63,21 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     usesNextCandidates: method.usesNextCandidates ?? false,
     onPolicy: method.onPolicy ?? false,
     learn(examples) {
-      const refused = takeAll(options, method, examples, now)
-      const taken = examples.length - Object.values(refused).reduce((sum, each) => sum + each, 0)
+      const { learned, taken, refused } = takeAll(options, method, examples, now)
       const stats: Record<string, number> = {}
-      for (const batch of method.batches(taken, now)) Object.assign(stats, step(batch))
+      for (const batch of method.batches(learned, now)) Object.assign(stats, step(batch))
       for (const [reason, dropped] of Object.entries(method.dropped?.() ?? {})) count(refused, reason, dropped)
       return {
-        learned: taken,
+        learned,
         refused,
         stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
+        taken,
       }
     },
-    ...(method.recalled && {
-      recall(examples: readonly Example[]) {
-        takeAll(options, method, examples, now)
-        method.recalled!()
-      },
-    }),
+    recall(examples) {
+      for (const example of examples) if (!malformed(options, example)) method.recall(example)
+    },
+    holds: method.holds,
     snapshot(name) {
       version = Number(name)
       const { parameters, tensors } = encodeTraining(training, options)
@@ -100,16 +98,31 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
 
 const countersOf = ({ adam, refusedUpdates }: Training) => ({ updates: adam.steps, refused_updates: refusedUpdates })
 
-/** @returns revisions that were not taken, by reason */
-function takeAll(shape: Shape, method: Method, examples: readonly Example[], now: Now): Record<string, number> {
+interface Taken {
+  /** Revisions. */
+  readonly learned: number
+  /** Of them those that change what is held. */
+  readonly taken: readonly Example[]
+  readonly refused: Record<string, number>
+}
+
+function takeAll(shape: Shape, method: Method, examples: readonly Example[], now: Now): Taken {
   const refused: Record<string, number> = {}
+  const taken: Example[] = []
+  let learned = 0
   for (const example of examples) {
+    const { kind, transition_id: id } = example.transition
+    const isRepeated = kind === 'initial' && method.holds(id)
     const reason = malformed(shape, example) ?? method.take(example, now)
-    if (!reason) continue
-    count(refused, reason)
-    method.pass?.(example)
+    if (reason) {
+      count(refused, reason)
+      method.pass?.(example)
+      continue
+    }
+    learned++
+    if (!isRepeated) taken.push(example)
   }
-  return refused
+  return { learned, taken, refused }
 }
 
 /** Why a revision can't be learned by any method. */

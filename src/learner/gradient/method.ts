@@ -61,8 +61,10 @@ export interface Method {
   pass?(example: Example): void
   /** Transitions that were taken and then dropped unlearned since it was asked last, by reason, e.g. stale. Absent: none ever. */
   dropped?(): Readonly<Record<string, number>>
-  /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */
-  recalled?(): void
+  /** Takes a revision back that was taken before a restart: it is not new, and bounds of age do not count. */
+  recall(example: Example): void
+  /** The transition is there to be learned. */
+  holds(transitionId: string): boolean
   /** Steps to take now that `taken` more revisions are in: each is asked for after the one before was taken. */
   batches(taken: number, now: Now): Iterable<Batch>
   /** Sizes of its stores and the like, for metrics. */

@@ -48,6 +48,8 @@ function ppoMethod(options: PpoOptions): Method {
       if (isSlate(example)) return 'slate'
       return unweighable(example) ?? fresh.take(example, version)
     },
+    recall: fresh.recall,
+    holds: fresh.holds,
     pass: fresh.pass,
     dropped: fresh.dropped,
     *batches(_taken, now) {

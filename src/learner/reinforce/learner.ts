@@ -65,7 +65,8 @@ function reinforceMethod(options: ReinforceOptions): Method {
         if (slates.length > 0) yield batch(slates, now)
       }
     },
-    recalled() {},
+    recall: buffer.put,
+    holds: buffer.holds,
     stats: () => ({ buffer: buffer.size, ...behaviour?.stats() }),
     snapshot() {
       const own = behaviour?.snapshot() ?? { parameters: {}, tensors: [] }

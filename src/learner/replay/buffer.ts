@@ -26,6 +26,7 @@ export interface Buffer {
   put(example: Example): number
   at(place: number): Entry | undefined
   find(transitionId: string): Entry | undefined
+  holds(transitionId: string): boolean
   /** Its reward stands and, when the learner bootstraps, so does what comes after it. */
   learnable(entry: Entry): boolean
   /** Up to `count` entries that can be learned, drawn uniformly with replacement. */
@@ -66,6 +67,7 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
       const place = places.get(id)
       return place === undefined ? undefined : ring[place]
     },
+    holds: id => places.has(id),
     learnable,
     sample(random, count) {
       const drawn: Entry[] = []

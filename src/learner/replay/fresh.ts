@@ -11,6 +11,9 @@ import { type Entry, isLearnable, merge } from './buffer.ts'
 export interface Fresh {
   /** Takes a revision in. @returns why not: stale, late_unlearned */
   take(example: Example, version: number): string | undefined
+  /** Takes a revision back that was taken before a restart, however old it is by now. */
+  recall(example: Example): void
+  holds(transitionId: string): boolean
   /** A revision that is taken nowhere here: what comes before it in its session does not wait for it. */
   pass(example: Example): void
   /**
@@ -63,6 +66,11 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
     drops[why]++
     untold[why]++
   }
+  const put = (example: Example): void => {
+    const { transition_id: id, truncated } = example.transition
+    waiting.set(id, { entry: merge(waiting.get(id)?.entry, example), ended: truncated })
+    if (waiting.size > capacity) drop(firstOf(waiting.keys())!, 'evicted')
+  }
   const dropOld = (version: number): void => {
     for (const [id, { entry }] of waiting) if (policyLag(entry.example, version) > maxPolicyLag) drop(id, 'stale')
   }
@@ -83,17 +91,18 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
   }
   return {
     take(example, version) {
-      const { transition_id: id, kind, truncated } = example.transition
+      const { transition_id: id, kind } = example.transition
       const before = waiting.get(id)
       if (policyLag(example, version) > maxPolicyLag) {
         if (!before && kind === 'initial') drops.stale++
         return 'stale'
       }
       if (!before && (kind !== 'initial' || gone.has(id))) return 'late_unlearned'
-      waiting.set(id, { entry: merge(before?.entry, example), ended: truncated })
-      if (waiting.size > capacity) drop(firstOf(waiting.keys())!, 'evicted')
+      put(example)
       return undefined
     },
+    recall: put,
+    holds: id => waiting.has(id),
     pass({ transition: { transition_id: id, kind } }) {
       if (kind === 'initial' && !waiting.has(id)) leave(id)
     },

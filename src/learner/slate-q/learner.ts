@@ -82,7 +82,8 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
         if (known.length > 0) yield batch(known, now)
       }
     },
-    recalled() {},
+    recall: replay.recall,
+    holds: replay.buffer.holds,
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

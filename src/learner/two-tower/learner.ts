@@ -59,7 +59,8 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
         if (entries.length > 0) yield batch(entries, now)
       }
     },
-    recalled() {},
+    recall: buffer.put,
+    holds: buffer.holds,
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
     restore: scale.restore,

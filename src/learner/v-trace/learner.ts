@@ -64,7 +64,8 @@ function vTraceMethod(options: VTraceOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
-    recalled() {},
+    recall: buffer.put,
+    holds: buffer.holds,
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
     restore: scale.restore,
