@@ -11,7 +11,7 @@ import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import type { Entry } from '../replay/buffer.ts'
 import { createFresh } from '../replay/fresh.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
@@ -60,10 +60,9 @@ function a3cMethod(options: A3cOptions): Method {
     algorithm: 'a3c',
     onPolicy: true,
     take(example, { version }) {
-      if (isSlate(example)) return 'slate'
-      return unweighable(example) ?? fresh.take(example, version)
+      return refusal(example) ?? fresh.take(example, version)
     },
-    recall: fresh.recall,
+    recall: example => void (refusal(example) ?? fresh.recall(example)),
     holds: fresh.holds,
     pass: fresh.pass,
     dropped: fresh.dropped,
@@ -90,6 +89,8 @@ function a3cMethod(options: A3cOptions): Method {
     },
   }
 }
+
+const refusal = (example: Example): string | undefined => (isSlate(example) ? 'slate' : unweighable(example))
 
 /** Each worker's segments, in order of arrival. */
 function queuesOf(segments: readonly Entry[][], workers: number): Entry[][][] {

@@ -81,7 +81,7 @@ function dqnMethod(options: DqnOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
-    recall: replay.recall,
+    recall: example => void (withoutChoice(example) ?? replay.recall(example)),
     holds: replay.buffer.holds,
     stats: replay.stats,
     snapshot(now) {

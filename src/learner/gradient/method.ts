@@ -61,7 +61,8 @@ export interface Method {
   pass?(example: Example): void
   /** Transitions that were taken and then dropped unlearned since it was asked last, by reason, e.g. stale. Absent: none ever. */
   dropped?(): Readonly<Record<string, number>>
-  /** Takes a revision back that was taken before a restart: it is not new, and bounds of age do not count. */
+  /** Takes a revision back that was taken before a restart: it is not new, and bounds of age do not count. What it would refuse now by its
+   * settings it leaves out. */
   recall(example: Example): void
   /** The transition is there to be learned. */
   holds(transitionId: string): boolean

@@ -55,9 +55,11 @@ function reinforceMethod(options: ReinforceOptions): Method {
       },
     }
   }
+  const take = (example: Example): string | undefined =>
+    refusal(example, options) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined)
   return {
     algorithm: 'reinforce',
-    take: example => refusal(example, options) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined),
+    take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
@@ -65,7 +67,7 @@ function reinforceMethod(options: ReinforceOptions): Method {
         if (slates.length > 0) yield batch(slates, now)
       }
     },
-    recall: buffer.put,
+    recall: take,
     holds: buffer.holds,
     stats: () => ({ buffer: buffer.size, ...behaviour?.stats() }),
     snapshot() {

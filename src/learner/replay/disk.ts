@@ -9,7 +9,7 @@ import { damageOf } from '../../state/lmdb-file.ts'
 import type { Keeper, Kept } from './keeper.ts'
 
 const codec = avroCodec<Transition>(currentSchema('Transition'))
-const META = 'after'
+const META = 'taken until'
 const DATA = 'data.mdb'
 
 /** @param folder of this policy alone */

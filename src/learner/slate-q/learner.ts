@@ -10,7 +10,7 @@ import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now, Seen } from '../gradient/method.ts'
 import { withoutChoice } from '../gradient/next-candidates.ts'
 import { createTargetNetwork } from '../gradient/target-network.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import { createReplay, type Replay } from '../replay/replay.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
@@ -69,10 +69,12 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
       },
     }
   }
+  const refusal = (example: Example): string | undefined =>
+    options.next === 'max' ? withoutChoice(example) : undefined
   return {
     algorithm: 'slate-q',
     usesNextCandidates: options.next === 'max',
-    take: example => (options.next === 'max' ? withoutChoice(example) : undefined) ?? replay.take(example),
+    take: example => refusal(example) ?? replay.take(example),
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
@@ -82,7 +84,7 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
         if (known.length > 0) yield batch(known, now)
       }
     },
-    recall: replay.recall,
+    recall: example => void (refusal(example) ?? replay.recall(example)),
     holds: replay.buffer.holds,
     stats: replay.stats,
     snapshot(now) {

@@ -10,7 +10,7 @@ import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { unweighable } from '../gradient/propensities.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
@@ -49,9 +49,11 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
       },
     }
   }
+  const take = (example: Example): string | undefined =>
+    unweighable(example) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined)
   return {
     algorithm: 'two-tower',
-    take: example => unweighable(example) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined),
+    take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
@@ -59,7 +61,7 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
         if (entries.length > 0) yield batch(entries, now)
       }
     },
-    recall: buffer.put,
+    recall: take,
     holds: buffer.holds,
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
