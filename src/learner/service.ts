@@ -10,7 +10,7 @@ import { topicName } from '../pipeline.ts'
 import { learnBounds } from './bounds.ts'
 import { observeVersions } from './metrics.ts'
 import { openKeeper } from './replay/disk.ts'
-import { type Keeper, replayCapacity } from './replay/keeper.ts'
+import type { Keeper } from './replay/keeper.ts'
 import { createLearnerStage } from './step.ts'
 import { readWarmStart } from './warm-start-file.ts'
 import { learnersWire } from './wire.ts'
@@ -45,11 +45,10 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
   )
 }
 
-/** Where a policy's transitions for replay are kept; undefined: they are not, or there is no folder for them. */
-function replayOf({ state, topics, policies }: Config, policy: number): (() => Keeper) | undefined {
-  const capacity = replayCapacity(policies[policy])
-  if (capacity === undefined || state.folder === '') return undefined
-  return () => openKeeper(join(state.folder, topics.prefix, 'learner', String(policy)), capacity)
+/** Where a policy's transitions for replay are kept, if its learner keeps any; undefined: there is no folder for them. */
+function replayOf({ state, topics }: Config, policy: number): (() => Keeper) | undefined {
+  if (state.folder === '') return undefined
+  return () => openKeeper(join(state.folder, topics.prefix, 'learner', String(policy)))
 }
 
 /** All partitions together are read ahead as far as one step needs: each for itself would fill the memory. */

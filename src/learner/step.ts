@@ -50,7 +50,7 @@ export interface LearnerState extends StageState {
   readonly replay: Keeper | undefined
   /** What was kept is in the buffer again, or was found to be another's. */
   recalled: boolean
-  /** Transitions since the newest version. */
+  /** Revisions that the learner's buffers took since the newest version. */
   told: Transition[]
   /** Of the last step, until it is accepted. */
   unkept: { readonly transitions: readonly Transition[]; readonly after: Kept } | undefined
@@ -117,7 +117,7 @@ export function createLearnerStage(
         replay,
         unkept: undefined,
         commit() {
-          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after)
+          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after, learner.holds!)
           state.unkept = undefined
         },
         close: async () => replay?.close(),
@@ -130,11 +130,9 @@ export function createLearnerStage(
       if (inputs.length === 0 && !isDueNow(state, tick)) return quiet
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
       const { examples, missing } = encodeAll(state, own, view)
-      if (state.replay) state.told.push(...own)
       if (starts(state) && !state.starting) startFrom(state, transitionsOf(log!, config, policy, view.features))
       if (state.starting) learnPiece(state, state.starting, log!, maxRecords, view)
-      if (own.length > 0)
-        noteLearned(state, withRefused(state.learner.learn(examples), { feature_missing: missing }), examples)
+      if (own.length > 0) learnOwn(state, examples, missing)
       cover(state, inputs, examples, tick)
       if (state.starting || !isDueNow(state, tick)) return quiet
       const full = state.version % fullEvery === 0 || expires(state, tick)
@@ -206,6 +204,13 @@ function assertSameLog({ policy, version, warm_start: learned }: ModelVersion, {
       `policy ${policy}, version ${version} started from another log (${learned.slice(0, 12)}…, now ` +
         `${digest.slice(0, 12)}…): restore or remove policies.${policy}.warmStart, or give the policy another name`,
     )
+}
+
+/** @param missing transitions whose vectors are not here any more */
+function learnOwn(state: LearnerState, examples: readonly Example[], missing: number): void {
+  const learned = state.learner.learn(examples)
+  if (state.replay) state.told.push(...learned.taken!.map(({ transition }) => transition as Transition))
+  noteLearned(state, withRefused(learned, { feature_missing: missing }), examples)
 }
 
 const quiet: StepResult = { outputs: [], refusals: [], counts: [] }

@@ -11,7 +11,7 @@ import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
 import { createScale } from '../gradient/scale.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import type { Entry } from '../replay/buffer.ts'
 import { createFresh } from '../replay/fresh.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
@@ -64,9 +64,12 @@ function a3cMethod(options: A3cOptions): Method {
     algorithm: 'a3c',
     onPolicy: true,
     take(example, { version }) {
-      if (isSlate(example)) return 'slate'
-      return unweighable(example) ?? fresh.take(example, version)
+      return refusal(example) ?? fresh.take(example, version)
     },
+    recall: example => void (refusal(example) ?? fresh.recall(example)),
+    holds: fresh.holds,
+    pass: fresh.pass,
+    dropped: fresh.dropped,
     *batches(_taken, now) {
       const queues = queuesOf(fresh.segments(now.version), options.workers)
       for (let idle = 0; idle < options.workers; workers.pass()) {
@@ -90,6 +93,8 @@ function a3cMethod(options: A3cOptions): Method {
     },
   }
 }
+
+const refusal = (example: Example): string | undefined => (isSlate(example) ? 'slate' : unweighable(example))
 
 /** Each worker's segments, in order of arrival. */
 function queuesOf(segments: readonly Entry[][], workers: number): Entry[][][] {

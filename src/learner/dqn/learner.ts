@@ -82,7 +82,8 @@ function dqnMethod(options: DqnOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
-    recalled() {},
+    recall: example => void (withoutChoice(example) ?? replay.recall(example)),
+    holds: replay.buffer.holds,
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

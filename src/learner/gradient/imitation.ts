@@ -37,6 +37,7 @@ export function withImitation(method: Method, options: ImitationOptions): Method
       if (!isImitated(example)) return method.take(example, now)
       if (buffer.put(example) < 0) return 'late_unlearned'
       arrived++
+      method.pass?.(example)
       return undefined
     },
     *batches(taken, now) {
@@ -49,12 +50,11 @@ export function withImitation(method: Method, options: ImitationOptions): Method
       }
       yield* method.batches(taken - imitated, now)
     },
-    ...(method.recalled && {
-      recalled() {
-        arrived = 0
-        method.recalled!()
-      },
-    }),
+    recall(example) {
+      if (isImitated(example)) buffer.put(example)
+      else method.recall(example)
+    },
+    holds: id => buffer.holds(id) || method.holds(id),
     stats() {
       const { buffer: own = 0, ...rest } = method.stats()
       return { ...rest, buffer: own + buffer.size }

@@ -3,12 +3,12 @@
  * the method take the rest, and makes the steps that the method asks for: network forward, the method's loss, backward,
  * Adam with clipping. A step that is not finite, or that the method's own bounds refuse, changes nothing and is counted.
  * A checkpoint holds weights, Adam's moments, the step counter (all the random state there is) and what the method adds;
- * transitions kept for replay are not in it. After a restart they come back from disk where there is one (src/learner/replay/keeper.ts);
+ * transitions kept for replay, or that wait for their turn, are not in it. After a restart they come back from disk where there is one (src/learner/replay/keeper.ts);
  * else learning goes on from the same weights with an empty buffer, and late rewards of transitions learned before are counted `late_unlearned`.
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import type { Example, Learner, LearnStats } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import type { TensorFlow } from '../tensorflow.ts'
 import { type AdamOptions, adamStep } from '../towers/adam.ts'
 import { createNetwork } from '../towers/network.ts'
@@ -76,21 +76,23 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
     usesNextCandidates: method.usesNextCandidates ?? false,
     onPolicy: method.onPolicy ?? false,
     learn(examples) {
-      const { choices, slates, refused } = takeAll(options, method, examples, now)
+      const { choices, slates, taken, refused } = takeAll(options, method, examples, now)
       const stats: Record<string, number> = {}
       for (const batch of method.batches(choices, now)) Object.assign(stats, step(batch))
+      for (const [reason, dropped] of Object.entries(method.dropped?.() ?? {})) count(refused, reason, dropped)
       return {
         learned: choices + slates,
         refused,
         stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
+        taken,
       }
     },
-    ...(method.recalled && {
-      recall(examples: readonly Example[]) {
-        takeAll(options, method, examples, now)
-        method.recalled!()
-      },
-    }),
+    recall(examples) {
+      for (const example of examples)
+        if (isWhole(example)) takeSlate(method, example)
+        else if (!malformed(options, example)) method.recall(example)
+    },
+    holds: method.holds,
     snapshot(name) {
       version = Number(name)
       const { parameters, tensors } = encodeTraining(training, options)
@@ -118,21 +120,35 @@ interface Taken {
   readonly choices: number
   /** As wholes. */
   readonly slates: number
+  /** Of both those that change what is held. */
+  readonly taken: readonly Example[]
   /** Revisions that were not taken, by reason. */
-  readonly refused: LearnStats['refused']
+  readonly refused: Record<string, number>
 }
 
 function takeAll(shape: Shape, method: Method, examples: readonly Example[], now: Now): Taken {
   const refused: Record<string, number> = {}
-  const taken = { choices: 0, slates: 0 }
+  const taken: Example[] = []
+  const counts = { choices: 0, slates: 0 }
   for (const example of examples) {
-    const isWhole = example.transition.slot < 0
-    const reason = isWhole ? takeSlate(method, example) : (malformed(shape, example) ?? method.take(example, now))
-    if (reason) count(refused, reason)
-    else taken[isWhole ? 'slates' : 'choices']++
+    const { kind, transition_id: id } = example.transition
+    const isRepeated = kind === 'initial' && method.holds(id)
+    const reason = isWhole(example)
+      ? takeSlate(method, example)
+      : (malformed(shape, example) ?? method.take(example, now))
+    if (reason) {
+      count(refused, reason)
+      method.pass?.(example)
+      continue
+    }
+    counts[isWhole(example) ? 'slates' : 'choices']++
+    if (!isRepeated) taken.push(example)
   }
-  return { ...taken, refused }
+  return { ...counts, taken, refused }
 }
+
+/** What a slate of several slots earned in all. */
+const isWhole = ({ transition }: Example): boolean => transition.slot < 0
 
 const takeSlate = (method: Method, example: Example): string | undefined =>
   method.takeSlate ? (notFinite(example) ?? method.takeSlate(example)) : 'slate'
@@ -163,8 +179,8 @@ const isFiniteAsFloat32 = (values: ArrayLike<number>): boolean => {
   return true
 }
 
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1
+function count(counts: Record<string, number>, name: string, times = 1): void {
+  if (times > 0) counts[name] = (counts[name] ?? 0) + times
 }
 
 /** A number of a version's parameters. @throws FeedloopError MODEL_INCOMPATIBLE when it is absent or not finite */

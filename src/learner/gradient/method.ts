@@ -66,8 +66,15 @@ export interface Method {
   /** Takes in what a slate of several slots earned as a whole. Absent: it learns of places only, and refuses it, `slate`.
    * @returns why not, e.g. late_unlearned */
   takeSlate?(example: Example): string | undefined
-  /** All that a buffer held before a restart is in again: none of it is new. Absent: transitions are used once, and nothing is taken back. */
-  recalled?(): void
+  /** A revision that was not taken. Absent: that changes nothing. */
+  pass?(example: Example): void
+  /** Transitions that were taken and then dropped unlearned since it was asked last, by reason, e.g. stale. Absent: none ever. */
+  dropped?(): Readonly<Record<string, number>>
+  /** Takes a revision back that was taken before a restart: it is not new, and bounds of age do not count. What it would refuse now by its
+   * settings it leaves out. */
+  recall(example: Example): void
+  /** The transition is there to be learned. */
+  holds(transitionId: string): boolean
   /** Steps to take now that `taken` more revisions of single choices are in: each is asked for after the one before was taken. */
   batches(taken: number, now: Now): Iterable<Batch>
   /** Sizes of its stores and the like, for metrics. */

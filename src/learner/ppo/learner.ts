@@ -10,7 +10,7 @@ import { meanLag } from '../gradient/lag.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import type { Entry } from '../replay/buffer.ts'
 import { createFresh } from '../replay/fresh.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
@@ -45,9 +45,12 @@ function ppoMethod(options: PpoOptions): Method {
     algorithm: 'ppo',
     onPolicy: true,
     take(example, { version }) {
-      if (isSlate(example)) return 'slate'
-      return unweighable(example) ?? fresh.take(example, version)
+      return refusal(example) ?? fresh.take(example, version)
     },
+    recall: example => void (refusal(example) ?? fresh.recall(example)),
+    holds: fresh.holds,
+    pass: fresh.pass,
+    dropped: fresh.dropped,
     *batches(_taken, now) {
       const segments = fresh.segments(now.version)
       if (segments.flat().length < options.roundSize) return
@@ -65,6 +68,8 @@ function ppoMethod(options: PpoOptions): Method {
     restore() {},
   }
 }
+
+const refusal = (example: Example): string | undefined => (isSlate(example) ? 'slate' : unweighable(example))
 
 /** Advantages and targets by the values of now, which the whole round keeps. */
 function roundOf(segments: readonly Entry[][], weights: Parameters, lambda: number): Kept[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { imitate, losses, maxPolicyLag, towers } from '../gradient/schema.ts'
 
-export const ppo = z.strictObject({
+const settings = z.strictObject({
   ...towers,
   ...losses,
   learningRate: z.number().positive().default(0.001).describe('Step size of Adam.'),
@@ -14,7 +14,12 @@ export const ppo = z.strictObject({
   epochs: z.number().int().positive().default(4).describe('Times that a round goes over its transitions.'),
   batchSize: z.number().int().positive().default(256).describe('Decisions in one gradient step.'),
   segmentLength: z.number().int().positive().default(16).describe('Decisions of a session that a return runs over.'),
-  bufferSize: z.number().int().positive().default(20_000).describe('Transitions that wait for a round at most.'),
+  bufferSize: z
+    .number()
+    .int()
+    .positive()
+    .default(20_000)
+    .describe('Transitions that wait for a round at most; the oldest are dropped (`evicted`).'),
   lambda: z
     .number()
     .min(0)
@@ -30,5 +35,10 @@ export const ppo = z.strictObject({
   maxPolicyLag,
   imitate,
 })
+
+export const ppo = settings.refine(
+  ({ roundSize, bufferSize }) => roundSize <= bufferSize,
+  'roundSize must not be more than bufferSize: no round would ever begin',
+)
 
 export type PpoConfig = z.infer<typeof ppo>

@@ -61,9 +61,11 @@ function reinforceMethod(options: ReinforceOptions): Method {
       },
     }
   }
+  const take = (example: Example): string | undefined =>
+    refusal(example, options) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined)
   return {
     algorithm: 'reinforce',
-    take: example => refusal(example, options) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined),
+    take,
     takeSlate: wholes.take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
@@ -72,7 +74,8 @@ function reinforceMethod(options: ReinforceOptions): Method {
         if (slates.length > 0) yield batch(slates, now)
       }
     },
-    recalled() {},
+    recall: take,
+    holds: id => buffer.holds(id) || wholes.holds(id),
     stats: () => ({ buffer: buffer.size, ...behaviour?.stats() }),
     snapshot() {
       const own = behaviour?.snapshot() ?? { parameters: {}, tensors: [] }

@@ -26,6 +26,7 @@ export interface Buffer {
   put(example: Example): number
   at(place: number): Entry | undefined
   find(transitionId: string): Entry | undefined
+  holds(transitionId: string): boolean
   /** Its reward stands and, when the learner bootstraps, so does what comes after it. */
   learnable(entry: Entry): boolean
   /** Up to `count` entries that can be learned, drawn uniformly with replacement. */
@@ -41,8 +42,7 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
   const ring: Entry[] = []
   const places = new Map<string, number>()
   let next = 0
-  const learnable = ({ discount, nextState }: Entry): boolean =>
-    !bootstraps || discount === 0 || (discount !== null && nextState !== null)
+  const learnable = (entry: Entry): boolean => isLearnable(entry, bootstraps)
   /** By age and not by place, so that a buffer that is filled anew with the same is drawn from alike. */
   const oldest = (index: number): Entry => ring[ring.length < capacity ? index : (next + index) % capacity]
   const insert = (id: string, entry: Entry): number => {
@@ -67,6 +67,7 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
       const place = places.get(id)
       return place === undefined ? undefined : ring[place]
     },
+    holds: id => places.has(id),
     learnable,
     sample(random, count) {
       const drawn: Entry[] = []
@@ -82,8 +83,11 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
   }
 }
 
+export const isLearnable = ({ discount, nextState }: Entry, bootstraps: boolean): boolean =>
+  !bootstraps || discount === 0 || (discount !== null && nextState !== null)
+
 /** The newest revision's reward; the continuation from whichever revision names one. */
-function merge(before: Entry | undefined, example: Example): Entry {
+export function merge(before: Entry | undefined, example: Example): Entry {
   const { revision, terminated, discount } = example.transition
   const newer = !before || revision >= before.revision
   const known = terminated ? 0 : discount

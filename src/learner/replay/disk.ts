@@ -1,4 +1,4 @@
-/** Replay on disk (keeper.ts), in an lmdb of its own: bounded by the buffer's capacity in transitions, their revisions with them. */
+/** Replay on disk (keeper.ts), in an lmdb of its own: as large as what the learner holds, with all revisions that made it. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
@@ -9,15 +9,11 @@ import { damageOf } from '../../state/lmdb-file.ts'
 import type { Keeper, Kept } from './keeper.ts'
 
 const codec = avroCodec<Transition>(currentSchema('Transition'))
-const META = 'after'
+const META = 'taken until'
 const DATA = 'data.mdb'
 
-/** What is told is not all in the buffer: slates as a whole are not, what is imitated has a buffer of its own. So much more is kept; what is
- * too much the buffer lets go as it did before. */
-const TOLD = 3
-
-/** @param folder of this policy alone @param capacity of the buffer, transitions */
-export function openKeeper(folder: string, capacity: number): Keeper {
+/** @param folder of this policy alone */
+export function openKeeper(folder: string): Keeper {
   // a cache: what cannot be read is dropped
   if (damageOf(join(folder, DATA)) !== null) rmSync(folder, { recursive: true })
   mkdirSync(folder, { recursive: true })
@@ -31,19 +27,25 @@ export function openKeeper(folder: string, capacity: number): Keeper {
   })
   const meta = env.openDB<string, string>('meta', { encoding: 'string' })
   const rows = env.openDB<Buffer, number>('revisions', { encoding: 'binary' })
-  /** Numbers of the newest first revisions: nothing before the first of them is of use. */
-  const firsts: number[] = []
+  /** Numbers of the revisions, by transition. */
+  const numbers = new Map<string, number[]>()
   let next = 0
-  const note = (number: number, { kind }: Transition): void => {
+  const note = (number: number, { transition_id: id }: Transition): void => {
     next = number + 1
-    if (kind === 'initial') firsts.push(number)
+    const known = numbers.get(id)
+    if (known) known.push(number)
+    else numbers.set(id, [number])
+  }
+  const forget = (id: string): void => {
+    for (const number of numbers.get(id) ?? []) rows.removeSync(number)
+    numbers.delete(id)
   }
   const clear = (): void => {
     env.transactionSync(() => {
       rows.clearSync()
       meta.removeSync(META)
     })
-    firsts.length = 0
+    numbers.clear()
     next = 0
   }
   return {
@@ -52,22 +54,22 @@ export function openKeeper(folder: string, capacity: number): Keeper {
         clear()
         return []
       }
-      firsts.length = 0
+      numbers.clear()
       return [...rows.getRange()].map(({ key, value }) => {
         const transition = codec.decode(value)
         note(key, transition)
         return transition
       })
     },
-    keep(transitions, after) {
+    keep(taken, after, holds) {
       env.transactionSync(() => {
-        for (const transition of transitions) {
+        for (const transition of taken) {
+          // what is told anew after it had left has another place in the order
+          if (transition.kind === 'initial') forget(transition.transition_id)
           rows.putSync(next, codec.encode(transition))
           note(next, transition)
         }
-        firsts.splice(0, firsts.length - TOLD * capacity)
-        const [oldest = next] = firsts
-        for (const key of [...rows.getKeys({ end: oldest })]) rows.removeSync(key)
+        for (const id of numbers.keys()) if (!holds(id)) forget(id)
         meta.putSync(META, nameOf(after))
       })
     },

@@ -6,24 +6,34 @@
  */
 import { policyLag } from '../gradient/lag.ts'
 import type { Example } from '../learner.ts'
-import { createBuffer, type Entry } from './buffer.ts'
+import { type Entry, isLearnable, merge } from './buffer.ts'
 
 export interface Fresh {
   /** Takes a revision in. @returns why not: stale, late_unlearned */
   take(example: Example, version: number): string | undefined
+  /** Takes a revision back that was taken before a restart, however old it is by now. */
+  recall(example: Example): void
+  holds(transitionId: string): boolean
+  /** A revision that is taken nowhere here: what comes before it in its session does not wait for it. */
+  pass(example: Example): void
   /**
    * Segments that are known to their end, disjoint, in order of arrival: `most` decisions, or fewer where the episode ends
-   * or the next decision is none that can be learned. Those still open wait. Stale ones are dropped.
+   * or the next decision is none that can be learned. Those still open wait, as do those whose next decision has not been
+   * seen yet: it may be told after what it follows. Stale ones are dropped.
    */
   segments(version: number): Entry[][]
   /** They were used. */
   remove(segments: readonly (readonly Entry[])[]): void
+  /** Transitions dropped while they waited, since it was asked last. */
+  dropped(): Drops
   /** Transitions that wait, and those dropped so far as too old or, of more than `capacity`, the oldest. */
   stats(): { readonly buffer: number; readonly stale: number; readonly waiting_evicted: number }
 }
 
+type Drops = Readonly<Record<'stale' | 'evicted', number>>
+
 export interface FreshOptions {
-  /** Transitions kept at most. */
+  /** Transitions that wait at most. */
   readonly capacity: number
   /** A transition waits for its continuation. */
   readonly bootstraps: boolean
@@ -33,69 +43,99 @@ export interface FreshOptions {
   readonly maxPolicyLag: number
 }
 
+interface Waiting {
+  readonly entry: Entry
+  /** Observation ended there, no continuation will come. */
+  readonly ended: boolean
+}
+
 export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshOptions): Fresh {
-  const buffer = createBuffer(capacity, bootstraps)
-  /** By id in order of arrival; true: observation ended there, no continuation will come. */
-  const waiting = new Map<string, boolean>()
-  const dropped = { stale: 0, evicted: 0 }
-  const drop = (id: string, why: keyof typeof dropped): void => {
+  /** By id in order of arrival. */
+  const waiting = new Map<string, Waiting>()
+  /** Ids of what was here and does not come again, the newest `capacity`. */
+  const gone = new Set<string>()
+  const drops = { stale: 0, evicted: 0 }
+  let untold = { stale: 0, evicted: 0 }
+  const leave = (id: string): void => {
     waiting.delete(id)
-    dropped[why]++
+    gone.add(id)
+    if (gone.size > capacity) gone.delete(firstOf(gone)!)
+  }
+  const drop = (id: string, why: keyof Drops): void => {
+    leave(id)
+    drops[why]++
+    untold[why]++
+  }
+  const put = (example: Example): void => {
+    const { transition_id: id, truncated } = example.transition
+    waiting.set(id, { entry: merge(waiting.get(id)?.entry, example), ended: truncated })
+    if (waiting.size > capacity) drop(firstOf(waiting.keys())!, 'evicted')
   }
   const dropOld = (version: number): void => {
-    for (const id of waiting.keys()) {
-      const entry = buffer.find(id)
-      if (!entry) drop(id, 'evicted')
-      else if (policyLag(entry.example, version) > maxPolicyLag) drop(id, 'stale')
-    }
+    for (const [id, { entry }] of waiting) if (policyLag(entry.example, version) > maxPolicyLag) drop(id, 'stale')
   }
-  /** @returns its entry when it still waits */
-  const unused = (id: string | null): Entry | undefined =>
-    id !== null && waiting.has(id) ? buffer.find(id) : undefined
   const chainFrom = (first: Entry): Entry[] => {
     const chain: Entry[] = []
-    for (let entry: Entry | undefined = first; entry && buffer.learnable(entry); entry = unused(nextOf(entry)))
+    let entry: Entry | undefined = first
+    while (entry && isLearnable(entry, bootstraps)) {
       chain.push(entry)
+      entry = waiting.get(nextOf(entry) ?? '')?.entry
+    }
     return chain
   }
-  /** The last of a chain has no other after it, now or later. */
-  const ends = (last: Entry): boolean => {
-    const next = nextOf(last)
-    return unused(next) === undefined || waiting.get(next!) === true
+  /** The piece has no other after it, now or later; or it would be too old before the other is seen. */
+  const ends = (piece: readonly Entry[], version: number): boolean => {
+    const next = nextOf(piece[piece.length - 1])
+    if (next === null || gone.has(next)) return true
+    return waiting.get(next)?.ended ?? policyLag(piece[0].example, version) === maxPolicyLag
   }
   return {
     take(example, version) {
-      const { transition_id: id, kind, truncated } = example.transition
-      const known = waiting.has(id)
+      const { transition_id: id, kind } = example.transition
+      const before = waiting.get(id)
       if (policyLag(example, version) > maxPolicyLag) {
-        if (!known && kind === 'initial') dropped.stale++
+        if (!before && kind === 'initial') drops.stale++
         return 'stale'
       }
-      if (!known && (kind !== 'initial' || buffer.find(id))) return 'late_unlearned'
-      buffer.put(example)
-      waiting.set(id, truncated)
+      if (!before && (kind !== 'initial' || gone.has(id))) return 'late_unlearned'
+      put(example)
       return undefined
+    },
+    recall: put,
+    holds: id => waiting.has(id),
+    pass({ transition: { transition_id: id, kind } }) {
+      if (kind === 'initial' && !waiting.has(id)) leave(id)
     },
     segments(version) {
       dropOld(version)
-      const entries = [...waiting.keys()].map(id => buffer.find(id)!)
+      const entries = [...waiting.values()].map(({ entry }) => entry)
       const followers = new Set(entries.map(nextOf))
       const starts = entries.filter(({ example }) => !followers.has(example.transition.transition_id))
-      return starts.flatMap(first => piecesOf(chainFrom(first), most, ends))
+      return starts.flatMap(first => piecesOf(chainFrom(first), most, piece => ends(piece, version)))
     },
     remove(segments) {
-      for (const { example } of segments.flat()) waiting.delete(example.transition.transition_id)
+      for (const { example } of segments.flat()) leave(example.transition.transition_id)
     },
-    stats: () => ({ buffer: waiting.size, stale: dropped.stale, waiting_evicted: dropped.evicted }),
+    dropped() {
+      const dropped = untold
+      untold = { stale: 0, evicted: 0 }
+      return dropped
+    },
+    stats: () => ({ buffer: waiting.size, stale: drops.stale, waiting_evicted: drops.evicted }),
   }
 }
 
+const firstOf = <T>(values: Iterable<T>): T | undefined => {
+  for (const value of values) return value
+  return undefined
+}
+
 /** Of a chain from its start pieces of `most`; the rest only when nothing follows. */
-function piecesOf(chain: readonly Entry[], most: number, ends: (last: Entry) => boolean): Entry[][] {
+function piecesOf(chain: readonly Entry[], most: number, ends: (piece: readonly Entry[]) => boolean): Entry[][] {
   const pieces: Entry[][] = []
   for (let from = 0; from < chain.length; from += most) {
     const piece = chain.slice(from, from + most)
-    if (piece.length === most || ends(piece[piece.length - 1])) pieces.push(piece)
+    if (piece.length === most || ends(piece)) pieces.push(piece)
   }
   return pieces
 }

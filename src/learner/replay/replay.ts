@@ -29,12 +29,15 @@ export interface Replay {
   readonly buffer: Buffer
   /** @returns why a revision is not taken: stale, late_unlearned */
   take(example: Example): string | undefined
+  /** Takes a revision back that was taken before a restart, however old it is by now. */
+  recall(example: Example): void
   /** Up to `count` of what can be learned, with replacement. @param step gradient steps so far */
   draw(random: Random, count: number, step: number): Drawn[]
   /** Errors that the draws were learned with; one that is not finite says nothing. */
   learned(drawn: readonly Drawn[], errors: Float64Array): void
   stats(): Record<string, number>
-  /** What a restored learner needs to go on identically once its buffer has filled again. */
+  /** What a restored learner needs to go on identically once its buffer holds the same again: with priorities alike only, since all of it has
+   * the highest one then. */
   parameters(): Record<string, number>
   restore(parameters: Readonly<Record<string, number>>): void
 }
@@ -47,18 +50,21 @@ export function createReplay(options: ReplayOptions): Replay {
   let newestMs = 0
   const isStale = (decidedMs: number): boolean => options.maxAgeMs > 0 && decidedMs < newestMs - options.maxAgeMs
   const isOld = ({ example }: Entry): boolean => isStale(example.transition.decision_time_ms)
+  const put = (example: Example): number => {
+    const before = buffer.find(example.transition.transition_id)
+    const place = buffer.put(example)
+    if (priorities && place >= 0 && !touched.has(place)) touched.set(place, before)
+    return place
+  }
   return {
     buffer,
     take(example) {
-      const { transition_id: id, decision_time_ms: decidedMs } = example.transition
+      const { decision_time_ms: decidedMs } = example.transition
       newestMs = Math.max(newestMs, decidedMs)
       if (isStale(decidedMs)) return 'stale'
-      const before = buffer.find(id)
-      const place = buffer.put(example)
-      if (place < 0) return 'late_unlearned'
-      if (priorities && !touched.has(place)) touched.set(place, before)
-      return undefined
+      return put(example) < 0 ? 'late_unlearned' : undefined
     },
+    recall: put,
     draw(random, count, step) {
       if (!priorities) {
         const entries = buffer.sample(random, Math.min(count, buffer.size)).filter(entry => !isOld(entry))

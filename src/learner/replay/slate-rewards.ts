@@ -15,14 +15,16 @@ export interface SlateRewards {
   /** @returns why a revision is not taken: late_unlearned */
   take(example: Example): string | undefined
   find(decisionId: string): SlateReward | undefined
+  /** @param transitionId of a slate as a whole */
+  holds(transitionId: string): boolean
 }
 
 /** @param capacity slates */
 export function createSlateRewards(capacity: number): SlateRewards {
-  /** In order of arrival. */
+  /** By transition id, in order of arrival. */
   const known = new Map<string, SlateReward>()
   return {
-    take({ transition: { decision_id: id, kind, revision, cumulative }, reward }) {
+    take({ transition: { transition_id: id, kind, revision, cumulative }, reward }) {
       const before = known.get(id)
       if (!before && kind !== 'initial') return 'late_unlearned'
       if (before && before.revision > revision) return undefined
@@ -30,6 +32,7 @@ export function createSlateRewards(capacity: number): SlateRewards {
       if (known.size > capacity) known.delete(known.keys().next().value!)
       return undefined
     },
-    find: id => known.get(id),
+    find: decisionId => known.get(`${decisionId}/-1`),
+    holds: id => known.has(id),
   }
 }

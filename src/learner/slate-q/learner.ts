@@ -10,7 +10,7 @@ import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now, Seen } from '../gradient/method.ts'
 import { withoutChoice } from '../gradient/next-candidates.ts'
 import { createTargetNetwork } from '../gradient/target-network.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import type { Buffer } from '../replay/buffer.ts'
 import { createReplay } from '../replay/replay.ts'
 import { createSlateRewards, type SlateRewards } from '../replay/slate-rewards.ts'
@@ -72,10 +72,12 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
       },
     }
   }
+  const refusal = (example: Example): string | undefined =>
+    options.next === 'max' ? withoutChoice(example) : undefined
   return {
     algorithm: 'slate-q',
     usesNextCandidates: options.next === 'max',
-    take: example => (options.next === 'max' ? withoutChoice(example) : undefined) ?? replay.take(example),
+    take: example => refusal(example) ?? replay.take(example),
     takeSlate: wholes.take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
@@ -88,7 +90,8 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
         if (known.length > 0) yield batch(known, now)
       }
     },
-    recalled() {},
+    recall: example => void (refusal(example) ?? replay.recall(example)),
+    holds: id => replay.buffer.holds(id) || wholes.holds(id),
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

@@ -10,7 +10,7 @@ import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { unweighable } from '../gradient/propensities.ts'
 import { createScale } from '../gradient/scale.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
@@ -53,9 +53,11 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
       },
     }
   }
+  const take = (example: Example): string | undefined =>
+    unweighable(example) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined)
   return {
     algorithm: 'two-tower',
-    take: example => unweighable(example) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined),
+    take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
@@ -63,7 +65,8 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
         if (entries.length > 0) yield batch(entries, now)
       }
     },
-    recalled() {},
+    recall: take,
+    holds: buffer.holds,
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
     restore: scale.restore,

@@ -10,7 +10,7 @@ import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
 import { isSlate, unweighable } from '../gradient/propensities.ts'
 import { createScale } from '../gradient/scale.ts'
-import type { Learner } from '../learner.ts'
+import type { Example, Learner } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { drawSegments } from '../replay/segments.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
@@ -55,12 +55,13 @@ function vTraceMethod(options: VTraceOptions): Method {
       },
     }
   }
+  const take = (example: Example): string | undefined => {
+    if (isSlate(example)) return 'slate'
+    return unweighable(example) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined)
+  }
   return {
     algorithm: 'v-trace',
-    take(example) {
-      if (isSlate(example)) return 'slate'
-      return unweighable(example) ?? (buffer.put(example) < 0 ? 'late_unlearned' : undefined)
-    },
+    take,
     *batches(taken, now) {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
@@ -68,7 +69,8 @@ function vTraceMethod(options: VTraceOptions): Method {
         if (drawn.length > 0) yield batch(drawn, now)
       }
     },
-    recalled() {},
+    recall: take,
+    holds: buffer.holds,
     stats: () => ({ buffer: buffer.size }),
     snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
     restore: scale.restore,

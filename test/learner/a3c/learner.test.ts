@@ -49,6 +49,26 @@ describe('A3C', () => {
   })
 })
 
+test('batches that no worker might ever have are refused', () => {
+  assert.throws(() => a3c.parse({ workers: 8, batchSize: 1000, bufferSize: 7999 }), /ever have a batch/)
+})
+
+/** Sessions of five decisions, as they are told when outcomes are: what follows is named before it is there. */
+test('decisions told at their close make whole segments, too', () => {
+  const learner = newLearner({ batchSize: 32, workers: 1 })
+  const at = (t: number) =>
+    Array.from({ length: 40 }, (_, s) => {
+      const [made] = sessions(uniform, 1, createRandom(1), 'x')
+      const way =
+        t < 4 ? { discount: 0.9, next_decision_id: `s${s}-${t + 1}`, terminated: false } : { terminated: true }
+      const named = { transition_id: `s${s}-${t}/0`, decision_id: `s${s}-${t}`, session_id: `s${s}`, session_step: t }
+      const nextState = t < 4 ? made.state : null
+      return { ...made, nextState, transition: { ...made.transition, ...named, ...way } }
+    })
+  for (const t of [0, 1, 2, 3]) assert.equal(learner.learn(at(t)).stats.updates, 0)
+  assert.equal(learner.learn(at(4)).stats.segment_length, 5)
+})
+
 testUsedOnce(newLearner, () => newLearner({ batchSize: 1 }))
 
 test('a checkpoint goes on as if never stopped, workers and turn included', () => {

@@ -13,12 +13,14 @@ import { createRandom } from '../../../src/state/random.ts'
 import { chances, sessions, shape } from './delayed-gratification.ts'
 
 const tensorflow = await loadTensorFlow()
-const small = { hidden: 8, embedding: 4, learningRate: 0.01, batchSize: 32, imitate: true }
+const small = { hidden: 8, embedding: 4, learningRate: 0.01, batchSize: 32 }
 const rest = { ...shape, bootstraps: true }
-const learners: Readonly<Record<string, () => Learner>> = {
-  'v-trace': () => vTraceLearner({ ...vTrace.parse({ ...small, stepsPerBatch: 4 }), ...rest }, tensorflow),
-  ppo: () => ppoLearner({ ...ppo.parse({ ...small, roundSize: 64, maxKl: 0 }), ...rest }, tensorflow),
-  a3c: () => a3cLearner({ ...a3c.parse({ ...small, workers: 2 }), ...rest }, tensorflow),
+const learners: Readonly<Record<string, (imitate?: boolean) => Learner>> = {
+  'v-trace': (imitate = true) =>
+    vTraceLearner({ ...vTrace.parse({ ...small, imitate, stepsPerBatch: 4 }), ...rest }, tensorflow),
+  ppo: (imitate = true) =>
+    ppoLearner({ ...ppo.parse({ ...small, imitate, roundSize: 64, maxKl: 0 }), ...rest }, tensorflow),
+  a3c: (imitate = true) => a3cLearner({ ...a3c.parse({ ...small, imitate, workers: 2 }), ...rest }, tensorflow),
 }
 const byBaseline = (example: Example): Example => ({
   ...example,
@@ -38,5 +40,17 @@ for (const [name, make] of Object.entries(learners))
       const { stats, refused } = make().learn(sessions([0.5, 0.5], 128, createRandom(3), 's'))
       assert.ok(stats.updates > 0 && 'policy_loss' in stats && !('imitation_loss' in stats))
       assert.deepEqual(refused, {})
+    })
+    test('takes back what it imitated, and nothing of it where it imitates no more', () => {
+      const made = sessions([0.5, 0.5], 20, createRandom(3), 's').map(byBaseline)
+      for (const [imitate, buffer] of [
+        [true, made.length],
+        [false, 0],
+      ] as const) {
+        const learner = make(imitate)
+        learner.recall!(made)
+        const { stats } = learner.learn([])
+        assert.deepEqual([stats.buffer, stats.updates], [buffer, 0])
+      }
     })
   })

@@ -55,6 +55,19 @@ describe('PPO', () => {
   })
 })
 
+test('what waited and was dropped is counted then: too old, or the oldest of too many', () => {
+  const learner = newLearner({ maxPolicyLag: 3, bufferSize: 100 })
+  const made = sessions(uniform, 200, createRandom(1), 's').slice(0, 110)
+  assert.deepEqual(learner.learn(made).refused, { evicted: 10 })
+  learner.restore(publish(learner, '4', true))
+  assert.deepEqual(learner.learn([]).refused, { stale: 100 })
+  assert.deepEqual(learner.learn([]).refused, {})
+})
+
+test('a round that could never begin is refused', () => {
+  assert.throws(() => ppo.parse({ roundSize: 5000, bufferSize: 1000 }), /no round would ever begin/)
+})
+
 testUsedOnce(newLearner)
 
 test('a checkpoint goes on as if never stopped', () => {

@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { ModelVersion, Transition } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { openKeeper } from '../../../src/learner/replay/disk.ts'
-import { replayCapacity } from '../../../src/learner/replay/keeper.ts'
 import { createLearnerStage, type LearnerState } from '../../../src/learner/step.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { noVectors, snapshotOf, transitionOf } from '../examples.ts'
@@ -24,16 +23,18 @@ const decided = (n: number, changes: Partial<Transition> = {}) =>
 const rewarded = (n: number) => decided(n, { kind: 'reward', revision: 1, cumulative: { click: 1 } })
 const told = (transitions: readonly Transition[]) => transitions.map(each => `${each.decision_id} ${each.kind}`)
 
+const all = () => true
+
 describe('what is kept', () => {
   test('comes back as it was, in order, to the version that contains it', async () => {
-    const keeper = openKeeper(folder, 10)
+    const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
-    keeper.keep([decided(1), decided(2)], at(1))
-    keeper.keep([rewarded(1)], at(2))
+    keeper.keep([decided(1), decided(2)], at(1), all)
+    keeper.keep([rewarded(1)], at(2), all)
     await keeper.close()
-    const again = openKeeper(folder, 10)
+    const again = openKeeper(folder)
     assert.deepEqual(again.recall(at(2)), [decided(1), decided(2), rewarded(1)])
-    again.keep([decided(3)], at(3))
+    again.keep([decided(3)], at(3), all)
     assert.deepEqual(told(again.recall(at(3))), ['d1 initial', 'd2 initial', 'd1 reward', 'd3 initial'])
     await again.close()
   })
@@ -43,53 +44,98 @@ describe('what is kept', () => {
     ['one of the same name in a log begun anew', at(2, 5)],
   ] as const)
     test(`is nothing to ${name}, and is gone`, async () => {
-      const keeper = openKeeper(folder, 10)
+      const keeper = openKeeper(folder)
       keeper.recall(at(0, 0))
-      keeper.keep([decided(1)], at(2))
+      keeper.keep([decided(1)], at(2), all)
       assert.deepEqual(keeper.recall(after), [])
       assert.deepEqual(keeper.recall(at(2)), [])
       await keeper.close()
     })
-  test('is no more than the buffer holds: the newest transitions three times over, with what was told of them', async () => {
-    const keeper = openKeeper(folder, 1)
+  test('is what the learner holds, with all that was told of it', async () => {
+    const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
-    keeper.keep([decided(1), rewarded(1), decided(2)], at(1))
-    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2))
-    const expected = ['d2 initial', 'd2 reward', 'd3 initial', 'd1 reward', 'd4 initial']
+    keeper.keep([decided(1), rewarded(1), decided(2)], at(1), all)
+    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2), id => id !== 'd1/0' && id !== 'd4/0')
+    const expected = ['d2 initial', 'd2 reward', 'd3 initial']
     assert.deepEqual(told(keeper.recall(at(2))), expected)
     await keeper.close()
   })
-  test('is dropped where the file is damaged', async () => {
-    const keeper = openKeeper(folder, 10)
+  test('has its place in the order from when it came back, where it had left', async () => {
+    const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
-    keeper.keep([decided(1)], at(1))
+    keeper.keep([decided(1), rewarded(1), decided(2)], at(1), all)
+    keeper.keep([decided(1)], at(2), all)
+    assert.deepEqual(told(keeper.recall(at(2))), ['d2 initial', 'd1 initial'])
+    await keeper.close()
+  })
+  test('is dropped where the file is damaged', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1)], at(1), all)
     await keeper.close()
     truncateSync(join(folder, 'data.mdb'), 5000)
-    const again = openKeeper(folder, 10)
+    const again = openKeeper(folder)
     assert.deepEqual(again.recall(at(1)), [])
     await again.close()
   })
 })
 
-const algorithms = ['two-tower', 'v-trace', 'reinforce', 'dqn'] as const
+type PolicyInput = NonNullable<ConfigInput['policies']>[number]
+/** A restart finds 80 transitions of before, and 40 come after it. @param changes of the i-th of a step */
+interface Case {
+  readonly name: string
+  readonly policy: (small: { readonly bufferSize: number }) => PolicyInput
+  /** Transitions; 50: only the newest are there. */
+  readonly bufferSizes?: readonly number[]
+  readonly changes?: (step: number, i: number) => Partial<Transition>
+}
+
+const unknown = (is: boolean): Partial<Transition> => (is ? { propensity_kind: 'unknown', mode: 'logging_only' } : {})
+const cases: readonly Case[] = [
+  { name: 'two-tower', policy: twoTower => ({ algorithm: 'two-tower', twoTower }) },
+  { name: 'v-trace', policy: vTrace => ({ algorithm: 'v-trace', vTrace }) },
+  { name: 'reinforce', policy: reinforce => ({ algorithm: 'reinforce', reinforce }) },
+  { name: 'dqn', policy: dqn => ({ algorithm: 'dqn', dqn }) },
+  { name: 'slate-q', policy: slateQ => ({ algorithm: 'slate-q', slateQ }) },
+  {
+    name: 'ppo, in the midst of a round',
+    policy: small => ({ algorithm: 'ppo', ppo: { ...small, roundSize: 100 } }),
+    bufferSizes: [1000],
+  },
+  { name: 'a3c', policy: small => ({ algorithm: 'a3c', a3c: { ...small, workers: 2 } }), bufferSizes: [1000] },
+  {
+    name: 'ppo, half of it imitated',
+    policy: small => ({ algorithm: 'ppo', ppo: { ...small, roundSize: 50, imitate: true } }),
+    bufferSizes: [1000],
+    changes: (_step, i) => unknown(i % 2 === 1),
+  },
+  {
+    name: 'v-trace, most of it refused',
+    policy: small => ({ algorithm: 'v-trace', vTrace: small }),
+    bufferSizes: [10],
+    changes: (_step, i) => unknown(i > 3),
+  },
+  {
+    name: 'v-trace, most of it imitated',
+    policy: small => ({ algorithm: 'v-trace', vTrace: { ...small, imitate: true } }),
+    bufferSizes: [10],
+    changes: (_step, i) => unknown(i > 3),
+  },
+  {
+    name: 'dqn, some of it grown too old',
+    policy: small => ({ algorithm: 'dqn', dqn: { ...small, maxAgeMs: 1500 } }),
+    changes: step => ({ decision_time_ms: [1000, 3000, 3000][step] }),
+  },
+]
 
 describe('a learner that starts again', () => {
-  // of 80 transitions before the restart: all are kept, or the newest
-  for (const algorithm of algorithms)
-    for (const bufferSize of [1000, 50])
-      test(`${algorithm}: goes on with what it had of a buffer of ${bufferSize}, bit for bit`, async () => {
+  for (const { name, policy, bufferSizes = [1000, 50], changes = () => ({}) } of cases)
+    for (const bufferSize of bufferSizes)
+      test(`${name}: goes on with what it had of a buffer of ${bufferSize}, bit for bit`, async () => {
         const small = { hidden: 4, embedding: 4, batchSize: 16, bufferSize }
-        const policy: NonNullable<ConfigInput['policies']>[number] = {
-          algorithm,
-          twoTower: small,
-          vTrace: small,
-          reinforce: small,
-          dqn: small,
-        }
-        const config = parseConfig({ features: { dimensions: 2 }, policies: [policy] })
-        const capacity = replayCapacity(config.policies[0])!
+        const config = parseConfig({ features: { dimensions: 2 }, policies: [policy(small)] })
         const stageIn = (name: string) =>
-          createLearnerStage(config, config.policies[0], undefined, () => openKeeper(join(folder, name), capacity))
+          createLearnerStage(config, config.policies[0], undefined, () => openKeeper(join(folder, name)))
         const random = createRandom(4)
         const steps = [0, 1, 2].map(step =>
           Array.from({ length: 40 }, (_, i) => {
@@ -98,6 +144,7 @@ describe('a learner that starts again', () => {
               state: snapshotOf({ hour: i % 5 }),
               action: [i % 2 ? 'a' : 'b'],
               cumulative: { click },
+              ...changes(step, i),
             })
           }),
         )

@@ -41,7 +41,12 @@ describe('fresh transitions', () => {
       [step(0, 1), step(1, 2), step(2, 3), step(3, 4), step(4, null)],
       ['d0 d1 d2'],
     ],
-    ['a next decision that is not here ends it', [step(0, 1), step(1, 2)], ['d0 d1']],
+    ['a next decision that has not been seen yet is waited for', [step(0, 1), step(1, 2)], []],
+    [
+      'as it is where all is told at the close: a continuation before the first of what comes next',
+      [step(0, 1), step(1, 2), step(2, 'end')],
+      ['d0 d1 d2'],
+    ],
     [
       'so does one where observation ended, which itself is never known',
       [step(0, 1), step(1, null, { truncated: true })],
@@ -60,6 +65,39 @@ describe('fresh transitions', () => {
     assert.equal(fresh.take(step(0, 'end'), 5), 'late_unlearned')
     assert.equal(fresh.take(step(1, 'end', { kind: 'close', revision: 1 }), 5), undefined)
     assert.deepEqual(segments(fresh), ['d1'])
+  })
+
+  test('a next decision that was used, is not taken or was dropped ends it', () => {
+    const fresh = of([step(1, 2), step(2, 'end'), step(5, null), step(6, null)], { capacity: 3 })
+    fresh.remove(fresh.segments(5))
+    assert.deepEqual(fresh.stats(), { buffer: 2, stale: 0, waiting_evicted: 1 })
+    fresh.take(step(0, 1), 5)
+    assert.deepEqual(segments(fresh), ['d0'], 'd1 was dropped for want of room')
+    fresh.remove(fresh.segments(5))
+    fresh.take(step(7, 8), 5)
+    assert.deepEqual(segments(fresh), [])
+    fresh.pass(step(8, 'end'))
+    assert.deepEqual(segments(fresh), ['d7'])
+  })
+
+  test('a next decision that is never seen is waited for as long as policies are fresh enough', () => {
+    const fresh = of([step(0, 1)])
+    assert.deepEqual(segments(fresh, 6), [])
+    assert.deepEqual(segments(fresh, 7), ['d0'])
+    assert.deepEqual(segments(fresh, 8), [])
+    assert.deepEqual(fresh.dropped(), { stale: 1, evicted: 0 })
+    assert.deepEqual(fresh.dropped(), { stale: 0, evicted: 0 })
+  })
+
+  test('what was used takes no place', () => {
+    const fresh = of([step(0, null)], { capacity: 2 })
+    for (let n = 1; n < 10; n++) {
+      fresh.take(step(n, 'end'), 5)
+      fresh.remove(fresh.segments(5))
+    }
+    assert.equal(fresh.take(step(0, 'end', { kind: 'close', revision: 1 }), 5), undefined)
+    assert.deepEqual(segments(fresh), ['d0'])
+    assert.deepEqual(fresh.stats(), { buffer: 1, stale: 0, waiting_evicted: 0 })
   })
 
   test('what too old a version decided is dropped, before it comes in and while it waits', () => {

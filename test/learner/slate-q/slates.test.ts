@@ -53,6 +53,7 @@ test('of more slates than there is room for the oldest goes, and its late reward
   const wholes = createSlateRewards(2)
   const of = (decision_id: string, revision: number, click: number) =>
     exampleOf(Float64Array.of(1), {
+      transition_id: `${decision_id}/-1`,
       decision_id,
       slot: -1,
       revision,
