@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { aclsOf, type Principal } from '../../../deploy/kafka/acls.ts'
 import { mustFail, type Say, shell } from '../parts.ts'
+import { guards } from './guards.ts'
 import { monitors } from './monitors.ts'
 import { checkFiles, checkReferences, checkTriggers, foreignSecrets } from './references.ts'
 import { chart, configOf, type Manifest, named, ofKind, render, valueSets, valuesOf } from './render.ts'
@@ -18,6 +19,7 @@ export async function offline(say: Say, PATH: string): Promise<void> {
   await refusals(say, PATH)
   for (const set of valueSets) await resolves(say, PATH, set)
   await doors(say, PATH)
+  await guards(say, PATH)
   await rights(say, PATH)
   await apart(say, PATH)
   await monitors(say, PATH)

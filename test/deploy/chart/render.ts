@@ -22,6 +22,12 @@ export async function render(release: string, set: string, PATH: string, ...more
   return documents.map(document => document.toJS()).filter(Boolean)
 }
 
+/** What helm tells who installs it. */
+export async function notesOf(set: string, PATH: string, ...more: string[]): Promise<string> {
+  const args = ['install', 'r', chart, '--dry-run=client', ...valuesOf(set), ...more.flatMap(each => ['--set', each])]
+  return (await shell('helm', args, { env: { PATH } })).split('\nNOTES:\n')[1]!
+}
+
 export const ofKind = (all: readonly Manifest[], ...kinds: string[]): Manifest[] =>
   all.filter(({ kind }) => kinds.includes(kind))
 export const named = (all: readonly Manifest[], kind: string, name: string): Manifest =>

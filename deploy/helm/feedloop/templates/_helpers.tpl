@@ -41,6 +41,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if $registry }}{{ $_ := set $config "registry" $registry }}{{ end -}}
 {{- $gateway := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.callers "folder" "/etc/feedloop/callers") | fromYaml) (deepCopy (dig "gateway" dict .Values.config)) -}}
 {{- $http := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.operators "folder" "/etc/feedloop/operators") | fromYaml) (deepCopy (dig "http" dict .Values.config)) -}}
+{{- include "feedloop.checkDoor" (dict "name" "callers" "secret" .Values.callers "door" $gateway) -}}
+{{- include "feedloop.checkDoor" (dict "name" "operators" "secret" .Values.operators "door" $http) -}}
 {{- if $http }}{{ $_ := set $config "http" $http }}{{ end -}}
 {{- if not (hasKey $gateway "rankers") -}}
 {{- range (include "feedloop.stages" . | fromYaml).stages -}}
