@@ -145,7 +145,7 @@ function assertThere(name: string, pod: Manifest, { secrets, configs, accounts }
 
 async function rolledBack(say: Say, { helm, list, mounted }: Cluster): Promise<void> {
   await helm('rollback', 'r', '1', ...waited)
-  assert.equal((await mounted()).topics.prefix, 'r-feedloop.')
+  assert.equal((await mounted()).topics.prefix, 'loop.r-feedloop.')
   assert.equal((await list('kafkausers,scaledobjects.keda.sh,horizontalpodautoscalers')).length, 0)
   for (const { metadata, spec, status } of await list('deployments'))
     assert.equal(status.availableReplicas, spec.replicas, metadata.name)

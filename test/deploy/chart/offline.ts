@@ -43,6 +43,7 @@ async function refusals(say: Say, PATH: string): Promise<void> {
     ['scram', 'stages.joiner.autoscaling.maxReplicas=5', /more than the 4 partitions/],
     ['everything', 'topics.mode=job', /no KafkaUser is/],
     ['oauth', 'kafka.kedaAuthentication=', /kedaAuthentication/],
+    ['mtls', `fullnameOverride=${'x'.repeat(49)}`, /64 characters/],
   ]
   for (const [set, value, reason] of refused)
     await mustFail(reason, 'helm', ['template', 'r', chart, ...valuesOf(set), '--set', value], { PATH })
@@ -97,7 +98,7 @@ async function rights(say: Say, PATH: string): Promise<void> {
       pattern: resource.patternType,
       operations,
     }))
-    const { env } = named(all, 'Deployment', metadata.name).spec.template.spec.containers[0]
+    const { env } = named(all, 'Deployment', `r-feedloop-${stage}`).spec.template.spec.containers[0]
     assert.deepEqual(rendered, aclsOf(stage, configOf(all, env)), stage)
     assert.equal(env[0].value, metadata.name)
   }
@@ -105,7 +106,7 @@ async function rights(say: Say, PATH: string): Promise<void> {
   say(`${users.length} KafkaUsers, each with the rights of its row of the pipeline, one a deployment`)
 }
 
-/** Two releases in one namespace, and on one Kafka. */
+/** Two releases in one namespace; two of one name, in two namespaces: on one Kafka, whose users are of one namespace. */
 async function apart(say: Say, PATH: string): Promise<void> {
   const [one, other] = await Promise.all(['one', 'two'].map(release => render(release, 'minimal', PATH)))
   const idsOf = (all: readonly Manifest[]) => all.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
@@ -122,6 +123,14 @@ async function apart(say: Say, PATH: string): Promise<void> {
     assert.deepEqual(strays, [], `${kind} ${metadata.name} selects pods of the other release`)
   }
   const prefixes = [one, other].map(all => configOf(all).topics.prefix)
-  assert.deepEqual(prefixes, ['one-feedloop.', 'two-feedloop.'])
+  assert.deepEqual(prefixes, ['default.one-feedloop.', 'default.two-feedloop.'])
   say('two releases in one namespace share no name, no pod, no topic and no group')
+  const onKafka = async (release: string) => {
+    const users = ['kafka.users.mode=strimzi', 'topics.mode=strimzi', 'topics.strimziNamespace=kafka']
+    const all = await render(release, 'minimal', PATH, ...users)
+    return ofKind(all, 'KafkaUser', 'KafkaTopic').map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+  }
+  const ids = (await Promise.all(['staging/r', 'prod/r', 'prod/b', 'prod-b/feedloop'].map(onKafka))).flat()
+  assert.equal(new Set(ids).size, ids.length)
+  say(`on one Kafka four releases of three namespaces share no topic and no user: ${ids.length} of them`)
 }

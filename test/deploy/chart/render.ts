@@ -16,8 +16,10 @@ export const valuesOf = (set: string): string[] => ['-f', join(chart, 'ci', `${s
 // biome-ignore lint/suspicious/noExplicitAny: what was rendered is what is tested
 export type Manifest = any
 
+/** @param release its name, or its namespace and name: `staging/r` */
 export async function render(release: string, set: string, PATH: string, ...more: string[]): Promise<Manifest[]> {
-  const args = ['template', release, chart, ...valuesOf(set), ...more.flatMap(each => ['--set', each])]
+  const [name, namespace = 'default'] = release.split('/').reverse() as [string, string?]
+  const args = ['template', name, '-n', namespace, chart, ...valuesOf(set), ...more.flatMap(each => ['--set', each])]
   const documents = parseAllDocuments(await shell('helm', args, { env: { PATH } }))
   return documents.map(document => document.toJS()).filter(Boolean)
 }

@@ -1,4 +1,9 @@
-{{- /* Where secrets are mounted, and what the configuration says of them. A Strimzi KafkaUser is named as its deployment, and so is its Secret. */ -}}
+{{- /* Where secrets are mounted, and what the configuration says of them. A Strimzi KafkaUser is named by its namespace and its deployment, and so is its Secret. */ -}}
+{{- /* dict "root" $ "stage" STAGE */ -}}
+{{- define "feedloop.kafkaUser" -}}
+{{- printf "%s-%s" (include "feedloop.onKafka" .root) .stage -}}
+{{- end }}
+
 {{- define "feedloop.kafkaConfig" -}}
 {{- $kafka := deepCopy (dig "kafka" dict .Values.config) -}}
 {{- with .Values.kafka -}}
