@@ -7,6 +7,7 @@ import { aclsOf, type Principal } from '../../../deploy/kafka/acls.ts'
 import { mustFail, type Say, shell } from '../parts.ts'
 import { guards } from './guards.ts'
 import { monitors } from './monitors.ts'
+import { network } from './network.ts'
 import { checkFiles, checkReferences, checkTriggers, foreignSecrets } from './references.ts'
 import { chart, configOf, type Manifest, named, ofKind, render, valueSets, valuesOf } from './render.ts'
 
@@ -20,6 +21,7 @@ export async function offline(say: Say, PATH: string): Promise<void> {
   for (const set of valueSets) await resolves(say, PATH, set)
   await doors(say, PATH)
   await guards(say, PATH)
+  await network(say, PATH)
   await rights(say, PATH)
   await apart(say, PATH)
   await monitors(say, PATH)
