@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { aclsOf, type Principal } from '../../../deploy/kafka/acls.ts'
 import { mustFail, type Say, shell } from '../parts.ts'
+import { documented } from './documented.ts'
 import { guards } from './guards.ts'
 import { monitors } from './monitors.ts'
 import { network } from './network.ts'
@@ -25,6 +26,7 @@ export async function offline(say: Say, PATH: string): Promise<void> {
   await rights(say, PATH)
   await apart(say, PATH)
   await monitors(say, PATH)
+  await documented(say, PATH)
 }
 
 async function refusals(say: Say, PATH: string): Promise<void> {
