@@ -18,7 +18,11 @@ interface Documented {
 
 export async function documented(say: Say, PATH: string): Promise<void> {
   const all = globSync(pages, { cwd: root }).flatMap(commandsIn)
-  for (const command of all) await rendered(command, PATH)
+  for (const command of all) {
+    const hooks = (await rendered(command, PATH)).map(({ metadata }) => metadata.annotations?.['helm.sh/hook'])
+    // kubectl would run it as any other job, at once
+    if (command.verb === 'template') assert.ok(!hooks.includes('test'), `${command.page}: renders the job of helm test`)
+  }
   say(`${all.length} commands of Helm in the docs, each complete and taken by the chart`)
   await drained(all, PATH)
   say(

@@ -28,7 +28,16 @@ export async function kustomized(say: Say, env: NodeJS.ProcessEnv): Promise<void
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-kustomize-'))
   try {
     cpSync(join(root, 'deploy', 'kustomize'), folder, { recursive: true })
-    const rendered = ['template', 'feedloop', chart, '-n', 'feedloop', '-f', join(folder, 'values.yaml')]
+    const rendered = [
+      'template',
+      'feedloop',
+      chart,
+      '-n',
+      'feedloop',
+      '--skip-tests',
+      '-f',
+      join(folder, 'values.yaml'),
+    ]
     writeFileSync(join(folder, 'feedloop.yaml'), await shell('helm', rendered, { env }))
     const input = await shell('kubectl', ['kustomize', folder], { env })
     const patched = input.match(/hostAliases:/g)?.length ?? 0
