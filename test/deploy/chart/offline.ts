@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { chartStages } from '../../../deploy/generate/stages.ts'
 import { aclsOf, type Principal } from '../../../deploy/kafka/acls.ts'
 import { mustFail, type Say, shell } from '../parts.ts'
 import { documented } from './documented.ts'
@@ -23,6 +24,7 @@ export async function offline(say: Say, PATH: string): Promise<void> {
   await doors(say, PATH)
   await guards(say, PATH)
   await network(say, PATH)
+  await scales(say, PATH)
   await rights(say, PATH)
   await apart(say, PATH)
   await monitors(say, PATH)
@@ -88,6 +90,18 @@ async function doors(say: Say, PATH: string): Promise<void> {
     assert.deepEqual(paths, ['/livez', '/livez', '/readyz'])
   }
   say('a gateway answers until it is off its Service, then drains; only readiness waits for Kafka')
+}
+
+/** More replicas than partitions stand idle, where it is our partitions that a stage shares out. */
+async function scales(say: Say, PATH: string): Promise<void> {
+  const stages = chartStages().filter(({ single }) => !single)
+  for (const { stage, reads } of stages) {
+    const values = ['enabled=true', 'autoscaling.by=cpu', 'autoscaling.maxReplicas=24']
+    const made = render('r', 'everything', PATH, ...values.map(each => `stages.${stage}.${each}`))
+    if (reads.length > 0) await assert.rejects(made, /more than the 12 partitions/, stage)
+    else assert.equal(named(await made, 'HorizontalPodAutoscaler', `r-feedloop-${stage}`).spec.maxReplicas, 24)
+  }
+  say(`of ${stages.length} stages those that share out our partitions scale no further than those`)
 }
 
 /** KafkaUsers are what the brokers of the security tests are told (test/deploy/acls.test.ts). */
