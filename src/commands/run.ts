@@ -1,8 +1,6 @@
-import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, type Command } from 'commander'
 import type { Logger } from 'pino'
-import { FeedloopError, isRetryable } from '../errors.ts'
 import { type Door, openDoor } from '../gateway/http.ts'
 import { runGateway } from '../gateway/service.ts'
 import { steadyNow } from '../log/chain/steady.ts'
@@ -14,12 +12,11 @@ import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { services, startServices, stopServices } from '../operate/run.ts'
 import { pipeline, type StageName } from '../pipeline.ts'
 import { createTracer } from '../tracing/tracer.ts'
+import { fatal, insist, untilSignal } from './service.ts'
 import { configOf, kafkaOf, wireOf, withConfig } from './shared.ts'
 
 /** What is in flight gets this long when the process is asked to stop. */
 const DRAIN_MS = 20_000
-/** From a failed try to start to the next; each try is patient itself. */
-const RETRY_MS = 1000
 
 export function addRun(program: Command): void {
   const stages = pipeline.map(entry => entry.stage)
@@ -76,14 +73,7 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
 
 /** What is away at the start is waited for, as it is later; callers are told so from the beginning. @throws FeedloopError of a kind that no other try mends */
 async function start(life: Life, base: Base, connect: () => Promise<Log>, stages: readonly StageName[]): Promise<void> {
-  const attempt = <T>(name: string, call: () => Promise<T>): Promise<T> => {
-    let waitingFor = 'the first attempt'
-    life.awaited = [{ name, waitingFor: () => waitingFor }]
-    return insist(call, ({ code, message }) => {
-      waitingFor = message
-      base.logger.warn({ code }, `${message}; trying again`)
-    })
-  }
+  const attempt = <T>(name: string, call: () => Promise<T>): Promise<T> => insist(name, call, base.logger, life)
   const isGateway = (stage: StageName): boolean => stage === 'gateway'
   if (stages.some(isGateway)) life.callers = await openDoor(base)
   const log = await attempt('brokers', connect)
@@ -105,49 +95,5 @@ async function start(life: Life, base: Base, connect: () => Promise<Log>, stages
   life.awaited = life.running
 }
 
-/** Calls until it succeeds or cannot. @throws the first error that is not retryable */
-async function insist<T>(call: () => Promise<T>, failed: (error: FeedloopError) => void): Promise<T> {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!isRetryable(error)) throw error
-      failed(error as FeedloopError)
-      await sleep(RETRY_MS)
-    }
-  }
-}
-
 const drain = (logger: Logger, running: readonly Running[]): Promise<void> =>
   stopServices(running).catch(error => logger.warn({ error: String(error) }, 'drain failed'))
-
-/** The one line that says why a service ended. */
-function fatal(error: unknown): 1 {
-  const code = error instanceof FeedloopError ? error.code : 'unexpected'
-  const detail = error instanceof FeedloopError ? error.message : ((error as Error)?.stack ?? String(error))
-  createLogger('fatal').fatal(
-    { code },
-    detail
-      .split('\n')
-      .map(line => line.trim().replace(/:$/, ''))
-      .filter(line => line !== '')
-      .join('; ')
-      .replace(/^(\w+);/, '$1:'),
-  )
-  return 1
-}
-
-/** A terminal tells the whole group of a Ctrl-C, and npm and bin/feedloop.mjs hand it on: what comes so soon is the same. */
-const SAME_MS = 1000
-
-/** Resolves with the first; one that comes later, while it drains, ends the process at once. */
-const untilSignal = (): Promise<undefined> =>
-  new Promise(resolve => {
-    let firstMs = Number.POSITIVE_INFINITY
-    for (const name of ['SIGTERM', 'SIGINT'] as const)
-      process.on(name, () => {
-        if (performance.now() - firstMs > SAME_MS) process.exit(128 + constants.signals[name])
-        firstMs = Math.min(firstMs, performance.now())
-        resolve(undefined)
-      })
-  })

@@ -123,38 +123,39 @@ test('a gateway tells its callers from the start that there is no Kafka, and liv
   assert.deepEqual(await once(child, 'exit'), [0, null])
 })
 
-test('without an answer of the brokers it lives, is not ready, says why, and goes on trying', {
-  timeout: 60_000,
-}, async t => {
-  const child = spawn(bin, ['run', 'joiner'], {
-    env: { ...environment, KAFKA_BROKERS: '127.0.0.1:1' },
-    stdio: ['ignore', 'ignore', 'pipe'],
+for (const args of [['run', 'joiner'], ['watch']])
+  test(`without an answer of the brokers ${args.join(' ')} lives, is not ready, says why, and goes on trying`, {
+    timeout: 60_000,
+  }, async t => {
+    const child = spawn(bin, args, {
+      env: { ...environment, KAFKA_BROKERS: '127.0.0.1:1' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    t.after(() => child.kill('SIGKILL'))
+    const lines: { level: number; msg: string; code?: string; port?: number }[] = []
+    const reader = createInterface({ input: child.stderr })
+    reader.on('line', line => lines.push(JSON.parse(line)))
+    const until = async (found: () => boolean) => {
+      while (!found()) await once(reader, 'line')
+    }
+    await until(() => lines.some(line => line.port !== undefined))
+    const { port } = lines.find(line => line.port !== undefined)!
+    const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+    const ready = async () => {
+      const response = await get('/readyz')
+      return [response.status, ((await response.json()) as { waiting: { brokers: string } }).waiting.brokers] as const
+    }
+    assert.equal((await get('/livez')).status, 200)
+    assert.deepEqual(await ready(), [503, 'the first attempt'])
+    await until(() => lines.filter(line => line.code === 'LOG_UNAVAILABLE').length >= 2)
+    assert.equal((await get('/livez')).status, 200)
+    const [status, reason] = await ready()
+    assert.equal(status, 503)
+    assert.match(reason, /^LOG_UNAVAILABLE: .*127\.0\.0\.1:1/)
+    child.kill('SIGTERM')
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+    assert.deepEqual(
+      lines.filter(line => line.level >= 50),
+      [],
+    )
   })
-  t.after(() => child.kill('SIGKILL'))
-  const lines: { level: number; msg: string; code?: string; port?: number }[] = []
-  const reader = createInterface({ input: child.stderr })
-  reader.on('line', line => lines.push(JSON.parse(line)))
-  const until = async (found: () => boolean) => {
-    while (!found()) await once(reader, 'line')
-  }
-  await until(() => lines.some(line => line.port !== undefined))
-  const { port } = lines.find(line => line.port !== undefined)!
-  const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
-  const ready = async () => {
-    const response = await get('/readyz')
-    return [response.status, ((await response.json()) as { waiting: { brokers: string } }).waiting.brokers] as const
-  }
-  assert.equal((await get('/livez')).status, 200)
-  assert.deepEqual(await ready(), [503, 'the first attempt'])
-  await until(() => lines.filter(line => line.code === 'LOG_UNAVAILABLE').length >= 2)
-  assert.equal((await get('/livez')).status, 200)
-  const [status, reason] = await ready()
-  assert.equal(status, 503)
-  assert.match(reason, /^LOG_UNAVAILABLE: .*127\.0\.0\.1:1/)
-  child.kill('SIGTERM')
-  assert.deepEqual(await once(child, 'exit'), [0, null])
-  assert.deepEqual(
-    lines.filter(line => line.level >= 50),
-    [],
-  )
-})

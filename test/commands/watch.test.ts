@@ -1,0 +1,48 @@
+/** Audits again and again outlast a log that is away. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import { auditUntil } from '../../src/commands/watch.ts'
+import { parseConfig } from '../../src/config.ts'
+import { FeedloopError } from '../../src/errors.ts'
+import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
+import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
+import { createWire } from '../../src/log/wire/create.ts'
+import { createMeter } from '../../src/metrics.ts'
+
+/** A loop without a record; the first thing that its log is asked is answered by `fails`. */
+async function watched(fails: FeedloopError) {
+  const log = openEmbeddedLog()
+  const config = parseConfig({ topics: { partitions: 1 } })
+  const { prefix } = config.topics
+  await applyTopics(log, topicSpecs({ ...config.topics, policies: 1 }))
+  const lines: { code?: string }[] = []
+  const logger = pino({ level: 'warn' }, { write: line => void lines.push(JSON.parse(line)) })
+  const ending = new AbortController()
+  let calls = 0
+  const partitionCount = async (topic: string): Promise<number> => {
+    if (calls++ === 0) throw fails
+    ending.abort()
+    return log.partitionCount(topic)
+  }
+  const meter = createMeter()
+  const wire = await createWire({ prefix })
+  const context = { config, log: { ...log, partitionCount }, wire, meter, logger, now: Date.now }
+  return { audited: auditUntil(context, 1, ending.signal), meter, lines }
+}
+
+test('an audit that finds no log is told of, and is followed by another', async () => {
+  const { audited, meter, lines } = await watched(new FeedloopError('LOG_UNAVAILABLE', 'away'))
+  await audited
+  assert.deepEqual(
+    lines.map(({ code }) => code),
+    ['LOG_UNAVAILABLE'],
+  )
+  const { values } = await meter.registry.getSingleMetric('feedloop_accounting_timestamp_seconds')!.get()
+  assert.equal(values.length, 1)
+})
+
+test('one that no other try mends ends it', async () => {
+  const { audited } = await watched(new FeedloopError('CHAIN_IDENTITY_LOST', 'gone'))
+  await assert.rejects(audited, /CHAIN_IDENTITY_LOST/)
+})
