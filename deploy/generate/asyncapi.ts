@@ -9,6 +9,7 @@ import { topicSpecs } from '../../src/log/topics.ts'
 import { currentSchema } from '../../src/log/wire/schemas.ts'
 import { pipeline, type StageEntry, type Topic, type TopicName, topicName, topics } from '../../src/pipeline.ts'
 import { wantedFields } from '../../src/tracing/records.ts'
+import { type Operation, stageAcls } from '../kafka/acls.ts'
 
 const PREFIX = 'feedloop.'
 const AVRO = 'application/vnd.apache.avro;version=1.9.0'
@@ -63,15 +64,15 @@ function channel(name: TopicName, topic: Topic): object {
   }
 }
 
-function operations(entry: StageEntry): [string, object][] {
-  const { stage, reads, broadcast, writes, keeps = [], does } = entry
-  const of = (action: 'send' | 'receive', verb: string) => (name: TopicName) =>
-    [`${stage}-${verb}-${name}`, { action, channel: { $ref: `#/channels/${name}` }, summary: does }] as [string, object]
-  return [
-    ...[...reads, ...broadcast].map(of('receive', 'reads')),
-    ...writes.map(of('send', 'writes')),
-    ...keeps.flatMap(name => [of('receive', 'reads')(name), of('send', 'writes')(name)]),
-  ]
+/** All that its rights are for: also what it reads again of its own, and the dead letters that it buries. */
+const operations = (entry: StageEntry): [string, object][] =>
+  stageAcls(entry)
+    .filter(({ resource }) => resource === 'topic')
+    .flatMap(({ name, operations }) => operations.map(each => operation(entry, name, each)))
+
+function operation({ stage, does }: StageEntry, topic: string, right: Operation): [string, object] {
+  const [action, verb] = right === 'Read' ? ['receive', 'reads'] : ['send', 'writes']
+  return [`${stage}-${verb}-${topic}`, { action, channel: { $ref: `#/channels/${topic}` }, summary: does }]
 }
 
 const text = (description: string) => ({ type: 'string', description })

@@ -14,24 +14,19 @@ import { type Acl, aclsOf, type Principal, principals } from '../../deploy/kafka
 import { type Config, loadConfig } from '../../src/config.ts'
 import { FeedloopError } from '../../src/errors.ts'
 import { createClient } from '../../src/gateway/client.ts'
+import { HEARTBEAT } from '../../src/heartbeat.ts'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
 import { loginOf } from '../../src/log/kafka/login.ts'
 import type { Log } from '../../src/log/log.ts'
-import {
-  groupName,
-  intakeGroup,
-  pipeline,
-  type StageName,
-  type TopicName,
-  topicName,
-  topics,
-} from '../../src/pipeline.ts'
+import { groupName, intakeGroup, pipeline, type TopicName, topicName, topics } from '../../src/pipeline.ts'
 import { passwordOf, type SecuredBroker, startSecuredBroker } from '../security/broker.ts'
 import { type Part, root, type Say, shell } from './parts.ts'
 
 const SHOP = 'shop.clicks'
 const token = 'a-token-of-the-security-part'
-const stages: readonly StageName[] = pipeline.map(({ stage }) => stage)
+/** All that runs as long as the loop does: the stages, and who watches over them. */
+type ServiceName = Exclude<Principal, 'topics'>
+const services = principals.filter((each): each is ServiceName => each !== 'topics')
 
 export const securityPart: Part = {
   name: 'security',
@@ -79,6 +74,7 @@ function configOf(user: Principal, broker: SecuredBroker, folder: string): Own {
       },
       topics: { partitions: 2 },
       step: { progressMs: 500 },
+      heartbeat: { everyMs: 1000 },
       http: { ...door, openProbes: false },
       gateway: door,
       sources: [
@@ -116,7 +112,7 @@ async function prepare(say: Say, broker: SecuredBroker, configs: Configs): Promi
 async function rows(say: Say, configs: Configs): Promise<void> {
   let allowed = 0
   let refused = 0
-  for (const stage of stages) {
+  for (const stage of services) {
     const own = configs.get(stage)!
     const may = grantsOf(aclsOf(stage, own.config))
     const log = await open(own)
@@ -149,7 +145,7 @@ async function rows(say: Say, configs: Configs): Promise<void> {
     }
   }
   say(
-    `${stages.length} services at every topic and group: ${allowed} calls within their rows, ${refused} outside of them refused`,
+    `${services.length} services at every topic and group: ${allowed} calls within their rows, ${refused} outside of them refused`,
   )
 }
 
@@ -169,18 +165,19 @@ const grantsOf =
     )
 
 interface Service {
-  readonly stage: StageName
+  readonly stage: ServiceName
   readonly child: ChildProcess
   readonly text: () => string
 }
 
 async function together(say: Say, broker: SecuredBroker, configs: Configs): Promise<void> {
-  const running = stages.map(stage => start(stage, configs.get(stage)!.file))
+  const running = services.map(stage => start(stage, configs.get(stage)!.file))
   try {
     for (const service of running) await untilReady(service)
     say(`${running.length} services, each a process with its own user, all ready`)
     await locked(say, running)
     await traffic(say, running.find(({ stage }) => stage === 'gateway')!, broker)
+    await watched(say, running.find(({ stage }) => stage === 'watch')!)
   } finally {
     for (const { child } of running) child.kill('SIGTERM')
     await Promise.all(
@@ -195,9 +192,10 @@ async function together(say: Say, broker: SecuredBroker, configs: Configs): Prom
   say('all ended with exit code 0; no log line holds a password, a token or a missing right')
 }
 
-function start(stage: StageName, config: string): Service {
+function start(stage: ServiceName, config: string): Service {
   const { KAFKA_BROKERS: _, ...env } = process.env
-  const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'run', stage, '--config', config], { env })
+  const command = stage === 'watch' ? ['watch'] : ['run', stage]
+  const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...command, '--config', config], { env })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (text += chunk))
   return { stage, child, text: () => text }
@@ -256,10 +254,15 @@ async function traffic(say: Say, gateway: Service, broker: SecuredBroker): Promi
   await client.publish(['a', 'b', 'c'].map(item_id => ({ item_id, text: item_id })))
   const plain = await openKafkaLog({ brokers: [broker.plain], clientId: 'test', logger: silent })
   const ends = async (topic: TopicName) => (await plain.ends(topicName('feedloop.', topic), 0)).latest
+  // Heartbeats have versions of their own.
+  const releasedSince = async (offset: number) =>
+    (await plain.read(topicName('feedloop.', 'releases'), 0, offset)).some(
+      ({ key }) => key !== null && key.toString() !== HEARTBEAT,
+    )
   try {
     const before = await ends('releases')
     const end = Date.now() + 120_000
-    for (let n = 0; (await ends('releases')) === before || n < 100; n++) {
+    for (let n = 0; !(await releasedSince(before)) || n < 100; n++) {
       assert.ok(Date.now() < end, 'no release within two minutes')
       const answer = await client.recommend({ user_id: `user-${n % 7}`, slots: 1 })
       assert.ok(answer.logged)
@@ -273,4 +276,17 @@ async function traffic(say: Say, gateway: Service, broker: SecuredBroker): Promi
   } finally {
     await plain.close()
   }
+}
+
+/** What it has a right to, done: it sent heartbeats, and its first audit read all topics. */
+async function watched(say: Say, service: Service): Promise<void> {
+  const url = `http://127.0.0.1:${await portIn(service, 'port')}/metrics`
+  const shown = async (): Promise<string> => (await fetch(url, { headers: known })).text()
+  const wanted = [/^feedloop_heartbeats_sent_total [1-9]/m, /^feedloop_accounting_timestamp_seconds [1-9]/m]
+  for (const end = Date.now() + 60_000; ; await sleep(200)) {
+    const metrics = await shown()
+    if (wanted.every(each => each.test(metrics))) break
+    assert.ok(Date.now() < end, `neither audited nor sent: ${service.text()}`)
+  }
+  say('watch sends heartbeats and audits with the rights of its row')
 }

@@ -28,7 +28,16 @@ export async function kustomized(say: Say, env: NodeJS.ProcessEnv): Promise<void
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-kustomize-'))
   try {
     cpSync(join(root, 'deploy', 'kustomize'), folder, { recursive: true })
-    const rendered = ['template', 'feedloop', chart, '-n', 'feedloop', '-f', join(folder, 'values.yaml')]
+    const rendered = [
+      'template',
+      'feedloop',
+      chart,
+      '-n',
+      'feedloop',
+      '--skip-tests',
+      '-f',
+      join(folder, 'values.yaml'),
+    ]
     writeFileSync(join(folder, 'feedloop.yaml'), await shell('helm', rendered, { env }))
     const input = await shell('kubectl', ['kustomize', folder], { env })
     const patched = input.match(/hostAliases:/g)?.length ?? 0
@@ -145,7 +154,7 @@ function assertThere(name: string, pod: Manifest, { secrets, configs, accounts }
 
 async function rolledBack(say: Say, { helm, list, mounted }: Cluster): Promise<void> {
   await helm('rollback', 'r', '1', ...waited)
-  assert.equal((await mounted()).topics.prefix, 'r-feedloop.')
+  assert.equal((await mounted()).topics.prefix, 'loop.r-feedloop.')
   assert.equal((await list('kafkausers,scaledobjects.keda.sh,horizontalpodautoscalers')).length, 0)
   for (const { metadata, spec, status } of await list('deployments'))
     assert.equal(status.availableReplicas, spec.replicas, metadata.name)

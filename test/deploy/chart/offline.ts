@@ -3,9 +3,13 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { chartStages } from '../../../deploy/generate/stages.ts'
 import { aclsOf, type Principal } from '../../../deploy/kafka/acls.ts'
 import { mustFail, type Say, shell } from '../parts.ts'
+import { documented } from './documented.ts'
+import { guards } from './guards.ts'
 import { monitors } from './monitors.ts'
+import { network } from './network.ts'
 import { checkFiles, checkReferences, checkTriggers, foreignSecrets } from './references.ts'
 import { chart, configOf, type Manifest, named, ofKind, render, valueSets, valuesOf } from './render.ts'
 
@@ -18,9 +22,13 @@ export async function offline(say: Say, PATH: string): Promise<void> {
   await refusals(say, PATH)
   for (const set of valueSets) await resolves(say, PATH, set)
   await doors(say, PATH)
+  await guards(say, PATH)
+  await network(say, PATH)
+  await scales(say, PATH)
   await rights(say, PATH)
   await apart(say, PATH)
   await monitors(say, PATH)
+  await documented(say, PATH)
 }
 
 async function refusals(say: Say, PATH: string): Promise<void> {
@@ -41,6 +49,7 @@ async function refusals(say: Say, PATH: string): Promise<void> {
     ['scram', 'stages.joiner.autoscaling.maxReplicas=5', /more than the 4 partitions/],
     ['everything', 'topics.mode=job', /no KafkaUser is/],
     ['oauth', 'kafka.kedaAuthentication=', /kedaAuthentication/],
+    ['mtls', `fullnameOverride=${'x'.repeat(49)}`, /64 characters/],
   ]
   for (const [set, value, reason] of refused)
     await mustFail(reason, 'helm', ['template', 'r', chart, ...valuesOf(set), '--set', value], { PATH })
@@ -83,6 +92,18 @@ async function doors(say: Say, PATH: string): Promise<void> {
   say('a gateway answers until it is off its Service, then drains; only readiness waits for Kafka')
 }
 
+/** More replicas than partitions stand idle, where it is our partitions that a stage shares out. */
+async function scales(say: Say, PATH: string): Promise<void> {
+  const stages = chartStages().filter(({ single }) => !single)
+  for (const { stage, reads } of stages) {
+    const values = ['enabled=true', 'autoscaling.by=cpu', 'autoscaling.maxReplicas=24']
+    const made = render('r', 'everything', PATH, ...values.map(each => `stages.${stage}.${each}`))
+    if (reads.length > 0) await assert.rejects(made, /more than the 12 partitions/, stage)
+    else assert.equal(named(await made, 'HorizontalPodAutoscaler', `r-feedloop-${stage}`).spec.maxReplicas, 24)
+  }
+  say(`of ${stages.length} stages those that share out our partitions scale no further than those`)
+}
+
 /** KafkaUsers are what the brokers of the security tests are told (test/deploy/acls.test.ts). */
 async function rights(say: Say, PATH: string): Promise<void> {
   const all = await render('r', 'everything', PATH)
@@ -95,7 +116,7 @@ async function rights(say: Say, PATH: string): Promise<void> {
       pattern: resource.patternType,
       operations,
     }))
-    const { env } = named(all, 'Deployment', metadata.name).spec.template.spec.containers[0]
+    const { env } = named(all, 'Deployment', `r-feedloop-${stage}`).spec.template.spec.containers[0]
     assert.deepEqual(rendered, aclsOf(stage, configOf(all, env)), stage)
     assert.equal(env[0].value, metadata.name)
   }
@@ -103,7 +124,7 @@ async function rights(say: Say, PATH: string): Promise<void> {
   say(`${users.length} KafkaUsers, each with the rights of its row of the pipeline, one a deployment`)
 }
 
-/** Two releases in one namespace, and on one Kafka. */
+/** Two releases in one namespace; two of one name, in two namespaces: on one Kafka, whose users are of one namespace. */
 async function apart(say: Say, PATH: string): Promise<void> {
   const [one, other] = await Promise.all(['one', 'two'].map(release => render(release, 'minimal', PATH)))
   const idsOf = (all: readonly Manifest[]) => all.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
@@ -120,6 +141,14 @@ async function apart(say: Say, PATH: string): Promise<void> {
     assert.deepEqual(strays, [], `${kind} ${metadata.name} selects pods of the other release`)
   }
   const prefixes = [one, other].map(all => configOf(all).topics.prefix)
-  assert.deepEqual(prefixes, ['one-feedloop.', 'two-feedloop.'])
+  assert.deepEqual(prefixes, ['default.one-feedloop.', 'default.two-feedloop.'])
   say('two releases in one namespace share no name, no pod, no topic and no group')
+  const onKafka = async (release: string) => {
+    const users = ['kafka.users.mode=strimzi', 'topics.mode=strimzi', 'topics.strimziNamespace=kafka']
+    const all = await render(release, 'minimal', PATH, ...users)
+    return ofKind(all, 'KafkaUser', 'KafkaTopic').map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+  }
+  const ids = (await Promise.all(['staging/r', 'prod/r', 'prod/b', 'prod-b/feedloop'].map(onKafka))).flat()
+  assert.equal(new Set(ids).size, ids.length)
+  say(`on one Kafka four releases of three namespaces share no topic and no user: ${ids.length} of them`)
 }

@@ -16,10 +16,18 @@ export const valuesOf = (set: string): string[] => ['-f', join(chart, 'ci', `${s
 // biome-ignore lint/suspicious/noExplicitAny: what was rendered is what is tested
 export type Manifest = any
 
+/** @param release its name, or its namespace and name: `staging/r` */
 export async function render(release: string, set: string, PATH: string, ...more: string[]): Promise<Manifest[]> {
-  const args = ['template', release, chart, ...valuesOf(set), ...more.flatMap(each => ['--set', each])]
+  const [name, namespace = 'default'] = release.split('/').reverse() as [string, string?]
+  const args = ['template', name, '-n', namespace, chart, ...valuesOf(set), ...more.flatMap(each => ['--set', each])]
   const documents = parseAllDocuments(await shell('helm', args, { env: { PATH } }))
   return documents.map(document => document.toJS()).filter(Boolean)
+}
+
+/** What helm tells who installs it. */
+export async function notesOf(set: string, PATH: string, ...more: string[]): Promise<string> {
+  const args = ['install', 'r', chart, '--dry-run=client', ...valuesOf(set), ...more.flatMap(each => ['--set', each])]
+  return (await shell('helm', args, { env: { PATH } })).split('\nNOTES:\n')[1]!
 }
 
 export const ofKind = (all: readonly Manifest[], ...kinds: string[]): Manifest[] =>

@@ -24,9 +24,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
 {{- end }}
 
-{{- /* Of topics and groups: that of the values, else the release's own, so that two releases share none. */ -}}
+{{- /* What a Kafka that serves several namespaces knows the release by. The dot stands in no namespace, so no two releases share it. */ -}}
+{{- define "feedloop.onKafka" -}}
+{{- printf "%s.%s" .Release.Namespace (include "feedloop.fullname" .) -}}
+{{- end }}
+
+{{- /* Of topics and groups: that of the values, else the release's own. */ -}}
 {{- define "feedloop.prefix" -}}
-{{- dig "topics" "prefix" (printf "%s." (include "feedloop.fullname" .)) .Values.config -}}
+{{- dig "topics" "prefix" (printf "%s." (include "feedloop.onKafka" .)) .Values.config -}}
 {{- end }}
 
 {{- /* The configuration file, and what must be known about it here. Gateways are told where the chart's rankers are, unless the values name others. */ -}}
@@ -41,6 +46,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if $registry }}{{ $_ := set $config "registry" $registry }}{{ end -}}
 {{- $gateway := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.callers "folder" "/etc/feedloop/callers") | fromYaml) (deepCopy (dig "gateway" dict .Values.config)) -}}
 {{- $http := mergeOverwrite (include "feedloop.doorConfig" (dict "secret" .Values.operators "folder" "/etc/feedloop/operators") | fromYaml) (deepCopy (dig "http" dict .Values.config)) -}}
+{{- include "feedloop.checkDoor" (dict "name" "callers" "secret" .Values.callers "door" $gateway) -}}
+{{- include "feedloop.checkDoor" (dict "name" "operators" "secret" .Values.operators "door" $http) -}}
 {{- if $http }}{{ $_ := set $config "http" $http }}{{ end -}}
 {{- if not (hasKey $gateway "rankers") -}}
 {{- range (include "feedloop.stages" . | fromYaml).stages -}}

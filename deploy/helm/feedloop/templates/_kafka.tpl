@@ -1,4 +1,9 @@
-{{- /* Where secrets are mounted, and what the configuration says of them. A Strimzi KafkaUser is named as its deployment, and so is its Secret. */ -}}
+{{- /* Where secrets are mounted, and what the configuration says of them. A Strimzi KafkaUser is named by its namespace and its deployment, and so is its Secret. */ -}}
+{{- /* dict "root" $ "stage" STAGE */ -}}
+{{- define "feedloop.kafkaUser" -}}
+{{- printf "%s-%s" (include "feedloop.onKafka" .root) .stage -}}
+{{- end }}
+
 {{- define "feedloop.kafkaConfig" -}}
 {{- $kafka := deepCopy (dig "kafka" dict .Values.config) -}}
 {{- with .Values.kafka -}}
@@ -132,4 +137,20 @@ sasl: {{ get (dict "plain" "plaintext" "scram-sha-256" "scram_sha256" "scram-sha
 {{- end -}}
 {{- end -}}
 {{ toYaml $door }}
+{{- end }}
+
+{{- /* Whether a door, as it is configured, lets in only who shows something. */ -}}
+{{- define "feedloop.doorAsks" -}}
+{{- if or (dig "tokensFile" "" .) (dig "tls" "clientCaFile" "" .) }}yes{{ end -}}
+{{- end }}
+
+{{- /* Half of what guards a door would leave it open: dict "name" (callers, operators) "secret" ITS_VALUES "door" ITS_CONFIGURATION */ -}}
+{{- define "feedloop.checkDoor" -}}
+{{- $name := .name -}}
+{{- with .secret -}}
+{{- if and (or .tokensKey .certKey .keyKey .clientCaKey) (not .existingSecret) }}{{ fail (printf "%s.existingSecret: name the Secret that holds these keys" $name) }}{{ end -}}
+{{- if and (or .keyKey .clientCaKey) (not .certKey) }}{{ fail (printf "%s.certKey: without it there is no HTTPS, and no caller shows a certificate" $name) }}{{ end -}}
+{{- if and .certKey (not .keyKey) }}{{ fail (printf "%s.keyKey: the key of the certificate" $name) }}{{ end -}}
+{{- end -}}
+{{- if and .secret.existingSecret (not (include "feedloop.doorAsks" .door)) }}{{ fail (printf "%s: neither tokensKey nor clientCaKey, so everybody would come in" $name) }}{{ end -}}
 {{- end }}
