@@ -14,6 +14,7 @@ import type { Wire } from '../log/wire/wire.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { holdsTraining, type Kept, readTraining, type Settings, saveTraining } from '../training/folder.ts'
 import { type Goal, type Measure, measures, parseGoal } from '../training/goal.ts'
+import { createMemory, type Memory } from '../training/memory.ts'
 import { plotCurve } from '../training/plot.ts'
 import { createRehearsal, type Lesson, lessonOfLog } from '../training/rehearsal.ts'
 import { readLesson } from '../training/topic.ts'
@@ -103,7 +104,7 @@ async function command(flags: Flags, invoked: Command): Promise<void> {
   if (flags.resume) refuseOtherSettings(invoked)
   const kept = before(flags, wire)
   const settings = kept?.settings ?? settingsOf(flags)
-  const ground = await groundOf(settings, kept)
+  const ground = await groundOf(settings, kept, flags.folder)
   const { trainer, environment } = ground
   refuseUnmeasured(flags, ground)
   const shown = showProgress(flags, trainer.progress.decisions)
@@ -124,6 +125,7 @@ async function command(flags: Flags, invoked: Command): Promise<void> {
     stopped: interrupted.asked,
   })
   interrupted.forget()
+  await ground.memory?.close()
   shown.stop()
   const best = bestOf(points)
   if (flags.json) printJson({ ending, best, rates: environment?.rates(), returns: environment?.returns?.(), points })
@@ -188,14 +190,16 @@ interface Ground {
   readonly tells: readonly Measure[]
   readonly measure: TrainOptions['measure']
   readonly name: string
+  readonly memory?: Memory
   /** Absent: a log. */
   readonly environment?: Environment
 }
 
-async function groundOf(settings: Settings, from: ReturnType<typeof before>): Promise<Ground> {
+/** @param folder where what the learner holds is kept; undefined: nowhere */
+async function groundOf(settings: Settings, from: ReturnType<typeof before>, folder?: string): Promise<Ground> {
   if (settings.environment !== undefined)
-    return groundIn(openEnvironment(settings.environment, settings), settings, from)
-  if (settings.configFile !== undefined) return groundOnTopic(settings, from)
+    return groundIn(openEnvironment(settings.environment, settings), settings, from, folder)
+  if (settings.configFile !== undefined) return groundOnTopic(settings, from, folder)
   const config = parseConfig(settings.config)
   const log = (await readWarmStart(config, config.policies[0], Date.now()))!
   return groundOn(
@@ -203,6 +207,7 @@ async function groundOf(settings: Settings, from: ReturnType<typeof before>): Pr
     { lesson: lessonOfLog(config, log), name: basename(config.policies[0].warmStart!.data) },
     settings,
     from,
+    folder,
   )
 }
 
@@ -210,17 +215,19 @@ async function groundIn(
   environment: Environment,
   settings: Settings,
   from: ReturnType<typeof before>,
+  folder?: string,
 ): Promise<Ground> {
   const { seed, sessions, learnEvery } = settings
   const config = parseConfig(merge(environment.preset, settings.config))
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from })
+  const memory = folder === undefined ? undefined : createMemory(folder, learner)
+  const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from, memory })
   const tells = measures.filter(each => each !== 'share' || environment.returns)
-  return { trainer, tells, measure: measureIn(environment, config), name: environment.name, environment }
+  return { trainer, tells, measure: measureIn(environment, config), name: environment.name, memory, environment }
 }
 
 /** The policy as it is configured, with what is laid over it. @throws FeedloopError USAGE */
-async function groundOnTopic(settings: Settings, from: ReturnType<typeof before>): Promise<Ground> {
+async function groundOnTopic(settings: Settings, from: ReturnType<typeof before>, folder?: string): Promise<Ground> {
   const { policy = undefined, configFile } = settings
   return onBus({ config: configFile }, async ({ log, wire, config: whole }) => {
     const own = policy === undefined ? whole.policies[0] : whole.policies.find(({ name }) => name === policy)
@@ -231,7 +238,7 @@ async function groundOnTopic(settings: Settings, from: ReturnType<typeof before>
     const begun = learned === undefined || learned === algorithm ? own : rest
     const config = parseConfig(merge({ ...whole, policies: [begun] }, settings.config))
     const lesson = await readLesson({ log, wire, config: whole, prefix: whole.topics.prefix }, own.name)
-    return groundOn(config, { lesson, name: own.name }, settings, from)
+    return groundOn(config, { lesson, name: own.name }, settings, from, folder)
   })
 }
 
@@ -240,19 +247,27 @@ async function groundOn(
   { lesson, name }: { readonly lesson: Lesson; readonly name: string },
   { learnEvery }: Settings,
   from: ReturnType<typeof before>,
+  folder?: string,
 ): Promise<Ground> {
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  const trainer = createRehearsal({ config, learner, lesson, learnEvery, from })
-  return { trainer, tells: trainer.tellsReward ? ['reward'] : [], measure: measureLog, name }
+  const memory = folder === undefined ? undefined : createMemory(folder, learner)
+  const trainer = createRehearsal({ config, learner, lesson, learnEvery, from, memory })
+  return { trainer, tells: trainer.tellsReward ? ['reward'] : [], measure: measureLog, name, memory }
 }
 
-function keeper(folder: string | undefined, wire: Wire, settings: Settings, { trainer, name, environment }: Ground) {
+function keeper(
+  folder: string | undefined,
+  wire: Wire,
+  settings: Settings,
+  { trainer, name, memory, environment }: Ground,
+) {
   return (points: readonly Point[]): void => {
     const { model, progress } = trainer
     if (folder === undefined || !model) return
     const plot = plotCurve(curveOf(`${name}, ${model.algorithm}`, points, environment))
     const best = bestOf(points)?.version ?? model.version
     const kept: Omit<Kept, 'last' | 'best'> = { settings, progress, points }
+    memory?.keep(model)
     saveTraining(folder, wire, kept, { model, best, plot })
   }
 }

@@ -1,7 +1,7 @@
 /**
  * A training on disk, one folder: `training.json` (settings, how far it has come, the learning curve), versions as the learner
  * publishes them (`version-N.avro`: the last one, from which it goes on, and the best), `curve.svg`. The JSON is replaced
- * whole and after the versions that it names, so a training that was killed goes on from the last one that is complete.
+ * whole and after the versions that it names (and after what the learner holds is written, in `replay/`: memory.ts), so a training that was killed goes on from the last one that is complete.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

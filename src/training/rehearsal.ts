@@ -17,6 +17,7 @@ import type { Policy } from '../models/policy.ts'
 import { createExplorer } from '../ranker/explorers/named.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { encoderOf } from './encode.ts'
+import type { Memory } from './memory.ts'
 import { type Progress, type Trainer, versionName } from './trainer.ts'
 import { modelOf } from './version.ts'
 
@@ -34,6 +35,8 @@ export interface RehearsalOptions {
   /** Transitions between two versions. */
   readonly learnEvery: number
   readonly from?: { readonly progress: Progress; readonly model: ModelVersion }
+  /** As of a trainer. */
+  readonly memory?: Memory
 }
 
 const HELD_OUT = 10
@@ -44,7 +47,14 @@ export interface Rehearsal extends Trainer {
 }
 
 /** @throws FeedloopError USAGE for a learner that is on policy, and as a trainer */
-export function createRehearsal({ config, learner, lesson: whole, learnEvery, from }: RehearsalOptions): Rehearsal {
+export function createRehearsal({
+  config,
+  learner,
+  lesson: whole,
+  learnEvery,
+  from,
+  memory,
+}: RehearsalOptions): Rehearsal {
   if (learner.onPolicy)
     throw new FeedloopError(
       'USAGE',
@@ -61,8 +71,10 @@ export function createRehearsal({ config, learner, lesson: whole, learnEvery, fr
     learner.restore(model)
     serving = loader.load(model)
   }
+  memory?.begin(model, encoderOf(config, learner, whole.features))
   const learn = (count: number): LearnStats => {
     const learned = learner.learn(Array.from({ length: count }, (_, i) => lesson[(decisions + i) % lesson.length]))
+    memory?.note(learned.taken ?? [])
     decisions += count
     const made = { version: versionName(++version), policy, decisions, timeMs: decisions, stats: learned.stats }
     model = modelOf(learner.snapshot(made.version, true), made)

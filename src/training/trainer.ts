@@ -15,6 +15,7 @@ import type { UserState } from '../state/user.ts'
 import { type Actor, createActor, enter } from './actor.ts'
 import { encoderOf } from './encode.ts'
 import { type Following, type Open, openDecision, transitionsOf } from './episode.ts'
+import type { Memory } from './memory.ts'
 import { modelOf } from './version.ts'
 
 export interface TrainerOptions {
@@ -29,6 +30,8 @@ export interface TrainerOptions {
   readonly learnEvery?: number
   /** Where to go on: how far it had come, and the version published last. The sessions that were open then are left. */
   readonly from?: { readonly progress: Progress; readonly model: ModelVersion }
+  /** Where what the learner holds is kept; absent: it goes on with nothing held. */
+  readonly memory?: Memory
 }
 
 /** How far it has come. */
@@ -80,7 +83,7 @@ const START: Progress = { decisions: 0, version: 0, session: 0, round: 0 }
 
 /** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE where it is told to go on from what does not fit; of its `run` too */
 export function createTrainer(options: TrainerOptions): Trainer {
-  const { environment, config, learner, seed, sessions = 16, learnEvery = 256, from } = options
+  const { environment, config, learner, seed, sessions = 16, learnEvery = 256, from, memory } = options
   const [policy] = config.policies
   const actor = createActor(config, environment)
   const loader = createPolicyLoader(policy)
@@ -91,6 +94,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
     learner.restore(model)
     actor.policy = loader.load(model)
   }
+  memory?.begin(model, encode)
   const vector = vectorise(environment, sessions, seed, from?.progress.session)
   const seats: (Seat | null)[] = vector.lanes.map(lane => lane && seatOf(actor, lane, round))
   let batch: Example[] = []
@@ -102,6 +106,7 @@ export function createTrainer(options: TrainerOptions): Trainer {
   const learn = (): void => {
     const learned = learner.learn(batch)
     tally.learned(learned)
+    memory?.note(learned.taken ?? [])
     batch = []
     model = modelOf(learner.snapshot(versionName(++version), true), {
       version: versionName(version),

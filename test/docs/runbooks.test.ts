@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import pino from 'pino'
 import { parseConfig } from '../../src/config.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { openOperatorDoor } from '../../src/operate/http.ts'
@@ -49,7 +50,7 @@ test('`ready` asks a door over HTTPS and with a token, and one that asks for nei
   })
   const open = async (http: object): Promise<string> => {
     const config = parseConfig({ http: { host: '127.0.0.1', port: 0, ...http } })
-    const door = await openOperatorDoor({ config, meter: createMeter() }, () => [
+    const door = await openOperatorDoor({ config, meter: createMeter(), logger: pino({ level: 'silent' }) }, () => [
       { name: 'gate', waitingFor: () => 'models' },
     ])
     t.after(() => door.close())

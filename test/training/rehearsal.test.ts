@@ -1,13 +1,18 @@
 /** Learning from a log: what is held out tells what the policy would earn. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
 import type { BehaviorEvent, Request } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
 import { createLearner } from '../../src/learner/create.ts'
+import type { Learner } from '../../src/learner/learner.ts'
 import type { LoggedRow, WarmStart } from '../../src/learner/warm-start.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom } from '../../src/state/random.ts'
+import { createMemory, type Memory } from '../../src/training/memory.ts'
 import { createRehearsal, lessonOfLog, type RehearsalOptions } from '../../src/training/rehearsal.ts'
 import { event } from '../transitions/make.ts'
 
@@ -47,14 +52,19 @@ const requestOf = (id: string, n: number): Request => ({
 type PolicyInput = NonNullable<ConfigInput['policies']>[number]
 const twoTower: PolicyInput = { algorithm: 'two-tower', twoTower: { learningRate: 0.01, batchSize: 128 } }
 
-async function rehearse(policy: PolicyInput, log: WarmStart, options: Partial<RehearsalOptions> = {}, stated = true) {
+interface Options extends Partial<RehearsalOptions> {
+  readonly memoryOf?: (learner: Learner) => Memory | undefined
+}
+
+async function rehearse(policy: PolicyInput, log: WarmStart, { memoryOf, ...options }: Options = {}, stated = true) {
   const config = parseConfig({
     features: { dimensions: 4 },
     state: { blocks: ['context'], contextDimensions: 4, historyLength: 0 },
     policies: [{ warmStart: { data: 'x', mapping: 'y', ...(stated && { propensity: 'p' }) }, ...policy }],
   })
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  return createRehearsal({ config, learner, lesson: lessonOfLog(config, log), learnEvery: 256, ...options })
+  const memory = memoryOf?.(learner)
+  return createRehearsal({ config, learner, lesson: lessonOfLog(config, log), learnEvery: 256, memory, ...options })
 }
 
 describe('from a log', () => {
@@ -82,6 +92,36 @@ describe('from a log', () => {
     assert.equal(next.run(256).decisions, 768)
     assert.ok(Number(next.model!.version) > Number(from.model.version))
   })
+  for (const bufferSize of [1000, 400])
+    test(`it takes the very steps that it would have taken, with what was held of a buffer of ${bufferSize}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'feedloop-training-'))
+      after(() => rmSync(folder, { recursive: true }))
+      const policy = { ...twoTower, twoTower: { ...twoTower.twoTower, bufferSize } }
+      const begin = async (name: string, from?: RehearsalOptions['from']) => {
+        let memory: Memory | undefined
+        const trainer = await rehearse(policy, logOf(600), {
+          from,
+          memoryOf: learner => {
+            memory = createMemory(join(folder, name), learner)
+            return memory
+          },
+        })
+        return { trainer, memory: memory! }
+      }
+      const one = await begin('whole')
+      const before = await begin('parted')
+      // each goes over the log more than once, and tells more than is held, before it is kept
+      for (const { trainer, memory } of [one, before]) {
+        trainer.run(1024)
+        memory.keep(trainer.model!)
+      }
+      await before.memory.close()
+      const next = await begin('parted', { progress: before.trainer.progress, model: before.trainer.model! })
+      one.trainer.run(512)
+      next.trainer.run(512)
+      assert.deepEqual(next.trainer.model, one.trainer.model)
+      await Promise.all([one, next].map(({ memory }) => memory.close()))
+    })
   test('without propensities nothing is known of what it would earn', async () => {
     const trainer = await rehearse(
       { ...twoTower, twoTower: { ...twoTower.twoTower, imitate: true } },

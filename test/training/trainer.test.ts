@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { merge } from '../../src/demo/merge.ts'
 import { shareOfReturn } from '../../src/environments/environment.ts'
@@ -8,6 +11,7 @@ import { createLearner } from '../../src/learner/create.ts'
 import type { Example, Learner } from '../../src/learner/learner.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { exactReturn, sampledReturn, slateChances } from '../../src/training/evaluate.ts'
+import { createMemory } from '../../src/training/memory.ts'
 import { createTrainer, type TrainerOptions } from '../../src/training/trainer.ts'
 
 type PolicyInput = NonNullable<ConfigInput['policies']>[number]
@@ -17,11 +21,17 @@ const configOf = (policy: PolicyInput = {}, world = environment) =>
   parseConfig(merge(world.preset, { policies: [policy] }))
 const bandit: PolicyInput = { algorithm: 'linear-gaussian', gamma: 0 }
 
-async function trainerOf(policy: PolicyInput = bandit, options: Partial<TrainerOptions> = {}) {
+interface Options extends Partial<TrainerOptions> {
+  readonly folder?: string
+}
+
+async function trainerOf(policy: PolicyInput = bandit, { folder, ...options }: Options = {}) {
   const { environment: world = environment } = options
   const config = configOf(policy, world)
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  return { config, learner, trainer: createTrainer({ environment: world, config, learner, seed: 3, ...options }) }
+  const memory = folder === undefined ? undefined : createMemory(folder, learner)
+  const trainer = createTrainer({ environment: world, config, learner, seed: 3, memory, ...options })
+  return { config, learner, trainer, memory }
 }
 
 /** The learner, and what it was told. */
@@ -144,3 +154,22 @@ describe('what a policy is worth', () => {
     assert.ok(share < -0.5, String(share))
   })
 })
+
+for (const [algorithm, settings] of [
+  ['dqn', { dqn: { batchSize: 32 } }],
+  ['ppo', { ppo: { batchSize: 32, roundSize: 4000 } }],
+] as const)
+  test(`${algorithm} goes on with what it held`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'feedloop-training-'))
+    after(() => rmSync(folder, { recursive: true }))
+    const begun = await trainerOf({ algorithm, ...settings }, { folder })
+    const { buffer } = begun.trainer.run(1000).stats
+    assert.ok(buffer > 700, `${buffer}`)
+    const from = { progress: begun.trainer.progress, model: begun.trainer.model! }
+    begun.memory!.keep(from.model)
+    await begun.memory!.close()
+    const next = await trainerOf({ algorithm, ...settings }, { folder, from })
+    const grown = next.trainer.run(512).stats.buffer - buffer
+    assert.ok(grown > 0 && grown <= 512, `${grown}`)
+    await next.memory!.close()
+  })

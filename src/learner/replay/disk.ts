@@ -62,19 +62,35 @@ export function openKeeper(folder: string): Keeper {
       })
     },
     keep(taken, after, holds) {
+      const told = byTransition(taken)
       env.transactionSync(() => {
-        for (const transition of taken) {
-          // what is told anew after it had left has another place in the order
-          if (transition.kind === 'initial') forget(transition.transition_id)
-          rows.putSync(next, codec.encode(transition))
-          note(next, transition)
-        }
+        // what leaves comes first, and what has left again is never written: lmdb counts pages as its own that were freed before they
+        // reached the file, and a file that is shorter than what it counts looks damaged
+        for (const [id, [{ kind }]] of told) if (kind === 'initial') forget(id)
         for (const id of numbers.keys()) if (!holds(id)) forget(id)
+        for (const [id, revisions] of told)
+          for (const transition of holds(id) ? revisions : []) {
+            rows.putSync(next, codec.encode(transition))
+            note(next, transition)
+          }
         meta.putSync(META, nameOf(after))
       })
     },
     close: () => env.close(),
   }
+}
+
+/** In order of the first revisions: what is told anew, after it had left, has its place from then on. */
+function byTransition(taken: readonly Transition[]): Map<string, Transition[]> {
+  const told = new Map<string, Transition[]>()
+  for (const transition of taken) {
+    const { transition_id: id, kind } = transition
+    if (kind === 'initial') told.delete(id)
+    const revisions = told.get(id)
+    if (revisions) revisions.push(transition)
+    else told.set(id, [transition])
+  }
+  return told
 }
 
 const nameOf = ({ version, createdMs }: Kept): string => `${version}/${createdMs}`
