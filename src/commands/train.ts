@@ -72,7 +72,11 @@ export function addTrain(program: Command): void {
     .addOption(new Option('--algorithm <name>', 'the learner').choices(algorithmNames))
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
     .option('--steps <n>', 'decisions at most', atLeast(1), 100_000)
-    .option('--until <goal>', `a goal, e.g. "reward>=0.5": ${measures.join(', ')}`, goal)
+    .option(
+      '--until <goal>',
+      `a goal, e.g. "reward>=0.5": ${measures.join(', ')} (share of the way of the return from chance to the optimum, where both are known)`,
+      goal,
+    )
     .option('--converged', 'until the return does not rise any more')
     .option('--folder <folder>', 'keeps versions, progress and the learning curve')
     .option('--resume', 'goes on with what the folder holds, with its settings')
@@ -96,6 +100,7 @@ async function command(flags: Flags): Promise<void> {
   const settings = kept?.settings ?? settingsOf(flags)
   const ground = await groundOf(settings, kept)
   const { trainer, environment } = ground
+  assertMeasured(flags.until, ground)
   const shown = showProgress(flags, trainer.progress.decisions)
   const keep = keeper(flags.folder, wire, settings, ground)
   const interrupted = onInterrupt()
@@ -120,6 +125,13 @@ async function command(flags: Flags): Promise<void> {
   else process.stdout.write(`${describe(ending, points, best)}\n`)
   // 1: what was asked for was not reached
   if (flags.until && ending !== 'reached') process.exitCode = 1
+}
+
+/** Else it would be played to the end for a goal that nothing reaches. @throws FeedloopError USAGE */
+function assertMeasured(until: Goal | undefined, { name, environment }: Ground): void {
+  const known = environment ? (environment.returns ? measures : (['reward', 'return'] as const)) : (['reward'] as const)
+  if (until && !known.some(each => each === until.measure))
+    throw new FeedloopError('USAGE', `--until ${until.measure}: ${name} has ${known.join(' and ')} only`)
 }
 
 /** What the folder holds. @throws FeedloopError USAGE, DATA_MISSING */
