@@ -70,7 +70,10 @@ export const errorTable = {
     'Restore the folder, or remove it and start anew.',
   ),
   BATCH_TOO_LARGE: terminal('A batch exceeds max.message.bytes.', 'Raise it on the topic or lower step.maxBytes.'),
-  TOPIC_UNKNOWN: terminal('A topic does not exist.', 'Run `feedloop topics apply`.'),
+  TOPIC_UNKNOWN: terminal(
+    'A topic does not exist.',
+    'Run `feedloop topics apply`; a topic of `sources` is yours to make.',
+  ),
   TOPIC_MISCONFIGURED: terminal('A topic differs from what the pipeline needs.', 'See `feedloop topics check`.'),
   OFFSET_OUT_OF_RANGE: terminal(
     'An offset is not (or no longer) stored.',

@@ -7,7 +7,11 @@ export function addBroker(program: Command): void {
   broker
     .command('start')
     .description('start one (in Docker, else with Java 17 and Maven) and leave it running')
-    .action(async () => printJson(await brokerStart()))
+    .action(async () => {
+      const started = await brokerStart()
+      printJson(started)
+      process.stderr.write(`export KAFKA_BROKERS=${started.brokers?.join(',')}\n`)
+    })
   broker
     .command('status')
     .description('is one running?')

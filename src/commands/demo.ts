@@ -3,9 +3,10 @@ import logUpdate from 'log-update'
 import type { ConfigInput } from '../config.ts'
 import { type LoopProgress, runLoop } from '../demo/loop.ts'
 import { quantiles, summarise } from '../demo/report.ts'
-import { renderDemo } from '../demo/view.ts'
+import { plainLine, renderDemo } from '../demo/view.ts'
 import type { Environment } from '../environments/environment.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
+import { type AlgorithmName, algorithmNames } from '../learner/algorithms.ts'
 import { atLeast, printJson } from './shared.ts'
 
 interface DemoOptions {
@@ -15,7 +16,7 @@ interface DemoOptions {
   readonly environment: string
   readonly world?: string
   readonly data?: string
-  readonly algorithm: 'linear-gaussian' | 'neural-linear' | 'two-tower'
+  readonly algorithm?: AlgorithmName
   readonly seed: number
   readonly partitions: number
   readonly sessions: number
@@ -36,9 +37,10 @@ export function addDemo(program: Command): void {
     .option('--world <file>', 'constants of another recogym world (JSON)')
     .option('--data <folder>', 'data of the environment (jester: ratings.csv, jokes.csv)')
     .addOption(
-      new Option('--algorithm <name>', 'the learner')
-        .choices(['linear-gaussian', 'neural-linear', 'two-tower'])
-        .default('linear-gaussian'),
+      new Option(
+        '--algorithm <name>',
+        'the learner; absent: v-trace in a world with a discount, linear-gaussian elsewhere',
+      ).choices(algorithmNames),
     )
     .option('--seed <n>', 'of the simulated people', atLeast(0), 1)
     .option('--partitions <n>', 'partitions of the per-user topics', atLeast(1), 2)
@@ -64,25 +66,20 @@ async function demo(options: DemoOptions): Promise<void> {
   if (!report.balanced) process.exitCode = 1
 }
 
-function configOf({ partitions, algorithm }: DemoOptions): ConfigInput {
-  // a softmax over logits is the two-tower policy's own way to explore: it has no posterior to draw from
-  const policy = algorithm === 'two-tower' ? { algorithm, explorer: { name: 'softmax' as const } } : { algorithm }
-  return { topics: { partitions: partitions }, policies: [policy] }
-}
+const configOf = ({ partitions, algorithm }: DemoOptions): ConfigInput => ({
+  topics: { partitions },
+  policies: [{ algorithm }],
+})
 
 /** Redraws on a terminal; elsewhere a line now and then. */
 function showProgress(environment: Environment, totalSeconds: number): (progress: LoopProgress) => void {
   let saidSeconds = -PLAIN_EVERY_S
   return progress => {
-    const text = renderDemo(snapshot(environment, totalSeconds, progress), process.stdout.columns)
-    if (process.stdout.isTTY) logUpdate(text)
+    const now = snapshot(environment, totalSeconds, progress)
+    if (process.stdout.isTTY) logUpdate(renderDemo(now, process.stdout.columns))
     else if (progress.elapsedSeconds >= saidSeconds + PLAIN_EVERY_S) {
       saidSeconds = progress.elapsedSeconds
-      const { decisions = 0 } = progress.drive?.stats() ?? {}
-      const lately = progress.drive?.recent(RECENT) ?? Number.NaN
-      process.stdout.write(
-        `${progress.phase} ${Math.round(progress.elapsedSeconds)}/${totalSeconds} s: ${decisions} decisions, reward rate lately ${lately.toFixed(4)}, model ${progress.modelVersion || 'none yet'}\n`,
-      )
+      process.stdout.write(`${plainLine(now)}\n`)
     }
   }
 }
@@ -91,6 +88,7 @@ function snapshot(environment: Environment, totalSeconds: number, progress: Loop
   const stats = progress.drive?.stats()
   return {
     title: environment.name,
+    algorithm: progress.algorithm,
     place: progress.place,
     elapsedSeconds: progress.elapsedSeconds,
     totalSeconds,

@@ -23,7 +23,7 @@ export function addReplay(program: Command): void {
       .requiredOption('--data <file>', 'rows: .csv, .tsv or JSON lines')
       .requiredOption('--mapping <file>', 'what each row becomes (YAML; see examples/replay)')
       .option('--speed <n>', "times real time, by the rows' own times; absent: as fast as the bus takes them")
-      .option('--state <file>', 'where progress is kept'),
+      .option('--state <file>', 'where progress is kept (default: DATA.replay-MAPPING.json in the current folder)'),
   ).action(runReplay)
 }
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
-import { applyTopics, checkTopics, topicSpecs } from '../log/topics.ts'
+import { checkSources } from '../intake/mapping.ts'
+import { applyTopics, checkSourceTopics, checkTopics, topicSpecs } from '../log/topics.ts'
 import { repartition } from '../operate/repartition.ts'
 import { atLeast, onBus, printJson, withConfig } from './shared.ts'
 
@@ -16,7 +17,16 @@ export function addTopics(program: Command): void {
     }),
   )
   withConfig(topics.command('check').description('list every difference; exit 1 when there is one')).action(options =>
-    onBus(options, async ({ config, log }) => failOnDifferences(await checkTopics(log, specsOf(config)))),
+    onBus(options, async ({ config, log }) => {
+      const sources = checkSources(config.sources, { hasRegistry: config.registry.url !== undefined }, [])
+      await failOnDifferences([
+        ...(await checkTopics(log, specsOf(config))),
+        ...(await checkSourceTopics(
+          log,
+          sources.map(({ topic }) => topic),
+        )),
+      ])
+    }),
   )
   withConfig(
     topics

@@ -78,7 +78,11 @@ export function addTrain(program: Command): void {
       atLeast(1),
       100_000,
     )
-    .option('--until <goal>', `a goal, e.g. "reward>=0.5": ${measures.join(', ')}`, goal)
+    .option(
+      '--until <goal>',
+      `a goal, e.g. "reward>=0.5": ${measures.join(', ')} (share of the way of the return from chance to the optimum, where both are known)`,
+      goal,
+    )
     .option(
       '--converged',
       `until the return of ${PATIENCE.points} points is at most ${100 * PATIENCE.least} % above that of the ${PATIENCE.points} before`,

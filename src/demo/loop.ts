@@ -44,6 +44,7 @@ export interface LoopOptions {
 export interface LoopProgress {
   readonly phase: 'starting' | 'live' | 'settling' | 'auditing'
   readonly place: string
+  readonly algorithm: string
   readonly elapsedSeconds: number
   readonly drive: Drive | undefined
   readonly modelVersion: string
@@ -105,7 +106,10 @@ async function drive(
 ): Promise<LoopReport> {
   const { config, log, wire } = context
   const { signal } = options
-  const freshness = followFreshness(context)
+  const { algorithm } = config.policies[0]
+  // its discount is by decisions, a second apart; then event time is ahead of the clock, and no age can be told by it
+  const stepMs = options.environment.discount === undefined ? undefined : 1000
+  const freshness = followFreshness(context, stepMs === undefined)
   let traffic: Drive | undefined
   let phase: LoopProgress['phase'] = 'starting'
   let startedMs = Date.now()
@@ -113,6 +117,7 @@ async function drive(
     options.progress?.({
       phase,
       place: options.place,
+      algorithm,
       elapsedSeconds: phase === 'starting' ? 0 : Math.min(options.seconds, (Date.now() - startedMs) / 1000),
       drive: traffic,
       modelVersion: freshness.modelVersion(),
@@ -131,8 +136,7 @@ async function drive(
       prefix: config.topics.prefix,
       seed: options.seed,
       sessions: options.sessions,
-      // its discount is by decisions, a second apart
-      stepMs: options.environment.discount === undefined ? undefined : 1000,
+      stepMs,
     })
     await Promise.race([sleep(options.seconds * 1000, undefined, { signal }), traffic.done])
     const seconds = (Date.now() - startedMs) / 1000
@@ -148,7 +152,7 @@ async function drive(
     return {
       bus: options.place,
       environment: options.environment.name,
-      algorithm: config.policies[0].algorithm,
+      algorithm,
       seconds,
       decisions: stats.decisions,
       events: stats.events,
@@ -192,8 +196,8 @@ async function untilReady(running: readonly Running[], signal: AbortSignal): Pro
   }
 }
 
-/** Model versions and the ages of outcomes when they first served. */
-function followFreshness(context: ServiceContext) {
+/** Model versions and, where `aged`, the ages of outcomes when they first served. */
+function followFreshness(context: ServiceContext, aged: boolean) {
   const tracker = createFreshnessTracker()
   const agesMs: number[] = []
   let newest = ''
@@ -205,7 +209,8 @@ function followFreshness(context: ServiceContext) {
     }),
     follow<Release>(context, 'releases', release => {
       for (const { model_version: version } of release.shares) if (version > newest) newest = version
-      agesMs.push(...tracker.putRelease(release, context.now()))
+      const served = tracker.putRelease(release, context.now())
+      if (aged) agesMs.push(...served)
     }),
   ]
   return {

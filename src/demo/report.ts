@@ -38,7 +38,7 @@ export interface LoopReport {
   /** What people did about what was shown, by event type. Guards are what the policy is to avoid: types whose weight is
    * negative or that cancel another. They are counted whatever the reward makes of them. */
   readonly outcomes: Readonly<Record<string, OutcomeCount>>
-  /** Outcome to the release of the first model that contains it, ms. */
+  /** Outcome to the release of the first model that contains it, ms; NaN without any, and where event time is simulated. */
   readonly freshnessMs: Quantiles
   /** Request sent to accepted decision read, ms. */
   readonly latencyMs: Quantiles
@@ -82,17 +82,28 @@ function sayOutcomes(outcomes: LoopReport['outcomes']): string {
   return `Outcomes a decision: ${list(false) || 'none'}.${guards && `\nGuards a decision: ${guards}.`}`
 }
 
+function sayWay(rates: RewardRates): string {
+  const share = gapClosed(rates.policyLast10pct, rates)
+  return Number.isFinite(share) ? `: ${(100 * share).toFixed(0)} % of the way from random to oracle` : ''
+}
+
+const sayFreshness = ({ p50, p99 }: Quantiles): string[] =>
+  Number.isFinite(p50)
+    ? [
+        `An outcome was in the serving model after ${(p50 / 1000).toFixed(2)} s (median), ${(p99 / 1000).toFixed(2)} s (p99).`,
+      ]
+    : []
+
 export function summarise(report: LoopReport): string {
   const { rewardRate: rates } = report
   const figure = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
   return [
-    `${report.decisions.toLocaleString('en-GB')} decisions in ${report.seconds.toFixed(0)} s, ${report.modelVersions} model versions,`,
+    `${report.decisions.toLocaleString('en-GB')} decisions in ${report.seconds.toFixed(0)} s, ${report.modelVersions} model versions of ${report.algorithm},`,
     `on ${report.bus}.`,
-    `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}:` +
-      ` ${(100 * gapClosed(rates.policyLast10pct, rates)).toFixed(0)} % of the way from random to oracle`,
+    `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}${sayWay(rates)}`,
     `(random ${figure(rates.random)}, best fixed ${figure(rates.bestFixed)}, oracle ${figure(rates.oracle)}).`,
     sayOutcomes(report.outcomes),
-    `An outcome was in the serving model after ${(report.freshnessMs.p50 / 1000).toFixed(2)} s (median), ${(report.freshnessMs.p99 / 1000).toFixed(2)} s (p99).`,
+    ...sayFreshness(report.freshnessMs),
     report.balanced
       ? 'Every decision and every outcome is accounted for.'
       : `NOT BALANCED: ${report.differences.length} differences.`,

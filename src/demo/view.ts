@@ -4,6 +4,7 @@ import type { RewardRates } from './report.ts'
 
 export interface DemoSnapshot {
   readonly title: string
+  readonly algorithm: string
   readonly place: string
   readonly elapsedSeconds: number
   readonly totalSeconds: number
@@ -30,12 +31,19 @@ const percent = (value: number): string => (Number.isFinite(value) ? `${(100 * v
 const count = (value: number): string => Math.round(value).toLocaleString('en-GB')
 const age = (value: number): string => (Number.isFinite(value) ? `${(value / 1000).toFixed(2)} s` : '–')
 
-/** Share of the way from random to oracle. */
+/** Share of the way from random to oracle; no number where the world has no way between them. */
 export const gapClosed = (value: number, { random, oracle }: { random: number; oracle: number }): number =>
   (value - random) / (oracle - random)
 
 const clip = (text: string, columns: number): string =>
   text.length <= columns ? text : `${text.slice(0, columns - 1)}…`
+
+const versionOf = ({ modelVersion }: DemoSnapshot): string => modelVersion.replace(/^0+/, '') || 'none yet'
+
+/** Where nothing can be drawn over: a line now and then. */
+export const plainLine = (now: DemoSnapshot): string =>
+  `${now.phase} ${Math.round(now.elapsedSeconds)}/${now.totalSeconds} s: ${now.decisions} decisions by ${now.algorithm}, ` +
+  `reward rate lately ${Number.isFinite(now.recentRate) ? now.recentRate.toFixed(4) : 'none yet'}, model ${versionOf(now)}`
 
 /** @param columns width of the terminal: no line is longer, or a redraw would leave pieces behind */
 export function renderDemo(now: DemoSnapshot, columns = 80): string {
@@ -55,9 +63,8 @@ export function renderDemo(now: DemoSnapshot, columns = 80): string {
     return `  ${name.padEnd(16)} ${rate(value).padStart(8)}  ${name.startsWith('policy') ? styleText('green', drawn) : drawn}`
   }
   const share = now.elapsedSeconds / now.totalSeconds
-  const version = now.modelVersion.replace(/^0+/, '') || 'none yet'
   return [
-    `${styleText('bold', 'feedloop')}  ${clip(`${now.title}  on ${now.place}`, columns - 10)}`,
+    `${styleText('bold', 'feedloop')}  ${clip(`${now.title}, ${now.algorithm}  on ${now.place}`, columns - 10)}`,
     `${bar(share)}  ${Math.round(now.elapsedSeconds)} s of ${now.totalSeconds} s  ${now.phase}`,
     '',
     clip('reward rate (true expected reward of what was shown)', columns),
@@ -65,7 +72,7 @@ export function renderDemo(now: DemoSnapshot, columns = 80): string {
     `  ${styleText('green', percent(gapClosed(now.recentRate, world)))} of the way from random to oracle`,
     '',
     clip(
-      `decisions ${count(now.decisions)} (${count(now.decisionsPerSecond)}/s)   events ${count(now.events)}   model ${version}`,
+      `decisions ${count(now.decisions)} (${count(now.decisionsPerSecond)}/s)   events ${count(now.events)}   model ${versionOf(now)}`,
       columns,
     ),
     clip(

@@ -4,11 +4,12 @@
  * again to the same bytes, and the stages drop what they have seen by id. That needs ids that come from the source: where
  * it has none, map `origin`.
  */
-import { isCode } from '../errors.ts'
+import { FeedloopError, isCode } from '../errors.ts'
 import type { Fault } from '../events/validate.ts'
 import { type Patience, realRim, retrying } from '../log/chain/rim.ts'
 import { deadLetter } from '../log/deadletters.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
+import { checkSourceTopics } from '../log/topics.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
 import { type Assigned, runAssigned, together } from '../operate/assigned.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
@@ -35,11 +36,16 @@ interface Batch {
 
 const READ_WAIT_MS = 500
 
-/** Starts intake for every topic of `sources`. @throws FeedloopError MAPPING_INVALID, REGISTRY_UNAVAILABLE */
+/** Starts intake for every topic of `sources`. @throws FeedloopError MAPPING_INVALID, REGISTRY_UNAVAILABLE, TOPIC_UNKNOWN */
 export async function runIntake(context: ServiceContext): Promise<Running> {
   const { config, log } = context
   const { url } = config.registry
   const compiled = compileSources(config.sources, url !== undefined)
+  const missing = await checkSourceTopics(
+    log,
+    compiled.map(({ topic }) => topic),
+  )
+  if (missing.length > 0) throw new FeedloopError('TOPIC_UNKNOWN', missing.join('; '))
   const asks = compiled.some(source => source.format !== 'json')
   const registry = url && asks ? await connectRegistry({ ...config.registry, url }) : undefined
   const forward = createForward(log, config.topics.prefix)

@@ -61,6 +61,16 @@ export async function checkTopics(log: Log, specs: readonly TopicSpec[]): Promis
   })
 }
 
+/** Those of `sources` that are not there, as lines of `checkTopics`: others write them, so nobody but their owner makes them. */
+export async function checkSourceTopics(log: Log, sources: readonly string[]): Promise<string[]> {
+  if (sources.length === 0) return []
+  const wanted = [...new Set(sources)]
+  const found = new Set((await log.describeTopics(wanted, [])).map(({ topic }) => topic))
+  return wanted
+    .filter(topic => !found.has(topic))
+    .map(topic => `${topic}: missing; a topic of \`sources\`, which is yours to make`)
+}
+
 /** Values of which more is fine. -1 stands for no limit. */
 const atLeast = new Set(['retention.ms', 'max.message.bytes', 'min.compaction.lag.ms', 'min.insync.replicas'])
 

@@ -111,4 +111,8 @@ test('what cannot be is refused in words', () => {
   refused(['--resume', '--folder', folder, ...given], /without --topic, --algorithm, --set, --learn-every, --seed/)
   refused(['--environment', 'nowhere'], /long-term/)
   refused(['--data', 'x.csv'], /--mapping/)
+  refused(
+    ['--environment', 'recogym', '--steps', '1', '--until', 'share>=0.9'],
+    /USAGE: --until share: .* reward and return only/,
+  )
 })

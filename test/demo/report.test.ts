@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseConfig } from '../../src/config.ts'
-import { countOutcomes } from '../../src/demo/report.ts'
+import { countOutcomes, type LoopReport, summarise } from '../../src/demo/report.ts'
 import { createStats } from '../../src/environments/drive-stats.ts'
 
 describe('outcomes beside the reward', () => {
@@ -27,4 +27,35 @@ describe('outcomes beside the reward', () => {
     for (const type of ['hide', 'purchase', 'hide']) stats.outcome(type)
     assert.deepEqual(stats.read().outcomes, { hide: 2, purchase: 1 })
   })
+})
+
+test('a summary says only what there is a figure for, and whose versions they are', () => {
+  const none = { p50: Number.NaN, p95: Number.NaN, p99: Number.NaN }
+  const report: LoopReport = {
+    bus: 'embedded log',
+    environment: 'cartpole',
+    algorithm: 'v-trace',
+    seconds: 6,
+    decisions: 9,
+    events: 9,
+    transitions: 9,
+    modelVersions: 2,
+    rewardRate: { policyFirst10pct: 1, policyLast10pct: 1, random: 1, bestFixed: 1, oracle: 1 },
+    outcomes: {},
+    freshnessMs: none,
+    latencyMs: none,
+    balance: {} as LoopReport['balance'],
+    balanced: true,
+    differences: [],
+  }
+  const text = summarise(report)
+  assert.match(text, /2 model versions of v-trace/)
+  assert.doesNotMatch(text, /NaN|of the way|in the serving model/)
+  const known = summarise({
+    ...report,
+    rewardRate: { ...report.rewardRate, oracle: 2, policyLast10pct: 1.5 },
+    freshnessMs: { p50: 500, p95: 700, p99: 900 },
+  })
+  assert.match(known, /last tenth 1\.500: 50 % of the way/)
+  assert.match(known, /after 0\.50 s \(median\), 0\.90 s \(p99\)/)
 })

@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { merge } from '../../src/demo/merge.ts'
 import { quantiles } from '../../src/demo/report.ts'
-import { gapClosed, renderDemo } from '../../src/demo/view.ts'
+import { gapClosed, plainLine, renderDemo } from '../../src/demo/view.ts'
 
 const snapshot = {
   title: 'recogym p10',
+  algorithm: 'linear-gaussian',
   place: 'embedded log',
   elapsedSeconds: 45,
   totalSeconds: 90,
@@ -23,7 +24,7 @@ const snapshot = {
 
 test('the view shows where the loop stands', () => {
   const text = stripVTControlCharacters(renderDemo(snapshot))
-  assert.match(text, /feedloop {2}recogym p10 {2}on embedded log/)
+  assert.match(text, /feedloop {2}recogym p10, linear-gaussian {2}on embedded log/)
   assert.match(text, /█{20}░{20} {2}45 s of 90 s/)
   assert.match(text, /50 % of the way from random to oracle/)
   assert.match(text, /decisions 61,234 \(1,361\/s\)/)
@@ -52,6 +53,22 @@ for (const columns of [70, 80, 120])
 test('a version is shown as a number', () => {
   assert.match(stripVTControlCharacters(renderDemo(snapshot)), /model 41$/m)
   assert.match(stripVTControlCharacters(renderDemo({ ...snapshot, modelVersion: '' })), /model none yet$/m)
+})
+
+test('a plain line is short of nothing before the first decision', () => {
+  assert.equal(
+    plainLine(snapshot),
+    'live 45/90 s: 61234 decisions by linear-gaussian, reward rate lately 0.0149, model 41',
+  )
+  const first = plainLine({
+    ...snapshot,
+    phase: 'starting',
+    elapsedSeconds: 0,
+    decisions: 0,
+    recentRate: Number.NaN,
+    modelVersion: '',
+  })
+  assert.equal(first, 'starting 0/90 s: 0 decisions by linear-gaussian, reward rate lately none yet, model none yet')
 })
 
 test('the share of the gap is 0 at random, 1 at the oracle, negative below random', () => {

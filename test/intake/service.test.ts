@@ -259,8 +259,9 @@ test('when one topic cannot be joined, the others are left', async () => {
   let members = 0
   const counting: Log = {
     ...log,
-    async join(...args) {
-      const membership = await log.join(...args)
+    async join(group, topics, ...rest) {
+      if (topics.includes('web.more')) throw new FeedloopError('LOG_UNAVAILABLE', 'on purpose')
+      const membership = await log.join(group, topics, ...rest)
       members++
       const leave = async () => {
         members--
@@ -269,8 +270,17 @@ test('when one topic cannot be joined, the others are left', async () => {
       return { ...membership, leave }
     },
   }
-  await assert.rejects(start(counting, [source, { ...source, topic: 'nowhere' }]), { code: 'TOPIC_UNKNOWN' })
+  await log.createTopics([{ topic: 'web.more', partitions: 1, replicationFactor: 1, config: {} }])
+  await assert.rejects(start(counting, [source, { ...source, topic: 'web.more' }]), { code: 'LOG_UNAVAILABLE' })
   assert.equal(members, 0)
+})
+
+test('a source that is not there is named as one of yours', async () => {
+  await assert.rejects(start(await openBus(), [source, { ...source, topic: 'nowhere' }]), error => {
+    assert.ok(isCode(error, 'TOPIC_UNKNOWN'))
+    assert.match(String(error), /nowhere: missing; a topic of `sources`, which is yours to make/)
+    return true
+  })
 })
 
 test('without sources it waits for nothing and stops', async () => {

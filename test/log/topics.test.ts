@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
 import type { TopicSpec } from '../../src/log/log.ts'
-import { applyTopics, checkTopics, topicSpecs } from '../../src/log/topics.ts'
+import { applyTopics, checkSourceTopics, checkTopics, topicSpecs } from '../../src/log/topics.ts'
 import { topics } from '../../src/pipeline.ts'
 
 const settings = { prefix: 'p.', partitions: 6, policies: 2, replicationFactor: 1, minInsyncReplicas: 1 }
@@ -122,4 +122,13 @@ describe('apply and check', () => {
   test('check: a missing topic is named', async () => {
     assert.deepEqual(await checkTopics(openEmbeddedLog(), [wanted]), ['t: missing'])
   })
+})
+
+test('topics of sources are looked for, each once', async () => {
+  const log = openEmbeddedLog()
+  await log.createTopics([{ topic: 'web.clicks', partitions: 1, replicationFactor: 1, config: {} }])
+  assert.deepEqual(await checkSourceTopics(log, ['web.clicks', 'web.views', 'web.views']), [
+    'web.views: missing; a topic of `sources`, which is yours to make',
+  ])
+  assert.deepEqual(await checkSourceTopics(log, []), [])
 })

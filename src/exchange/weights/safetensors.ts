@@ -70,7 +70,8 @@ export function decodeSafetensors(file: Buffer): StoredTensors {
 function parts(file: Buffer): { header: JsonObject; data: Buffer } {
   if (file.length < LENGTH_BYTES) fail(`${file.length} bytes are no file`)
   const claimed = file.readBigUInt64LE()
-  if (claimed > MAX_HEADER_BYTES) fail(`a header of ${claimed} bytes, at most ${MAX_HEADER_BYTES} are read`)
+  if (claimed > MAX_HEADER_BYTES)
+    fail(`a header of ${claimed} bytes, at most ${MAX_HEADER_BYTES} are read: not a safetensors file?`)
   const end = LENGTH_BYTES + Number(claimed)
   if (end > file.length) fail(`a header of ${claimed} bytes in a file of ${file.length}`)
   const header = parseJsonOnce(textOf(file.subarray(LENGTH_BYTES, end)), fail)

@@ -82,6 +82,9 @@ function shapeOf(model: ModelVersion): Shape {
   const { state_dimensions, item_dimensions, hidden, embedding, heads = 1 } = model.parameters
   const shape = { stateDimensions: state_dimensions, itemDimensions: item_dimensions, hidden, embedding, heads }
   if (!Object.values(shape).every(size => Number.isInteger(size) && size > 0))
-    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: parameters of another algorithm`)
+    throw new FeedloopError(
+      'MODEL_INCOMPATIBLE',
+      `version ${model.version} is of ${model.algorithm}, which has no network of two towers`,
+    )
   return shape
 }

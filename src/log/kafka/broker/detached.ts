@@ -37,6 +37,8 @@ type State = Place & { readonly because: string }
 
 export interface BrokerStatus extends Partial<ProcessPlace & ContainerPlace> {
   readonly running: boolean
+  /** It ran before it was asked to start. */
+  readonly already?: true
   readonly because?: string
 }
 
@@ -52,10 +54,10 @@ export async function brokerStart(logger: Logger = pino({ level: 'silent' })): P
   const named = namedBrokers()
   if (named) {
     await (await openKafkaLog({ brokers: named, clientId: 'feedloop', logger })).close()
-    return { running: true, brokers: named, because: 'from KAFKA_BROKERS' }
+    return { running: true, already: true, brokers: named, because: 'from KAFKA_BROKERS' }
   }
   const before = await brokerStatus()
-  if (before.running) return before
+  if (before.running) return { ...before, already: true }
   const { started, because } = await startFirst<Place>({
     docker: () => startInContainer(logger),
     java: () => startProcess(logger),
