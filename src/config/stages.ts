@@ -36,7 +36,7 @@ export const shedding = z
 export const learner = z
   .strictObject({
     publishMs: ms(second).describe(
-      'Time between published versions, ms. Learners by gradients learn every 250 ms or more often, and publish what they have learned by then.',
+      'Time between published versions, ms. Learners by gradients learn every 250 ms or more often, and publish what they have learned by then; `ppo` and `a3c`, which must stay near who decides, publish each time.',
     ),
     fullEvery: z
       .number()

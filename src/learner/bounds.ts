@@ -8,6 +8,9 @@ export interface LearnBounds {
   /** Time between steps, ms, unless versions are wanted more often; more often than versions are wanted, not every step
    * publishes. */
   readonly maxIntervalMs: number
+  /** Each step publishes all the same: nothing corrects who learns from its own policy's decisions alone for how far it gets ahead of who
+   * decides. A3C at a version a second ended at .09 of the way in `long-term`, at one a step at .99. */
+  readonly onPolicy?: boolean
 }
 
 /** A whole publishing interval's worth: a sum takes microseconds a transition, and the output does not grow with them. */
@@ -35,8 +38,8 @@ const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) 
   'two-tower': policy => gradients(policy.twoTower),
   'v-trace': ({ vTrace: { batchSize, stepsPerBatch } }) => onceOver(batchSize, stepsPerBatch),
   reinforce: policy => gradients(policy.reinforce),
-  ppo: policy => gradients(policy.ppo),
-  a3c: policy => gradients({ batchSize: policy.a3c.workers * policy.a3c.batchSize }),
+  ppo: policy => ({ ...gradients(policy.ppo), onPolicy: true }),
+  a3c: ({ a3c: { workers, batchSize } }) => ({ ...gradients({ batchSize: workers * batchSize }), onPolicy: true }),
   dqn: policy => gradients(policy.dqn),
   'slate-q': policy => gradients(policy.slateQ),
   classifier: policy => gradients(policy.classifier),

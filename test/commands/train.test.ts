@@ -113,6 +113,6 @@ test('what cannot be is refused in words', () => {
   refused(['--data', 'x.csv'], /--mapping/)
   refused(
     ['--environment', 'recogym', '--steps', '1', '--until', 'share>=0.9'],
-    /USAGE: --until share: .* reward and return only/,
+    /USAGE: recogym .* tells no share: reward, return/,
   )
 })
