@@ -32,10 +32,9 @@ test('online, apprentice, logging only and back, by orders', { timeout: 60_000 }
   const { release_version: version } = await order(world, 'apprentice')
   const apprentice = await askedIn(world, 'apprentice')
   assert.deepEqual(apprentice.items, baseline)
-  assert.deepEqual(
-    [apprentice.chosen_by, apprentice.propensity_kind, apprentice.release_version],
-    ['baseline', 'deterministic', version],
-  )
+  assert.deepEqual([apprentice.chosen_by, apprentice.propensity_kind], ['baseline', 'deterministic'])
+  // the order's, or one that took a version over since
+  assert.ok(apprentice.release_version >= version, apprentice.release_version)
   assert.ok(
     apprentice.shadow_slate.length === 2 && apprentice.shadow_slate.every((item: string) => items.includes(item)),
   )

@@ -43,27 +43,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    what: 'a baseline whose propensities nobody knows, for a learner that weighs by them',
-    fires: ['LearnerRefusing'],
-    async make(loop) {
-      await inMode(loop, 'apprentice')
-      Object.assign(loop.crowd, { baseline: [shown], likes: { item: shown, type: 'click' } })
-      return () => sleep(15_000)
-    },
-  },
-  {
-    what: 'a policy at random in the place of a baseline that people like',
-    fires: ['ValueBelowBaseline'],
-    async make(loop) {
-      // what they liked must be over, or the policy would learn it
-      loop.crowd.likes = undefined
-      await sleep(2000)
-      await inMode(loop, 'online')
-      loop.crowd.baseline = undefined
-      return nothing
-    },
-  },
-  {
+    // first of what moves a policy: it is at random yet
     what: 'a learner whose versions are not taken, while people come to like one thing',
     fires: ['NoNewModel'],
     async make({ crowd, hold }) {
@@ -75,6 +55,27 @@ export const faults: readonly Fault[] = [
       }
     },
     leaves: ['KlSpike', 'EffectiveSampleSizeLow', 'EntropyCollapse'],
+  },
+  {
+    what: 'a baseline whose propensities nobody knows, for a learner that weighs by them',
+    fires: ['LearnerRefusing'],
+    async make(loop) {
+      await inMode(loop, 'apprentice')
+      Object.assign(loop.crowd, { baseline: [shown], likes: { item: shown, type: 'click' } })
+      return () => sleep(15_000)
+    },
+  },
+  {
+    what: 'a policy that shows what nobody likes any more, in the place of a baseline that people liked',
+    fires: ['ValueBelowBaseline'],
+    async make(loop) {
+      // what they liked must be over, or the policy would learn it
+      loop.crowd.likes = undefined
+      await sleep(2000)
+      await inMode(loop, 'online')
+      loop.crowd.baseline = undefined
+      return nothing
+    },
   },
   {
     what: 'a joiner whose transitions are not taken',
@@ -140,7 +141,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    what: 'rewards of 1e30',
+    what: 'rewards near the end of float32',
     fires: ['LossNotFinite'],
     async make({ crowd }) {
       crowd.likes = { item: liked, type: 'absurd' }

@@ -58,7 +58,7 @@ const settings = (prefix: string): ConfigInput => ({
       algorithm: 'two-tower',
       explorer: { name: 'softmax' },
       // the weight of `absurd` is one of those that a loss does not survive
-      rewards: { click: {}, absurd: { weight: 1e30 } },
+      rewards: { click: {}, absurd: { weight: 3e38 } },
       // a learner without restraint
       twoTower: { learningRate: 0.02, entropy: 0, maxImportanceWeight: 10, batchSize: 128 },
     },

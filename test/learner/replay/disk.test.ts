@@ -176,11 +176,9 @@ describe('a learner that starts again', () => {
         const expected = [0, 1, 2].map(step => learn(whole, one, step))
         const before = await parted.open(0)
         for (const step of [0, 1]) assert.deepEqual(learn(parted, before, step), expected[step])
-        assert.deepEqual(
-          take(parted, before, 2, 2500).outputs,
-          [],
-          'it falls with a step of which nothing was published',
-        )
+        // it falls with a step that was not accepted, or, of who publishes less often, with one of which nothing was published
+        const { outputs } = take(parted, before, 2, 2500)
+        assert.equal(outputs.length, /^(ppo|a3c)$/.test(config.policies[0].algorithm) ? 1 : 0)
         await before.close!()
         const after = await parted.open(0)
         parted.fold(
