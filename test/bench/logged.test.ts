@@ -1,16 +1,19 @@
 /** Vowpal Wabbit's logged-bandit files as we read them, and SNIPS on what they say. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { passOver } from '../../bench/logged/progressive.ts'
 import { type LoggedDecision, readLogged } from '../../bench/logged/read.ts'
 import { excess, snips } from '../../bench/logged/snips.ts'
 import { createRandom } from '../../src/state/random.ts'
 
+const folders = mkdtempSync(join(tmpdir(), 'feedloop-'))
+after(() => rmSync(folders, { recursive: true }))
+
 function read(text: string, actions?: number) {
-  const file = join(mkdtempSync(join(tmpdir(), 'feedloop-')), 'log')
+  const file = join(mkdtempSync(join(folders, 'x')), 'log')
   writeFileSync(file, text)
   return readLogged(file, actions)
 }

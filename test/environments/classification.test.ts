@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { createClassification, readRows } from '../../src/environments/classification.ts'
 import { isCode } from '../../src/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-rows-'))
+after(() => rmSync(folder, { recursive: true }))
 function write(name: string, text: string): string {
   const file = join(folder, name)
   writeFileSync(file, text)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { BehaviorEvent, Item, Request } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
@@ -13,6 +13,9 @@ import type { Log } from '../../src/log/log.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import type { TopicName } from '../../src/pipeline.ts'
 import { realData } from '../real-data.ts'
+
+const folders = mkdtempSync(join(tmpdir(), 'feedloop-'))
+after(() => rmSync(folders, { recursive: true }))
 
 const wire = await createWire({ prefix: 'p.' })
 const { limits } = parseConfig({})
@@ -50,7 +53,7 @@ async function openBus(): Promise<Log> {
 }
 
 function optionsFor(log: Log, file: string, text: string, more: Partial<ReplayOptions> = {}): ReplayOptions {
-  const folder = mkdtempSync(join(tmpdir(), 'feedloop-'))
+  const folder = mkdtempSync(join(folders, 'x'))
   const data = join(folder, file)
   const mappingFile = join(folder, 'mapping.yaml')
   writeFileSync(data, text)
@@ -297,7 +300,7 @@ describe('the examples on the real data', () => {
       if (!existsSync(data))
         return t.skip(`${data} is absent: only the mapping was checked (FEEDLOOP_DATA names the folder)`)
       const log = await openBus()
-      const stateFile = join(mkdtempSync(join(tmpdir(), 'feedloop-')), 'state.json')
+      const stateFile = join(mkdtempSync(join(folders, 'x')), 'state.json')
       const summary = await replay({ ...optionsFor(log, 'x.csv', ''), data, mapping: example(name), stateFile })
       assert.deepEqual([summary.rows, summary.refused], [count, 0])
       assert.equal((await readAll(log, topic)).length, count)

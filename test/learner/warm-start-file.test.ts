@@ -1,9 +1,9 @@
 /** The file of a log: how it is read, that a running learner learns it once, and a real one. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ModelVersion } from '../../schemas/records.ts'
@@ -20,12 +20,15 @@ import { realData } from '../real-data.ts'
 import { noVectors } from './examples.ts'
 import { logMapping } from './log-mapping.ts'
 
+const folders = mkdtempSync(join(tmpdir(), 'feedloop-'))
+after(() => rmSync(folders, { recursive: true }))
+
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 const rows = 'user,shown,p,click,at\nann,a,0.5,1,1000\nbob,b,0.25,0,2000\nann,b,0.5,1,soon\n'
 
 function written(text = rows, map = logMapping) {
-  const folder = mkdtempSync(join(tmpdir(), 'feedloop-'))
+  const folder = mkdtempSync(join(folders, 'x'))
   const warmStart = { data: join(folder, 'log.csv'), mapping: join(folder, 'log.yaml'), propensity: 'p' }
   writeFileSync(warmStart.data, text)
   writeFileSync(warmStart.mapping, map)

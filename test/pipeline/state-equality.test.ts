@@ -4,10 +4,10 @@
  * vectors and people new profiles in between, and rates, contexts and late events are in it too.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { BehaviorEvent, Item, Request, Transition } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
@@ -28,6 +28,9 @@ import { joinersWire } from '../../src/transitions/decision.ts'
 import { createJoiner } from '../../src/transitions/step.ts'
 import { input, profile, request } from '../ranker/fixtures.ts'
 import { realData } from '../real-data.ts'
+
+const folders = mkdtempSync(join(tmpdir(), 'feedloop-'))
+after(() => rmSync(folders, { recursive: true }))
 
 const RATINGS = 100_836
 /** A request comes before every so many ratings. */
@@ -60,7 +63,7 @@ async function read<T>(topic: TopicName, file: string, mapping: string): Promise
     limits: config.limits,
     data: join(data, file),
     mapping: fileURLToPath(new URL(`../../examples/replay/${mapping}`, import.meta.url)),
-    stateFile: join(mkdtempSync(join(tmpdir(), 'feedloop-')), 'state.json'),
+    stateFile: join(mkdtempSync(join(folders, 'x')), 'state.json'),
     now: Date.now,
     signal: new AbortController().signal,
   })
