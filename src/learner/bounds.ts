@@ -10,7 +10,7 @@ export interface LearnBounds {
   readonly maxIntervalMs: number
   /** Each step publishes all the same: nothing corrects who learns from its own policy's decisions alone for how far it gets ahead of who
    * decides. A3C at a version a second ended at .09 of the way in `long-term`, at one a step at .99. */
-  readonly onPolicy?: boolean
+  readonly publishesEachStep?: boolean
 }
 
 /** A whole publishing interval's worth: a sum takes microseconds a transition, and the output does not grow with them. */
@@ -38,8 +38,11 @@ const bounds: Readonly<Record<PolicyConfig['algorithm'], (policy: PolicyConfig) 
   'two-tower': policy => gradients(policy.twoTower),
   'v-trace': ({ vTrace: { batchSize, stepsPerBatch } }) => onceOver(batchSize, stepsPerBatch),
   reinforce: policy => gradients(policy.reinforce),
-  ppo: policy => ({ ...gradients(policy.ppo), onPolicy: true }),
-  a3c: ({ a3c: { workers, batchSize } }) => ({ ...gradients({ batchSize: workers * batchSize }), onPolicy: true }),
+  ppo: policy => ({ ...gradients(policy.ppo), publishesEachStep: true }),
+  a3c: ({ a3c: { workers, batchSize } }) => ({
+    ...gradients({ batchSize: workers * batchSize }),
+    publishesEachStep: true,
+  }),
   dqn: policy => gradients(policy.dqn),
   'slate-q': policy => gradients(policy.slateQ),
   classifier: policy => gradients(policy.classifier),

@@ -72,10 +72,10 @@ export function createLearnerStage(
   const encoder = createStateEncoder(config)
   const configHash = hashOf(config, policy, encoder.version)
   const keptMs = retentionMs(config, 'models')
-  const { maxRecords, maxIntervalMs, onPolicy } = learnBounds(policy)
+  const { maxRecords, maxIntervalMs, publishesEachStep } = learnBounds(policy)
   const { publishMs, fullEvery } = config.learner
   /** Where steps come no more often than versions are wanted, each publishes. */
-  const everyMs = maxIntervalMs < publishMs && !onPolicy ? publishMs : 0
+  const everyMs = maxIntervalMs < publishMs && !publishesEachStep ? publishMs : 0
   /** The newest full checkpoint, without which no version loads, must be in the log for ever. */
   const expires = (state: LearnerState, tick: Tick): boolean =>
     state.fullMs > 0 && tick.timeMs - state.fullMs >= keptMs / 2

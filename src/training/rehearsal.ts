@@ -4,6 +4,7 @@
  * propensity is exact, by their first places. Learners whose statistics are sums go over it once; those that learn from their own
  * decisions alone (PPO, A3C), not at all.
  */
+
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { catalogueOf } from '../environments/in-process.ts'
@@ -11,6 +12,7 @@ import { plainItems } from '../environments/population.ts'
 import { FeedloopError } from '../errors.ts'
 import type { FeatureStore } from '../features/store.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
+import { none, withRefused } from '../learner/tally.ts'
 import { type LoggedRow, transitionsOf, type WarmStart } from '../learner/warm-start.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy } from '../models/policy.ts'
@@ -94,15 +96,10 @@ export function createRehearsal({
     },
     run(wanted) {
       const until = Math.min(decisions + wanted, most)
-      const refused: Record<string, number> = {}
-      let stats: LearnStats['stats'] = {}
-      while (decisions < until) {
-        const learned = learn(Math.min(learnEvery, until - decisions))
-        stats = learned.stats
-        for (const [reason, count] of Object.entries(learned.refused)) refused[reason] = (refused[reason] ?? 0) + count
-      }
+      let last = none
+      while (decisions < until) last = withRefused(learn(Math.min(learnEvery, until - decisions)), last.refused)
       const reward = serving ? estimate(config, serving, held) : null
-      return { decisions, reward, sessionReturn: null, sessions: 0, stats, refused }
+      return { decisions, reward, sessionReturn: null, sessions: 0, stats: last.stats, refused: last.refused }
     },
   }
 }

@@ -4,11 +4,13 @@
  * `learnEvery` transitions the learner takes what is new and a version is published: loaded as the ranker loads it, so what serves is
  * what a checkpoint holds. All chance comes from seeds: the same options give the same versions.
  */
+
 import type { ModelVersion, Recommendation } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Act, Environment } from '../environments/environment.ts'
 import { type Lane, vectorise } from '../environments/vector.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
+import { none, withRefused } from '../learner/tally.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy } from '../models/policy.ts'
 import type { UserState } from '../state/user.ts'
@@ -184,8 +186,7 @@ const seeAll = (actor: Actor, { user, lane }: Seat, acts: readonly Act[], round:
 
 function emptyTally() {
   let [decisions, reward, sessions, returns] = [0, 0, 0, 0]
-  let stats: LearnStats['stats'] = {}
-  const refused: Record<string, number> = {}
+  let last = none
   return {
     decided(expected: number): void {
       decisions++
@@ -196,16 +197,15 @@ function emptyTally() {
       returns += sum
     },
     learned(told: LearnStats): void {
-      stats = told.stats
-      for (const [reason, count] of Object.entries(told.refused)) refused[reason] = (refused[reason] ?? 0) + count
+      last = withRefused(told, last.refused)
     },
     stretch: (so: number): Stretch => ({
       decisions: so,
       reward: reward / decisions,
       sessionReturn: sessions > 0 ? returns / sessions : null,
       sessions,
-      stats,
-      refused,
+      stats: last.stats,
+      refused: last.refused,
     }),
   }
 }
