@@ -1,7 +1,7 @@
-/** Replay on disk (keeper.ts), in an lmdb of its own: as large as what the learner holds, with all revisions that made it. */
+/** Replay on disk (keeper.ts), in an lmdb of its own: as large as what the learner holds and remembers, with all revisions that made it. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { open } from 'lmdb'
+import { type Database, open } from 'lmdb'
 import type { Transition } from '../../../schemas/records.ts'
 import { currentSchema } from '../../log/wire/schemas.ts'
 import { avroCodec } from '../../state/codec.ts'
@@ -20,13 +20,14 @@ export function openKeeper(folder: string): Keeper {
   const env = open({
     path: folder,
     noSubdir: false,
-    maxDbs: 2,
+    maxDbs: 3,
     encoding: 'binary',
     cache: false,
     overlappingSync: true,
   })
   const meta = env.openDB<string, string>('meta', { encoding: 'string' })
   const rows = env.openDB<Buffer, number>('revisions', { encoding: 'binary' })
+  const left = numbered(env.openDB<string, number>('left', { encoding: 'string' }))
   /** Numbers of the revisions, by transition. */
   const numbers = new Map<string, number[]>()
   let next = 0
@@ -43,6 +44,7 @@ export function openKeeper(folder: string): Keeper {
   const clear = (): void => {
     env.transactionSync(() => {
       rows.clearSync()
+      left.clear()
       meta.removeSync(META)
     })
     numbers.clear()
@@ -52,16 +54,17 @@ export function openKeeper(folder: string): Keeper {
     recall(after) {
       if (meta.get(META) !== nameOf(after)) {
         clear()
-        return []
+        return { transitions: [], left: [] }
       }
       numbers.clear()
-      return [...rows.getRange()].map(({ key, value }) => {
+      const transitions = [...rows.getRange()].map(({ key, value }) => {
         const transition = codec.decode(value)
         note(key, transition)
         return transition
       })
+      return { transitions, left: left.read() }
     },
-    keep(taken, after, holds) {
+    keep(taken, after, { holds, left: ids }) {
       const told = byTransition(taken)
       env.transactionSync(() => {
         // what leaves comes first, and what has left again is never written: lmdb counts pages as its own that were freed before they
@@ -73,10 +76,45 @@ export function openKeeper(folder: string): Keeper {
             rows.putSync(next, codec.encode(transition))
             note(next, transition)
           }
+        if (ids) left.become(ids())
         meta.putSync(META, nameOf(after))
       })
     },
     close: () => env.close(),
+  }
+}
+
+/** Strings in order, each once: of a new state only what differs is written. */
+function numbered(rows: Database<string, number>) {
+  const numbers = new Map<string, number>()
+  let next = 0
+  const note = (number: number, value: string): void => {
+    numbers.set(value, number)
+    next = number + 1
+  }
+  return {
+    read(): string[] {
+      numbers.clear()
+      for (const { key, value } of rows.getRange()) note(key, value)
+      return [...numbers.keys()]
+    },
+    become(values: ReadonlySet<string>): void {
+      for (const [value, number] of numbers)
+        if (!values.has(value)) {
+          rows.removeSync(number)
+          numbers.delete(value)
+        }
+      for (const value of values)
+        if (!numbers.has(value)) {
+          rows.putSync(next, value)
+          note(next, value)
+        }
+    },
+    clear(): void {
+      rows.clearSync()
+      numbers.clear()
+      next = 0
+    },
   }
 }
 

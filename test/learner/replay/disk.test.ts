@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { ModelVersion, Transition } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { openKeeper } from '../../../src/learner/replay/disk.ts'
+import type { Recalled } from '../../../src/learner/replay/keeper.ts'
 import { createLearnerStage, type LearnerState } from '../../../src/learner/step.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { noVectors, snapshotOf, transitionOf } from '../examples.ts'
@@ -21,9 +22,10 @@ const at = (version: number, createdMs = 1000 * version) => ({ version: String(v
 const decided = (n: number, changes: Partial<Transition> = {}) =>
   transitionOf({ transition_id: `d${n}/0`, decision_id: `d${n}`, discount: 0, ...changes })
 const rewarded = (n: number) => decided(n, { kind: 'reward', revision: 1, cumulative: { click: 1 } })
-const told = (transitions: readonly Transition[]) => transitions.map(each => `${each.decision_id} ${each.kind}`)
+const told = ({ transitions }: Recalled) => transitions.map(each => `${each.decision_id} ${each.kind}`)
 
-const all = () => true
+const nothing: Recalled = { transitions: [], left: [] }
+const all = { holds: () => true }
 
 describe('what is kept', () => {
   test('comes back as it was, in order, to the version that contains it', async () => {
@@ -33,7 +35,7 @@ describe('what is kept', () => {
     keeper.keep([rewarded(1)], at(2), all)
     await keeper.close()
     const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(2)), [decided(1), decided(2), rewarded(1)])
+    assert.deepEqual(again.recall(at(2)).transitions, [decided(1), decided(2), rewarded(1)])
     again.keep([decided(3)], at(3), all)
     assert.deepEqual(told(again.recall(at(3))), ['d1 initial', 'd2 initial', 'd1 reward', 'd3 initial'])
     await again.close()
@@ -47,18 +49,35 @@ describe('what is kept', () => {
       const keeper = openKeeper(folder)
       keeper.recall(at(0, 0))
       keeper.keep([decided(1)], at(2), all)
-      assert.deepEqual(keeper.recall(after), [])
-      assert.deepEqual(keeper.recall(at(2)), [])
+      assert.deepEqual(keeper.recall(after), nothing)
+      assert.deepEqual(keeper.recall(at(2)), nothing)
       await keeper.close()
     })
   test('is what the learner holds, with all that was told of it', async () => {
     const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
     keeper.keep([decided(1), rewarded(1), decided(2)], at(1), all)
-    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2), id => id !== 'd1/0' && id !== 'd4/0')
+    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2), {
+      holds: id => id !== 'd1/0' && id !== 'd4/0',
+    })
     const expected = ['d2 initial', 'd2 reward', 'd3 initial']
     assert.deepEqual(told(keeper.recall(at(2))), expected)
     await keeper.close()
+  })
+  test('is also the ids of what had left, as far as the learner remembers them, in order', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    const remembers = (...ids: string[]) => ({ ...all, left: () => new Set(ids) })
+    keeper.keep([], at(1), remembers('d1/0', 'd2/0'))
+    keeper.keep([], at(2), remembers('d2/0', 'd3/0', 'd1/0'))
+    await keeper.close()
+    const again = openKeeper(folder)
+    assert.deepEqual([...again.recall(at(2)).left].sort(), ['d1/0', 'd2/0', 'd3/0'])
+    again.keep([], at(3), remembers('d2/0', 'd3/0', 'd4/0'))
+    assert.deepEqual(again.recall(at(3)).left, ['d2/0', 'd3/0', 'd4/0'])
+    assert.deepEqual(again.recall(at(1)), nothing)
+    assert.deepEqual(again.recall(at(3)), nothing)
+    await again.close()
   })
   test('has its place in the order from when it came back, where it had left', async () => {
     const keeper = openKeeper(folder)
@@ -75,7 +94,7 @@ describe('what is kept', () => {
     await keeper.close()
     truncateSync(join(folder, 'data.mdb'), 5000)
     const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(1)), [])
+    assert.deepEqual(again.recall(at(1)), nothing)
     await again.close()
   })
 })
@@ -101,6 +120,20 @@ const cases: readonly Case[] = [
     name: 'ppo, in the midst of a round',
     policy: small => ({ algorithm: 'ppo', ppo: { ...small, roundSize: 100 } }),
     bufferSizes: [1000],
+  },
+  {
+    // the next of every second is used (it ends) or dropped, so that it need not wait
+    name: 'ppo, of sessions of which the later half came first',
+    policy: small => ({ algorithm: 'ppo', gamma: 0.9, ppo: { ...small, roundSize: 30 } }),
+    bufferSizes: [1000],
+    changes: (step, i) =>
+      i % 2 === 0
+        ? { discount: null, terminated: true }
+        : {
+            discount: 0.9,
+            next_decision_id: `d${100 * step + i - 1 - (step > 0 ? 100 : 0)}`,
+            next_state: snapshotOf({ hour: 1 }),
+          },
   },
   { name: 'a3c', policy: small => ({ algorithm: 'a3c', a3c: { ...small, workers: 2 } }), bufferSizes: [1000] },
   {

@@ -80,6 +80,16 @@ describe('fresh transitions', () => {
     assert.deepEqual(segments(fresh), ['d7'])
   })
 
+  test('what had left before a restart is known after it', () => {
+    const before = of([step(1, 'end'), step(0, 1)])
+    before.remove([before.segments(5)[0].slice(1)])
+    const after = createFresh(options)
+    after.left.recall(before.left.ids())
+    after.recall(step(0, 1))
+    assert.deepEqual(segments(after), ['d0'])
+    assert.equal(after.take(step(1, 'end'), 5), 'late_unlearned')
+  })
+
   test('a next decision that is never seen is waited for as long as policies are fresh enough', () => {
     const fresh = of([step(0, 1)])
     assert.deepEqual(segments(fresh, 6), [])
