@@ -9,6 +9,7 @@ import type { Config, PolicyConfig } from '../../config.ts'
 import { FeedloopError } from '../../errors.ts'
 import { ACTION } from '../../learner/classifier/actions.ts'
 import { hashOf } from '../../learner/config-hash.ts'
+import type { Checkpoint } from '../../learner/learner.ts'
 import { publish } from '../../learner/publication.ts'
 import { createLearnerStage, type LearnerState, type LearnerView, restoreFolded } from '../../learner/step.ts'
 import { assertFinite } from '../../learner/tensors.ts'
@@ -42,6 +43,7 @@ export function createReplacingStage(
       const { key, value } = publish(state, { full: true, policy, configHash, tick })
       const model = replaced(value, file)
       state.learner.restore(model)
+      assertTaken(model, state.learner.snapshot(model.version, true))
       done.add(state)
       return { outputs: [{ key, value: model }], refusals: [], counts: [] }
     },
@@ -83,6 +85,14 @@ function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined
   const said = ({ shape, dtype }: Tensor): string => `${shape.join('x')} ${dtype}`
   if (!own) refuse(model, `tensor ${shown(tensor.name)} is none of ${model.algorithm}`)
   if (said(own) !== said(tensor)) refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}`)
+}
+
+/** What the file says of the network is what is configured: a learner that has taken it says the very same. */
+function assertTaken(model: ModelVersion, { parameters }: Checkpoint): void {
+  const names = new Set([...Object.keys(model.parameters), ...Object.keys(parameters)])
+  for (const name of names)
+    if (model.parameters[name] !== parameters[name])
+      refuse(model, `parameter ${shown(name)} is ${model.parameters[name]}, configured is ${parameters[name]}`)
 }
 
 /** Counters are the file's where all of the checkpoint is; what its weights tell apart is the file's wherever it says so. */

@@ -69,8 +69,10 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
     untold[why]++
   }
   const put = (example: Example): void => {
-    const { transition_id: id, truncated } = example.transition
-    waiting.set(id, { entry: merge(waiting.get(id)?.entry, example), ended: truncated })
+    const { transition_id: id, truncated, revision } = example.transition
+    const before = waiting.get(id)
+    const isNewer = !before || revision >= before.entry.revision
+    waiting.set(id, { entry: merge(before?.entry, example), ended: isNewer ? truncated : before.ended })
     if (waiting.size > capacity) drop(firstOf(waiting.keys())!, 'evicted')
   }
   const dropOld = (version: number): void => {

@@ -1,10 +1,11 @@
 /** What a learner's buffers took since replay was last written: of what they hold no more, nothing for long. */
 import type { Transition } from '../../../schemas/records.ts'
 import type { Example, Learner } from '../learner.ts'
+import { withoutLeast } from '../reward-range.ts'
 
 export interface Told {
   note(taken: readonly Example[]): void
-  /** All that was noted of what is held, oldest first; it is forgotten here. */
+  /** All that was noted of what is held, as it was logged, oldest first; it is forgotten here. */
   take(): readonly Transition[]
 }
 
@@ -20,7 +21,7 @@ export function createTold(holds: NonNullable<Learner['holds']>): Told {
   }
   return {
     note(taken) {
-      for (const { transition } of taken) told.push(transition as Transition)
+      for (const { transition } of taken) told.push(withoutLeast(transition) as Transition)
       if (told.length > 2 * heldLast + MANY) prune()
     },
     take() {

@@ -1,9 +1,10 @@
 /** Replay that outlives the process: what is kept, for whom, how much; and a learner that goes on as if it had never stopped. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { open } from 'lmdb'
 import type { ModelVersion, Transition } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { openKeeper } from '../../../src/learner/replay/disk.ts'
@@ -72,7 +73,7 @@ describe('what is kept', () => {
     keeper.keep([], at(2), remembers('d2/0', 'd3/0', 'd1/0'))
     await keeper.close()
     const again = openKeeper(folder)
-    assert.deepEqual([...again.recall(at(2)).left].sort(), ['d1/0', 'd2/0', 'd3/0'])
+    assert.deepEqual(again.recall(at(2)).left, ['d1/0', 'd2/0', 'd3/0'], 'in order of when they came')
     again.keep([], at(3), remembers('d2/0', 'd3/0', 'd4/0'))
     assert.deepEqual(again.recall(at(3)).left, ['d2/0', 'd3/0', 'd4/0'])
     assert.deepEqual(again.recall(at(1)), nothing)
@@ -86,6 +87,61 @@ describe('what is kept', () => {
     keeper.keep([decided(1)], at(2), all)
     assert.deepEqual(told(keeper.recall(at(2))), ['d2 initial', 'd1 initial'])
     await keeper.close()
+  })
+  test('is of many revisions those that say what no later one does', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    const said = (revision: number, changes: Partial<Transition> = {}) =>
+      decided(1, { kind: 'reward', revision, cumulative: { click: revision }, discount: null, ...changes })
+    keeper.keep([decided(1, { discount: null }), said(1), said(2)], at(1), all)
+    for (let version = 2; version < 100; version++) keeper.keep([said(version + 1)], at(version), all)
+    const revisions = (version: number) => keeper.recall(at(version)).transitions.map(each => each.revision)
+    assert.deepEqual(revisions(99), [0, 100])
+    keeper.keep([said(101, { discount: 0.9, next_decision_id: 'd2' }), said(102)], at(100), all)
+    assert.deepEqual(revisions(100), [0, 101, 102], 'what comes after is said by the first of them alone')
+    keeper.keep([said(50), said(103, { terminated: true })], at(101), all)
+    assert.deepEqual(revisions(101), [0, 103])
+    await keeper.close()
+  })
+  test('is dropped where it was written under another schema', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1)], at(1), all)
+    await keeper.close()
+    const env = open({ path: folder, noSubdir: false, maxDbs: 3, encoding: 'binary' })
+    const meta = env.openDB<string, string>('meta', { encoding: 'string' })
+    meta.putSync('taken until', meta.get('taken until')!.replace(/^1\/[0-9a-f]+/, '1/0123456789abcdef'))
+    await env.close()
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(1)), nothing)
+    await again.close()
+  })
+  test('is dropped where a page in its midst is damaged, and is kept anew', async () => {
+    const many = Array.from({ length: 500 }, (_, n) => decided(n))
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep(many, at(1), all)
+    await keeper.close()
+    const file = openSync(join(folder, 'data.mdb'), 'r+')
+    for (let page = 2; page < 40; page++) writeSync(file, Buffer.alloc(2000, 0xff), 0, 2000, 4096 * page + 1500)
+    closeSync(file)
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(1)), nothing)
+    again.keep(many, at(2), all)
+    await again.close()
+    const third = openKeeper(folder)
+    assert.equal(third.recall(at(2)).transitions.length, 500)
+    await third.close()
+  })
+  test('is dropped where process after process dies of reading it', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1)], at(1), all)
+    await keeper.close()
+    for (let death = 0; death < 5; death++) await openKeeper(folder).close()
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(1)), nothing)
+    await again.close()
   })
   test('is dropped where the file is damaged', async () => {
     const keeper = openKeeper(folder)
@@ -147,6 +203,16 @@ const cases: readonly Case[] = [
     policy: small => ({ algorithm: 'v-trace', vTrace: small }),
     bufferSizes: [10],
     changes: (_step, i) => unknown(i > 3),
+  },
+  {
+    name: 'a3c, half of it imitated',
+    policy: small => ({ algorithm: 'a3c', a3c: { ...small, workers: 2, imitate: true } }),
+    bufferSizes: [1000],
+    changes: (step, i) => unknown(step === 0 || i % 2 === 1),
+  },
+  {
+    name: 'v-trace, of a declared range of rewards',
+    policy: vTrace => ({ algorithm: 'v-trace', vTrace, rewardRange: { min: -1, max: 3 } }),
   },
   {
     name: 'v-trace, most of it imitated',
