@@ -203,6 +203,30 @@ for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q', 'ppo', 'a3c',
     assert.equal(loadPolicy(after, policy).version, '1')
   })
 
+test('the whole of a network that is not what is configured is refused', { timeout: 60_000 }, async t => {
+  const withDqn = (dqn: object) => parseConfig({ ...input, policies: [{ algorithm: 'dqn', gamma: 0.9, dqn }] })
+  const other = withDqn({ dueling: false })
+  const learner = await createLearner(other, other.policies[0], createStateEncoder(other))
+  const model = { ...publish(learner, '1', true), algorithm: 'dqn' }
+  const context = await openBus(withDqn({ dueling: true }))
+  t.after(() => context.log.close())
+  const into = (parameters: Record<string, number>) => {
+    const file = safetensorsOf({ ...model, parameters: { ...model.parameters, ...parameters } })
+    return importWeights(context, 'default', fileWith(t, file), 30_000)
+  }
+  for (const [parameters, message] of [
+    [{}, /dueling" is 0, configured is 1/],
+    [{ dueling: 1, hidden: 999 }, /hidden" is 999, configured is/],
+    [{ dueling: 1, draws: -5 }, /counters/],
+    [{ dueling: 1, value_square: -4 }, /value_square is -4/],
+  ] as const)
+    await assert.rejects(
+      into(parameters),
+      (error: Error) => has('MODEL_INCOMPATIBLE')(error) && message.test(error.message),
+    )
+  assert.equal((await into({ dueling: 1 })).parameters.dueling, 1)
+})
+
 test('weights alone into reinforce with a network of who logged: whole or not at all', async () => {
   const config = parseConfig({
     ...input,

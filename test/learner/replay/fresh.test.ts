@@ -126,6 +126,18 @@ describe('fresh transitions', () => {
     assert.deepEqual(fresh.stats(), { buffer: 2, stale: 0, waiting_evicted: 1 })
   })
 
+  test('whether it ended is what the newest revision says, whatever order they came in', () => {
+    const revised = (revision: number, truncated: boolean) => step(1, null, { kind: 'reward', revision, truncated })
+    for (const order of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const fresh = of([step(0, 1), step(1, null)])
+      for (const revision of order) fresh.take(revised(revision, revision === 2), 5)
+      assert.deepEqual(segments(fresh), ['d0'], String(order))
+    }
+  })
+
   test('the reward is that of the last revision before the use, whatever order they came in', () => {
     const late = (revision: number, click: number) =>
       step(0, 'end', { kind: 'reward', revision, cumulative: { click } })
