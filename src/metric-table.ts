@@ -17,7 +17,7 @@ export const metricTable = {
   feedloop_records_consumed_total: {
     type: 'counter',
     help: 'Input records that are done: covered by accepted steps or, without a chain (features, intake), taken over whole.',
-    labels: ['stage', 'topic'],
+    labels: ['stage', 'topic', 'partition'],
   },
   feedloop_records_produced_total: {
     type: 'counter',

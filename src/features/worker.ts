@@ -8,6 +8,7 @@ import type { ErrorCode } from '../errors.ts'
 import type { Fault } from '../events/validate.ts'
 import { bury, decode } from '../log/chain/codec.ts'
 import { type ChainIo, retrying } from '../log/chain/rim.ts'
+import { countConsumed } from '../log/lag.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
 import { inBatches } from '../log/size.ts'
@@ -167,7 +168,7 @@ export async function runWorker<In, Out>(options: WorkerOptions<In, Out>): Promi
     }
     inHand = undefined
     if (records.length > 0) offset = records[records.length - 1].offset + 1
-    meter.add('feedloop_records_consumed_total', { stage: 'features', topic: kind.input }, records.length)
+    countConsumed(meter, at, records.length)
     await commit()
     await tidy()
   }

@@ -104,6 +104,8 @@ function answererOfErrors({ logger, meter }: DoorOptions) {
     RANKER_ABSENT: 'ranker',
     USER_ELSEWHERE: 'ranker',
   }
+  // rates and increases need a first sample before the first event
+  for (const reason of ['log', ...Object.values(shed)]) meter.add('feedloop_gateway_shed_total', { reason }, 0)
   return (reply: FastifyReply, error: FeedloopError): FastifyReply => {
     const problem = problemOf(error)
     if (problem.status >= 500 && problem.status < 503) logger.error({ err: error.cause ?? error }, 'call failed')

@@ -8,6 +8,7 @@ import { FeedloopError, isCode } from '../errors.ts'
 import type { Fault } from '../events/validate.ts'
 import { type Patience, realRim, retrying } from '../log/chain/rim.ts'
 import { deadLetter } from '../log/deadletters.ts'
+import { countConsumed } from '../log/lag.ts'
 import type { LogRecord, Membership, NewRecord } from '../log/log.ts'
 import { checkSourceTopics } from '../log/topics.ts'
 import { connectRegistry } from '../log/wire/registry.ts'
@@ -91,6 +92,7 @@ async function pump(flow: Flow, partition: number, commit: Membership['commit'],
       inHand = await retrying(patience, () => log.read(topic, partition, offset, options))
       if (inHand.length === 0) continue
       await carry(flow, inHand, patience)
+      countConsumed(flow.context.meter, at, inHand.length)
       offset = inHand.at(-1)!.offset + 1
       inHand = []
       // A commit that fails costs a repetition at the next start, no more; the next one covers it.
@@ -120,7 +122,6 @@ async function carry(flow: Flow, records: readonly LogRecord[], patience: Patien
   await appendAll(log, { topic: 'dead-letters', prefix: config.topics.prefix, partition: 0 }, batch.refused, patience)
   const stage = 'intake'
   for (const { to } of batch.ready) meter.add('feedloop_records_produced_total', { stage, topic: to })
-  meter.add('feedloop_records_consumed_total', { stage, topic: flow.source.topic }, records.length)
 }
 
 /** Maps one record and notes the one thing that it counts as: refused when any mapping did. */

@@ -1,4 +1,4 @@
-/** How far a reader of a partition is behind, as the two gauges of everybody who reads by a group. */
+/** What a reader of a partition is done with, and how far it is behind: metrics of everybody who reads by a group. */
 import type { Meter } from '../metrics.ts'
 
 /** A partition of `topic`: by its name on the map, or on the bus where it is not ours. */
@@ -22,6 +22,10 @@ export function showLag(meter: Meter, of: LagLabels, { records, sinceMs, nowMs }
   meter.set('feedloop_lag_records', labelsOf(of), records)
   meter.set('feedloop_lag_seconds', labelsOf(of), waitedMs / 1000)
 }
+
+/** Of the same labels as the lag: of many partitions one may stand still. */
+export const countConsumed = (meter: Meter, of: LagLabels, records: number): void =>
+  meter.add('feedloop_records_consumed_total', labelsOf(of), records)
 
 /** Of a partition that another member took over. */
 export function forgetLag(meter: Meter, of: LagLabels): void {

@@ -28,13 +28,21 @@ export function watchLag(
   const { name, partition, oldest, next, signal, everyMs = chainRules.watchMs } = options
   if (signal.aborted) return
   let endedMs = now()
+  /** An end that is not reached yet. Where something always comes, the newest one never is when it is looked at. */
+  let end: { readonly offset: number; readonly askedMs: number } | undefined
   const look = async (): Promise<void> => {
     const askedMs = now()
     const { latest } = await log.ends(name, partition)
     if (signal.aborted) return
     const first = oldest()
-    const records = Math.max(0, latest - (first?.offset ?? next()))
+    const done = first?.offset ?? next()
+    const records = Math.max(0, latest - done)
+    if (end && done >= end.offset) {
+      endedMs = end.askedMs
+      end = undefined
+    }
     if (records === 0) endedMs = askedMs
+    else end ??= { offset: latest, askedMs }
     showLag(meter, options, { records, sinceMs: first?.timestampMs ?? endedMs, nowMs: now() })
   }
   const again = (): void => void look().catch(() => {})

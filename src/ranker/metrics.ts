@@ -63,6 +63,11 @@ const shadowResults = ({ shadow_slate: shadow, slots }: Recommendation): readonl
     return slots.some(slot => slot.item_id === itemId) ? 'elsewhere' : 'absent'
   })
 
+/** Rates and increases need a first sample before the first event. */
+export function showNoneShed(meter: Meter): void {
+  for (const answer of ['baseline', 'empty']) meter.add('feedloop_requests_shed_total', { answer }, 0)
+}
+
 /** Decisions of an accepted step. */
 export function observeDecisions(
   meter: Meter,

@@ -20,7 +20,7 @@ import type { Output } from '../stage.ts'
 import { createHolder } from './answer.ts'
 import { createCoverage } from './coverage.ts'
 import { rankerCodecs, rankerVersion } from './layout.ts'
-import { forgetGauges, observeDecisions } from './metrics.ts'
+import { forgetGauges, observeDecisions, showNoneShed } from './metrics.ts'
 import { createSearchAhead } from './retrieval/ahead.ts'
 import { createFollowing, SLICE_EVERY_MS } from './retrieval/following.ts'
 import { type ScanThread, startScanThread } from './retrieval/thread.ts'
@@ -38,6 +38,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
   const watched = watchServing({ serving, policies, meter, now, caughtUp: () => catalogueReady, traceOf })
   const following = createFollowing(config, features, ({ name }) => serving.answering(name), meter)
   const coverage = createCoverage()
+  showNoneShed(meter)
   let slices: NodeJS.Timeout | undefined
   let thread: ScanThread | undefined
   const searchAhead = createSearchAhead(config, (...job) => {

@@ -53,6 +53,9 @@ const labelled = (series: AlertCase['series'], labels: Readonly<Record<string, s
 
 const day = 24 * 60
 
+/** Every process shows when it last audited: most never. */
+const noAudits = { 'feedloop_accounting_timestamp_seconds{pod="ranker"}': '0x500' }
+
 /** Outcomes of which `late` in a hundred are later than ten seconds, a hundred a minute. */
 const freshness = (late: number, minutes: number) => ({
   'feedloop_freshness_seconds_bucket{until="decision",le="10"}': `0+${100 - late}x${minutes}`,
@@ -111,11 +114,12 @@ export const alertCases: readonly AlertCase[] = [
   { alert: 'StageAbsent', title: 'nothing was ever there', series: {}, atMinutes: 20, fires: {} },
   ...both('GroupNotConsuming', {
     fires: [
-      'records wait longer and longer, and none is taken',
+      'records of one partition wait longer and longer, and none is taken; of the others all are',
       {
         'feedloop_lag_seconds{stage="ranker",topic="requests",partition="0"}': '0+60x30',
-        'feedloop_records_consumed_total{stage="ranker",topic="requests"}': '7000x30',
-        'feedloop_records_consumed_total{stage="ranker",topic="events"}': '0+60x30',
+        'feedloop_records_consumed_total{stage="ranker",topic="requests",partition="0"}': '7000x30',
+        'feedloop_records_consumed_total{stage="ranker",topic="requests",partition="1"}': '0+60x30',
+        'feedloop_records_consumed_total{stage="ranker",topic="events",partition="0"}': '0+60x30',
       },
       { stage: 'ranker', topic: 'requests' },
     ],
@@ -123,9 +127,9 @@ export const alertCases: readonly AlertCase[] = [
       'behind, and at work',
       {
         'feedloop_lag_seconds{stage="ranker",topic="requests",partition="0"}': '0+60x30',
-        'feedloop_records_consumed_total{stage="ranker",topic="requests"}': '0+10x30',
+        'feedloop_records_consumed_total{stage="ranker",topic="requests",partition="0"}': '0+10x30',
         'feedloop_lag_seconds{stage="intake",topic="shop.clicks",partition="0"}': '0+60x30',
-        'feedloop_records_consumed_total{stage="intake",topic="shop.clicks"}': '0+10x30',
+        'feedloop_records_consumed_total{stage="intake",topic="shop.clicks",partition="0"}': '0+10x30',
       },
     ],
   }),
@@ -213,8 +217,13 @@ export const alertCases: readonly AlertCase[] = [
     silent: ['none', { feedloop_accounting_differences: '0x30' }],
   }),
   ...both('AuditStale', {
-    fires: ['none since the beginning', { feedloop_accounting_timestamp_seconds: '0x500' }],
+    fires: ['none since the first', { 'feedloop_accounting_timestamp_seconds{pod="watch"}': '60x500', ...noAudits }],
     silent: ['one an hour', { feedloop_accounting_timestamp_seconds: '0x59 3600x59 7200x400' }],
+    atMinutes: 400,
+  }),
+  ...both('AuditStale', {
+    fires: ['who audited is gone', { 'feedloop_accounting_timestamp_seconds{pod="watch"}': '60x9 _x490', ...noAudits }],
+    silent: ['nobody audits', noAudits],
     atMinutes: 400,
   }),
   ...both('DeadLetters', {

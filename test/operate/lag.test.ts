@@ -60,6 +60,23 @@ test('what was not read waits since the end was last seen to be reached', async 
   await shows('0 records, 0 seconds')
 })
 
+test('where something always comes, what was not read waits since an end was seen that is reached by now', async t => {
+  const { clock, worker, abort, write, shows } = await open()
+  t.after(() => abort.abort())
+  await shows('0 records, 0 seconds')
+  await write()
+  await shows('1 records, 0 seconds')
+  for (const seconds of [7, 14, 14, 14]) {
+    clock.ms += 7000
+    await shows(`1 records, ${seconds} seconds`)
+    // the next one is there before it is done with this one
+    await write()
+    await shows(`2 records, ${seconds} seconds`)
+    worker.next += 1
+    await shows('1 records, 7 seconds')
+  }
+})
+
 test('a worker that is stopped has no lag', async () => {
   const { abort, shows } = await open()
   await shows('0 records, 0 seconds')

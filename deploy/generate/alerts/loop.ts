@@ -19,6 +19,9 @@ const burns = (by: Thresholds, factor: number, long: string, short: string): str
 /** Of the partition that heard of none for longest. */
 const newestHeard = minBy('', metric('feedloop_heartbeat_timestamp_seconds'))
 
+/** 0 where none ever ended, as where nobody audits. Of one whose process is gone the day remembers. */
+const lastAudit = maxBy('', `last_over_time(${metric('feedloop_accounting_timestamp_seconds')}[1d])`)
+
 const summary = 'Outcomes take too long to count in decisions'
 
 export const loopAlerts = (by: Thresholds): readonly Alert[] => [
@@ -50,7 +53,7 @@ export const loopAlerts = (by: Thresholds): readonly Alert[] => [
     summary: 'The audit found differences',
     description: 'Decisions, outcomes or transitions are not accounted for. `feedloop audit` lists them.',
   }),
-  alert('AuditStale', `time() - ${maxBy('', metric('feedloop_accounting_timestamp_seconds'))} > ${by.auditSeconds}`, {
+  alert('AuditStale', `time() - (${lastAudit} > 0) > ${by.auditSeconds}`, {
     severity: 'warning',
     wait: '5m',
     summary: 'The last audit is long ago',

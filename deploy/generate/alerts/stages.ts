@@ -20,16 +20,23 @@ const absent = chained.map(({ stage }): Alert => {
   return { ...made, labels: { ...made.labels, stage } }
 })
 
+/** One may stand still among many. */
+const ofPartition = 'stage, topic, partition'
+
 export const stageAlerts = ({ lagSeconds }: Thresholds): readonly Alert[] => [
   ...absent,
   alert(
     'GroupNotConsuming',
-    `${maxBy('stage, topic', metric('feedloop_lag_seconds'))} > 30 unless ${sumBy('stage, topic', rate('feedloop_records_consumed_total', '5m'))} > 0`,
+    maxBy(
+      'stage, topic',
+      `${maxBy(ofPartition, metric('feedloop_lag_seconds'))} > 30 unless ${sumBy(ofPartition, rate('feedloop_records_consumed_total', '5m'))} > 0`,
+    ),
     {
       severity: 'critical',
       wait: '5m',
-      summary: '{{ $labels.stage }} takes nothing from {{ $labels.topic }}',
-      description: 'Records wait and it was done with none for 5 minutes. See its log and the brokers.',
+      summary: '{{ $labels.stage }} takes nothing from a partition of {{ $labels.topic }}',
+      description:
+        'Records wait in it, and none was done with for 5 minutes. See the log of the stage and the brokers.',
     },
   ),
   alert('Lag', `${maxBy('stage, topic', metric('feedloop_lag_seconds'))} > ${lagSeconds}`, {

@@ -27,7 +27,7 @@ export interface AdamOptions {
 /** Updates the weights in place.
  * @param units of parameters w in which they are learned: the step is one of w/unit, so a head is learned as if what it is to say
  * were of size 1, and a unit that changes moves no weight ("preserving outputs", van Hasselt et al. 2016). Default 1
- * @returns the gradient's norm before clipping; null when it was not finite and nothing was changed */
+ * @returns the gradient's norm before clipping; null when it or a weight would not be finite, and nothing was changed */
 export function adamStep<A extends Arrays>(
   weights: A,
   gradients: A,
@@ -40,19 +40,30 @@ export function adamStep<A extends Arrays>(
   const norm = Math.sqrt(names.reduce((sum, name) => sum + (units[name] ?? 1) ** 2 * squares(gradients[name]), 0))
   if (!Number.isFinite(norm)) return null
   const clip = Math.min(1, options.maxGradientNorm / (norm + 1e-12))
-  const t = ++state.steps
+  const t = state.steps + 1
   const rate = (options.learningRate * Math.sqrt(1 - BETA2 ** t)) / (1 - BETA1 ** t)
-  for (const name of names) {
-    const [w, g, m, v] = [weights[name], gradients[name], state.first[name], state.second[name]]
-    const unit = units[name] ?? 1
-    for (let i = 0; i < w.length; i++) {
-      const gradient = clip * unit * g[i]
-      m[i] = BETA1 * m[i] + (1 - BETA1) * gradient
-      v[i] = BETA2 * v[i] + (1 - BETA2) * gradient * gradient
-      w[i] -= (unit * rate * m[i]) / (Math.sqrt(v[i]) + EPSILON)
-    }
+  const moved = names.map(name => move(name, clip * (units[name] ?? 1), rate * (units[name] ?? 1)))
+  // a rate or a unit beyond all measure takes a weight beyond float32
+  if (!moved.every(({ w }) => isFiniteArray(w))) return null
+  state.steps = t
+  for (const [index, { w, m, v }] of moved.entries()) {
+    weights[names[index]].set(w)
+    state.first[names[index]].set(m)
+    state.second[names[index]].set(v)
   }
   return norm
+
+  function move(name: string, scale: number, step: number) {
+    const [w, m, v] = [weights[name].slice(), state.first[name].slice(), state.second[name].slice()]
+    const g = gradients[name]
+    for (let i = 0; i < w.length; i++) {
+      const gradient = scale * g[i]
+      m[i] = BETA1 * m[i] + (1 - BETA1) * gradient
+      v[i] = BETA2 * v[i] + (1 - BETA2) * gradient * gradient
+      w[i] -= (step * m[i]) / (Math.sqrt(v[i]) + EPSILON)
+    }
+    return { w, m, v }
+  }
 }
 
 function squares(values: Float32Array): number {

@@ -28,8 +28,8 @@ export interface Cursor {
   readonly ready: boolean
   /** Its last arrival (opening, when nothing came yet), and when it was last known to be read to its end. */
   readonly heard: Heard
-  /** Since when a record waits to be taken, ms: the time of the first that was read ahead; without one, when the log's
-   * end was last found. What is past the end may have been written from then on. */
+  /** Since when a record waits to be taken, ms: the time of the first that was read ahead; without one, that of the newest
+   * that was read, or when the log's end was last found. What is not read may have been written from then on. */
   readonly waitingSinceMs: number
   /** Batches skipped by the reader's rule so far. */
   readonly skipped: number
@@ -73,6 +73,8 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
   let aheadBytes = 0
   const openedMs = io.rim.now()
   let arrivedMs = openedMs
+  /** Of the newest that was read. Where something always comes, the end is never found. */
+  let writtenMs = openedMs
   let endedMs = Number.NEGATIVE_INFINITY
   /** All below is in `entries`: the source itself is a few turns ahead of what it gives. */
   let readTo = source.offset
@@ -85,6 +87,7 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     for (const entry of arrived) {
       entries.push(entry)
       aheadBytes += entry.bytes
+      writtenMs = entry.timeMs
     }
   }
   const wake = (): void => {
@@ -171,10 +174,10 @@ export async function openCursor(io: ChainIo, options: CursorOptions): Promise<C
     },
     get waitingSinceMs() {
       for (let i = taken; i < entries.length; i++) {
-        const { record } = entries[i]!
-        if (record !== null) return record.timestampMs
+        const { record, timeMs } = entries[i]!
+        if (record !== null) return timeMs
       }
-      return Math.max(openedMs, endedMs)
+      return Math.max(writtenMs, endedMs)
     },
     get skipped() {
       return source.skipped

@@ -15,6 +15,8 @@ export interface Entry {
   readonly next: number
   readonly head: Head | null
   readonly bytes: number
+  /** When it was written, by its writer's clock, ms. */
+  readonly timeMs: number
 }
 
 export interface Source {
@@ -77,7 +79,7 @@ export async function plainSource(io: ChainIo, at: Partition, options: SourceOpt
       const records = await read()
       atEnd = records.length === 0
       if (!atEnd) offset = records.at(-1)!.offset + 1
-      return records.map(record => ({ record, next: record.offset + 1, head: null, bytes: recordBytesAtMost(record) }))
+      return records.map(record => entryOf(record, null))
     },
     witness: () => [],
     get offset() {
@@ -136,10 +138,13 @@ export async function chainedSource(io: ChainIo, at: Partition, options: SourceO
 
 const entriesOfBatch = (batch: Batch): Entry[] =>
   batch.records.length === 0
-    ? [{ record: null, next: batch.end, head: batch.head, bytes: 64 }]
-    : batch.records.map(record => ({
-        record,
-        next: record.offset + 1,
-        head: batch.head,
-        bytes: recordBytesAtMost(record),
-      }))
+    ? [{ record: null, next: batch.end, head: batch.head, bytes: 64, timeMs: batch.header.tick.timeMs }]
+    : batch.records.map(record => entryOf(record, batch.head))
+
+const entryOf = (record: LogRecord, head: Head | null): Entry => ({
+  record,
+  next: record.offset + 1,
+  head,
+  bytes: recordBytesAtMost(record),
+  timeMs: record.timestampMs,
+})

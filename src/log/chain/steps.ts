@@ -9,6 +9,7 @@
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
 import type { Count, Input, Output, Refusal, StageState, Tick } from '../../stage.ts'
+import { countConsumed } from '../lag.ts'
 import type { LogRecord, NewRecord } from '../log.ts'
 import { batchBytesAtMost } from '../size.ts'
 import type { Batch } from './batches.ts'
@@ -214,8 +215,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
     for (const { metric, labels, value } of counts)
       meter.add(metric as Parameters<typeof meter.add>[0], { ...labels }, value)
     for (const [index, { input }] of cursors.entries())
-      if (consumed[index]! > 0)
-        meter.add('feedloop_records_consumed_total', { stage: stage.name, topic: input.topic }, consumed[index])
+      if (consumed[index]! > 0) countConsumed(meter, { stage: stage.name, ...input }, consumed[index]!)
     if (header.outputs > 0)
       meter.add('feedloop_records_produced_total', { stage: stage.name, topic: output.topic }, header.outputs)
     options.accepted?.({ baseOffset: head.offset, header, outputs: emitted, state, stepMs })

@@ -14,8 +14,8 @@ const people = Array.from({ length: 200 }, (_, n) => `person-${n}`)
 export const items = Array.from({ length: 40 }, (_, n) => `item-${n}`)
 
 export interface Crowd {
-  /** What they take where it is shown, and how; none: nothing. */
-  likes: { readonly item: string; readonly type: string } | undefined
+  /** What they click on where it is shown; undefined: nothing. */
+  likes: string | undefined
   /** What whoever asks would show himself. */
   baseline: readonly string[] | undefined
   close(): Promise<void>
@@ -58,7 +58,7 @@ export function openCrowd({ log, wire, config }: ServiceContext): Crowd {
       if (likes && turn >= LATER)
         await put(
           'events',
-          of(turn - LATER).map(user => did(user, likes.type, { item_id: likes.item })),
+          of(turn - LATER).map(user => did(user, 'click', { item_id: likes })),
         )
       await sleep(Math.max(0, EVERY_MS - (performance.now() - began)), undefined, { signal: stop.signal }).catch(
         () => {},

@@ -75,7 +75,11 @@ async function sound(say: Say, { context }: Loop, prometheus: Prometheus): Promi
     const text = await context.meter.registry.metrics()
     return /^feedloop_model_version\{stage="ranker",policy="default"\} [1-9]/m.test(text) ? [] : ['none']
   })
-  await until('a scrape', async () => ((await prometheus.query('feedloop_tasks')).length > 0 ? [] : ['none']))
+  // a counter's first sight is no increase: without `for`, a loop that begins looks as if it stood
+  const both = shortened('increase(feedloop_learner_updates_total[15m]) > 0')
+  await until('versions of both policies that Prometheus sees', async () =>
+    (await prometheus.query(both)).length === 2 ? [] : ['none'],
+  )
   await until('an alert on a loop that begins', async () => [...(await firing(prometheus))])
   for (const end = Date.now() + SOUND_MS; Date.now() < end; await sleep(500))
     assert.deepEqual(await allFiring(prometheus), [], 'a sound loop')

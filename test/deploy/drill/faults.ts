@@ -47,7 +47,7 @@ export const faults: readonly Fault[] = [
     what: 'a learner whose versions are not taken, while people come to like one thing',
     fires: ['NoNewModel'],
     async make({ crowd, hold }) {
-      crowd.likes = { item: liked, type: 'click' }
+      crowd.likes = liked
       const release = hold('learner', 'append', 'models')
       return async () => {
         await sleep(15_000)
@@ -61,7 +61,7 @@ export const faults: readonly Fault[] = [
     fires: ['LearnerRefusing'],
     async make(loop) {
       await inMode(loop, 'apprentice')
-      Object.assign(loop.crowd, { baseline: [shown], likes: { item: shown, type: 'click' } })
+      Object.assign(loop.crowd, { baseline: [shown], likes: shown })
       return () => sleep(15_000)
     },
   },
@@ -80,7 +80,11 @@ export const faults: readonly Fault[] = [
   {
     what: 'a joiner whose transitions are not taken',
     fires: ['Lag', 'HeartbeatStale', 'GroupNotConsuming'],
-    make: async ({ hold }) => hold('joiner', 'append', 'transitions'),
+    async make({ crowd, hold }) {
+      // outcomes must come, or none is late
+      crowd.likes = liked
+      return hold('joiner', 'append', 'transitions')
+    },
     leaves: ['FreshnessBurnFast', 'FreshnessBurnSlow'],
   },
   {
@@ -141,13 +145,13 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    what: 'rewards near the end of float32',
+    what: 'a learning rate that is beyond all measure',
     fires: ['LossNotFinite'],
-    async make({ crowd }) {
-      crowd.likes = { item: liked, type: 'absurd' }
-      return () => {
-        crowd.likes = undefined
-      }
+    async make({ context: { config }, stop, start }) {
+      await stop('learner')
+      const policies = config.policies.map(each => ({ ...each, twoTower: { ...each.twoTower, learningRate: 1e30 } }))
+      await start('learner', { config: { ...config, policies } })
+      return nothing
     },
   },
   {
@@ -157,6 +161,8 @@ export const faults: readonly Fault[] = [
       const admin = new Kafka({ clientId: 'drill', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin()
       await admin.connect()
       const topic = topicName(context.config.topics.prefix, 'dead-letters')
+      // by it the client learns who leads the partition, which deleting does not ask
+      await admin.fetchTopicOffsets(topic)
       await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '-1' }] })
       await admin.disconnect()
       return nothing
@@ -166,7 +172,7 @@ export const faults: readonly Fault[] = [
     what: 'no more audits',
     fires: ['AuditStale'],
     async make({ endAudits }) {
-      endAudits()
+      await endAudits()
       return nothing
     },
   },

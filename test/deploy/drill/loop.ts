@@ -1,5 +1,6 @@
 /** A loop on a real Kafka whose parts can be disturbed one by one: the line to the broker, a stage's own view of the log, a stage itself. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { showBalance } from '../../../src/evaluation/accounting.ts'
@@ -38,7 +39,7 @@ export interface Loop {
   /** What a stage asks the log for a topic gets no answer, until the returned function is called. */
   hold(stage: StageName, call: 'append' | 'read', topic: TopicName): () => void
   /** No audit is made any more. */
-  endAudits(): void
+  endAudits(): Promise<void>
   close(): Promise<void>
 }
 
@@ -57,8 +58,7 @@ const settings = (prefix: string): ConfigInput => ({
     {
       algorithm: 'two-tower',
       explorer: { name: 'softmax' },
-      // the weight of `absurd` is one of those that a loss does not survive
-      rewards: { click: {}, absurd: { weight: 3e38 } },
+      rewards: { click: {} },
       // a learner without restraint
       twoTower: { learningRate: 0.02, entropy: 0, maxImportanceWeight: 10, batchSize: 128 },
     },
@@ -101,10 +101,8 @@ export async function openLoop(): Promise<Loop> {
     audit({ ...context, prefix })
       .then(report => showBalance(meter, report, Date.now()))
       .catch(() => {})
-  // before it no audit ever was: an alert, and rightly so
-  let auditing = balance()
-  await auditing
-  const audits = setInterval(() => (auditing = auditing.then(balance)), AUDIT_EVERY_MS)
+  const audits = new AbortController()
+  const auditing = every(AUDIT_EVERY_MS, balance, audits.signal)
   const crowd = openCrowd(context)
   return {
     context,
@@ -127,9 +125,12 @@ export async function openLoop(): Promise<Loop> {
         resolve()
       }
     },
-    endAudits: () => clearInterval(audits),
+    endAudits() {
+      audits.abort()
+      return auditing
+    },
     async close() {
-      clearInterval(audits)
+      audits.abort()
       beats.abort()
       await line.set('open')
       await Promise.all([beating, auditing, crowd.close()])
@@ -139,6 +140,14 @@ export async function openLoop(): Promise<Loop> {
       await line.close()
       await broker.stop()
     },
+  }
+}
+
+/** One after the other, with a pause between. */
+async function every(pauseMs: number, task: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await task()
+    await sleep(pauseMs, undefined, { signal }).catch(() => {})
   }
 }
 
