@@ -82,6 +82,7 @@ async function openLoop(log: ServiceContext['log'], meter: ServiceContext['meter
       { name: 'towers', algorithm: 'two-tower', explorer: { name: 'softmax' } },
       { name: 'segments', algorithm: 'v-trace', gamma: 0.9, explorer: { name: 'softmax' } },
       { name: 'values', algorithm: 'dqn', dqn: { prioritised: true } },
+      { name: 'rounds', algorithm: 'ppo', gamma: 0.9, explorer: { name: 'softmax' } },
       // it refuses what a baseline chose
       { name: 'weighs', algorithm: 'two-tower', mode: 'apprentice' },
     ],
@@ -130,7 +131,7 @@ async function onLoop(say: Say, context: ServiceContext): Promise<void> {
 async function trouble(context: ServiceContext, running: Running[]): Promise<void> {
   await spoil(context, 1)
   await misbehave(context)
-  for (const policy of ['towers', 'segments', 'values']) await asked(context, policy, {})
+  for (const policy of ['towers', 'segments', 'values', 'rounds']) await asked(context, policy, {})
   await asked(context, 'weighs', { baseline: [environment.items()[0].item_id] })
   const served = () => context.meter.registry.metrics()
   await until('a version serves', async () =>
