@@ -190,9 +190,13 @@ async function askAndClick(port: number): Promise<void> {
   const post = async (path: string, body: object) => {
     const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, call)
-    return (await answer.json()) as { decision_id?: string; items?: string[] }
+    const told = await answer.text()
+    // this door is small
+    assert.ok(answer.ok || answer.status === 503, told)
+    return JSON.parse(told) as { decision_id?: string; items?: string[] }
   }
-  const { decision_id, items } = await post('/v1/recommendations', { user_id: 'u', slots: 1, timeout_ms: 5000 })
+  const wish = { request_id: randomUUID(), user_id: 'u', slots: 1, timeout_ms: 5000 }
+  const { decision_id, items } = await post('/v1/recommendations', wish)
   if (!items?.length) return
   const click = { event_id: randomUUID(), user_id: 'u', type: 'click', time_ms: Date.now() }
   await post('/v1/events', { events: [{ ...click, decision_id, item_id: items[0] }] })
