@@ -31,6 +31,8 @@ export interface LearnStats {
   readonly learned: number
   /** Refused revisions by reason, e.g. propensity_not_exact, late_unlearned, not_finite. */
   readonly refused: Readonly<Record<string, number>>
+  /** Transitions that had been taken and left a buffer unlearned, by reason: stale, evicted. */
+  readonly dropped?: Readonly<Record<string, number>>
   /** Loss, norms, entropy …: finite numbers, for metrics. */
   readonly stats: Readonly<Record<string, number>>
   /** Revisions that a buffer took; of a transition that it holds a first one again is none. There where the learner can `recall`. */
@@ -54,11 +56,13 @@ export interface Learner {
   /** True: it uses each transition once, and only while who decided is nearly its policy, so a log of others teaches it little. */
   readonly onPolicy?: boolean
   learn(batch: readonly Example[]): LearnStats
-  /** Takes back what buffers held when the version that was restored was made, in the order in which it was taken: nothing is learned from
-   * it by itself. Absent: there is no buffer that a version does not hold. */
-  recall?(batch: readonly Example[]): void
+  /** Takes back what buffers held when the version that was restored was made, in the order in which it was taken, and what `left`
+   * was then: nothing is learned from it by itself. Absent: there is no buffer that a version does not hold. */
+  recall?(batch: readonly Example[], left: Iterable<string>): void
   /** A buffer holds the transition. There where `recall` is. */
   holds?(transitionId: string): boolean
+  /** Ids of transitions that were here and do not come again, oldest first: nothing waits for them. Absent: nothing waits. */
+  left?(): ReadonlySet<string>
   /** The state to publish as `version`; `full: false` may leave out tensors that did not change since the last snapshot. */
   snapshot(version: string, full: boolean): Checkpoint
   /** Goes on from a full checkpoint (increments already merged by src/models). @throws FeedloopError MODEL_INCOMPATIBLE */

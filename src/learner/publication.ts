@@ -7,9 +7,11 @@ import type { ModelVersion } from '../../schemas/records.ts'
 import type { PolicyConfig } from '../config.ts'
 import type { Tick } from '../stage.ts'
 import type { Example, LearnStats } from './learner.ts'
+import { isLearnerStatistic } from './statistics.ts'
 import type { LearnerState } from './step.ts'
 import { none, plus } from './tally.ts'
 import { assertFinite, assertFiniteParameters } from './tensors.ts'
+import { createThinned, type Thinned } from './thinned.ts'
 
 /** What came since the newest version. */
 export interface Unpublished {
@@ -20,15 +22,18 @@ export interface Unpublished {
   toldLearner: boolean
   stats: LearnStats
   /** Of outcomes, ms. */
-  readonly outcomeTimesMs: number[]
+  readonly outcomeTimesMs: Thinned
 }
+
+/** Outcome times that a version lists at most. */
+const MAX_OUTCOME_TIMES = 200
 
 export const nothingUnpublished = (): Unpublished => ({
   inputs: 0,
   sinceMs: 0,
   toldLearner: false,
   stats: none,
-  outcomeTimesMs: [],
+  outcomeTimesMs: createThinned(MAX_OUTCOME_TIMES),
 })
 
 /** Transitions of other policies only change how far a version reaches. So many of them, or so long since the first, are
@@ -36,8 +41,6 @@ export const nothingUnpublished = (): Unpublished => ({
 const MAX_UNCONTAINED = 50_000
 const MAX_UNCONTAINED_MS = 60_000
 
-/** Outcome times that a version lists at most. */
-const MAX_OUTCOME_TIMES = 200
 const VERSION_DIGITS = 12
 
 export const versionName = (number: number): string => String(number).padStart(VERSION_DIGITS, '0')
@@ -55,7 +58,7 @@ export function noteLearned({ unpublished }: LearnerState, stats: LearnStats, ex
   unpublished.stats = plus(unpublished.stats, stats)
   for (const { transition } of examples)
     if (transition.kind === 'reward' && transition.reward_time_ms !== null)
-      unpublished.outcomeTimesMs.push(transition.reward_time_ms)
+      unpublished.outcomeTimesMs.add(transition.reward_time_ms)
 }
 
 export interface Publication {
@@ -76,6 +79,8 @@ export function publish(state: LearnerState, { full, policy, configHash, tick }:
   const { stats, outcomeTimesMs } = state.unpublished
   state.createdMs = tick.timeMs
   state.unpublished = nothingUnpublished()
+  const metrics = { ...state.statistics, ...stats.stats, learned: stats.learned }
+  state.statistics = statisticsOf(metrics)
   const model: ModelVersion = {
     version,
     parent,
@@ -87,18 +92,18 @@ export function publish(state: LearnerState, { full, policy, configHash, tick }:
     warm_start: state.warmStart,
     created_ms: tick.timeMs,
     newest_reward_ms: state.newestRewardMs,
-    outcome_times_ms: thinned(outcomeTimesMs),
+    outcome_times_ms: outcomeTimesMs.values(),
     transitions: state.transitions,
     contains: [...state.contains.values()].sort((a, b) => a.partition - b.partition),
-    metrics: { ...stats.stats, learned: stats.learned },
+    metrics,
     base_version: checkpoint.baseVersion,
     tensors: checkpoint.tensors,
   }
   return { key: policy.name, value: model }
 }
 
-/** Evenly. */
-const thinned = (times: readonly number[]): readonly number[] =>
-  times.length <= MAX_OUTCOME_TIMES
-    ? times
-    : Array.from({ length: MAX_OUTCOME_TIMES }, (_, i) => times[Math.floor((i * times.length) / MAX_OUTCOME_TIMES)])
+/** What a version says of learning that those after it say, too, until they know better; what was no number is said once. */
+export const statisticsOf = (metrics: ModelVersion['metrics']): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(metrics).filter(([name, value]) => isLearnerStatistic(name) && Number.isFinite(value)),
+  )

@@ -29,5 +29,13 @@ export function withLeast(transition: LearnedTransition, range: RewardRange | un
   return { ...transition, delta, cumulative: { ...transition.cumulative, [LEAST]: 1 } }
 }
 
+/** As it was logged. */
+export function withoutLeast(transition: LearnedTransition): LearnedTransition {
+  if (!(LEAST in transition.cumulative)) return transition
+  const { [LEAST]: _, ...delta } = transition.delta
+  const { [LEAST]: _also, ...cumulative } = transition.cumulative
+  return { ...transition, delta, cumulative }
+}
+
 /** What every decision earns once, times this, is the constant part of the line. */
 export const leastWeight = (range: RewardRange | undefined): number => (range ? -range.min / span(range) : 0)

@@ -1,6 +1,6 @@
 /**
  * The learning statistics that are shown as metrics, by name: a closed list, so that a learner cannot make series without
- * end. A learner gives those that it has (`LearnStats.stats`). What counts "so far" may begin anew with the process: nothing that
+ * end. A learner gives those that it has (`LearnStats.stats`); what a version has no news of it says as the one before did. What counts "so far" may begin anew with the process: nothing that
  * learns depends on it. `updates` and `refused_updates`, at whose change an alert looks, are in the checkpoint.
  */
 export const learnerStatistics = {
@@ -34,7 +34,7 @@ export const learnerStatistics = {
   target_lag: 'Gradient steps since the target network was copied.',
   stale: 'Transitions so far that were too old to be learned.',
   // what is kept
-  learned: 'Revisions learned in the step.',
+  learned: 'Revisions learned since the version before.',
   updates: 'Updates so far.',
   refused_updates: 'Updates so far that were not finite, and were left out.',
   refused_updates_kl_bound: 'Rounds so far that ended before their time, too far from who decided.',

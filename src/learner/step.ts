@@ -20,8 +20,17 @@ import { hashOf } from './config-hash.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner } from './learner.ts'
-import { isDue, noteLearned, nothingUnpublished, publish, type Unpublished, versionName } from './publication.ts'
-import type { Keeper, Kept } from './replay/keeper.ts'
+import {
+  isDue,
+  noteLearned,
+  nothingUnpublished,
+  publish,
+  statisticsOf,
+  type Unpublished,
+  versionName,
+} from './publication.ts'
+import type { Holder, Keeper, Kept } from './replay/keeper.ts'
+import { createTold, type Told } from './replay/told.ts'
 import { countsOf, none, plus, withRefused } from './tally.ts'
 import { asFull, type Merged, mergeVersion } from './tensors.ts'
 import { type Catalogue, type LoggedTransitions, transitionsOf, type WarmStart } from './warm-start.ts'
@@ -46,12 +55,14 @@ export interface LearnerState extends StageState {
   /** When the newest version was made, ms; 0: there is none. */
   createdMs: number
   unpublished: Unpublished
+  /** Of learning, as the newest version says them. */
+  statistics: Readonly<Record<string, number>>
   /** Where transitions for replay are kept; undefined: nowhere. */
   readonly replay: Keeper | undefined
   /** What was kept is in the buffer again, or was found to be another's. */
   recalled: boolean
-  /** Revisions that the learner's buffers took since the newest version. */
-  told: Transition[]
+  /** Revisions that the learner's buffers took since the newest version; undefined where nothing is kept. */
+  readonly told: Told | undefined
   /** Of the last step, until it is accepted. */
   unkept: { readonly transitions: readonly Transition[]; readonly after: Kept } | undefined
   /** Digest of the log that was learned first; empty: none. */
@@ -102,8 +113,8 @@ export function createLearnerStage(
         version: 0,
         createdMs: 0,
         unpublished: nothingUnpublished(),
+        statistics: {},
         recalled: false,
-        told: [],
         warmStart: '',
         transitions: 0,
         newestRewardMs: 0,
@@ -115,9 +126,10 @@ export function createLearnerStage(
         ...fresh,
         contains: new Map(),
         replay,
+        told: replay && createTold(learner.holds!),
         unkept: undefined,
         commit() {
-          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after, learner.holds!)
+          if (state.unkept) replay?.keep(state.unkept.transitions, state.unkept.after, learner as Holder)
           state.unkept = undefined
         },
         close: async () => replay?.close(),
@@ -138,9 +150,9 @@ export function createLearnerStage(
       const full = state.version % fullEvery === 0 || expires(state, tick)
       const { stats } = state.unpublished
       const output = publish(state, { full, policy, configHash, tick })
-      if (state.replay) {
-        state.unkept = { transitions: state.told, after: { version: output.value.version, createdMs: tick.timeMs } }
-        state.told = []
+      if (state.told) {
+        const after = { version: output.value.version, createdMs: tick.timeMs }
+        state.unkept = { transitions: state.told.take(), after }
       }
       return { outputs: [output], refusals: [], counts: countsOf(policy.name, stats) }
     },
@@ -180,6 +192,7 @@ export function restoreFolded(state: LearnerState): void {
   state.warmStart = model.warm_start
   state.transitions = model.transitions
   state.newestRewardMs = model.newest_reward_ms
+  state.statistics = statisticsOf(model.metrics)
   for (const contained of model.contains) state.contains.set(`${contained.topic}/${contained.partition}`, contained)
   state.folded = undefined
 }
@@ -188,8 +201,8 @@ export function restoreFolded(state: LearnerState): void {
 function recall(state: LearnerState, view: LearnerView): void {
   if (state.recalled || !state.replay) return
   const after = { version: versionName(state.version), createdMs: state.createdMs }
-  const kept = state.replay.recall(after)
-  state.learner.recall!(encodeAll(state, kept, view).examples)
+  const { transitions, left } = state.replay.recall(after)
+  state.learner.recall!(encodeAll(state, transitions, view).examples, left)
   state.recalled = true
 }
 
@@ -209,7 +222,7 @@ function assertSameLog({ policy, version, warm_start: learned }: ModelVersion, {
 /** @param missing transitions whose vectors are not here any more */
 function learnOwn(state: LearnerState, examples: readonly Example[], missing: number): void {
   const learned = state.learner.learn(examples)
-  if (state.replay) state.told.push(...learned.taken!.map(({ transition }) => transition as Transition))
+  state.told?.note(learned.taken!)
   noteLearned(state, withRefused(learned, { feature_missing: missing }), examples)
 }
 

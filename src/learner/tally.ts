@@ -4,22 +4,34 @@ import type { LearnStats } from './learner.ts'
 
 export const none: LearnStats = { learned: 0, refused: {}, stats: {} }
 
-export function withRefused(stats: LearnStats, more: Readonly<Record<string, number>>): LearnStats {
-  const refused = { ...stats.refused }
-  for (const [reason, count] of Object.entries(more)) if (count > 0) refused[reason] = (refused[reason] ?? 0) + count
-  return { ...stats, refused }
+type ByReason = Readonly<Record<string, number>>
+
+function sum(some: ByReason, more: ByReason): ByReason {
+  const both = { ...some }
+  for (const [reason, count] of Object.entries(more)) if (count > 0) both[reason] = (both[reason] ?? 0) + count
+  return both
 }
 
-/** Both counts, and of the statistics the later ones. */
-export const plus = (before: LearnStats, after: LearnStats): LearnStats =>
-  withRefused(
-    { learned: before.learned + after.learned, refused: before.refused, stats: { ...before.stats, ...after.stats } },
-    after.refused,
-  )
+export const withRefused = (stats: LearnStats, more: ByReason): LearnStats => ({
+  ...stats,
+  refused: sum(stats.refused, more),
+})
 
-export function countsOf(policy: string, { learned, refused }: LearnStats): Count[] {
+/** Both counts, and of the statistics the later ones. */
+export const plus = (before: LearnStats, after: LearnStats): LearnStats => ({
+  learned: before.learned + after.learned,
+  refused: sum(before.refused, after.refused),
+  dropped: sum(before.dropped ?? {}, after.dropped ?? {}),
+  stats: { ...before.stats, ...after.stats },
+})
+
+/** What was not learned, by reason: revisions refused, and transitions dropped after they had been taken. */
+export const unlearned = ({ refused, dropped = {} }: LearnStats): ByReason => sum(refused, dropped)
+
+export function countsOf(policy: string, stats: LearnStats): Count[] {
+  const { learned, refused } = stats
   const late = refused.late_unlearned ?? 0
-  const all = Object.values(refused).reduce((sum, count) => sum + count, 0)
+  const all = Object.values(refused).reduce((total, count) => total + count, 0)
   const results = { learned, refused: all - late, late_unlearned: late }
   return [
     ...Object.entries(results).map(([result, value]) => ({
@@ -27,7 +39,7 @@ export function countsOf(policy: string, { learned, refused }: LearnStats): Coun
       labels: { policy, result },
       value,
     })),
-    ...Object.entries(refused).map(([reason, value]) => ({
+    ...Object.entries(unlearned(stats)).map(([reason, value]) => ({
       metric: 'feedloop_learner_refused_total',
       labels: { policy, reason },
       value,

@@ -1,6 +1,5 @@
 /** Serving of classifiers: an item's score is the logit of its class. */
 import type { ModelVersion } from '../../schemas/records.ts'
-import { FeedloopError } from '../errors.ts'
 import { actionsOf, OTHER } from '../learner/classifier/actions.ts'
 import { decodeWeights, logitsOf } from '../learner/classifier/classifier.ts'
 import type { Loading } from './policy.ts'
@@ -10,10 +9,7 @@ import { assertLength } from './two-tower.ts'
 export function* loadClassifier(model: ModelVersion): Loading {
   const { shape, weights } = decodeWeights(model)
   yield
-  const classes = actionsOf(model)
-  for (const [itemId, index] of classes)
-    if (!(Number.isInteger(index) && index > OTHER && index < shape.actions))
-      throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: no class ${index}, of ${itemId}`)
+  const classes = actionsOf(model, shape.actions - 1)
   return {
     version: model.version,
     algorithm: model.algorithm,

@@ -2,11 +2,12 @@
  * The files of a store (disk.ts): opening them, looking whether they can be believed, dropping what cannot. Torn, of another
  * version, half rebuilt, or such that processes keep dying at it: each is a reason that is told, and the store begins empty.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
+import { CRASHES, noteOpening } from './crashes.ts'
 import type { Bytes } from './disk-table.ts'
 import { keyEncoder } from './keys.ts'
 import { damageOf } from './lmdb-file.ts'
@@ -27,8 +28,6 @@ export type DropReason = 'version' | 'torn' | 'crashed' | 'unfinished' | 'not_in
 
 /** Raised when the same tables are laid out otherwise. */
 const LAYOUT = 3
-/** Deaths between opening and the first write, without one that got there. */
-const CRASHES = 5
 
 export interface Files {
   readonly env: RootDatabase
@@ -53,7 +52,7 @@ export async function openFiles<T extends object>(options: StoreOptions<T>, name
     rmSync(folder, { recursive: true, force: true })
     return openFiles(options, names)
   }
-  const crashes = noteOpening(folder)
+  const crashes = openings(folder)
   if (crashes >= CRASHES) return drop('crashed', `${crashes} processes died between opening it and writing to it`)
   try {
     const torn = damageOf(dataFile(folder))
@@ -138,19 +137,14 @@ export function journalKey(number: number): Buffer {
   return key
 }
 
-/** A process that dies of a damaged file would die of it again: how many began with this one and never wrote to it. */
-function noteOpening(folder: string): number {
-  const marker = join(folder, 'opening')
+/** How many began with these files and never wrote to them. @throws FeedloopError STATE_WRITE_FAILED */
+function openings(folder: string): number {
   try {
-    mkdirSync(folder, { recursive: true })
-    const before = existsSync(marker) ? Number(readFileSync(marker, 'utf8')) : 0
-    writeFileSync(marker, String(before + 1))
-    return before
+    return noteOpening(folder)
   } catch (cause) {
     throw failed(folder, cause)
   }
 }
-export const forgetCrashes = (folder: string): void => rmSync(join(folder, 'opening'), { force: true })
 
 /** lmdb's own codes for a file that is not (any more) what it wrote. */
 const isDamage = (cause: unknown): boolean =>

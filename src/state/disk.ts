@@ -17,15 +17,8 @@ import { rmSync, statSync } from 'node:fs'
 import { FeedloopError } from '../errors.ts'
 import type { ChainPoint } from '../stage.ts'
 import { createPool } from './cache.ts'
-import {
-  type DropReason,
-  dataFile,
-  failed,
-  forgetCrashes,
-  journalKey,
-  openFiles,
-  type StoreOptions,
-} from './disk-files.ts'
+import { forgetCrashes } from './crashes.ts'
+import { type DropReason, dataFile, failed, journalKey, openFiles, type StoreOptions } from './disk-files.ts'
 import { type DiskTable, diskTable, heard } from './disk-table.ts'
 import { createJournal } from './journal.ts'
 import { createParts } from './parts.ts'

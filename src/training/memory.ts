@@ -8,6 +8,7 @@ import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Example, Learner } from '../learner/learner.ts'
 import { openKeeper } from '../learner/replay/disk.ts'
 import type { Keeper } from '../learner/replay/keeper.ts'
+import { createTold } from '../learner/replay/told.ts'
 
 export interface Memory {
   /** Gives the learner back what it held at the version that it was restored to; undefined: it begins, and what there is goes. */
@@ -19,22 +20,18 @@ export interface Memory {
 }
 
 /** @returns undefined for a learner that holds nothing beside its versions */
-export function createMemory(folder: string, { recall, holds }: Learner): Memory | undefined {
+export function createMemory(folder: string, { recall, holds, left }: Learner): Memory | undefined {
   if (!recall || !holds) return undefined
   let keeper: Keeper | undefined
-  let noted: Transition[] = []
+  const told = createTold(holds)
   return {
     begin(model, encode) {
       keeper = openKeeper(join(folder, 'replay'))
-      recall(keeper.recall(nameOf(model)).map(encode))
+      const kept = keeper.recall(nameOf(model))
+      recall(kept.transitions.map(encode), kept.left)
     },
-    note(taken) {
-      for (const { transition } of taken) noted.push(transition as Transition)
-    },
-    keep(model) {
-      keeper?.keep(noted, nameOf(model), holds)
-      noted = []
-    },
+    note: told.note,
+    keep: model => keeper?.keep(told.take(), nameOf(model), { holds, left }),
     close: async () => keeper?.close(),
   }
 }

@@ -12,7 +12,7 @@ import { plainItems } from '../environments/population.ts'
 import { FeedloopError } from '../errors.ts'
 import type { FeatureStore } from '../features/store.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
-import { none, withRefused } from '../learner/tally.ts'
+import { none, plus, unlearned } from '../learner/tally.ts'
 import { type LoggedRow, transitionsOf, type WarmStart } from '../learner/warm-start.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy } from '../models/policy.ts'
@@ -97,9 +97,9 @@ export function createRehearsal({
     run(wanted) {
       const until = Math.min(decisions + wanted, most)
       let last = none
-      while (decisions < until) last = withRefused(learn(Math.min(learnEvery, until - decisions)), last.refused)
+      while (decisions < until) last = plus(last, learn(Math.min(learnEvery, until - decisions)))
       const reward = serving ? estimate(config, serving, held) : null
-      return { decisions, reward, sessionReturn: null, sessions: 0, stats: last.stats, refused: last.refused }
+      return { decisions, reward, sessionReturn: null, sessions: 0, stats: last.stats, refused: unlearned(last) }
     },
   }
 }

@@ -10,7 +10,7 @@ import type { Config } from '../config.ts'
 import type { Act, Environment } from '../environments/environment.ts'
 import { type Lane, vectorise } from '../environments/vector.ts'
 import type { Example, Learner, LearnStats } from '../learner/learner.ts'
-import { none, withRefused } from '../learner/tally.ts'
+import { none, plus, unlearned } from '../learner/tally.ts'
 import { createPolicyLoader } from '../models/load.ts'
 import type { Policy } from '../models/policy.ts'
 import type { UserState } from '../state/user.ts'
@@ -197,7 +197,7 @@ function emptyTally() {
       returns += sum
     },
     learned(told: LearnStats): void {
-      last = withRefused(told, last.refused)
+      last = plus(last, told)
     },
     stretch: (so: number): Stretch => ({
       decisions: so,
@@ -205,7 +205,7 @@ function emptyTally() {
       sessionReturn: sessions > 0 ? returns / sessions : null,
       sessions,
       stats: last.stats,
-      refused: last.refused,
+      refused: unlearned(last),
     }),
   }
 }

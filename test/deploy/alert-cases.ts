@@ -259,6 +259,26 @@ export const alertCases: readonly AlertCase[] = [
     ],
     atMinutes: 30,
   }),
+  ...both('LearnerRefusing', {
+    fires: [
+      'most of what comes is too old',
+      {
+        'feedloop_learner_refused_total{policy="p",reason="stale"}': '0+60x40',
+        'feedloop_learned_total{policy="p",result="learned"}': '0+100x40',
+      },
+      { policy: 'p', reason: 'stale' },
+    ],
+    silent: [
+      'some of what comes is too late, and a policy does not imitate itself',
+      {
+        'feedloop_learner_refused_total{policy="p",reason="late_unlearned"}': '0+40x40',
+        'feedloop_learner_refused_total{policy="p",reason="own_choice"}': '0+400x40',
+        'feedloop_learned_total{policy="p",result="learned"}': '0+60x40',
+        'feedloop_learned_total{policy="p",result="late_unlearned"}': '0+40x40',
+      },
+    ],
+    atMinutes: 30,
+  }),
   ...both('ModelRefused', {
     fires: [
       'one',

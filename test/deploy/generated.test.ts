@@ -22,6 +22,14 @@ describe('generated deploy files are current (npm run generate:deploy)', () => {
 /** What Prometheus adds: no metric has them. */
 const ofTheScrape = ['namespace', 'job']
 
+/** Up to the parenthesis that closes what is open. */
+function closed(text: string): string {
+  let open = 1
+  let end = 0
+  while (open > 0 && end < text.length) open += { '(': 1, ')': -1 }[text[end++]] ?? 0
+  return text.slice(0, end)
+}
+
 describe('deploy files', () => {
   test('name only metrics of the table', () => {
     const suffixes = ['', '_bucket', '_sum', '_count']
@@ -34,10 +42,11 @@ describe('deploy files', () => {
     const all = expressions()
     assert.ok(all.length > 50, `${all.length} expressions`)
     for (const expression of all) {
-      const names = [...expression.matchAll(/\bfeedloop_[a-z_]+/g)].map(([name]) => labelsOf(name))
-      for (const [, list] of expression.matchAll(/\bby \(([^)]*)\)/g))
+      for (const { index, 0: by, 1: list } of expression.matchAll(/\bby \(([^)]*)\) \(/g)) {
+        const names = [...closed(expression.slice(index + by.length)).matchAll(/\bfeedloop_[a-z_]+/g)]
         for (const label of list.split(', ').filter(each => !ofTheScrape.includes(each)))
-          for (const labels of names) assert.ok(labels.includes(label), `${label} in ${expression}`)
+          for (const [name] of names) assert.ok(labelsOf(name).includes(label), `${label} of ${name} in ${expression}`)
+      }
       for (const [, name, selector] of expression.matchAll(/\b(feedloop_[a-z_]+)\{([^}]*)\}/g))
         for (const [, label, value] of selector.matchAll(/(\w+)="([^"]*)"/g)) {
           assert.ok(labelsOf(name).includes(label), `${label} in ${expression}`)

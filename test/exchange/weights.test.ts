@@ -17,7 +17,7 @@ import { initialParameters, parameterNames, parameterShapes } from '../../src/le
 import { decodeTraining, decodeWeights, encodeTraining, startTraining } from '../../src/learner/towers/training.ts'
 import { loadPolicy } from '../../src/models/load.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
-import { publish, versionOf } from '../learner/examples.ts'
+import { exampleOf, publish, versionOf } from '../learner/examples.ts'
 import { openBus } from '../models/bus.ts'
 import { did, openLive, publishItems, request } from '../operate/live.ts'
 import { folderOf } from './folder.ts'
@@ -203,6 +203,30 @@ for (const algorithm of ['two-tower', 'v-trace', 'dqn', 'slate-q', 'ppo', 'a3c',
     assert.equal(loadPolicy(after, policy).version, '1')
   })
 
+test('the whole of a network that is not what is configured is refused', { timeout: 60_000 }, async t => {
+  const withDqn = (dqn: object) => parseConfig({ ...input, policies: [{ algorithm: 'dqn', gamma: 0.9, dqn }] })
+  const other = withDqn({ dueling: false })
+  const learner = await createLearner(other, other.policies[0], createStateEncoder(other))
+  const model = { ...publish(learner, '1', true), algorithm: 'dqn' }
+  const context = await openBus(withDqn({ dueling: true }))
+  t.after(() => context.log.close())
+  const into = (parameters: Record<string, number>) => {
+    const file = safetensorsOf({ ...model, parameters: { ...model.parameters, ...parameters } })
+    return importWeights(context, 'default', fileWith(t, file), 30_000)
+  }
+  for (const [parameters, message] of [
+    [{}, /dueling" is 0, configured is 1/],
+    [{ dueling: 1, hidden: 999 }, /hidden" is 999, configured is/],
+    [{ dueling: 1, draws: -5 }, /counters/],
+    [{ dueling: 1, value_square: -4 }, /value_square is -4/],
+  ] as const)
+    await assert.rejects(
+      into(parameters),
+      (error: Error) => has('MODEL_INCOMPATIBLE')(error) && message.test(error.message),
+    )
+  assert.equal((await into({ dueling: 1 })).parameters.dueling, 1)
+})
+
 test('weights alone into reinforce with a network of who logged: whole or not at all', async () => {
   const config = parseConfig({
     ...input,
@@ -216,6 +240,52 @@ test('weights alone into reinforce with a network of who logged: whole or not at
     () => replaced(model, decodeSafetensors(encodeSafetensors(alone))),
     (error: Error) => isCode(error, 'MODEL_INCOMPATIBLE') && /behaviour\/.* whole or not at all/.test(error.message),
   )
+})
+
+describe('weights of a classifier, whose classes are items', () => {
+  const config = parseConfig({ ...input, policies: [{ algorithm: 'classifier', classifier: { maxActions: 4 } }] })
+  const [policy] = config.policies
+  const saw = async (...items: string[]) => {
+    const learner = await createLearner(config, policy, createStateEncoder(config))
+    const state = new Float64Array(createStateEncoder(config).dimensions)
+    const shown = (item: string) => ({ transition_id: `${item}/0`, action: [item], mode: 'apprentice' as const })
+    learner.learn(items.map(item => exampleOf(state, shown(item))))
+    return { learner, model: { ...publish(learner, '1', true), algorithm: 'classifier' as const } }
+  }
+  const classesIn = ({ parameters }: Pick<ModelVersion, 'parameters'>) =>
+    Object.fromEntries(Object.entries(parameters).filter(([name]) => name.startsWith('action/')))
+  const read = (model: ModelVersion, changes: Record<string, number> = {}) =>
+    decodeSafetensors(safetensorsOf({ ...model, parameters: { ...model.parameters, ...changes } }))
+
+  test('the whole: classes are those of the file, and no others', async () => {
+    const [theirs, ours] = [await saw('a', 'b', 'c'), await saw('b', 'x')]
+    const after = replaced(ours.model, read(theirs.model))
+    assert.deepEqual(classesIn(after), { 'action/a': 1, 'action/b': 2, 'action/c': 3 })
+    assert.deepEqual([after.parameters, after.tensors], [theirs.model.parameters, theirs.model.tensors])
+    const nobody = replaced(ours.model, read((await saw()).model))
+    assert.deepEqual(classesIn(nobody), {})
+  })
+  test('weights alone: classes are those of the file where it says some, else they stay', async () => {
+    const [theirs, ours] = [await saw('a'), await saw('b', 'x')]
+    const weights = theirs.model.tensors.filter(({ name }) => name.startsWith('weights/'))
+    const told = replaced(ours.model, read({ ...theirs.model, tensors: weights }))
+    assert.deepEqual([classesIn(told), told.parameters.adam_steps], [{ 'action/a': 1 }, 0])
+    const silent = replaced(ours.model, decodeSafetensors(encodeSafetensors(weights)))
+    assert.deepEqual(classesIn(silent), { 'action/b': 1, 'action/x': 2 })
+  })
+  const wrong: readonly Record<string, number>[] = [
+    { 'action/a': 5 },
+    { 'action/a': 0 },
+    { 'action/a': 1.5 },
+    { 'action/z': 1 },
+  ]
+  for (const changes of wrong)
+    test(`no such classes: ${JSON.stringify(changes)}`, async () => {
+      const { learner, model } = await saw('a')
+      const after = replaced(model, read(model, changes))
+      assert.throws(() => learner.restore(after), has('MODEL_INCOMPATIBLE'))
+      assert.throws(() => loadPolicy(after, policy), has('MODEL_INCOMPATIBLE'))
+    })
 })
 
 test('a file that is absent, or larger than any version, is not read', t => {

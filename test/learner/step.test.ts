@@ -89,7 +89,9 @@ describe('the learner stage', () => {
       assert.deepEqual(stage.step(who, [], tick(half + 999), noVectors).outputs, [])
       assert.equal(stage.due!(who, tick(half + 1000)), true)
       const again = model(stage.step(who, [], tick(half + 1000), noVectors).outputs)
-      const { version, parent, base_version, transitions, outcome_times_ms } = again
+      const { version, parent, base_version, transitions, outcome_times_ms, metrics } = again
+      assert.deepEqual(metrics, { ...model(second).metrics, learned: 0 }, 'as the newest that learned says them')
+      assert.ok(Object.keys(metrics).length > 1)
       assert.deepEqual([version, parent, base_version], ['000000000003', model(second).version, null])
       assert.deepEqual([transitions, outcome_times_ms], [2, []])
       assert.ok(again.tensors.length > 0)

@@ -1,6 +1,18 @@
 /** Is what is learned sane, does it serve, and is it worth it? */
 import { HEARTBEAT } from '../../../src/heartbeat.ts'
-import { type Alert, alert, counted, increase, maxBy, metric, minBy, rate, sumBy, type Thresholds } from './alert.ts'
+import {
+  type Alert,
+  alert,
+  counted,
+  increase,
+  installation,
+  maxBy,
+  metric,
+  minBy,
+  rate,
+  sumBy,
+  type Thresholds,
+} from './alert.ts'
 
 /** Mean entropy of first draws, of the most that it could be. */
 const entropy = (window: string): string =>
@@ -17,20 +29,28 @@ const rewardRate = (labels: string, window: string): string => {
   const sum = (name: Parameters<typeof increase>[0]) => sumBy('policy', increase(name, window, labels))
   return `(${sum('feedloop_slots_reward_total')} - ${sum('feedloop_slots_penalty_total')}) / ${sum('feedloop_slots_joined_total')}`
 }
-const looksWrong = `reason!="slate",policy!="${HEARTBEAT}"`
+/** Too old, too late or one too many: some of that is as it must be where each transition is used once (ppo, a3c). */
+const TIMELY = 'stale|late_unlearned|evicted'
+const looksWrong = `reason!~"slate|own_choice|${TIMELY}",policy!="${HEARTBEAT}"`
+/** Of what came, what was too old, too late or one too many. */
+const untimely = `${sumBy('policy, reason', increase('feedloop_learner_refused_total', '10m', `reason=~"${TIMELY}",policy!="${HEARTBEAT}"`))} / on (${installation}, policy) group_left () ${sumBy('policy', increase('feedloop_learned_total', '10m'))}`
 const policys = 'chosen_by="policy",mode="online"'
 /** So few slots say nothing. */
 const ENOUGH = 1000
 
 export const learningAlerts = (by: Thresholds): readonly Alert[] => [
-  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at, nor is what the heartbeat's one
-  // model has no room for
-  alert('LearnerRefusing', counted('feedloop_learner_refused_total', 'policy, reason', '10m', looksWrong), {
-    severity: 'warning',
-    wait: '10m',
-    summary: 'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
-    description: 'What it refuses is not learned. The reason names what the transitions lack.',
-  }),
+  // that a slate of several is learned slot by slot, and not as a whole, is no refusal to look at, nor that a policy does not imitate
+  // itself, nor what the heartbeat's one model has no room for
+  alert(
+    'LearnerRefusing',
+    `${counted('feedloop_learner_refused_total', 'policy, reason', '10m', looksWrong)} or ${untimely} > 0.5`,
+    {
+      severity: 'warning',
+      wait: '10m',
+      summary: 'The learner of {{ $labels.policy }} refuses transitions: {{ $labels.reason }}',
+      description: 'What it refuses is not learned. The reason names what the transitions lack.',
+    },
+  ),
   alert('ModelRefused', counted('feedloop_models_refused_total', 'stage, code', '10m'), {
     severity: 'warning',
     wait: '0m',

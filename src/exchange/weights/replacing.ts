@@ -7,7 +7,9 @@
 import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../../config.ts'
 import { FeedloopError } from '../../errors.ts'
+import { ACTION } from '../../learner/classifier/actions.ts'
 import { hashOf } from '../../learner/config-hash.ts'
+import type { Checkpoint } from '../../learner/learner.ts'
 import { publish } from '../../learner/publication.ts'
 import { createLearnerStage, type LearnerState, type LearnerView, restoreFolded } from '../../learner/step.ts'
 import { assertFinite } from '../../learner/tensors.ts'
@@ -17,7 +19,7 @@ import { shown } from './json.ts'
 import type { StoredTensors } from './safetensors.ts'
 
 const WEIGHTS = 'weights/'
-const MOMENTS = 'adam/'
+const MOMENTS = /^(?:adam|first|second)\//
 /** Of the network: a target's, and those of workers. */
 const COPIES = /^(?:target|workers\/\d+)\//
 /** Under which `feedloop weights export` keeps a version's parameters. */
@@ -41,6 +43,7 @@ export function createReplacingStage(
       const { key, value } = publish(state, { full: true, policy, configHash, tick })
       const model = replaced(value, file)
       state.learner.restore(model)
+      assertTaken(model, state.learner.snapshot(model.version, true))
       done.add(state)
       return { outputs: [{ key, value: model }], refusals: [], counts: [] }
     },
@@ -59,11 +62,11 @@ export function replaced(model: ModelVersion, { tensors, metadata }: StoredTenso
   if (absent !== undefined) refuse(model, `tensor ${absent} is not in the file`)
   assertFinite(model.version, tensors)
   const isWhole = [...own.keys()].every(name => given.has(name))
+  const told = parametersIn(model, metadata.get(PARAMETERS))
+  if (isWhole && !told) refuse(model, `the file holds the whole checkpoint, but no ${PARAMETERS} in its metadata`)
   return {
     ...model,
-    parameters: isWhole
-      ? { ...model.parameters, ...parametersOf(model, metadata) }
-      : { ...model.parameters, adam_steps: 0 },
+    parameters: parametersOf(model, told ?? {}, isWhole),
     metrics: { imported: 1 },
     tensors: model.tensors.map(tensor => given.get(tensor.name) ?? startedAnew(model, tensor, given)),
   }
@@ -71,7 +74,7 @@ export function replaced(model: ModelVersion, { tensors, metadata }: StoredTenso
 
 /** What the file does not hold. @throws FeedloopError MODEL_INCOMPATIBLE for what no weights say: a posterior, kept rows, another network */
 function startedAnew(model: ModelVersion, tensor: Tensor, given: ReadonlyMap<string, Tensor>): Tensor {
-  if (tensor.name.startsWith(MOMENTS)) return { ...tensor, data: Buffer.alloc(tensor.data.length) }
+  if (MOMENTS.test(tensor.name)) return { ...tensor, data: Buffer.alloc(tensor.data.length) }
   const weights = COPIES.test(tensor.name) && given.get(tensor.name.replace(COPIES, WEIGHTS))
   if (!weights)
     refuse(model, `tensor ${tensor.name} of ${model.algorithm} does not follow from weights: whole or not at all`)
@@ -84,14 +87,32 @@ function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined
   if (said(own) !== said(tensor)) refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}`)
 }
 
-/** Counters and the like, as the export wrote them. */
-function parametersOf(model: ModelVersion, metadata: StoredTensors['metadata']): Record<string, number> {
-  const text = metadata.get(PARAMETERS)
-  if (text === undefined) refuse(model, `the file holds the whole checkpoint, but no ${PARAMETERS} in its metadata`)
+/** What the file says of the network is what is configured: a learner that has taken it says the very same. */
+function assertTaken(model: ModelVersion, { parameters }: Checkpoint): void {
+  const names = new Set([...Object.keys(model.parameters), ...Object.keys(parameters)])
+  for (const name of names)
+    if (model.parameters[name] !== parameters[name])
+      refuse(model, `parameter ${shown(name)} is ${model.parameters[name]}, configured is ${parameters[name]}`)
+}
+
+/** Counters are the file's where all of the checkpoint is; what its weights tell apart is the file's wherever it says so. */
+function parametersOf({ parameters: own }: ModelVersion, told: Parameters, isWhole: boolean): Parameters {
+  const counters = Object.entries(told).filter(([name]) => Object.hasOwn(own, name) && !isClass(name))
+  const classes = Object.entries(told).filter(([name]) => isClass(name))
+  const keepsOwn = !isWhole && classes.length === 0
+  const rest = Object.entries(own).filter(([name]) => keepsOwn || !isClass(name))
+  return Object.fromEntries([...rest, ...(isWhole ? counters : [['adam_steps', 0] as const]), ...classes])
+}
+
+type Parameters = Readonly<Record<string, number>>
+const isClass = (name: string): boolean => name.startsWith(ACTION)
+
+/** As the export wrote them; undefined: the file says none. */
+function parametersIn(model: ModelVersion, text: string | undefined): Parameters | undefined {
+  if (text === undefined) return undefined
   try {
-    const entries = Object.entries(JSON.parse(text) as object)
-    const known = entries.filter(([name]) => Object.hasOwn(model.parameters, name))
-    if (known.every(([, value]) => Number.isFinite(value))) return Object.fromEntries(known)
+    const parameters = JSON.parse(text) as Parameters
+    if (Object.values(parameters).every(Number.isFinite)) return parameters
   } catch {}
   return refuse(model, `${PARAMETERS} in the file's metadata are no numbers by name`)
 }

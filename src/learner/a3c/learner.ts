@@ -68,6 +68,7 @@ function a3cMethod(options: A3cOptions): Method {
     },
     recall: example => void (refusal(example) ?? fresh.recall(example)),
     holds: fresh.holds,
+    left: fresh.left,
     pass: fresh.pass,
     dropped: fresh.dropped,
     *batches(_taken, now) {

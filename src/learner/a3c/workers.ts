@@ -52,10 +52,12 @@ export function createWorkers(count: number, shape: Shape): Workers {
     },
     snapshot(now) {
       const tensors = Array.from({ length: count }, (_, n) => encodeParameters(shown(n, now), groupOf(n), shape))
-      return { parameters: { turn }, tensors: tensors.flat() }
+      return { parameters: { turn, workers_began: copies.length > 0 ? 1 : 0 }, tensors: tensors.flat() }
     },
     restore(model) {
-      for (let n = 0; n < count; n++) copies[n] = decodeParameters(model, groupOf(n), shape)
+      copies.length = 0
+      const began = model.parameters.workers_began !== 0
+      for (let n = 0; n < count && began; n++) copies[n] = decodeParameters(model, groupOf(n), shape)
       turn = parameterOf(model, 'turn') % count
     },
   }

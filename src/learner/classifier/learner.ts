@@ -64,7 +64,7 @@ export function classifierLearner(options: ClassifierLearnerOptions, tensorflow:
       classifier.restore(model)
       counters.updates = parameterOf(model, 'updates')
       counters.refused_updates = parameterOf(model, 'refused_updates')
-      classes = actionsOf(model)
+      classes = actionsOf(model, maxActions)
     },
   }
 }

@@ -84,6 +84,7 @@ function dqnMethod(options: DqnOptions): Method {
     },
     recall: example => void (withoutChoice(example) ?? replay.recall(example)),
     holds: replay.buffer.holds,
+    dropped: replay.dropped,
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

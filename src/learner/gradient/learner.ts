@@ -79,20 +79,22 @@ export function gradientLearner(options: GradientOptions, tensorflow: TensorFlow
       const { choices, slates, taken, refused } = takeAll(options, method, examples, now)
       const stats: Record<string, number> = {}
       for (const batch of method.batches(choices, now)) Object.assign(stats, step(batch))
-      for (const [reason, dropped] of Object.entries(method.dropped?.() ?? {})) count(refused, reason, dropped)
       return {
         learned: choices + slates,
         refused,
+        dropped: method.dropped?.(),
         stats: { ...stats, ...method.stats(), ...countersOf(training), ...refusedSteps },
         taken,
       }
     },
-    recall(examples) {
+    recall(examples, left) {
+      method.left?.recall(left)
       for (const example of examples)
         if (isWhole(example)) takeSlate(method, example)
         else if (!malformed(options, example)) method.recall(example)
     },
     holds: method.holds,
+    left: method.left?.ids,
     snapshot(name) {
       version = Number(name)
       const { parameters, tensors } = encodeTraining(training, options)

@@ -53,6 +53,14 @@ export interface Now {
   draws(): number
 }
 
+/** Ids of transitions that were here and do not come again. */
+export interface Left {
+  /** Oldest first. */
+  ids(): ReadonlySet<string>
+  /** They had left before a restart. */
+  recall(ids: Iterable<string>): void
+}
+
 export interface Method {
   readonly algorithm: string
   /** It takes the best of the next candidates. Default false. */
@@ -75,6 +83,8 @@ export interface Method {
   recall(example: Example): void
   /** The transition is there to be learned. */
   holds(transitionId: string): boolean
+  /** As of a learner. Absent: nothing waits for what follows it. */
+  readonly left?: Left
   /** Steps to take now that `taken` more revisions of single choices are in: each is asked for after the one before was taken. */
   batches(taken: number, now: Now): Iterable<Batch>
   /** Sizes of its stores and the like, for metrics. */

@@ -4,6 +4,7 @@
  * of their targets (van Hasselt et al. 2016, "Learning values across many orders of magnitude").
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
+import { FeedloopError } from '../../errors.ts'
 import { parameterOf } from './learner.ts'
 
 /** Weight of the newest batch in the running mean. */
@@ -36,7 +37,9 @@ export function createScale(name: 'advantage_square' | 'value_square'): Scale {
     },
     snapshot: () => ({ [name]: square }),
     restore(model) {
-      square = Object.hasOwn(model.parameters, name) ? parameterOf(model, name) : 0
+      const stated = Object.hasOwn(model.parameters, name) ? parameterOf(model, name) : 0
+      if (stated < 0) throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: ${name} is ${stated}`)
+      square = stated
     },
   }
 }

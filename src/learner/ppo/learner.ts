@@ -49,6 +49,7 @@ function ppoMethod(options: PpoOptions): Method {
     },
     recall: example => void (refusal(example) ?? fresh.recall(example)),
     holds: fresh.holds,
+    left: fresh.left,
     pass: fresh.pass,
     dropped: fresh.dropped,
     *batches(_taken, now) {

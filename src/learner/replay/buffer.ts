@@ -24,9 +24,12 @@ export interface Entry {
 export interface Buffer {
   /** @returns the place, in [0, capacity), where the transition stands; -1 when the revision's transition is not here (any more) */
   put(example: Example): number
+  /** Undefined where none ever was, or has been let go. */
   at(place: number): Entry | undefined
   find(transitionId: string): Entry | undefined
   holds(transitionId: string): boolean
+  /** Lets the oldest go, in order of arrival, as long as they are `past`. @returns the places that are empty now */
+  expire(past: (entry: Entry) => boolean): number[]
   /** Its reward stands and, when the learner bootstraps, so does what comes after it. */
   learnable(entry: Entry): boolean
   /** Up to `count` entries that can be learned, drawn uniformly with replacement. */
@@ -39,19 +42,27 @@ const TRIES = 8
 
 /** @param bootstraps an entry can be learned only when its continuation is known */
 export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
-  const ring: Entry[] = []
+  const ring: (Entry | undefined)[] = []
   const places = new Map<string, number>()
-  let next = 0
+  /** Place of the oldest, and how many there are from it on. */
+  let first = 0
+  let count = 0
   const learnable = (entry: Entry): boolean => isLearnable(entry, bootstraps)
   /** By age and not by place, so that a buffer that is filled anew with the same is drawn from alike. */
-  const oldest = (index: number): Entry => ring[ring.length < capacity ? index : (next + index) % capacity]
+  const oldest = (index: number): Entry => ring[(first + index) % capacity]!
+  const leave = (): number => {
+    const place = first
+    places.delete(ring[place]!.example.transition.transition_id)
+    ring[place] = undefined
+    first = (first + 1) % capacity
+    count--
+    return place
+  }
   const insert = (id: string, entry: Entry): number => {
-    const place = next
-    const evicted = ring[place]
-    if (evicted) places.delete(evicted.example.transition.transition_id)
+    if (count === capacity) leave()
+    const place = (first + count++) % capacity
     ring[place] = entry
     places.set(id, place)
-    next = (place + 1) % capacity
     return place
   }
   return {
@@ -68,11 +79,16 @@ export function createBuffer(capacity: number, bootstraps: boolean): Buffer {
       return place === undefined ? undefined : ring[place]
     },
     holds: id => places.has(id),
+    expire(past) {
+      const left: number[] = []
+      while (count > 0 && past(ring[first]!)) left.push(leave())
+      return left
+    },
     learnable,
-    sample(random, count) {
+    sample(random, wanted) {
       const drawn: Entry[] = []
-      for (let tries = TRIES * count; tries > 0 && drawn.length < count && ring.length > 0; tries--) {
-        const entry = oldest(Math.floor(random.uniform() * ring.length))
+      for (let tries = TRIES * wanted; tries > 0 && drawn.length < wanted && count > 0; tries--) {
+        const entry = oldest(Math.floor(random.uniform() * count))
         if (learnable(entry)) drawn.push(entry)
       }
       return drawn

@@ -1,83 +1,118 @@
-/** Replay on disk (keeper.ts), in an lmdb of its own: as large as what the learner holds, with all revisions that made it. */
-import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { open } from 'lmdb'
+/**
+ * Replay on disk (keeper.ts), as large as what the learner holds and remembers: of a transition its first revision, and of the others
+ * those that say what no later one says.
+ */
 import type { Transition } from '../../../schemas/records.ts'
+import { fingerprintOf } from '../../log/wire/fingerprint.ts'
 import { currentSchema } from '../../log/wire/schemas.ts'
+import { compile } from '../../log/wire/types.ts'
 import { avroCodec } from '../../state/codec.ts'
-import { damageOf } from '../../state/lmdb-file.ts'
-import type { Keeper, Kept } from './keeper.ts'
+import { forgetCrashes } from '../../state/crashes.ts'
+import { openAnew, openReplayFiles } from './files.ts'
+import type { Keeper, Kept, Recalled } from './keeper.ts'
 
-const codec = avroCodec<Transition>(currentSchema('Transition'))
+const schema = currentSchema('Transition')
+const codec = avroCodec<Transition>(schema)
+/** What the bytes mean: rows of another release are dropped. */
+const LAYOUT = `1/${fingerprintOf(compile(schema)).toString(16)}`
 const META = 'taken until'
-const DATA = 'data.mdb'
+
+/** A revision that is on disk, or is to be. */
+interface Row {
+  readonly number?: number
+  readonly transition?: Transition
+  readonly revision: number
+  /** It says what comes after. */
+  readonly named: boolean
+}
+
+const rowOf = (transition: Transition, number?: number): Row => ({
+  ...(number === undefined ? { transition } : { number }),
+  revision: transition.revision,
+  named: transition.terminated || transition.discount !== null,
+})
 
 /** @param folder of this policy alone */
 export function openKeeper(folder: string): Keeper {
-  // a cache: what cannot be read is dropped
-  if (damageOf(join(folder, DATA)) !== null) rmSync(folder, { recursive: true })
-  mkdirSync(folder, { recursive: true })
-  const env = open({
-    path: folder,
-    noSubdir: false,
-    maxDbs: 2,
-    encoding: 'binary',
-    cache: false,
-    overlappingSync: true,
-  })
-  const meta = env.openDB<string, string>('meta', { encoding: 'string' })
-  const rows = env.openDB<Buffer, number>('revisions', { encoding: 'binary' })
-  /** Numbers of the revisions, by transition. */
-  const numbers = new Map<string, number[]>()
+  let files = openReplayFiles(folder)
+  /** What is on disk, by transition. */
+  const rows = new Map<string, readonly Row[]>()
   let next = 0
-  const note = (number: number, { transition_id: id }: Transition): void => {
-    next = number + 1
-    const known = numbers.get(id)
-    if (known) known.push(number)
-    else numbers.set(id, [number])
+  const remove = (gone: readonly Row[]): void => {
+    for (const { number } of gone) if (number !== undefined) files.revisions.removeSync(number)
   }
   const forget = (id: string): void => {
-    for (const number of numbers.get(id) ?? []) rows.removeSync(number)
-    numbers.delete(id)
+    remove(rows.get(id) ?? [])
+    rows.delete(id)
   }
-  const clear = (): void => {
-    env.transactionSync(() => {
-      rows.clearSync()
-      meta.removeSync(META)
-    })
-    numbers.clear()
+  const write = (row: Row): Row => {
+    if (!row.transition) return row
+    files.revisions.putSync(next, codec.encode(row.transition))
+    return rowOf(row.transition, next++)
+  }
+  const clear = (): Recalled => {
+    rows.clear()
     next = 0
+    files.env.transactionSync(() => {
+      files.revisions.clearSync()
+      files.left.clear()
+      files.meta.removeSync(META)
+    })
+    return { transitions: [], left: [] }
+  }
+  const read = (): Recalled => {
+    rows.clear()
+    const transitions = [...files.revisions.getRange()].map(({ key, value }) => {
+      const transition = codec.decode(value)
+      const { transition_id: id } = transition
+      rows.set(id, [...(rows.get(id) ?? []), rowOf(transition, key)])
+      next = key + 1
+      return transition
+    })
+    return { transitions, left: files.left.read() }
   }
   return {
     recall(after) {
-      if (meta.get(META) !== nameOf(after)) {
-        clear()
-        return []
+      try {
+        return files.meta.get(META) === nameOf(after) ? read() : clear()
+      } catch {
+        // damage that the head of the file does not show
+        void files.env.close()
+        files = openAnew(folder)
+        return clear()
       }
-      numbers.clear()
-      return [...rows.getRange()].map(({ key, value }) => {
-        const transition = codec.decode(value)
-        note(key, transition)
-        return transition
-      })
     },
-    keep(taken, after, holds) {
+    keep(taken, after, { holds, left }) {
       const told = byTransition(taken)
-      env.transactionSync(() => {
+      files.env.transactionSync(() => {
         // what leaves comes first, and what has left again is never written: lmdb counts pages as its own that were freed before they
         // reached the file, and a file that is shorter than what it counts looks damaged
         for (const [id, [{ kind }]] of told) if (kind === 'initial') forget(id)
-        for (const id of numbers.keys()) if (!holds(id)) forget(id)
-        for (const [id, revisions] of told)
-          for (const transition of holds(id) ? revisions : []) {
-            rows.putSync(next, codec.encode(transition))
-            note(next, transition)
-          }
-        meta.putSync(META, nameOf(after))
+        for (const id of rows.keys()) if (!holds(id)) forget(id)
+        const changed = [...told].flatMap(([id, revisions]) => {
+          const all = [...(rows.get(id) ?? []), ...revisions.map(revision => rowOf(revision))]
+          return holds(id) ? [{ id, all, kept: needed(all) }] : []
+        })
+        for (const { all, kept } of changed) remove(all.filter(row => !kept.includes(row)))
+        for (const { id, kept } of changed) rows.set(id, kept.map(write))
+        if (left) files.left.become(left())
+        files.meta.putSync(META, nameOf(after))
       })
+      forgetCrashes(folder)
     },
-    close: () => env.close(),
+    close: () => files.env.close(),
   }
+}
+
+/** The first, and of the others, in order, those that say what no later one says. */
+function needed([first, ...others]: readonly Row[]): Row[] {
+  const kept: Row[] = []
+  for (const row of others) {
+    const covers = (before: Row): boolean => row.revision >= before.revision && (row.named || !before.named)
+    while (kept.length > 0 && covers(kept[kept.length - 1])) kept.pop()
+    kept.push(row)
+  }
+  return [first, ...kept]
 }
 
 /** In order of the first revisions: what is told anew, after it had left, has its place from then on. */
@@ -93,4 +128,4 @@ function byTransition(taken: readonly Transition[]): Map<string, Transition[]> {
   return told
 }
 
-const nameOf = ({ version, createdMs }: Kept): string => `${version}/${createdMs}`
+const nameOf = ({ version, createdMs }: Kept): string => `${LAYOUT} ${version}/${createdMs}`

@@ -5,6 +5,7 @@
  * they come before the use; a transition never teaches twice.
  */
 import { policyLag } from '../gradient/lag.ts'
+import type { Left } from '../gradient/method.ts'
 import type { Example } from '../learner.ts'
 import { type Entry, isLearnable, merge } from './buffer.ts'
 
@@ -14,6 +15,7 @@ export interface Fresh {
   /** Takes a revision back that was taken before a restart, however old it is by now. */
   recall(example: Example): void
   holds(transitionId: string): boolean
+  readonly left: Left
   /** A revision that is taken nowhere here: what comes before it in its session does not wait for it. */
   pass(example: Example): void
   /**
@@ -67,8 +69,10 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
     untold[why]++
   }
   const put = (example: Example): void => {
-    const { transition_id: id, truncated } = example.transition
-    waiting.set(id, { entry: merge(waiting.get(id)?.entry, example), ended: truncated })
+    const { transition_id: id, truncated, revision } = example.transition
+    const before = waiting.get(id)
+    const isNewer = !before || revision >= before.entry.revision
+    waiting.set(id, { entry: merge(before?.entry, example), ended: isNewer ? truncated : before.ended })
     if (waiting.size > capacity) drop(firstOf(waiting.keys())!, 'evicted')
   }
   const dropOld = (version: number): void => {
@@ -103,6 +107,12 @@ export function createFresh({ capacity, bootstraps, most, maxPolicyLag }: FreshO
     },
     recall: put,
     holds: id => waiting.has(id),
+    left: {
+      ids: () => gone,
+      recall(ids) {
+        for (const id of ids) gone.add(id)
+      },
+    },
     pass({ transition: { transition_id: id, kind } }) {
       if (kind === 'initial' && !waiting.has(id)) leave(id)
     },

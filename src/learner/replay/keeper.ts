@@ -4,6 +4,7 @@
  * nothing, and fills its buffer anew: what is kept is a cache of the topic.
  */
 import type { Transition } from '../../../schemas/records.ts'
+import type { Learner } from '../learner.ts'
 
 /** A version, told from one of the same name in a log that was begun anew. */
 export interface Kept {
@@ -11,10 +12,18 @@ export interface Kept {
   readonly createdMs: number
 }
 
+/** Both oldest first. */
+export interface Recalled {
+  readonly transitions: readonly Transition[]
+  readonly left: readonly string[]
+}
+
+export type Holder = Required<Pick<Learner, 'holds'>> & Pick<Learner, 'left'>
+
 export interface Keeper {
-  /** What the version's buffer was made of, oldest first. Empty, and emptied, when what is kept is another's. */
-  recall(after: Kept): readonly Transition[]
+  /** What the version's buffer was made of, and ids of what had left it. Empty, and emptied, when what is kept is another's. */
+  recall(after: Kept): Recalled
   /** Adds revisions that the learner took, and lets those go whose transition it does not hold any more. */
-  keep(taken: readonly Transition[], after: Kept, holds: (transitionId: string) => boolean): void
+  keep(taken: readonly Transition[], after: Kept, learner: Holder): void
   close(): Promise<void>
 }

@@ -31,6 +31,8 @@ export interface Replay {
   take(example: Example): string | undefined
   /** Takes a revision back that was taken before a restart, however old it is by now. */
   recall(example: Example): void
+  /** Transitions that were let go because they had become too old, since it was asked last. */
+  dropped(): Readonly<Record<'stale', number>>
   /** Up to `count` of what can be learned, with replacement. @param step gradient steps so far */
   draw(random: Random, count: number, step: number): Drawn[]
   /** Errors that the draws were learned with; one that is not finite says nothing. */
@@ -48,6 +50,7 @@ export function createReplay(options: ReplayOptions): Replay {
   /** Places of this step's revisions, with what stood there before them. */
   let touched = new Map<number, Entry | undefined>()
   let newestMs = 0
+  let stale = 0
   const isStale = (decidedMs: number): boolean => options.maxAgeMs > 0 && decidedMs < newestMs - options.maxAgeMs
   const isOld = ({ example }: Entry): boolean => isStale(example.transition.decision_time_ms)
   const put = (example: Example): number => {
@@ -55,6 +58,13 @@ export function createReplay(options: ReplayOptions): Replay {
     const place = buffer.put(example)
     if (priorities && place >= 0 && !touched.has(place)) touched.set(place, before)
     return place
+  }
+  const expire = (): void => {
+    for (const place of buffer.expire(isOld)) {
+      stale++
+      priorities?.remove(place)
+      touched.delete(place)
+    }
   }
   return {
     buffer,
@@ -65,7 +75,14 @@ export function createReplay(options: ReplayOptions): Replay {
       return put(example) < 0 ? 'late_unlearned' : undefined
     },
     recall: put,
+    dropped() {
+      const dropped = { stale }
+      stale = 0
+      return dropped
+    },
     draw(random, count, step) {
+      // what came a little out of its time stands among newer ones: it is passed over below until it is the oldest
+      if (options.maxAgeMs > 0) expire()
       if (!priorities) {
         const entries = buffer.sample(random, Math.min(count, buffer.size)).filter(entry => !isOld(entry))
         return entries.map(entry => ({ entry, place: -1, weight: 1 }))

@@ -92,6 +92,7 @@ function slateQMethod(options: SlateQOptions & { readonly heads: number }): Meth
     },
     recall: example => void (refusal(example) ?? replay.recall(example)),
     holds: id => replay.buffer.holds(id) || wholes.holds(id),
+    dropped: replay.dropped,
     stats: replay.stats,
     snapshot(now) {
       const { parameters, tensors } = target.snapshot(now)

@@ -57,8 +57,8 @@ export function encodeTraining(
 /** @throws FeedloopError MODEL_INCOMPATIBLE */
 export function decodeTraining(model: ModelVersion, shape: Shape): Training {
   const { adam_steps, draws, refused_updates } = model.parameters
-  if (![adam_steps, draws, refused_updates].every(Number.isSafeInteger))
-    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: counters are missing`)
+  if (![adam_steps, draws, refused_updates].every(count => Number.isSafeInteger(count) && count >= 0))
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: counters are missing, or none`)
   const read = (group: string) => decodeParameters(model, group, shape)
   return {
     weights: read(WEIGHTS),

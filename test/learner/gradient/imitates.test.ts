@@ -48,7 +48,7 @@ for (const [name, make] of Object.entries(learners))
         [false, 0],
       ] as const) {
         const learner = make(imitate)
-        learner.recall!(made)
+        learner.recall!(made, [])
         const { stats } = learner.learn([])
         assert.deepEqual([stats.buffer, stats.updates], [buffer, 0])
       }

@@ -1,12 +1,14 @@
 /** Replay that outlives the process: what is kept, for whom, how much; and a learner that goes on as if it had never stopped. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { open } from 'lmdb'
 import type { ModelVersion, Transition } from '../../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { openKeeper } from '../../../src/learner/replay/disk.ts'
+import type { Recalled } from '../../../src/learner/replay/keeper.ts'
 import { createLearnerStage, type LearnerState } from '../../../src/learner/step.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { noVectors, snapshotOf, transitionOf } from '../examples.ts'
@@ -21,9 +23,10 @@ const at = (version: number, createdMs = 1000 * version) => ({ version: String(v
 const decided = (n: number, changes: Partial<Transition> = {}) =>
   transitionOf({ transition_id: `d${n}/0`, decision_id: `d${n}`, discount: 0, ...changes })
 const rewarded = (n: number) => decided(n, { kind: 'reward', revision: 1, cumulative: { click: 1 } })
-const told = (transitions: readonly Transition[]) => transitions.map(each => `${each.decision_id} ${each.kind}`)
+const told = ({ transitions }: Recalled) => transitions.map(each => `${each.decision_id} ${each.kind}`)
 
-const all = () => true
+const nothing: Recalled = { transitions: [], left: [] }
+const all = { holds: () => true }
 
 describe('what is kept', () => {
   test('comes back as it was, in order, to the version that contains it', async () => {
@@ -33,7 +36,7 @@ describe('what is kept', () => {
     keeper.keep([rewarded(1)], at(2), all)
     await keeper.close()
     const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(2)), [decided(1), decided(2), rewarded(1)])
+    assert.deepEqual(again.recall(at(2)).transitions, [decided(1), decided(2), rewarded(1)])
     again.keep([decided(3)], at(3), all)
     assert.deepEqual(told(again.recall(at(3))), ['d1 initial', 'd2 initial', 'd1 reward', 'd3 initial'])
     await again.close()
@@ -47,18 +50,35 @@ describe('what is kept', () => {
       const keeper = openKeeper(folder)
       keeper.recall(at(0, 0))
       keeper.keep([decided(1)], at(2), all)
-      assert.deepEqual(keeper.recall(after), [])
-      assert.deepEqual(keeper.recall(at(2)), [])
+      assert.deepEqual(keeper.recall(after), nothing)
+      assert.deepEqual(keeper.recall(at(2)), nothing)
       await keeper.close()
     })
   test('is what the learner holds, with all that was told of it', async () => {
     const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
     keeper.keep([decided(1), rewarded(1), decided(2)], at(1), all)
-    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2), id => id !== 'd1/0' && id !== 'd4/0')
+    keeper.keep([rewarded(2), decided(3), rewarded(1), decided(4)], at(2), {
+      holds: id => id !== 'd1/0' && id !== 'd4/0',
+    })
     const expected = ['d2 initial', 'd2 reward', 'd3 initial']
     assert.deepEqual(told(keeper.recall(at(2))), expected)
     await keeper.close()
+  })
+  test('is also the ids of what had left, as far as the learner remembers them, in order', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    const remembers = (...ids: string[]) => ({ ...all, left: () => new Set(ids) })
+    keeper.keep([], at(1), remembers('d1/0', 'd2/0'))
+    keeper.keep([], at(2), remembers('d2/0', 'd3/0', 'd1/0'))
+    await keeper.close()
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(2)).left, ['d1/0', 'd2/0', 'd3/0'], 'in order of when they came')
+    again.keep([], at(3), remembers('d2/0', 'd3/0', 'd4/0'))
+    assert.deepEqual(again.recall(at(3)).left, ['d2/0', 'd3/0', 'd4/0'])
+    assert.deepEqual(again.recall(at(1)), nothing)
+    assert.deepEqual(again.recall(at(3)), nothing)
+    await again.close()
   })
   test('has its place in the order from when it came back, where it had left', async () => {
     const keeper = openKeeper(folder)
@@ -68,6 +88,61 @@ describe('what is kept', () => {
     assert.deepEqual(told(keeper.recall(at(2))), ['d2 initial', 'd1 initial'])
     await keeper.close()
   })
+  test('is of many revisions those that say what no later one does', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    const said = (revision: number, changes: Partial<Transition> = {}) =>
+      decided(1, { kind: 'reward', revision, cumulative: { click: revision }, discount: null, ...changes })
+    keeper.keep([decided(1, { discount: null }), said(1), said(2)], at(1), all)
+    for (let version = 2; version < 100; version++) keeper.keep([said(version + 1)], at(version), all)
+    const revisions = (version: number) => keeper.recall(at(version)).transitions.map(each => each.revision)
+    assert.deepEqual(revisions(99), [0, 100])
+    keeper.keep([said(101, { discount: 0.9, next_decision_id: 'd2' }), said(102)], at(100), all)
+    assert.deepEqual(revisions(100), [0, 101, 102], 'what comes after is said by the first of them alone')
+    keeper.keep([said(50), said(103, { terminated: true })], at(101), all)
+    assert.deepEqual(revisions(101), [0, 103])
+    await keeper.close()
+  })
+  test('is dropped where it was written under another schema', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1)], at(1), all)
+    await keeper.close()
+    const env = open({ path: folder, noSubdir: false, maxDbs: 3, encoding: 'binary' })
+    const meta = env.openDB<string, string>('meta', { encoding: 'string' })
+    meta.putSync('taken until', meta.get('taken until')!.replace(/^1\/[0-9a-f]+/, '1/0123456789abcdef'))
+    await env.close()
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(1)), nothing)
+    await again.close()
+  })
+  test('is dropped where a page in its midst is damaged, and is kept anew', async () => {
+    const many = Array.from({ length: 500 }, (_, n) => decided(n))
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep(many, at(1), all)
+    await keeper.close()
+    const file = openSync(join(folder, 'data.mdb'), 'r+')
+    for (let page = 2; page < 40; page++) writeSync(file, Buffer.alloc(2000, 0xff), 0, 2000, 4096 * page + 1500)
+    closeSync(file)
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(1)), nothing)
+    again.keep(many, at(2), all)
+    await again.close()
+    const third = openKeeper(folder)
+    assert.equal(third.recall(at(2)).transitions.length, 500)
+    await third.close()
+  })
+  test('is dropped where process after process dies of reading it', async () => {
+    const keeper = openKeeper(folder)
+    keeper.recall(at(0, 0))
+    keeper.keep([decided(1)], at(1), all)
+    await keeper.close()
+    for (let death = 0; death < 5; death++) await openKeeper(folder).close()
+    const again = openKeeper(folder)
+    assert.deepEqual(again.recall(at(1)), nothing)
+    await again.close()
+  })
   test('is dropped where the file is damaged', async () => {
     const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
@@ -75,7 +150,7 @@ describe('what is kept', () => {
     await keeper.close()
     truncateSync(join(folder, 'data.mdb'), 5000)
     const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(1)), [])
+    assert.deepEqual(again.recall(at(1)), nothing)
     await again.close()
   })
 })
@@ -102,6 +177,20 @@ const cases: readonly Case[] = [
     policy: small => ({ algorithm: 'ppo', ppo: { ...small, roundSize: 100 } }),
     bufferSizes: [1000],
   },
+  {
+    // the next of every second is used (it ends) or dropped, so that it need not wait
+    name: 'ppo, of sessions of which the later half came first',
+    policy: small => ({ algorithm: 'ppo', gamma: 0.9, ppo: { ...small, roundSize: 30 } }),
+    bufferSizes: [1000],
+    changes: (step, i) =>
+      i % 2 === 0
+        ? { discount: null, terminated: true }
+        : {
+            discount: 0.9,
+            next_decision_id: `d${100 * step + i - 1 - (step > 0 ? 100 : 0)}`,
+            next_state: snapshotOf({ hour: 1 }),
+          },
+  },
   { name: 'a3c', policy: small => ({ algorithm: 'a3c', a3c: { ...small, workers: 2 } }), bufferSizes: [1000] },
   {
     name: 'ppo, half of it imitated',
@@ -114,6 +203,16 @@ const cases: readonly Case[] = [
     policy: small => ({ algorithm: 'v-trace', vTrace: small }),
     bufferSizes: [10],
     changes: (_step, i) => unknown(i > 3),
+  },
+  {
+    name: 'a3c, half of it imitated',
+    policy: small => ({ algorithm: 'a3c', a3c: { ...small, workers: 2, imitate: true } }),
+    bufferSizes: [1000],
+    changes: (step, i) => unknown(step === 0 || i % 2 === 1),
+  },
+  {
+    name: 'v-trace, of a declared range of rewards',
+    policy: vTrace => ({ algorithm: 'v-trace', vTrace, rewardRange: { min: -1, max: 3 } }),
   },
   {
     name: 'v-trace, most of it imitated',

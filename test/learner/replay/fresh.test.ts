@@ -80,6 +80,16 @@ describe('fresh transitions', () => {
     assert.deepEqual(segments(fresh), ['d7'])
   })
 
+  test('what had left before a restart is known after it', () => {
+    const before = of([step(1, 'end'), step(0, 1)])
+    before.remove([before.segments(5)[0].slice(1)])
+    const after = createFresh(options)
+    after.left.recall(before.left.ids())
+    after.recall(step(0, 1))
+    assert.deepEqual(segments(after), ['d0'])
+    assert.equal(after.take(step(1, 'end'), 5), 'late_unlearned')
+  })
+
   test('a next decision that is never seen is waited for as long as policies are fresh enough', () => {
     const fresh = of([step(0, 1)])
     assert.deepEqual(segments(fresh, 6), [])
@@ -114,6 +124,18 @@ describe('fresh transitions', () => {
     const fresh = of([step(0, 'end'), step(1, 'end'), step(2, 'end')], { capacity: 2 })
     assert.deepEqual(segments(fresh), ['d1', 'd2'])
     assert.deepEqual(fresh.stats(), { buffer: 2, stale: 0, waiting_evicted: 1 })
+  })
+
+  test('whether it ended is what the newest revision says, whatever order they came in', () => {
+    const revised = (revision: number, truncated: boolean) => step(1, null, { kind: 'reward', revision, truncated })
+    for (const order of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const fresh = of([step(0, 1), step(1, null)])
+      for (const revision of order) fresh.take(revised(revision, revision === 2), 5)
+      assert.deepEqual(segments(fresh), ['d0'], String(order))
+    }
   })
 
   test('the reward is that of the last revision before the use, whatever order they came in', () => {

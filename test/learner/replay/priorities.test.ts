@@ -159,6 +159,26 @@ describe('replay', () => {
       assert.deepEqual(ids(replay), ['a', 'd'])
     })
 
+  for (const priorities of [undefined, options])
+    test(`what has become too old takes no draw away, and is counted once${priorities ? ', by priority either' : ''}`, () => {
+      const replay = createReplay({ ...prioritised, bufferSize: 1000, priorities, maxAgeMs: 1000 })
+      for (let n = 0; n < 990; n++) replay.take(example(`old ${n}`, { decision_time_ms: 1000 }))
+      for (let n = 0; n < 10; n++) replay.take(example(`new ${n}`, { decision_time_ms: 9000 }))
+      assert.equal(replay.draw(createRandom(1), 10, 0).length, 10)
+      assert.deepEqual(
+        [replay.buffer.size, replay.buffer.holds('old 989'), replay.buffer.holds('new 0')],
+        [10, false, true],
+      )
+      assert.deepEqual([replay.dropped(), replay.dropped()], [{ stale: 990 }, { stale: 0 }])
+      for (let n = 0; n < 2000; n++) replay.take(example(`later ${n}`, { decision_time_ms: 9500 }))
+      assert.deepEqual(
+        [replay.buffer.size, replay.buffer.holds('later 999'), replay.buffer.holds('later 1000')],
+        [1000, false, true],
+      )
+      assert.equal(replay.draw(createRandom(1), 100, 0).length, 100)
+      assert.deepEqual(replay.dropped(), { stale: 0 })
+    })
+
   test('goes on with the newest time and the highest priority', () => {
     const [first, second] = [replayed(), createReplay({ ...prioritised, maxAgeMs: 1000 })]
     first.take(example('late', { decision_time_ms: 9000 }))
