@@ -82,6 +82,7 @@ async function openLoop(log: ServiceContext['log'], meter: ServiceContext['meter
       { name: 'towers', algorithm: 'two-tower', explorer: { name: 'softmax' } },
       { name: 'segments', algorithm: 'v-trace', gamma: 0.9, explorer: { name: 'softmax' } },
       { name: 'values', algorithm: 'dqn', dqn: { prioritised: true } },
+      { name: 'rounds', algorithm: 'ppo', gamma: 0.9, explorer: { name: 'softmax' } },
       // it refuses what a baseline chose
       { name: 'weighs', algorithm: 'two-tower', mode: 'apprentice' },
     ],
@@ -130,7 +131,7 @@ async function onLoop(say: Say, context: ServiceContext): Promise<void> {
 async function trouble(context: ServiceContext, running: Running[]): Promise<void> {
   await spoil(context, 1)
   await misbehave(context)
-  for (const policy of ['towers', 'segments', 'values']) await asked(context, policy, {})
+  for (const policy of ['towers', 'segments', 'values', 'rounds']) await asked(context, policy, {})
   await asked(context, 'weighs', { baseline: [environment.items()[0].item_id] })
   const served = () => context.meter.registry.metrics()
   await until('a version serves', async () =>
@@ -189,9 +190,13 @@ async function askAndClick(port: number): Promise<void> {
   const post = async (path: string, body: object) => {
     const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, call)
-    return (await answer.json()) as { decision_id?: string; items?: string[] }
+    const told = await answer.text()
+    // this door is small
+    assert.ok(answer.ok || answer.status === 503, told)
+    return JSON.parse(told) as { decision_id?: string; items?: string[] }
   }
-  const { decision_id, items } = await post('/v1/recommendations', { user_id: 'u', slots: 1, timeout_ms: 5000 })
+  const wish = { request_id: randomUUID(), user_id: 'u', slots: 1, timeout_ms: 5000 }
+  const { decision_id, items } = await post('/v1/recommendations', wish)
   if (!items?.length) return
   const click = { event_id: randomUUID(), user_id: 'u', type: 'click', time_ms: Date.now() }
   await post('/v1/events', { events: [{ ...click, decision_id, item_id: items[0] }] })
