@@ -42,7 +42,7 @@ async function watch({ auditEvery, ...options }: WatchFlags): Promise<0> {
     throw new FeedloopError('CONFIG_INVALID', 'nothing to do: heartbeat.everyMs is 0, and so is --audit-every')
   const logger = createLogger(config.log.level)
   const meter = createMeter({ processMetrics: true })
-  const connect = kafkaOf(config, logger, meter)
+  const connect = await kafkaOf(config, logger, meter)
   const base = { config, logger, meter, now: steadyNow }
   const shown: { awaited: readonly Awaited[] } = { awaited: [] }
   const door = await openOperatorDoor(base, () => shown.awaited)
