@@ -1,8 +1,7 @@
 /** Sends heartbeats (src/heartbeat.ts): to every partition at once, again and again. */
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Release } from '../../schemas/records.ts'
+import type { ModelVersion } from '../../schemas/records.ts'
 import { HEARTBEAT, heartbeat, heartbeatUser } from '../heartbeat.ts'
 import { type TopicName, topicName } from '../pipeline.ts'
 import { follow } from './broadcast.ts'
@@ -39,28 +38,38 @@ export async function beatUntil(context: ServiceContext, signal: AbortSignal): P
   }
 }
 
-/** Says once that beats come back: the gate judged a version of their policy, so each stage had a part in it. Says before, should
- * it take longer than `patienceMs`, that none has.
+/** Says whether beats come back: the first version that has learned of one of now, or that there was none within `patienceMs`.
  * @returns when it is said, or at the signal @throws what `follow` does */
 export async function tellReturn(
   context: ServiceContext,
   signal: AbortSignal,
   patienceMs = Math.max(PATIENCE_MS, PATIENCE_BEATS * context.config.heartbeat.everyMs),
 ): Promise<void> {
-  const { log, config, logger } = context
-  const { latest } = await log.ends(topicName(config.topics.prefix, 'releases'), 0)
-  const back = Promise.withResolvers<void>()
-  const take = ({ policy }: Release): void => {
-    if (policy === HEARTBEAT) back.resolve()
+  const { log, config, logger, now } = context
+  const beganMs = now()
+  const topic = topicName(config.topics.prefix, 'models')
+  const partitions = Array.from({ length: await log.partitionCount(topic) }, (_, partition) => partition)
+  const ends = await Promise.all(partitions.map(partition => log.ends(topic, partition)))
+  const back = Promise.withResolvers<string>()
+  const take = ({ policy, newest_reward_ms, version }: ModelVersion): void => {
+    if (policy === HEARTBEAT && newest_reward_ms >= beganMs) back.resolve(version)
   }
-  const follower = follow<Release>(context, 'releases', take, { from: [latest] })
-  const none = `no heartbeat has come back in ${patienceMs / 1000} s: all stages must run, with heartbeat.everyMs above 0 as here (docs/runbooks/HeartbeatStale.md)`
-  const timer = setTimeout(() => logger.warn(none), patienceMs)
+  const follower = follow<ModelVersion>(context, 'models', take, { from: ends.map(({ latest }) => latest) })
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
   try {
-    const said = back.promise.then(() => logger.info('heartbeats come back: each stage had a part in one'))
-    await Promise.race([said, follower.failed, signal.aborted || once(signal, 'abort')])
+    const version = await Promise.race([back.promise, follower.failed, aborted(patience)])
+    if (version !== undefined) logger.info(`heartbeats come back: version ${version} of ${HEARTBEAT} learned of one`)
+    else if (!signal.aborted)
+      logger.warn(
+        `no heartbeat has come back in ${patienceMs / 1000} s: features, ranker, joiner and learner must run, with heartbeat.everyMs above 0 as here, and an item be available (docs/runbooks/HeartbeatStale.md)`,
+      )
   } finally {
-    clearTimeout(timer)
     await follower.stop()
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
