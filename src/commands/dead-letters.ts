@@ -79,17 +79,20 @@ export function addDeadLetters(program: Command): void {
 
 /** A line each, and how many were left out. @throws FeedloopError LETTERS_LEFT at the end when there was one that could not be put back */
 export async function report(results: AsyncIterable<RedriveResult>, say: (line: string) => void): Promise<void> {
-  const counts = { left: 0, 'came back': 0, appended: 0, before: 0 }
+  let left = 0
+  // two stages may have refused one record: two letters of one id
+  const back = new Set<string>()
   for await (const each of results) {
-    counts[each.result]++
+    if (each.result === 'left') left++
+    if (each.result === 'came back') back.add(each.id)
     say(`${each.id}  ${each.result}  ${detailOf(each)}`)
   }
-  if (counts['came back'] > 0)
+  if (back.size > 0)
     say(
-      `${counts['came back']} left out: put back before, refused again with the same code. ` +
+      `${back.size} left out: put back before, refused again with the same code. ` +
         'When the cause is gone, redrive one by its id, or all with --again.',
     )
-  if (counts.left > 0) throw new FeedloopError('LETTERS_LEFT', `${counts.left}, listed above`)
+  if (left > 0) throw new FeedloopError('LETTERS_LEFT', `${left}, listed above`)
 }
 
 function detailOf(each: RedriveResult): string {
