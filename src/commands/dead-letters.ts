@@ -1,13 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type ErrorCode, errorTable, FeedloopError } from '../errors.ts'
-import {
-  type Filter,
-  findDeadLetter,
-  type Left,
-  listDeadLetters,
-  type Redriven,
-  redriveAll,
-} from '../events/redrive.ts'
+import { type Filter, findDeadLetter, listDeadLetters, type RedriveResult, redriveAll } from '../events/redrive.ts'
 import type { DeadLetter } from '../log/deadletters.ts'
 import type { ServiceContext } from '../operate/context.ts'
 import { pipeline } from '../pipeline.ts'
@@ -20,6 +13,10 @@ interface FilterOptions {
   readonly stage?: string
   readonly since?: number
   readonly until?: number
+}
+
+interface RedriveFlags extends FilterOptions {
+  readonly again?: boolean
 }
 
 const stages = pipeline.map(({ stage }) => stage)
@@ -64,26 +61,43 @@ export function addDeadLetters(program: Command): void {
   withConfig(letters.command('show <id>').description('all of one')).action((id: string, options: FilterOptions) =>
     onBus(options, async context => printJson(readable(await findDeadLetter(morgueOf(context), id)))),
   )
-  withFilter(letters.command('redrive [id]').description('put one, or all that fit, back where they came from')).action(
-    (id: string | undefined, options: FilterOptions) =>
-      onBus(options, async context => {
-        const morgue = morgueOf(context)
-        const chosen =
-          id === undefined ? listDeadLetters(morgue, filterOf(options)) : [await findDeadLetter(morgue, id)]
-        await report(redriveAll(morgue, chosen))
-      }),
+  withFilter(
+    letters
+      .command('redrive [id]')
+      .description(
+        'put one, or all that fit, back where they came from; of all, those stay that came back for the same reason',
+      )
+      .option('--again', 'put those back too that came back with the same code'),
+  ).action((id: string | undefined, { again, ...options }: RedriveFlags) =>
+    onBus(options, async context => {
+      const morgue = morgueOf(context)
+      const chosen = id === undefined ? listDeadLetters(morgue, filterOf(options)) : [await findDeadLetter(morgue, id)]
+      await report(redriveAll(morgue, chosen, { again }), line => process.stdout.write(`${line}\n`))
+    }),
   )
 }
 
-/** A line each. @throws FeedloopError LETTERS_LEFT at the end when there was one that stays */
-async function report(results: AsyncIterable<Redriven | Left>): Promise<void> {
+/** A line each, and how many were left out. @throws FeedloopError LETTERS_LEFT at the end when there was one that could not be put back */
+export async function report(results: AsyncIterable<RedriveResult>, say: (line: string) => void): Promise<void> {
   let left = 0
+  // two stages may have refused one record: two letters of one id
+  const back = new Set<string>()
   for await (const each of results) {
     if (each.result === 'left') left++
-    const detail = each.result === 'left' ? oneLine(each.reason.message) : `at offset ${each.offset}`
-    process.stdout.write(`${each.id}  ${each.result}  ${detail}\n`)
+    if (each.result === 'came back') back.add(each.id)
+    say(`${each.id}  ${each.result}  ${detailOf(each)}`)
   }
+  if (back.size > 0)
+    say(
+      `${back.size} left out: put back before, refused again with the same code. ` +
+        'When the cause is gone, redrive one by its id, or all with --again.',
+    )
   if (left > 0) throw new FeedloopError('LETTERS_LEFT', `${left}, listed above`)
+}
+
+function detailOf(each: RedriveResult): string {
+  if (each.result === 'left') return oneLine(each.reason.message)
+  return each.result === 'came back' ? `of ${each.of}, ${each.code} as that` : `at offset ${each.offset}`
 }
 
 /** @returns one line, whatever the record held: messages quote it */

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import type { ExplainedItem, Recommendation } from '../../schemas/records.ts'
 import { type ExplainedDecision, explainDecision } from '../evaluation/explain.ts'
+import type { Joined, JoinedTransition } from '../evaluation/joined.ts'
+import type { JoinKind } from '../transitions/join.ts'
 import { onBus, oneLine, printJson, withConfig } from './shared.ts'
 
 interface ExplainFlags {
@@ -13,7 +15,9 @@ export function addExplain(program: Command): void {
   withConfig(
     program
       .command('explain <decision>')
-      .description('how the scores of a logged decision came about, and what let its version serve (docs/ranking.md)')
+      .description(
+        'how the scores of a logged decision came about, what let its version serve, and what came of it (docs/ranking.md)',
+      )
       .option('--user <id>', 'whose decision it is: reads one partition instead of all')
       .option('--json', 'print one JSON object'),
   ).action((id: string, options: ExplainFlags) =>
@@ -25,8 +29,8 @@ export function addExplain(program: Command): void {
   )
 }
 
-/** Who decided, then each item with its score and what made it, the largest first; what adds nothing is left out. */
-export function describeDecision({ decision, explanation, release }: ExplainedDecision): string {
+/** Who decided and what came of it, then each item with its score and what made it, the largest first; what adds nothing is left out. */
+export function describeDecision({ decision, explanation, release, joined }: ExplainedDecision): string {
   const { decision_id, user_id, policy, model_version, mode, chosen_by, explorer, reason } = decision
   const version = model_version === '' ? 'the initial policy' : `version ${model_version}`
   const parameters = Object.entries(explorer.parameters).map(([name, value]) => ` ${name} ${rounded(value)}`)
@@ -35,11 +39,46 @@ export function describeDecision({ decision, explanation, release }: ExplainedDe
     `explorer     ${explorer.name}${parameters.join(',')}`,
     `release      ${release ? `${release.release_version}, ${release.reason}` : 'none known'}`,
     `evidence     ${pairs(explanation?.evidence ?? {}) || 'none known'}`,
+    ...describeJoined(joined),
     ...(explanation?.items.flatMap(item => describeItem(item, decision)) ?? ['Nothing was scored.']),
   ]
     .map(oneLine)
     .join('\n')
 }
+
+const unlearned: Readonly<Record<JoinKind, string>> = {
+  open: 'nothing yet, or it is not in the log (any more)',
+  expired: 'nothing, ever: it was taken up after its deadline',
+  shed: 'nothing, ever: it was shed',
+  empty: 'nothing, ever: nothing was shown',
+}
+
+/** Rewards by component, of each slot and of the slate, and until when they may change. */
+export function describeJoined({ kind, transitions, isOpen, countsUntilMs, correctsUntilMs }: Joined): string[] {
+  const state = isOpen === null ? 'its policy is not configured (any more)' : isOpen ? 'open' : 'closed'
+  const windows =
+    countsUntilMs === null || correctsUntilMs === null
+      ? ''
+      : `: outcomes count until ${timeOf(countsUntilMs)}, correct until ${timeOf(correctsUntilMs)}`
+  if (transitions.length === 0)
+    return [`came of it   ${unlearned[kind]}${kind === 'open' ? `; ${state}${windows}` : ''}`]
+  return [`came of it   ${state}${windows}`, ...transitions.map(describeTransition)]
+}
+
+function describeTransition(transition: JoinedTransition): string {
+  const { slot, action, cumulative, revision, reward_time_ms, next_decision_id, terminated, truncated } = transition
+  const newest = reward_time_ms === null ? '' : `, newest outcome ${timeOf(reward_time_ms)}`
+  const ways = [
+    next_decision_id !== null && `, then ${next_decision_id}`,
+    terminated && ', the end of the episode',
+    truncated && ', then unknown',
+  ]
+  return `  ${slot < 0 ? 'slate' : `slot ${slot}`}  ${action.join(', ')}: ${pairs(cumulative) || 'no reward'} (revision ${revision}${newest})${ways.filter(Boolean).join('')}`
+}
+
+/** A window may be longer than times go. */
+const timeOf = (ms: number): string => new Date(Math.min(ms, LATEST_MS)).toISOString()
+const LATEST_MS = 8.64e15
 
 const describeItem = (item: ExplainedItem, decision: Recommendation): string[] => [
   `${item.slot < 0 ? 'not shown' : `slot ${item.slot}`}  ${item.item_id}: score ${rounded(item.score)} (rank ${item.rank}), ` +

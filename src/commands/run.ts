@@ -50,7 +50,7 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
   else countBuffersWithHeap()
   const logger = createLogger(config.log.level)
   const meter = createMeter({ processMetrics: true })
-  const connect = kafkaOf(config, logger, meter)
+  const connect = await kafkaOf(config, logger, meter)
   const tracer = createTracer(config, stages.length === 1 ? `feedloop-${stages[0]}` : 'feedloop', logger, steadyNow)
   const base = { config, logger, meter, now: steadyNow, tracer }
   const life: Life = { awaited: [], running: [] }

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { type Config, type ConfigInput, type ConfigUse, loadConfig } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { steadyNow } from '../log/chain/steady.ts'
+import { type BrokerStatus, brokerStatus } from '../log/kafka/broker/detached.ts'
 import { openKafkaLog } from '../log/kafka/kafka.ts'
 import { loginOf } from '../log/kafka/login.ts'
 import type { Log } from '../log/log.ts'
@@ -21,15 +22,20 @@ export const configOf = (options: { config?: string }, use?: ConfigUse): Config 
 
 /** How to open the configured Kafka: each call tries once. @param meter told of requests to brokers
  * @throws FeedloopError CONFIG_INVALID without brokers */
-export function kafkaOf({ kafka }: Config, logger: Logger, meter?: Meter): () => Promise<Log> {
+export async function kafkaOf({ kafka }: Config, logger: Logger, meter?: Meter): Promise<() => Promise<Log>> {
   const { brokers, clientId } = kafka
   if (brokers.length === 0)
-    throw new FeedloopError(
-      'CONFIG_INVALID',
-      'no brokers: set KAFKA_BROKERS or kafka.brokers (`feedloop broker start` makes one)',
-    )
+    throw new FeedloopError('CONFIG_INVALID', `no brokers: set KAFKA_BROKERS or kafka.brokers (${await whichBroker()})`)
   // Secrets are read each time: they may have been mended since.
   return async () => openKafkaLog({ brokers, clientId, ...loginOf(kafka), logger, meter })
+}
+
+/** The one of this machine, running or to be started. */
+async function whichBroker(): Promise<string> {
+  const { brokers } = await brokerStatus().catch((): BrokerStatus => ({ running: false }))
+  return brokers
+    ? `the one of \`feedloop broker start\` is running: export KAFKA_BROKERS=${brokers.join(',')}`
+    : '`feedloop broker start` makes one'
 }
 
 export const wireOf = (config: Config): Promise<Wire> =>
@@ -39,7 +45,7 @@ export const wireOf = (config: Config): Promise<Wire> =>
 export async function openContext(config: Config): Promise<ServiceContext & { close(): Promise<void> }> {
   const logger = createLogger(config.log.level)
   const meter = createMeter({ processMetrics: true })
-  const log = await kafkaOf(config, logger, meter)()
+  const log = await (await kafkaOf(config, logger, meter))()
   const wire = await wireOf(config)
   return { config, log, wire, meter, logger, now: steadyNow, close: () => log.close() }
 }

@@ -28,7 +28,7 @@ import {
   type TrainOptions,
   train,
 } from '../training/train.ts'
-import { createTrainer, type Trainer } from '../training/trainer.ts'
+import { type Certainty, createTrainer, type Trainer } from '../training/trainer.ts'
 import { atLeast, configInput, onBus, printJson } from './shared.ts'
 
 interface Flags {
@@ -290,12 +290,15 @@ function showProgress({ steps, json }: Flags, from: number) {
   }
 }
 
-const say = ({ reward, return: sum, share }: Point): string =>
+const say = ({ reward, estimate, return: sum, share }: Point): string =>
   [
-    reward === null ? 'reward unknown' : `reward ${reward.toFixed(4)}`,
+    reward === null ? 'reward unknown' : `reward ${reward.toFixed(4)}${estimate ? sayCertainty(estimate) : ''}`,
     ...(sum === null ? [] : [`return ${sum.toFixed(3)}`]),
     ...(share === null ? [] : [`share ${share.toFixed(3)}`]),
   ].join(', ')
+
+const sayCertainty = ({ standardError, effectiveSamples }: Certainty): string =>
+  ` ± ${standardError.toFixed(4)} (standard error; effective sample size ${effectiveSamples.toFixed(1)})`
 
 const endings: Readonly<Record<Ending, string>> = {
   reached: 'The goal is reached',

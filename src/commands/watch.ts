@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
+import type { Config } from '../config.ts'
 import { FeedloopError, isRetryable } from '../errors.ts'
 import { showBalance } from '../evaluation/accounting.ts'
 import { audit } from '../evaluation/audit.ts'
@@ -7,7 +8,7 @@ import { steadyNow } from '../log/chain/steady.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
 import { createLogger, type ServiceContext } from '../operate/context.ts'
-import { beatUntil } from '../operate/heartbeats.ts'
+import { beatUntil, tellReturn } from '../operate/heartbeats.ts'
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { describeAudit } from './audit.ts'
 import { fatal, insist, untilSignal } from './service.ts'
@@ -42,11 +43,11 @@ async function watch({ auditEvery, ...options }: WatchFlags): Promise<0> {
     throw new FeedloopError('CONFIG_INVALID', 'nothing to do: heartbeat.everyMs is 0, and so is --audit-every')
   const logger = createLogger(config.log.level)
   const meter = createMeter({ processMetrics: true })
-  const connect = kafkaOf(config, logger, meter)
+  const connect = await kafkaOf(config, logger, meter)
   const base = { config, logger, meter, now: steadyNow }
   const shown: { awaited: readonly Awaited[] } = { awaited: [] }
   const door = await openOperatorDoor(base, () => shown.awaited)
-  logger.info({ port: door.port, brokers: config.kafka.brokers }, 'watching')
+  logger.info({ port: door.port, brokers: config.kafka.brokers }, describeWatch(config, auditEvery))
   let log: Log | undefined
   const start = async (): Promise<ServiceContext> => {
     log = await insist('brokers', connect, logger, shown)
@@ -59,7 +60,8 @@ async function watch({ auditEvery, ...options }: WatchFlags): Promise<0> {
     if (context)
       await Promise.all([
         auditEvery > 0 && auditUntil(context, MINUTE_MS * auditEvery, ending.signal),
-        config.heartbeat.everyMs > 0 && beatUntil(context, ending.signal),
+        config.heartbeat.everyMs > 0 &&
+          Promise.all([beatUntil(context, ending.signal), tellOrWarn(context, ending.signal)]),
       ])
     return 0
   } finally {
@@ -68,6 +70,23 @@ async function watch({ auditEvery, ...options }: WatchFlags): Promise<0> {
     await log?.close()
   }
 }
+
+/** What is to be expected, and what is not. */
+export function describeWatch({ heartbeat: { everyMs } }: Pick<Config, 'heartbeat'>, auditEvery: number): string {
+  const beats =
+    everyMs > 0
+      ? `a heartbeat to each partition every ${everyMs / 1000} s`
+      : 'no heartbeats, for heartbeat.everyMs is 0 (above 0, it must be so for all services)'
+  const audits =
+    auditEvery > 0 ? `an audit now and every ${auditEvery} min after it` : 'no audits, for --audit-every is 0'
+  return `watching: ${beats}; ${audits}`
+}
+
+/** Whether beats come back is only told: whatever ends this ends no watch. */
+const tellOrWarn = (context: ServiceContext, signal: AbortSignal): Promise<void> =>
+  tellReturn(context, signal).catch(error =>
+    context.logger.warn({ error: String(error) }, 'it is not known whether heartbeats come back'),
+  )
 
 /** Differences are shown, and end nothing; neither does a log that is away. @throws FeedloopError of a kind that no other try mends */
 export async function auditUntil(context: ServiceContext, everyMs: number, signal: AbortSignal): Promise<void> {

@@ -149,6 +149,7 @@ async function drive(
     tell()
     const stats = traffic.stats()
     const rates = options.environment.rates()
+    const returns = options.environment.returns?.()
     return {
       bus: options.place,
       environment: options.environment.name,
@@ -166,6 +167,14 @@ async function drive(
         oracle: rates.oracle,
         ...(rates.popularity !== undefined && { popularity: rates.popularity }),
       },
+      ...(returns && {
+        sessionReturn: {
+          policyFirst10pct: stats.returnFirst10pct,
+          policyLast10pct: stats.returnLast10pct,
+          random: returns.random,
+          optimum: returns.optimum,
+        },
+      }),
       outcomes: countOutcomes(stats.outcomes, stats.decisions, config.policies[0].rewards),
       freshnessMs: quantiles(freshness.agesMs),
       latencyMs: stats.latencyMs,

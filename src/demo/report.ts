@@ -1,5 +1,6 @@
 /** What a run of the loop ends with: the JSON of `feedloop demo --json`, and its summary for people. */
 import type { PolicyConfig } from '../config.ts'
+import { type Returns, shareOfReturn } from '../environments/environment.ts'
 import type { AuditReport } from '../evaluation/audit.ts'
 import { gapClosed } from './view.ts'
 
@@ -11,6 +12,13 @@ export interface RewardRates {
   readonly oracle: number
   /** Of the world's most popular item, where the world has one that is not the best fixed. */
   readonly popularity?: number
+}
+
+/** Of sessions, where decisions have consequences beyond the next reward. */
+export interface SessionReturns extends Pick<Returns, 'random' | 'optimum'> {
+  /** Mean of those that ended in the first and in the last tenth of the decisions; NaN where none did. */
+  readonly policyFirst10pct: number
+  readonly policyLast10pct: number
 }
 
 export interface Quantiles {
@@ -35,6 +43,8 @@ export interface LoopReport {
   readonly transitions: number
   readonly modelVersions: number
   readonly rewardRate: RewardRates
+  /** Absent where the world tells no returns. */
+  readonly sessionReturn?: SessionReturns
   /** What people did about what was shown, by event type. Guards are what the policy is to avoid: types whose weight is
    * negative or that cancel another. They are counted whatever the reward makes of them. */
   readonly outcomes: Readonly<Record<string, OutcomeCount>>
@@ -82,9 +92,28 @@ function sayOutcomes(outcomes: LoopReport['outcomes']): string {
   return `Outcomes a decision: ${list(false) || 'none'}.${guards && `\nGuards a decision: ${guards}.`}`
 }
 
-function sayWay(rates: RewardRates): string {
-  const share = gapClosed(rates.policyLast10pct, rates)
-  return Number.isFinite(share) ? `: ${(100 * share).toFixed(0)} % of the way from random to oracle` : ''
+const sayWay = (share: number, end: string): string =>
+  Number.isFinite(share) ? `: ${(100 * share).toFixed(0)} % of the way from random to ${end}` : ''
+
+const figure = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
+
+/** Nothing where all that can be shown earns the same. */
+const sayRates = (rates: RewardRates): string[] =>
+  rates.oracle === rates.random
+    ? []
+    : [
+        `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}${sayWay(gapClosed(rates.policyLast10pct, rates), 'oracle')}`,
+        `(random ${figure(rates.random)}, best fixed ${figure(rates.bestFixed)}, oracle ${figure(rates.oracle)}).`,
+      ]
+
+/** Long sessions may outlast the demo, so what ended is less than what they would come to. */
+function sayReturns(returns: SessionReturns): string[] {
+  const { policyFirst10pct, policyLast10pct, random, optimum } = returns
+  const ended = (value: number): string => (Number.isFinite(value) ? value.toFixed(2) : 'none')
+  return [
+    `Mean return of sessions that ended: first tenth ${ended(policyFirst10pct)}, last tenth ${ended(policyLast10pct)}${sayWay(shareOfReturn(policyLast10pct, returns), 'optimum')}`,
+    `(random ${random.toFixed(2)}, optimum ${optimum.toFixed(2)}).`,
+  ]
 }
 
 const sayFreshness = ({ p50, p99 }: Quantiles): string[] =>
@@ -95,13 +124,11 @@ const sayFreshness = ({ p50, p99 }: Quantiles): string[] =>
     : []
 
 export function summarise(report: LoopReport): string {
-  const { rewardRate: rates } = report
-  const figure = (value: number): string => (Math.abs(value) < 0.1 ? value.toFixed(4) : value.toFixed(3))
   return [
     `${report.decisions.toLocaleString('en-GB')} decisions in ${report.seconds.toFixed(0)} s, ${report.modelVersions} model versions of ${report.algorithm},`,
     `on ${report.bus}.`,
-    `Reward rate: first tenth ${figure(rates.policyFirst10pct)}, last tenth ${figure(rates.policyLast10pct)}${sayWay(rates)}`,
-    `(random ${figure(rates.random)}, best fixed ${figure(rates.bestFixed)}, oracle ${figure(rates.oracle)}).`,
+    ...sayRates(report.rewardRate),
+    ...(report.sessionReturn ? sayReturns(report.sessionReturn) : []),
     sayOutcomes(report.outcomes),
     ...sayFreshness(report.freshnessMs),
     report.balanced

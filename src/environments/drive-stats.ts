@@ -17,6 +17,9 @@ export interface DriveStats {
   readonly tenths: readonly number[]
   readonly policyFirst10pct: number
   readonly policyLast10pct: number
+  /** Mean return of the sessions that ended in the first and in the last tenth of the decisions; NaN where none did. One that still ran is in neither. */
+  readonly returnFirst10pct: number
+  readonly returnLast10pct: number
   /** Request sent to accepted decision read, ms; NaN before the first. */
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number }
 }
@@ -28,6 +31,8 @@ export interface StatsKeeper {
   unanswered(): void
   session(): void
   decided(latencyMs: number, expectedReward: number): void
+  /** A session ended with the last decision. @param sum its return, Σ_t γ^t (expected reward)_t */
+  ended(sum: number): void
   /** Mean expected reward of the last `count` decisions; NaN before the first. */
   recent(count: number): number
   read(): DriveStats
@@ -37,7 +42,12 @@ export function createStats(): StatsKeeper {
   const counts = { events: 0, requests: 0, unanswered: 0, sessions: 0 }
   const outcomes: Record<string, number> = {}
   const sums = [0]
+  const ends: { readonly decisions: number; readonly sum: number }[] = []
   const latency = createLatencyHistogram()
+  const meanReturn = (from: number, to: number): number => {
+    const ended = ends.filter(({ decisions }) => decisions > from && decisions <= to)
+    return ended.reduce((total, { sum }) => total + sum, 0) / ended.length
+  }
   const mean = (from: number, to: number): number => (sums[to] - sums[from]) / (to - from)
   return {
     event: () => void counts.events++,
@@ -51,6 +61,7 @@ export function createStats(): StatsKeeper {
       latency.add(latencyMs)
       sums.push(sums[sums.length - 1] + expectedReward)
     },
+    ended: sum => void ends.push({ decisions: sums.length - 1, sum }),
     recent: count => mean(Math.max(0, sums.length - 1 - count), sums.length - 1),
     read() {
       const decisions = sums.length - 1
@@ -64,6 +75,8 @@ export function createStats(): StatsKeeper {
         tenths,
         policyFirst10pct: tenths[0],
         policyLast10pct: tenths[9],
+        returnFirst10pct: meanReturn(0, edge(1)),
+        returnLast10pct: meanReturn(edge(9), decisions),
         latencyMs,
       }
     },

@@ -60,6 +60,9 @@ interface Live {
   readonly beganMs: number
   events: number
   requests: number
+  /** Return so far, and γ^t. */
+  sum: number
+  weight: number
 }
 
 /** An act, and the decision that caused it. */
@@ -94,11 +97,9 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
     const userId = run + session.userId
     const partition = partitionFor(userId, partitions)
     stats.session()
-    turn(
-      { session, userId, sessionId: run + session.sessionId, partition, beganMs: now(), events: 0, requests: 0 },
-      [],
-      session.reset(),
-    )
+    const sessionId = run + session.sessionId
+    const counts = { events: 0, requests: 0, sum: 0, weight: 1 }
+    turn({ session, userId, sessionId, partition, beganMs: now(), ...counts }, [], session.reset())
   }
   const timeOf = ({ beganMs, requests }: Live): number =>
     options.stepMs === undefined ? now() : beganMs + requests * options.stepMs
@@ -167,10 +168,14 @@ export async function startDrive(options: DriveOptions): Promise<Drive> {
       giveUp(decision.decision_id)
       return
     }
-    const { outcomes, expectedReward, next } = open.live.session.step(decision.slots.map(slot => slot.item_id))
+    const { live } = open
+    const { outcomes, expectedReward, next } = live.session.step(decision.slots.map(slot => slot.item_id))
     stats.decided(performance.now() - open.sentMs, expectedReward)
+    live.sum += live.weight * expectedReward
+    live.weight *= environment.discount ?? 1
+    if (next.done) stats.ended(live.sum)
     turn(
-      open.live,
+      live,
       outcomes.map(act => ({ act, decision })),
       next,
     )

@@ -101,5 +101,5 @@ export const shareOfGap = (rate: number, { random, oracle }: Pick<Rates, 'random
   (rate - random) / (oracle - random)
 
 /** Part of the way of a return from random to the optimum, (J - J_random) / (J* - J_random). */
-export const shareOfReturn = (value: number, { random, optimum }: Returns): number =>
+export const shareOfReturn = (value: number, { random, optimum }: Pick<Returns, 'random' | 'optimum'>): number =>
   shareOfGap(value, { random, oracle: optimum })

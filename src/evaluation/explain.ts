@@ -1,6 +1,6 @@
 /**
  * A decision of the log, explained anew: from its own record, the model version that scored it, the vectors that it names,
- * and the releases. What the ranker wrote into the record itself (`explain` of the request) is taken as it is.
+ * and the releases; and what came of it, from its transitions (joined.ts). What the ranker wrote into the record itself (`explain` of the request) is taken as it is.
  */
 import type { Explanation, ItemFeatures, Recommendation, Release } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
@@ -17,6 +17,7 @@ import { createExplain } from '../ranker/explain.ts'
 import { initialScorer } from '../ranker/initial.ts'
 import { createStateEncoder } from '../state/encode.ts'
 import { type AuditSource, decoded, readChain } from './audit/read.ts'
+import { type Joined, joinedOf } from './joined.ts'
 
 export interface ExplainedDecision {
   readonly decision: Recommendation
@@ -24,6 +25,7 @@ export interface ExplainedDecision {
   readonly explanation: Explanation | null
   /** In force then; null: none, or it is not in the log (any more). */
   readonly release: Release | null
+  readonly joined: Joined
 }
 
 /** @param userId of the decision, where known: then one partition is read instead of all
@@ -37,10 +39,11 @@ export async function explainDecision(
   if (!decision) throw new FeedloopError('DATA_MISSING', `decision ${decisionId} is not in recommendations (any more)`)
   const releases = await releasesOf(context, decision)
   const release = releases.find(each => each.release_version === decision.release_version) ?? null
+  const joined = await joinedOf(context, decision)
   if (decision.explanation !== null || decision.first_slot_probabilities.length === 0)
-    return { decision, explanation: decision.explanation, release }
+    return { decision, explanation: decision.explanation, release, joined }
   const evidence = releases.find(each => hasPassed(each) && each.evidence.version === decision.model_version)?.evidence
-  return { decision, explanation: await explainAnew(context, decision, evidence ?? {}), release }
+  return { decision, explanation: await explainAnew(context, decision, evidence ?? {}), release, joined }
 }
 
 const sourceOf = (context: ServiceContext): AuditSource => ({ ...context, prefix: context.config.topics.prefix })

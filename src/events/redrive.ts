@@ -3,9 +3,10 @@
  * the original bytes and time with a header that names its dead letter, appended to the original topic and partition (one
  * that stood in the wrong partition, to its key's); before
  * appending, the records since the dead letter are searched for that header, so that redriving twice does it once; of many
- * letters a partition is read once.
+ * letters a partition is read once. A record that was put back and is refused again is a letter anew, whose header names the
+ * one before: for the same reason it would only come back once more, so of many letters such a one stays.
  */
-import { FeedloopError } from '../errors.ts'
+import { type ErrorCode, FeedloopError } from '../errors.ts'
 import { type DeadLetter, parseDeadLetter, redriven } from '../log/deadletters.ts'
 import type { Log, LogRecord } from '../log/log.ts'
 import { partitionFor } from '../log/partition.ts'
@@ -83,6 +84,7 @@ export async function findDeadLetter(morgue: Morgue, id: string): Promise<DeadLe
   throw new FeedloopError('USAGE', `no dead letter ${id}; see \`feedloop dead-letters list\``)
 }
 
+/** A letter that was put back. */
 export interface Redriven {
   readonly id: string
   /** `appended` now; `before`: an earlier redrive had done it. */
@@ -100,16 +102,40 @@ export interface Left {
   readonly reason: FeedloopError
 }
 
-/** Puts letters back in their order. One that cannot be put back does not hold up the others.
+/** A letter that stays because it came of another one, put back before, with the same code. */
+export interface CameBack {
+  readonly id: string
+  readonly result: 'came back'
+  /** Id of the one before. */
+  readonly of: string
+  readonly code: ErrorCode
+}
+
+export type RedriveResult = Redriven | CameBack | Left
+
+export interface RedriveOptions {
+  /** What came back with the same code is put back again. */
+  readonly again?: boolean
+}
+
+/** Puts letters back in their order. One that cannot be put back does not hold up the others. What came back stays only
+ * where the letter that it came of is among them.
+ * @param letters in the order in which they were buried
  * @throws FeedloopError LOG_UNAVAILABLE: it would fail for the others too */
 export async function* redriveAll(
   morgue: Morgue,
   letters: AsyncIterable<DeadLetter> | Iterable<DeadLetter>,
-): AsyncGenerator<Redriven | Left> {
+  { again = false }: RedriveOptions = {},
+): AsyncGenerator<RedriveResult> {
   const redrive = createRedrive(morgue)
+  const met = new Set<string>()
   for await (const letter of letters) {
+    const { id, code } = letter
+    met.add(`${id} ${code}`)
+    const of = letter.headers[REDRIVEN]?.toString()
+    const isSame = of !== undefined && met.has(`${of} ${code}`)
     try {
-      yield await redrive(letter)
+      yield await redrive(letter, isSame && !again ? of : undefined)
     } catch (error) {
       if (!(error instanceof FeedloopError) || error.code === 'LOG_UNAVAILABLE') throw error
       yield { id: letter.id, result: 'left', reason: error }
@@ -118,8 +144,9 @@ export async function* redriveAll(
 }
 
 /** Appends the original record to its topic and partition again, once. A lost acknowledgement is settled by calling again.
+ * @param cameOf the letter that it came back from, if it is to stay: then it is only looked whether it was put back before
  * @throws FeedloopError USAGE for a chained topic, whose only writer is its stage, and for a value that was left out; APPEND_UNCERTAIN, TOPIC_UNKNOWN */
-export type Redrive = (letter: DeadLetter) => Promise<Redriven>
+export type Redrive = (letter: DeadLetter, cameOf?: string) => Promise<Redriven | CameBack>
 
 /** For one letter or many: a partition is searched for what was put back before only once. */
 export function createRedrive({ log, prefix }: Morgue): Redrive {
@@ -130,8 +157,8 @@ export function createRedrive({ log, prefix }: Morgue): Redrive {
     searches.set(name, search)
     return search
   }
-  return async letter => {
-    const { id, topic } = letter
+  return async (letter, cameOf) => {
+    const { id, topic, code } = letter
     if (isChained(topic, prefix))
       throw new FeedloopError('USAGE', `${id} is of a chained topic, which only its stage may write`)
     if (letter.leftOutBytes !== null)
@@ -139,6 +166,7 @@ export function createRedrive({ log, prefix }: Morgue): Redrive {
     const { partition, from } = await destination(log, letter)
     const before = await searchOf(topic, partition)(id, from)
     if (before !== undefined) return { id, result: 'before', offset: before }
+    if (cameOf !== undefined) return { id, result: 'came back', of: cameOf, code }
     const { headers, ...original } = redriven(letter)
     const marked = { ...original, headers: { ...headers, [REDRIVEN]: Buffer.from(id) } }
     return { id, result: 'appended', offset: await log.append(topic, partition, [marked]) }

@@ -1,7 +1,7 @@
 /**
  * Learns from what was decided before, over and over. A tenth of it, by decision, is held out and tells what the policy would earn:
  * V = Σ w r / Σ w with w = π(a | s) / μ (self-normalised importance weights, Swaminathan & Joachims 2015), over the decisions whose
- * propensity is exact, by their first places. Learners whose statistics are sums go over it once; those that learn from their own
+ * propensity is exact, by their first places; its standard error is √(Σ w² (r - V)²) / Σ w (the delta method; Owen 2013, section 9.2). Learners whose statistics are sums go over it once; those that learn from their own
  * decisions alone (PPO, A3C), not at all.
  */
 
@@ -20,7 +20,7 @@ import { createExplorer } from '../ranker/explorers/named.ts'
 import { createRandom, seedOf } from '../state/random.ts'
 import { encoderOf } from './encode.ts'
 import type { Memory } from './memory.ts'
-import { type Progress, type Trainer, versionName } from './trainer.ts'
+import { type Certainty, type Progress, type Trainer, versionName } from './trainer.ts'
 import { modelOf } from './version.ts'
 
 /** What was decided, each transition once with all that came of it, and every vector that they name. */
@@ -98,8 +98,16 @@ export function createRehearsal({
       const until = Math.min(decisions + wanted, most)
       let last = none
       while (decisions < until) last = plus(last, learn(Math.min(learnEvery, until - decisions)))
-      const reward = serving ? estimate(config, serving, held) : null
-      return { decisions, reward, sessionReturn: null, sessions: 0, stats: last.stats, refused: unlearned(last) }
+      const value = serving && estimate(config, serving, held)
+      return {
+        decisions,
+        reward: value?.reward ?? null,
+        ...(value && { estimate: value.certainty }),
+        sessionReturn: null,
+        sessions: 0,
+        stats: last.stats,
+        refused: unlearned(last),
+      }
     },
   }
 }
@@ -142,19 +150,40 @@ const itemsOf = (rows: readonly LoggedRow[]): string[] =>
 const tells = ({ transition }: Example): boolean =>
   transition.propensity_kind === 'exact' && transition.slot === 0 && transition.masked.length === 0
 
+/** A reward, and how much it counts. */
+export interface Weighted {
+  readonly reward: number
+  /** π(a | s) / μ. */
+  readonly weight: number
+}
+
+export interface Estimate {
+  readonly reward: number
+  readonly certainty: Certainty
+}
+
+/** V of weighted rewards, see above; null where nothing has weight. */
+export function selfNormalised(samples: readonly Weighted[]): Estimate | null {
+  const total = (of: (sample: Weighted) => number): number => samples.reduce((sum, sample) => sum + of(sample), 0)
+  const weight = total(each => each.weight)
+  if (weight <= 0) return null
+  const reward = total(each => each.weight * each.reward) / weight
+  const squares = total(each => each.weight ** 2)
+  const spread = total(each => (each.weight * (each.reward - reward)) ** 2)
+  return { reward, certainty: { standardError: Math.sqrt(spread) / weight, effectiveSamples: weight ** 2 / squares } }
+}
+
 /** V of the policy with the configured explorer; null where it would do nothing of what was held out with its propensity. */
-export function estimate(config: Config, policy: Policy, held: readonly Example[]): number | null {
+export function estimate(config: Config, policy: Policy, held: readonly Example[]): Estimate | null {
   const explorer = createExplorer(config.policies[0].explorer)
-  let [earned, weight] = [0, 0]
-  for (const { transition, state, candidates, action, reward } of held.filter(tells)) {
-    const itemIds = transition.candidates!.map(({ item_id }) => item_id)
-    const scorer = policy.scorer(state, { itemIds, vectors: candidates })
-    const chances = new Float64Array(itemIds.length)
-    const random = createRandom(seedOf(transition.decision_id))
-    explorer.open(scorer, random, policy.learned).conditional(new Uint8Array(itemIds.length).fill(1), chances)
-    const ratio = chances[action] / transition.propensity
-    earned += ratio * reward
-    weight += ratio
-  }
-  return weight > 0 ? earned / weight : null
+  return selfNormalised(
+    held.filter(tells).map(({ transition, state, candidates, action, reward }) => {
+      const itemIds = transition.candidates!.map(({ item_id }) => item_id)
+      const scorer = policy.scorer(state, { itemIds, vectors: candidates })
+      const chances = new Float64Array(itemIds.length)
+      const random = createRandom(seedOf(transition.decision_id))
+      explorer.open(scorer, random, policy.learned).conditional(new Uint8Array(itemIds.length).fill(1), chances)
+      return { reward, weight: chances[action] / transition.propensity }
+    }),
+  )
 }

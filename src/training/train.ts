@@ -96,12 +96,18 @@ export function curveOf(title: string, points: readonly Point[], environment?: E
   )
   const isReturn = points.some(point => point.return !== null)
   const known = ranked(points)
+  const certain = known.flatMap(({ point }) => (point.estimate ? [point.estimate] : []))
+  const samples = certain.map(({ effectiveSamples }) => Math.round(effectiveSamples))
   return {
     title,
+    ...(samples.length > 0 && {
+      note: `± a standard error; effective sample size ${Math.min(...samples)} to ${Math.max(...samples)}`,
+    }),
     x: { label: 'decisions', values: known.map(({ point }) => point.decisions) },
     y: {
       label: isReturn ? 'return of a session' : 'reward of a decision',
       values: known.map(({ height }) => height),
+      ...(certain.length > 0 && { errors: known.map(({ point }) => point.estimate?.standardError ?? 0) }),
     },
     marks: isReturn ? marks : [],
   }

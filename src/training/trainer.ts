@@ -46,12 +46,22 @@ export interface Progress {
   readonly round: number
 }
 
+/** How well an estimate by importance weights w is known. */
+export interface Certainty {
+  /** Of the estimate; of few effective samples it is too low. */
+  readonly standardError: number
+  /** (Σ w)² / Σ w² (Kish 1965): as many decisions of the policy's own would tell about as much. */
+  readonly effectiveSamples: number
+}
+
 /** What happened in a stretch of decisions. */
 export interface Stretch {
   /** Decisions so far, those before the stretch included. */
   readonly decisions: number
   /** Mean true expected reward of a decision; of a log (rehearsal.ts) its estimate for what would serve now, null where it tells none. */
   readonly reward: number | null
+  /** Where the reward is an estimate: how well it is known. */
+  readonly estimate?: Certainty
   /** Mean of Σ_t γ^t (true expected reward)_t, with the environment's γ, over sessions that ended in it; null: none did. */
   readonly sessionReturn: number | null
   /** Sessions that ended. */

@@ -1,7 +1,9 @@
-/** A dead letter is listed on one line, whatever the record that it quotes. */
+/** Dead letters as people see them: one on one line, whatever the record that it quotes; and what came of a redrive. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { lineOf } from '../../src/commands/dead-letters.ts'
+import { describe, test } from 'node:test'
+import { lineOf, report } from '../../src/commands/dead-letters.ts'
+import { FeedloopError } from '../../src/errors.ts'
+import type { RedriveResult } from '../../src/events/redrive.ts'
 import type { DeadLetter } from '../../src/log/deadletters.ts'
 
 test('control characters of a message are escaped', () => {
@@ -10,4 +12,38 @@ test('control characters of a message are escaped', () => {
     lineOf({ ...letter, message: 'field "a\nb\r\u001b[2J\u2028" – é' }),
     'p.events/0/7  1970-01-01T00:00:00.000Z  intake  FIELD_UNCONVERTIBLE  field "a\\u000ab\\u000d\\u001b[2J\\u2028" – é',
   )
+})
+
+describe('what came of a redrive', () => {
+  const put: RedriveResult = { id: 'a/0/1', result: 'appended', offset: 9 }
+  const back: RedriveResult = { id: 'a/0/2', result: 'came back', of: 'a/0/0', code: 'FIELD_MISSING' }
+  const left: RedriveResult = { id: 'b/0/3', result: 'left', reason: new FeedloopError('USAGE', 'of a\nchained topic') }
+  const said = async (...results: RedriveResult[]) => {
+    const lines: string[] = []
+    const each = async function* () {
+      yield* results
+    }
+    const error = await report(each(), line => lines.push(line)).then(
+      () => null,
+      ({ message }: Error) => message,
+    )
+    return { lines, error }
+  }
+
+  test('a line each', async () =>
+    assert.deepEqual(await said(put), { lines: ['a/0/1  appended  at offset 9'], error: null }))
+
+  test('how many records came back and were left out, which is no error', async () => {
+    const { lines, error } = await said(back, put, { ...back, id: 'a/0/3' }, back)
+    assert.equal(error, null)
+    assert.equal(lines[0], 'a/0/2  came back  of a/0/0, FIELD_MISSING as that')
+    assert.match(lines[4], /^2 left out: .*same code.*--again/)
+  })
+
+  test('what could not be put back is one', async () => {
+    const { lines, error } = await said(left, back)
+    assert.equal(lines[0], 'b/0/3  left  USAGE: of a\\u000achained topic')
+    assert.match(lines.at(-1)!, /^1 left out/)
+    assert.equal(error, 'LETTERS_LEFT: 1, listed above')
+  })
 })

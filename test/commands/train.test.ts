@@ -71,7 +71,15 @@ test('a log instead of an environment', () => {
   const flags = ['--data', data, '--mapping', mapping, '--propensity', 'p', '--algorithm', 'linear-gaussian']
   const { status, stdout, stderr } = train(...flags, '--every', '100', '--until', 'reward>=0.9')
   assert.equal(status, 0, stderr)
-  assert.match(stdout, /The goal is reached after 100 decisions; best: reward 0.9/)
+  assert.match(
+    stdout,
+    /The goal is reached after 100 decisions; best: reward 0.9\d+ ± 0\.\d{4} \(standard error; effective sample size \d+\.\d\) with/,
+  )
+  const { points, best } = JSON.parse(train(...flags, '--every', '100', '--steps', '100', '--json').stdout)
+  for (const { estimate } of [...points, best]) {
+    assert.ok(estimate.standardError > 0 && estimate.standardError < 0.2)
+    assert.ok(estimate.effectiveSamples > 1 && estimate.effectiveSamples <= 40)
+  }
 })
 
 test('a log without propensities teaches, goes on, and is not waited for', () => {

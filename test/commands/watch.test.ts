@@ -1,8 +1,8 @@
-/** Audits again and again outlast a log that is away. */
+/** It is said what is watched; audits again and again outlast a log that is away. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import { auditUntil } from '../../src/commands/watch.ts'
+import { auditUntil, describeWatch } from '../../src/commands/watch.ts'
 import { parseConfig } from '../../src/config.ts'
 import { FeedloopError } from '../../src/errors.ts'
 import { openEmbeddedLog } from '../../src/log/embedded/embedded.ts'
@@ -45,4 +45,13 @@ test('an audit that finds no log is told of, and is followed by another', async 
 test('one that no other try mends ends it', async () => {
   const { audited } = await watched(new FeedloopError('CHAIN_IDENTITY_LOST', 'gone'))
   await assert.rejects(audited, /CHAIN_IDENTITY_LOST/)
+})
+
+test('the first line says what is to be expected, and what is not', () => {
+  const cases: [number, number, RegExp][] = [
+    [0, 60, /^watching: no heartbeats, for heartbeat.everyMs is 0 .*; an audit now and every 60 min/],
+    [2500, 0, /^watching: a heartbeat to each partition every 2.5 s; no audits, for --audit-every is 0$/],
+  ]
+  for (const [everyMs, minutes, line] of cases)
+    assert.match(describeWatch(parseConfig({ heartbeat: { everyMs } }), minutes), line)
 })

@@ -50,12 +50,19 @@ test('a summary says only what there is a figure for, and whose versions they ar
   }
   const text = summarise(report)
   assert.match(text, /2 model versions of v-trace/)
-  assert.doesNotMatch(text, /NaN|of the way|in the serving model/)
+  assert.doesNotMatch(text, /NaN|of the way|in the serving model|Reward rate|return/)
   const known = summarise({
     ...report,
     rewardRate: { ...report.rewardRate, oracle: 2, policyLast10pct: 1.5 },
     freshnessMs: { p50: 500, p95: 700, p99: 900 },
   })
   assert.match(known, /last tenth 1\.500: 50 % of the way/)
+  assert.doesNotMatch(known, /return/)
+  const sessions = { policyFirst10pct: 22.5, policyLast10pct: 261, random: 22, optimum: 500 }
+  const returned = summarise({ ...report, sessionReturn: sessions })
+  assert.match(returned, /ended: first tenth 22\.50, last tenth 261\.00: 50 % of the way from random to optimum\n/)
+  assert.match(returned, /\(random 22\.00, optimum 500\.00\)/)
+  const unended = summarise({ ...report, sessionReturn: { ...sessions, policyLast10pct: Number.NaN } })
+  assert.match(unended, /first tenth 22\.50, last tenth none\n/)
   assert.match(known, /after 0\.50 s \(median\), 0\.90 s \(p99\)/)
 })

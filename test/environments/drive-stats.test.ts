@@ -13,11 +13,23 @@ test('tenths are means of ten equal parts in order', () => {
   assert.equal(stats.recent(1e9), 4.5)
 })
 
+test('returns are of the sessions that ended in a tenth', () => {
+  const stats = createStats()
+  for (let n = 1; n <= 1000; n++) {
+    stats.decided(1, 1)
+    if (n === 100 || n === 901 || n === 1000) stats.ended(n)
+    if (n === 101 || n === 900) stats.ended(-1e6)
+  }
+  const { returnFirst10pct, returnLast10pct } = stats.read()
+  assert.deepEqual([returnFirst10pct, returnLast10pct], [100, 950.5])
+})
+
 test('nothing decided yet: no number is made up', () => {
   const stats = createStats()
   assert.ok(Number.isNaN(stats.recent(10)))
   assert.ok(stats.read().tenths.every(Number.isNaN))
   assert.ok(Number.isNaN(stats.read().latencyMs.p50))
+  assert.ok(Number.isNaN(stats.read().returnLast10pct))
 })
 
 test('quantiles of the histogram are right to 5 %', () => {

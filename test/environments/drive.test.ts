@@ -117,8 +117,9 @@ test('the catalogue is published with keys and in the right partitions', async (
 test('in event time decisions of a session are a step apart, however fast they are taken', async () => {
   const at = await bus()
   const decisions = answering(at, () => 'good')
-  const drive = await startDrive({ environment: world(), ...at, prefix, seed: 1, sessions: 3, stepMs: 1000, decisions })
-  await until(() => drive.stats().sessions >= 12)
+  const environment = { ...world(), discount: 0.5 }
+  const drive = await startDrive({ environment, ...at, prefix, seed: 1, sessions: 3, stepMs: 1000, decisions })
+  await until(() => drive.stats().sessions >= 40)
   await drive.stop()
   const requests = await readAll<Request>(at, 'requests')
   const events = await readAll<BehaviorEvent>(at, 'events')
@@ -131,6 +132,9 @@ test('in event time decisions of a session are a step apart, however fast they a
     clicks.map(({ value }) => value.time_ms),
     [first, second, third],
   )
+  // any eleven decisions of three sessions side by side, three decisions each, end one
+  assert.ok(drive.stats().decisions >= 110)
+  assert.equal(drive.stats().returnLast10pct, 1 + 0.5 + 0.25)
 })
 
 test('sessions follow one another; outcomes name their decision; what happened before is there before the request', async () => {

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeDecision } from '../../src/commands/explain.ts'
+import { parseConfig } from '../../src/config.ts'
 import type { FeedloopError } from '../../src/errors.ts'
 import { explainAnew, explainDecision } from '../../src/evaluation/explain.ts'
+import { windowsOf } from '../../src/evaluation/joined.ts'
 import { openWorld, wish } from '../gateway/world.ts'
 import { did } from '../operate/live.ts'
 
@@ -63,8 +65,40 @@ test('a decision of the log is explained as the ranker explained it', { timeout:
     `version ${silent.model_version}`,
   ])
     assert.ok(text.includes(part), `${part} is not in\n${text}`)
+  await world.settled()
+  const { joined, decision } = await explainDecision(context, first.decision_id)
+  assert.deepEqual(
+    joined.transitions.map(({ slot, action, cumulative }) => [slot, action, cumulative]),
+    [[0, [first.items[0]], { click: 1 }]],
+  )
+  assert.deepEqual([joined.kind, joined.isOpen], ['open', true])
+  assert.equal(joined.countsUntilMs, decision.request_time_ms + 600_000)
+  const { joined: unanswered } = await explainDecision(context, silent.decision_id)
+  assert.deepEqual(
+    unanswered.transitions.map(({ slot, cumulative }) => [slot, cumulative]),
+    [
+      [0, {}],
+      [1, {}],
+      [-1, {}],
+    ],
+  )
+  assert.match(describeDecision(told), /came of it {3}.*open: outcomes count until /)
+
   await assert.rejects(
     explainDecision(context, 'nobody'),
     (error: FeedloopError) => error.code === 'DATA_MISSING' && error.message.includes('nobody'),
   )
+})
+
+test('a decision is open until its correction window is over by the clock of the joiner', () => {
+  const config = parseConfig({ policies: [{ attributionWindowMs: 50, correctionWindowMs: 300 }] })
+  const windows = (policy: string, watermarkMs: number) =>
+    Object.values(windowsOf({ policy, request_time_ms: 1000 }, config, watermarkMs))
+  const cases: [string, number, unknown[]][] = [
+    ['default', -1, [true, 1050, 1300]],
+    ['default', 1300, [true, 1050, 1300]],
+    ['default', 1301, [false, 1050, 1300]],
+    ['gone', 1301, [null, null, null]],
+  ]
+  for (const [policy, watermarkMs, expected] of cases) assert.deepEqual(windows(policy, watermarkMs), expected)
 })

@@ -7,6 +7,7 @@ import {
   listDeadLetters,
   type Morgue,
   REDRIVEN,
+  type RedriveOptions,
   redriveAll,
 } from '../../src/events/redrive.ts'
 import { type DeadLetter, deadLetter } from '../../src/log/deadletters.ts'
@@ -82,9 +83,9 @@ test('show finds one, or says that there is none', async () => {
   await assert.rejects(findDeadLetter(place, 'p.events/1/9'), error => isCode(error, 'USAGE'))
 })
 
-describe('redrive', () => {
-  const redrive = (place: Morgue, letter: DeadLetter) => createRedrive(place)(letter)
+const redrive = (place: Morgue, letter: DeadLetter) => createRedrive(place)(letter)
 
+describe('redrive', () => {
   test('puts the original bytes back, once, however often it is called', async () => {
     const place = await morgue()
     const letter = await findDeadLetter(place, 'shop.clicks/1/0')
@@ -121,10 +122,16 @@ describe('redrive', () => {
 })
 
 describe('redrive of many', () => {
-  const results = async (at: Morgue) => {
+  const results = async (
+    at: Morgue,
+    options?: RedriveOptions,
+    letters: Parameters<typeof redriveAll>[1] = listDeadLetters(at),
+  ) => {
     const found: string[] = []
-    for await (const each of redriveAll(at, listDeadLetters(at)))
-      found.push(`${each.id} ${each.result} ${each.result === 'left' ? each.reason.code : each.offset}`)
+    for await (const each of redriveAll(at, letters, options))
+      found.push(
+        `${each.id} ${each.result} ${'offset' in each ? each.offset : each.result === 'left' ? each.reason.code : each.of}`,
+      )
     return found
   }
 
@@ -143,6 +150,64 @@ describe('redrive of many', () => {
       'p.recommendations/1/0 left USAGE',
       'p.events/1/1 before 0',
     ])
+  })
+
+  describe('what came back for the same reason', () => {
+    /** One letter, put back and refused again with each of the codes, by a stage each. */
+    const cameBack = async (...codes: DeadLetter['code'][]) => {
+      const place = await morgue()
+      const origin = await findDeadLetter(place, 'shop.clicks/1/0')
+      await redrive(place, origin)
+      await refuse(place, 1, ...codes)
+      return place
+    }
+    const refuse = async ({ log }: Morgue, offset: number, ...codes: DeadLetter['code'][]) => {
+      const [record] = await log.read('shop.clicks', 1, offset)
+      for (const [stage, code] of codes.entries())
+        await log.append('p.dead-letters', 0, [
+          deadLetter({ origin: record, stage: `stage ${stage}`, code, detail: 'once more' }),
+        ])
+    }
+    const clicks = (place: Morgue) => listDeadLetters(place, { topic: 'shop.clicks' })
+    const ofClicks = (place: Morgue, options?: RedriveOptions) => results(place, options, clicks(place))
+
+    test('stays, however often all are put back', async () => {
+      const place = await cameBack('FIELD_MISSING')
+      const stays = ['shop.clicks/1/0 before 1', 'shop.clicks/1/1 came back shop.clicks/1/0']
+      assert.deepEqual(await ofClicks(place), stays)
+      assert.deepEqual(await ofClicks(place), stays)
+      assert.equal((await place.log.ends('shop.clicks', 1)).latest, 2)
+    })
+    test('goes by its id, and what comes of that stays in turn', async () => {
+      const place = await cameBack('FIELD_MISSING')
+      const named = [await findDeadLetter(place, 'shop.clicks/1/1')]
+      assert.deepEqual(await results(place, {}, named), ['shop.clicks/1/1 appended 2'])
+      await refuse(place, 2, 'FIELD_MISSING')
+      assert.deepEqual(await ofClicks(place), [
+        'shop.clicks/1/0 before 1',
+        'shop.clicks/1/1 before 2',
+        'shop.clicks/1/2 came back shop.clicks/1/1',
+      ])
+    })
+    test('goes where that is asked for', async () => {
+      const place = await cameBack('FIELD_MISSING')
+      assert.deepEqual(await ofClicks(place, { again: true }), [
+        'shop.clicks/1/0 before 1',
+        'shop.clicks/1/1 appended 2',
+      ])
+    })
+    test('goes once when the reason is another, also where a second stage refuses it for the first one', async () => {
+      const place = await cameBack('FIELD_MISSING', 'TIME_IN_FUTURE')
+      const once = [
+        'shop.clicks/1/0 before 1',
+        'shop.clicks/1/1 came back shop.clicks/1/0',
+        'shop.clicks/1/1 appended 2',
+      ]
+      assert.deepEqual(await ofClicks(place), once)
+      await refuse(place, 2, 'FIELD_MISSING', 'TIME_IN_FUTURE')
+      const stays = 'shop.clicks/1/2 came back shop.clicks/1/1'
+      assert.deepEqual((await ofClicks(place)).slice(-2), [stays, stays])
+    })
   })
 
   test('ends when the log does not answer', async () => {

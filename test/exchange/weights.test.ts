@@ -107,6 +107,62 @@ async function newest(context: Parameters<typeof versionToExport>[0]): Promise<M
 
 const has = (code: FeedloopError['code']) => (error: Error) => isCode(error, code)
 
+describe('a file of other sizes says what to set', () => {
+  type Settings = NonNullable<ConfigInput['policies']>[number]
+  /** Weights of the algorithm as they are by those settings, into what is there by its defaults. */
+  const refusal = async (
+    algorithm: 'two-tower' | 'slate-q' | 'classifier',
+    settings: Settings,
+    { features, state } = input,
+  ) => {
+    const version = async (world: Pick<ConfigInput, 'features' | 'state'>, own: Settings) => {
+      const config = parseConfig({ ...world, policies: [{ algorithm, ...own }] })
+      const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
+      return { ...publish(learner, '1', true), algorithm }
+    }
+    const [ours, other] = [
+      await version({ features: input.features, state: input.state }, {}),
+      await version({ features, state }, settings),
+    ]
+    const weights = other.tensors.filter(({ name }) => name.startsWith('weights/'))
+    try {
+      replaced(ours, decodeSafetensors(encodeSafetensors(weights)))
+    } catch (error) {
+      assert.ok(isCode(error, 'MODEL_INCOMPATIBLE'))
+      return /configured is [^:]*: for this file set (.*)$/
+        .exec((error as Error).message)?.[1]
+        .split('; ')
+        .sort()
+    }
+  }
+  const cases: [string, Parameters<typeof refusal>, readonly string[]][] = [
+    [
+      'the network, all of it at once',
+      ['two-tower', { twoTower: { hidden: 7, embedding: 3 } }],
+      ['policies[].twoTower.embedding to 3 (it is 32)', 'policies[].twoTower.hidden to 7 (it is 64)'],
+    ],
+    [
+      'an embedding of two heads',
+      ['slate-q', { slateQ: { embedding: 3 } }],
+      ['policies[].slateQ.embedding to 3 (it is 32)'],
+    ],
+    [
+      'vectors of items, of which the state holds a mean',
+      ['two-tower', {}, { ...input, features: { dimensions: 9 } }],
+      [
+        'features.dimensions to 9 (it is 3)',
+        'state.blocks, and the dimensions of each, so that a state has 12 numbers, its leading 1 included (it has 6)',
+      ],
+    ],
+    [
+      'a classifier',
+      ['classifier', { classifier: { hidden: 6, maxActions: 9 } }],
+      ['policies[].classifier.hidden to 6 (it is 64)', 'policies[].classifier.maxActions to 9 (it is 64)'],
+    ],
+  ]
+  for (const [name, args, settings] of cases) test(name, async () => assert.deepEqual(await refusal(...args), settings))
+})
+
 describe('a file that is not of this network', () => {
   const checkpoint = { baseVersion: null, ...encodeTraining(startTraining(shape, 1), shape) }
   const model = versionOf(checkpoint, { algorithm: 'two-tower' })
@@ -120,7 +176,11 @@ describe('a file that is not of this network', () => {
       [...others, { ...first, name: 'linear.weight' }],
       /"linear.weight" is none of two-tower/,
     ],
-    ['holds the transpose', [...others, { ...first, shape: [5, 6] }], /is 5x6 float32, configured is 6x5 float32/],
+    [
+      'holds the transpose',
+      [...others, { ...first, shape: [5, 6] }],
+      /is 5x6 float32, configured is 6x5 float32: it is the transpose, weights are \[inputs, outputs\]$/,
+    ],
     ['is in double', [...others, encodeTensor(first.name, new Float64Array(30), [6, 5])], /is 6x5 float64/],
     [
       'holds a NaN',

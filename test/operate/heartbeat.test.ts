@@ -15,7 +15,7 @@ import { createWire } from '../../src/log/wire/create.ts'
 import { createMeter } from '../../src/metrics.ts'
 import { follow } from '../../src/operate/broadcast.ts'
 import type { ServiceContext } from '../../src/operate/context.ts'
-import { beat, beatUntil } from '../../src/operate/heartbeats.ts'
+import { beat, beatUntil, tellReturn } from '../../src/operate/heartbeats.ts'
 import { startServices, stopServices } from '../../src/operate/run.ts'
 import { settle } from '../../src/operate/settle.ts'
 
@@ -48,7 +48,13 @@ describe('the policy of the heartbeats', () => {
   })
 })
 
-async function openContext(): Promise<ServiceContext> {
+/** Lines that were logged, and a logger for it. */
+function listener() {
+  const lines: { readonly level: number; readonly msg: string }[] = []
+  return { lines, logger: pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) }) }
+}
+
+async function openContext(logger = pino({ level: 'silent' })): Promise<ServiceContext> {
   const log = openEmbeddedLog()
   const config = parseConfig({
     features: { dimensions: 8 },
@@ -61,7 +67,7 @@ async function openContext(): Promise<ServiceContext> {
   const wire = await createWire({ prefix })
   const item = { item_id: 'a', text: 'a thing', attributes: {}, available: true, time_ms: 1 }
   await log.append(`${prefix}items`, 0, [{ key: Buffer.from('a'), value: wire.encode('items', item) }])
-  return { config, log, wire, meter: createMeter(), logger: pino({ level: 'silent' }), now: Date.now }
+  return { config, log, wire, meter: createMeter(), logger, now: Date.now }
 }
 
 /** Ages, s, of the beats that decisions know of, by partition. */
@@ -92,6 +98,12 @@ test('beats come back by the decisions of every partition, age when one stage st
   })
   await until('ready', async () => running.every(service => service.waitingFor() === ''))
   const beating = beatUntil(context, stop.signal)
+  const { lines, logger } = listener()
+  await tellReturn({ ...context, logger }, stop.signal, LIMIT_MS)
+  assert.deepEqual(
+    lines.map(({ msg }) => msg.slice(0, 21)),
+    ['heartbeats come back:'],
+  )
   const fresh = async () => {
     const ages = await agesOf(context)
     return ages.length === PARTITIONS && ages.every(age => age < 5)
@@ -123,6 +135,23 @@ test('beats come back by the decisions of every partition, age when one stage st
   assert.deepEqual(report.differences, [])
   assert.equal(report.decisions.total, decisions.length)
   assert.equal(report.outcomes.joined, decisions.length)
+})
+
+test('where none comes back that is said, once', async () => {
+  const { lines, logger } = listener()
+  const context = await openContext(logger)
+  const stop = new AbortController()
+  const telling = tellReturn(context, stop.signal, 10)
+  const beating = beatUntil(context, stop.signal)
+  await telling
+  stop.abort()
+  await beating
+  await tellReturn(context, stop.signal, 10)
+  await context.log.close()
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg.slice(0, 29)]),
+    [[40, 'no heartbeat has come back in']],
+  )
 })
 
 test('one beat is a request and an outcome that names it, in each partition', async () => {

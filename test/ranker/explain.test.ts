@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { ExplainedItem, Request } from '../../schemas/records.ts'
 import { describeDecision } from '../../src/commands/explain.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
+import type { Joined } from '../../src/evaluation/joined.ts'
 import { createLearner } from '../../src/learner/create.ts'
 import { createExampleEncoder } from '../../src/learner/examples.ts'
 import { loadPolicy } from '../../src/models/load.ts'
@@ -124,6 +125,9 @@ test('linear: a part contributes θᵀ of it, and the bias is told by where it c
   }
 })
 
+/** Nothing came of it. */
+const joined: Joined = { kind: 'open', transitions: [], isOpen: true, countsUntilMs: 0, correctsUntilMs: 0 }
+
 describe('what is told', () => {
   const decide = (asked: Partial<Request>, policy = {}, given = serving(weighted([1, 2, 3, 4, 5, 6, 7, 8]))) =>
     createDecide(parseConfig({ policies: [{ explorer: { name: 'greedy' }, ...policy }] }))(
@@ -162,7 +166,7 @@ describe('what is told', () => {
         ...[4, 3, 2, 1].map((item, i) => [`i${item}`, -1, i + 3, false]),
       ],
     )
-    const lines = describeDecision({ decision: made, explanation: made.explanation, release: null })
+    const lines = describeDecision({ decision: made, explanation: made.explanation, release: null, joined })
     for (const line of [/i6: .*, exploitation$/m, /i0: .*, pinned$/m, /i5: .*, exploitation$/m])
       assert.match(lines, line)
   })
@@ -177,7 +181,7 @@ describe('what is told', () => {
     const [first, second, third] = made.explanation!.items
     assert.deepEqual([first.item_id, first.rank, first.explored], ['i0', 8, false])
     assert.deepEqual([second.item_id, second.probability, third.item_id], ['i7', 1, 'i6'])
-    const lines = describeDecision({ decision: made, explanation: made.explanation, release: null })
+    const lines = describeDecision({ decision: made, explanation: made.explanation, release: null, joined })
     assert.doesNotMatch(lines, /exploration|exploitation/)
   })
 

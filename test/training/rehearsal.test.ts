@@ -13,7 +13,13 @@ import type { LoggedRow, WarmStart } from '../../src/learner/warm-start.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom } from '../../src/state/random.ts'
 import { createMemory, type Memory } from '../../src/training/memory.ts'
-import { createRehearsal, lessonOfLog, type RehearsalOptions } from '../../src/training/rehearsal.ts'
+import {
+  createRehearsal,
+  lessonOfLog,
+  type RehearsalOptions,
+  selfNormalised,
+  type Weighted,
+} from '../../src/training/rehearsal.ts'
 import { event } from '../transitions/make.ts'
 
 /** People of two kinds; each likes one of the items with .6, the other with .1. Item i0 is shown to seven of ten. */
@@ -71,10 +77,14 @@ describe('from a log', () => {
   test('a learner that keeps transitions goes over it until it knows who likes what', async () => {
     const trainer = await rehearse(twoTower, logOf(1500))
     assert.deepEqual([trainer.progress.decisions, trainer.tellsReward], [0, true])
-    const { decisions, reward, sessionReturn } = trainer.run(6000)
+    const { decisions, reward, estimate, sessionReturn } = trainer.run(6000)
     assert.deepEqual([decisions, sessionReturn], [6000, null])
     // .35 is what chance earns, .6 what is best: a tenth of the log knows it to within .08
     assert.ok(Math.abs(reward! - 0.6) < 0.12, String(reward))
+    const { standardError, effectiveSamples } = estimate!
+    assert.ok(standardError > 0.03 && standardError < 0.1, `± ${standardError}`)
+    // about 150 are held out, half of which show what the policy would
+    assert.ok(effectiveSamples > 30 && effectiveSamples < 100, `${effectiveSamples} samples`)
   })
   test('sums go over it once', async () => {
     const trainer = await rehearse({ algorithm: 'linear-gaussian' }, logOf(1500))
@@ -129,7 +139,8 @@ describe('from a log', () => {
       {},
       false,
     )
-    assert.deepEqual([trainer.tellsReward, trainer.run(512).reward], [false, null])
+    const { reward, estimate } = trainer.run(512)
+    assert.deepEqual([trainer.tellsReward, reward, estimate], [false, null, undefined])
   })
   test('who learns from their own decisions alone is refused, but for what is imitated', async () => {
     for (const algorithm of ['ppo', 'a3c'] as const) {
@@ -145,5 +156,53 @@ describe('from a log', () => {
   test('an empty log is over at once', async () => {
     const trainer = await rehearse(twoTower, { digest: 'd', rows: [], refused: {} })
     assert.equal(trainer.run(100).decisions, 0)
+  })
+})
+
+describe('the self-normalised estimate', () => {
+  const of = (...pairs: [weight: number, reward: number][]) =>
+    selfNormalised(pairs.map(([weight, reward]) => ({ weight, reward })))
+  const cases: [string, ReturnType<typeof of>, ReturnType<typeof of>][] = [
+    ['of nothing is none', of(), null],
+    ['of what the policy would not do is none', of([0, 1], [0, 5]), null],
+    [
+      'of equal weights is the mean',
+      of([2, 0], [2, 1], [2, 1], [2, 0]),
+      { reward: 0.5, certainty: { standardError: 0.25, effectiveSamples: 4 } },
+    ],
+    [
+      'leans on the heavy, and says so',
+      of([3, 1], [1, 0]),
+      { reward: 0.75, certainty: { standardError: Math.sqrt(2 * 0.75 ** 2) / 4, effectiveSamples: 1.6 } },
+    ],
+    [
+      'passes over what has no weight',
+      of([1, 2], [0, 9], [1, 4]),
+      { reward: 3, certainty: { standardError: Math.SQRT1_2, effectiveSamples: 2 } },
+    ],
+  ]
+  for (const [name, found, expected] of cases)
+    test(name, () => {
+      assert.equal(found === null, expected === null)
+      if (!found || !expected) return
+      const [a, b] = [found, expected].map(({ reward, certainty }) => [reward, ...Object.values(certainty)])
+      for (const [i, value] of a.entries()) assert.ok(Math.abs(value - b[i]) < 1e-12, `${a} for ${b}`)
+    })
+  test('its standard error is the spread of many', () => {
+    const random = createRandom(11)
+    // shown by chance .2 and .8; the policy shows the first in .7, which earns 1 in .5, the second in .1
+    const sample = (): Weighted => {
+      const first = random.uniform() < 0.2
+      const earned = random.uniform() < (first ? 0.5 : 0.1)
+      return { weight: first ? 0.7 / 0.2 : 0.3 / 0.8, reward: earned ? 1 : 0 }
+    }
+    const estimates = Array.from({ length: 1000 }, () => selfNormalised(Array.from({ length: 400 }, sample))!)
+    const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+    const mean = meanOf(estimates.map(({ reward }) => reward))
+    const spread = Math.sqrt(meanOf(estimates.map(({ reward }) => (reward - mean) ** 2)))
+    const said = meanOf(estimates.map(({ certainty }) => certainty.standardError))
+    assert.ok(Math.abs(mean - 0.38) < 0.01, String(mean))
+    // a thousand know a spread to within 5 %
+    assert.ok(Math.abs(said / spread - 1) < 0.1, `said ${said}, is ${spread}`)
   })
 })

@@ -189,6 +189,19 @@ describe('the plot', () => {
     assert.match(svg, /y1="48" y2="48" stroke="#555555"/)
     assert.ok(svg.includes('a &lt; b &amp; c') && !svg.includes('a < b'))
   })
+  test('what is known of an estimate is a band around it, and a note', () => {
+    const certain = (decisions: number, standardError: number, effectiveSamples: number): Point => ({
+      ...point(decisions, null),
+      estimate: { standardError, effectiveSamples },
+    })
+    const drawn = plotCurve(curveOf('', [certain(10, 0.5, 3.2), certain(20, 0.25, 40)]))
+    const [, points] = /<polygon points="([^"]+)"/.exec(drawn)!
+    const heights = points.split(' ').map(pair => Number(pair.split(',')[1]))
+    // from .5 - .5 to .5 + .5, from .5 - .25 to .5 + .25
+    assert.deepEqual(heights, [344, 270, 122, 48])
+    assert.match(drawn, /± a standard error; effective sample size 3 to 40</)
+    assert.doesNotMatch(plotCurve(curveOf('', [point(1, 3)])), /<polygon|±/)
+  })
   test('a flat curve and one of a single point are drawn, too', () => {
     for (const values of [[3], [3, 3]])
       assert.doesNotMatch(

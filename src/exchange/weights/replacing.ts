@@ -17,6 +17,7 @@ import type { Stage } from '../../stage.ts'
 import { createStateEncoder } from '../../state/encode.ts'
 import { shown } from './json.ts'
 import type { StoredTensors } from './safetensors.ts'
+import { whatToSet } from './sizes.ts'
 
 const WEIGHTS = 'weights/'
 const MOMENTS = /^(?:adam|first|second)\//
@@ -57,7 +58,7 @@ export function replaced(model: ModelVersion, { tensors, metadata }: StoredTenso
   const own = new Map(model.tensors.map(tensor => [tensor.name, tensor]))
   const needed = [...own.keys()].filter(name => name.startsWith(WEIGHTS))
   if (needed.length === 0) refuse(model, `${model.algorithm} has no network whose weights could be replaced`)
-  for (const tensor of tensors) assertSame(model, tensor, own.get(tensor.name))
+  for (const tensor of tensors) assertSame(model, tensor, own.get(tensor.name), () => whatToSet(model, tensors, own))
   const absent = needed.find(name => !given.has(name))
   if (absent !== undefined) refuse(model, `tensor ${absent} is not in the file`)
   assertFinite(model.version, tensors)
@@ -81,10 +82,12 @@ function startedAnew(model: ModelVersion, tensor: Tensor, given: ReadonlyMap<str
   return { ...tensor, data: weights.data }
 }
 
-function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined): void {
+/** @param advice what to do about it */
+function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined, advice: () => string): void {
   const said = ({ shape, dtype }: Tensor): string => `${shape.join('x')} ${dtype}`
   if (!own) refuse(model, `tensor ${shown(tensor.name)} is none of ${model.algorithm}`)
-  if (said(own) !== said(tensor)) refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}`)
+  if (said(own) !== said(tensor))
+    refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}${advice()}`)
 }
 
 /** What the file says of the network is what is configured: a learner that has taken it says the very same. */
