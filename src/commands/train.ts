@@ -56,6 +56,8 @@ interface Flags {
 /** Points that `--converged` averages, and by how much they must be higher than those before. */
 const PATIENCE = { points: 10, least: 0.01 } as const
 
+const DEFAULT_ENVIRONMENT = 'long-term'
+
 /** Its sessions are one decision long, and it needs its data. */
 const trainable = environmentNames.filter(name => name !== 'jester')
 
@@ -63,7 +65,13 @@ export function addTrain(program: Command): void {
   program
     .command('train')
     .description('learn in an environment or from a log, in this process, until a goal or until nothing gets better')
-    .addOption(new Option('--environment <name>', 'the world').choices(trainable))
+    .addOption(
+      // no default of commander's: one of it would be an environment beside --data or --topic
+      new Option(
+        '--environment <name>',
+        `the world (default: "${DEFAULT_ENVIRONMENT}", unless --data or --topic is given)`,
+      ).choices(trainable),
+    )
     .option('--world <file>', 'constants of another recogym world (JSON)')
     .option('--data <file>', "instead: a log of others' decisions (.csv, .tsv or JSON lines)")
     .option('--mapping <file>', 'of the log, as for `feedloop replay`')
@@ -74,7 +82,7 @@ export function addTrain(program: Command): void {
     .option('--set <json>', "configuration laid over the environment's", configInput, {})
     .option(
       '--steps <n>',
-      'decisions to make, with those before; it ends with the round of all sessions that reaches them',
+      'decisions to make (of a log: transitions to learn), with those before; it ends with the round of all sessions that reaches them',
       atLeast(1),
       100_000,
     )
@@ -89,7 +97,12 @@ export function addTrain(program: Command): void {
     )
     .option('--folder <folder>', 'keeps versions, progress and the learning curve')
     .option('--resume', 'goes on with what the folder holds, with its settings')
-    .option('--every <n>', 'decisions between two points of the curve, each of them a checkpoint', atLeast(1), 1000)
+    .option(
+      '--every <n>',
+      'decisions (of a log: transitions) between two points of the curve, each of them a checkpoint',
+      atLeast(1),
+      1000,
+    )
     .option('--sessions <n>', 'sessions side by side', atLeast(1), 16)
     .option('--learn-every <n>', 'transitions between two versions', atLeast(1), 256)
     .option('--seed <n>', 'of the people', atLeast(0), 1)
@@ -111,9 +124,10 @@ async function command(flags: Flags, invoked: Command): Promise<void> {
   const ground = await groundOf(settings, kept, flags.folder)
   const { trainer, environment } = ground
   refuseUnmeasured(flags, ground)
-  const shown = showProgress(flags, trainer.progress.decisions)
+  const shown = showProgress(flags, ground)
   const keep = keeper(flags.folder, wire, settings, ground)
   const interrupted = onInterrupt()
+  if (!flags.json) process.stdout.write(`${describeGround(ground)}\n`)
   const { ending, points } = await train({
     trainer,
     measure: ground.measure,
@@ -133,7 +147,7 @@ async function command(flags: Flags, invoked: Command): Promise<void> {
   shown.stop()
   const best = bestOf(points)
   if (flags.json) printJson({ ending, best, rates: environment?.rates(), returns: environment?.returns?.(), points })
-  else process.stdout.write(`${describe(ending, points, best)}\n`)
+  else process.stdout.write(`${describe(ground, ending, points)}\n`)
   // 1: what was asked for was not reached
   if (flags.until && ending !== 'reached') process.exitCode = 1
 }
@@ -175,17 +189,23 @@ function settingsOf(flags: Flags): Settings {
   const config = merge<ConfigInput>({ policies: [{ ...(algorithm && { algorithm }), ...log }] } as ConfigInput, set)
   const common = { seed, sessions, learnEvery, every, config }
   if (topic) return { ...common, configFile: flags.config, policy: topic === true ? undefined : topic }
-  return data ? common : { ...common, environment: environment ?? 'long-term', world }
+  return data ? common : { ...common, environment: environment ?? DEFAULT_ENVIRONMENT, world }
 }
 
 /** @throws FeedloopError USAGE: what is waited for will never be known */
-function refuseUnmeasured({ until, converged }: Flags, { tells, name }: Ground): void {
+function refuseUnmeasured({ until, converged }: Flags, ground: Ground): void {
+  const { tells, name } = ground
   if (until && !tells.includes(until.measure))
-    throw new FeedloopError('USAGE', `${name} tells no ${until.measure}: ${tells.join(', ') || noPropensity}`)
-  if (converged && tells.length === 0) throw new FeedloopError('USAGE', `${name} tells no reward: ${noPropensity}`)
+    throw new FeedloopError('USAGE', `${name} tells no ${until.measure}: ${tells.join(', ') || whyUnknown(ground)}`)
+  if (converged && tells.length === 0)
+    throw new FeedloopError('USAGE', `${name} tells no reward: ${whyUnknown(ground)}`)
 }
 
-const noPropensity = 'no decision that is held out states its propensity (--propensity)'
+/** Why no reward is known of a log. */
+const whyUnknown = ({ tells, hint }: Pick<Ground, 'tells' | 'hint'>): string =>
+  tells.includes('reward')
+    ? 'with an exact propensity nothing is held out that this policy would ever show'
+    : `no decision held out has an exact propensity${hint && ` (${hint})`}`
 
 /** What is trained on. */
 interface Ground {
@@ -194,6 +214,10 @@ interface Ground {
   readonly tells: readonly Measure[]
   readonly measure: TrainOptions['measure']
   readonly name: string
+  /** Of which what is counted: an environment makes decisions, a log has transitions. */
+  readonly unit: 'decisions' | 'transitions'
+  /** What would make rewards known. */
+  readonly hint: string
   readonly memory?: Memory
   /** Absent: a log. */
   readonly environment?: Environment
@@ -208,7 +232,7 @@ async function groundOf(settings: Settings, from: ReturnType<typeof before>, fol
   const log = (await readWarmStart(config, config.policies[0], Date.now()))!
   return groundOn(
     config,
-    { lesson: lessonOfLog(config, log), name: basename(config.policies[0].warmStart!.data) },
+    { lesson: lessonOfLog(config, log), name: basename(config.policies[0].warmStart!.data), hint: '--propensity' },
     settings,
     from,
     folder,
@@ -227,7 +251,16 @@ async function groundIn(
   const memory = folder === undefined ? undefined : createMemory(folder, learner)
   const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from, memory })
   const tells = measures.filter(each => each !== 'share' || environment.returns)
-  return { trainer, tells, measure: measureIn(environment, config), name: environment.name, memory, environment }
+  const counts = { unit: 'decisions', hint: '' } as const
+  return {
+    trainer,
+    tells,
+    measure: measureIn(environment, config),
+    name: environment.name,
+    memory,
+    environment,
+    ...counts,
+  }
 }
 
 /** The policy as it is configured, with what is laid over it. @throws FeedloopError USAGE */
@@ -242,13 +275,14 @@ async function groundOnTopic(settings: Settings, from: ReturnType<typeof before>
     const begun = learned === undefined || learned === algorithm ? own : rest
     const config = parseConfig(merge({ ...whole, policies: [begun] }, settings.config))
     const lesson = await readLesson({ log, wire, config: whole, prefix: whole.topics.prefix }, own.name)
-    return groundOn(config, { lesson, name: own.name }, settings, from, folder)
+    const name = `the transitions of policy ${own.name}`
+    return groundOn(config, { lesson, name, hint: 'mode online, or baselineEpsilon' }, settings, from, folder)
   })
 }
 
 async function groundOn(
   config: Config,
-  { lesson, name }: { readonly lesson: Lesson; readonly name: string },
+  { lesson, ...said }: { readonly lesson: Lesson } & Pick<Ground, 'name' | 'hint'>,
   { learnEvery }: Settings,
   from: ReturnType<typeof before>,
   folder?: string,
@@ -256,7 +290,8 @@ async function groundOn(
   const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
   const memory = folder === undefined ? undefined : createMemory(folder, learner)
   const trainer = createRehearsal({ config, learner, lesson, learnEvery, from, memory })
-  return { trainer, tells: trainer.tellsReward ? ['reward'] : [], measure: measureLog, name, memory }
+  const tells: Ground['tells'] = trainer.tellsReward ? ['reward'] : []
+  return { trainer, tells, measure: measureLog, memory, unit: 'transitions', ...said }
 }
 
 function keeper(
@@ -277,14 +312,14 @@ function keeper(
 }
 
 /** A bar where someone looks on. */
-function showProgress({ steps, json }: Flags, from: number) {
-  const format = '{bar} {value} of {total} decisions, {so}'
+function showProgress({ steps, json }: Flags, { trainer, unit }: Ground) {
+  const format = `{bar} {value} of {total} ${unit}, {so}`
   const bar = new cliProgress.SingleBar({ format, noTTYOutput: false, clearOnComplete: true })
-  bar.start(steps, from, { so: '…' })
+  bar.start(steps, trainer.progress.decisions, { so: '…' })
   return {
     point(point: Point): void {
       bar.update(Math.min(steps, point.decisions), { so: say(point) })
-      if (!json && !process.stderr.isTTY) process.stdout.write(`${point.decisions} decisions: ${say(point)}\n`)
+      if (!json && !process.stderr.isTTY) process.stdout.write(`${point.decisions} ${unit}: ${say(point)}\n`)
     },
     stop: () => bar.stop(),
   }
@@ -304,12 +339,20 @@ const endings: Readonly<Record<Ending, string>> = {
   reached: 'The goal is reached',
   converged: 'Nothing gets better',
   steps: 'The steps are over',
-  over: 'The world is over',
+  over: 'It is over',
   stopped: 'Stopped',
 }
 
-const describe = (ending: Ending, points: readonly Point[], best: Point | undefined): string =>
-  `${endings[ending]} after ${points.at(-1)?.decisions ?? 0} decisions${best ? `; best: ${say(best)} with version ${best.version}` : ''}.`
+const describeGround = ({ trainer, environment, name, unit }: Ground): string =>
+  `${trainer.progress.decisions > 0 ? `Goes on after ${trainer.progress.decisions} ${unit}` : 'Learns'} ${environment ? `in the environment ${name}` : `from ${name}, a tenth of it held out`}.`
+
+function describe(ground: Ground, ending: Ending, points: readonly Point[]): string {
+  const best = bestOf(points)
+  const why = best?.reward === null && !ground.environment ? ` (${whyUnknown(ground)})` : ''
+  const told = best ? `; best: ${say(best)}${why} with version ${best.version}` : ''
+  const ended = ending === 'over' && !ground.environment ? 'The log is learned' : endings[ending]
+  return `${ended} after ${points.at(-1)?.decisions ?? 0} ${ground.unit}${told}.`
+}
 
 /** The first interrupt ends the training after its point, the second the process. */
 function onInterrupt() {

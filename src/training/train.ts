@@ -19,7 +19,7 @@ export interface TrainOptions {
   readonly measure: (stretch: Stretch, trainer: Trainer) => Measured
   /** Decisions between two points. */
   readonly every: number
-  /** Decisions to make, those before included; the trainer ends a round that it has begun. */
+  /** Decisions to make (of a log: transitions to learn), those before included; the trainer ends a round that it has begun. */
   readonly steps: number
   readonly goal?: Goal
   readonly patience?: Patience
@@ -88,7 +88,7 @@ export function measureIn(environment: Environment, config: Config): TrainOption
   }
 }
 
-/** @param environment absent: the curve is that of the reward */
+/** @param environment absent: a log, of which the curve is that of the reward by transitions learned */
 export function curveOf(title: string, points: readonly Point[], environment?: Environment): Curve {
   const { random, myopic, optimum } = environment?.returns?.() ?? {}
   const marks = Object.entries({ random, myopic, optimum }).flatMap(([name, value]) =>
@@ -103,7 +103,7 @@ export function curveOf(title: string, points: readonly Point[], environment?: E
     ...(samples.length > 0 && {
       note: `± a standard error; effective sample size ${Math.min(...samples)} to ${Math.max(...samples)}`,
     }),
-    x: { label: 'decisions', values: known.map(({ point }) => point.decisions) },
+    x: { label: environment ? 'decisions' : 'transitions', values: known.map(({ point }) => point.decisions) },
     y: {
       label: isReturn ? 'return of a session' : 'reward of a decision',
       values: known.map(({ height }) => height),

@@ -38,6 +38,7 @@ export interface TrainerOptions {
 
 /** How far it has come. */
 export interface Progress {
+  /** Made; of a log: transitions learned, which are several of a decision with several slots. */
   readonly decisions: number
   readonly version: number
   /** Number of the session that begins next. */

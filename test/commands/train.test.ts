@@ -73,7 +73,7 @@ test('a log instead of an environment', () => {
   assert.equal(status, 0, stderr)
   assert.match(
     stdout,
-    /The goal is reached after 100 decisions; best: reward 0.9\d+ ± 0\.\d{4} \(standard error; effective sample size \d+\.\d\) with/,
+    /^Learns from log.csv, a tenth of it held out.\n100 transitions: .*\nThe goal is reached after 100 transitions; best: reward 0.9\d+ ± 0\.\d{4} \(standard error; effective sample size \d+\.\d\) with/,
   )
   const { points, best } = JSON.parse(train(...flags, '--every', '100', '--steps', '100', '--json').stdout)
   for (const { estimate } of [...points, best]) {
@@ -93,7 +93,10 @@ test('a log without propensities teaches, goes on, and is not waited for', () =>
   }
   const begun = train(...flags, '--steps', '200')
   assert.equal(begun.status, 0, begun.stderr)
-  const best = (stdout: string) => /best: reward unknown with version (\d+)/.exec(stdout)?.[1]
+  const best = (stdout: string) =>
+    /best: reward unknown \(no decision held out has an exact propensity \(--propensity\)\) with version (\d+)/.exec(
+      stdout,
+    )?.[1]
   assert.equal(Number(best(begun.stdout)), 2)
   const resumed = train('--resume', ...kept, '--steps', '300')
   assert.equal(resumed.status, 0, resumed.stderr)
@@ -104,6 +107,20 @@ test('steps are made in whole rounds', () => {
   const { stdout, status, stderr } = train(...bandit, '--steps', '10', '--sessions', '16')
   assert.equal(status, 0, stderr)
   assert.match(stdout, /over after 16 decisions/)
+})
+
+test('a log that sums take once is learned, and its transitions are counted', () => {
+  const flags = ['--data', data, '--mapping', mapping, '--propensity', 'p', '--algorithm', 'linear-gaussian']
+  const { stdout, status, stderr } = train(...flags)
+  assert.equal(status, 0, stderr)
+  const learned = Number(/^The log is learned after (\d+) transitions; best: /m.exec(stdout)?.[1])
+  assert.ok(learned > 160 && learned < 200, stdout)
+})
+
+test('the environment is named where none was, and its default', () => {
+  const { stdout } = train(...bandit, '--steps', '16')
+  assert.match(stdout, /^Learns in the environment long-term\.\n/)
+  assert.match(train('--help').stdout, /--environment <name>[^-]*default: "long-term"/)
 })
 
 test('what cannot be is refused in words', () => {
