@@ -7,6 +7,8 @@ export interface MetricEntry {
   readonly help: string
   readonly labels?: readonly string[]
   readonly buckets?: readonly number[]
+  /** Of a gauge without labels whose 0 would be a finding: it has no series before it is set. */
+  readonly untilSet?: 'absent'
 }
 
 /** Of a histogram that names none, s. */
@@ -253,7 +255,7 @@ export const metricTable = {
   },
   feedloop_learner_refused_total: {
     type: 'counter',
-    help: 'Transitions not learned, by reason.',
+    help: 'Transitions not learned, by reason: docs/runbooks/LearnerRefusing.md says what each means.',
     labels: ['policy', 'reason'],
   },
   feedloop_learner_updates_total: {
@@ -328,7 +330,8 @@ export const metricTable = {
   },
   feedloop_accounting_differences: {
     type: 'gauge',
-    help: 'Differences that the last audit found; 0: every decision and every outcome is accounted for.',
+    help: 'Differences that the last audit found; 0: every decision and every outcome is accounted for. No series: no audit ended in this process.',
+    untilSet: 'absent',
   },
   feedloop_accounting_records: {
     type: 'gauge',

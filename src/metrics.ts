@@ -1,5 +1,13 @@
 /** What a process counts and shows of itself: a meter over the one table (metric-table.ts). */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client'
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type GaugeConfiguration,
+  Histogram,
+  type OpenMetricsContentType,
+  Registry,
+} from 'prom-client'
 import { type MetricEntry, type MetricName, metricTable, secondsBuckets } from './metric-table.ts'
 
 export interface Meter {
@@ -24,7 +32,7 @@ export function createMeter(options: { processMetrics?: boolean } = {}): Meter {
       registers: [registry as unknown as Registry],
     }
     if (entry.type === 'counter') metrics.set(name, new Counter({ name, ...common }))
-    else if (entry.type === 'gauge') metrics.set(name, new Gauge({ name, ...common }))
+    else if (entry.type === 'gauge') metrics.set(name, gaugeOf(name, common, entry))
     else
       metrics.set(
         name,
@@ -44,4 +52,11 @@ export function createMeter(options: { processMetrics?: boolean } = {}): Meter {
       }),
     remove: (name, labels) => (metrics.get(name) as Gauge).remove(labels),
   }
+}
+
+/** A gauge without labels begins at 0, which of some would say what nobody has found yet. */
+function gaugeOf(name: string, common: Omit<GaugeConfiguration<string>, 'name'>, { untilSet }: MetricEntry): Gauge {
+  const gauge = new Gauge({ name, ...common })
+  if (untilSet === 'absent') gauge.remove({})
+  return gauge
 }

@@ -59,7 +59,7 @@ export function describeJoined({ kind, transitions, isOpen, countsUntilMs, corre
   const windows =
     countsUntilMs === null || correctsUntilMs === null
       ? ''
-      : `: outcomes count until ${timeOf(countsUntilMs)}, correct until ${timeOf(correctsUntilMs)}`
+      : `: outcomes that name no decision count until ${timeOf(countsUntilMs)}, those that name it until ${timeOf(correctsUntilMs)}, by then as corrections`
   if (transitions.length === 0)
     return [`came of it   ${unlearned[kind]}${kind === 'open' ? `; ${state}${windows}` : ''}`]
   return [`came of it   ${state}${windows}`, ...transitions.map(describeTransition)]

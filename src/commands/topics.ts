@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { checkSources } from '../intake/mapping.ts'
+import type { Log } from '../log/log.ts'
 import { applyTopics, checkSourceTopics, checkTopics, topicSpecs } from '../log/topics.ts'
 import { repartition } from '../operate/repartition.ts'
 import { atLeast, onBus, printJson, withConfig } from './shared.ts'
@@ -12,20 +13,15 @@ export function addTopics(program: Command): void {
   const topics = program.command('topics').description('make or check the topics of src/pipeline.ts')
   withConfig(topics.command('apply').description('create what is missing')).action(options =>
     onBus(options, async ({ config, log }) => {
-      await applyTopics(log, specsOf(config))
-      await failOnDifferences(await checkTopics(log, specsOf(config)))
+      const made = await applyTopics(log, specsOf(config))
+      failOn(await checkTopics(log, specsOf(config)))
+      process.stdout.write(`${describeApplied(made, await missingSources(config, log))}\n`)
     }),
   )
   withConfig(topics.command('check').description('list every difference; exit 1 when there is one')).action(options =>
     onBus(options, async ({ config, log }) => {
-      const sources = checkSources(config.sources, { hasRegistry: config.registry.url !== undefined }, [])
-      await failOnDifferences([
-        ...(await checkTopics(log, specsOf(config))),
-        ...(await checkSourceTopics(
-          log,
-          sources.map(({ topic }) => topic),
-        )),
-      ])
+      failOn([...(await checkTopics(log, specsOf(config))), ...(await missingSources(config, log))])
+      process.stdout.write(`${ALL_WELL}\n`)
     }),
   )
   withConfig(
@@ -56,7 +52,25 @@ function partitionsOf(text: string): number {
   throw new FeedloopError('USAGE', `--partitions ${text} is not within 1 … 1024`)
 }
 
-async function failOnDifferences(differences: readonly string[]): Promise<void> {
+async function missingSources(config: Config, log: Log): Promise<readonly string[]> {
+  const sources = checkSources(config.sources, { hasRegistry: config.registry.url !== undefined }, [])
+  return checkSourceTopics(
+    log,
+    sources.map(({ topic }) => topic),
+  )
+}
+
+const ALL_WELL = 'all topics are as they must be'
+
+/** What `topics apply` did, and what it leaves to others. @param missing lines of `checkSourceTopics` */
+export function describeApplied(made: readonly string[], missing: readonly string[]): string {
+  const lines = made.length > 0 ? [`made ${made.join(', ')}`] : []
+  if (missing.length === 0) return [...lines, ALL_WELL].join('\n')
+  return [...lines, 'the topics of the loop are as they must be; of yours:', ...missing.map(line => `  ${line}`)].join(
+    '\n',
+  )
+}
+
+function failOn(differences: readonly string[]): void {
   if (differences.length > 0) throw new FeedloopError('TOPIC_MISCONFIGURED', `\n  ${differences.join('\n  ')}`)
-  process.stdout.write('all topics are as they must be\n')
 }

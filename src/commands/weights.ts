@@ -4,6 +4,7 @@ import { FeedloopError } from '../errors.ts'
 import { onnxOf } from '../exchange/onnx/towers.ts'
 import { safetensorsOf, versionInFile, versionToExport } from '../exchange/weights/export.ts'
 import { importWeights } from '../exchange/weights/import.ts'
+import { versionName } from '../learner/publication.ts'
 import { atLeast, onBus, withConfig } from './shared.ts'
 
 interface ExportFlags {
@@ -28,7 +29,7 @@ export function addWeights(program: Command): void {
   withConfig(
     weights
       .command('export [version]')
-      .description('write a model version to a file; the newest without one')
+      .description('write a model version, by its number, to a file; the newest without one')
       .option('--policy <name>', 'whose; the first one of the configuration without')
       .option('--file <version.avro>', 'one that a training keeps, instead of one of the log')
       .requiredOption('--out <file>', 'NAME.safetensors (any algorithm) or NAME.onnx (networks of two towers)'),
@@ -54,8 +55,11 @@ async function runExport(version: string | undefined, flags: ExportFlags): Promi
   if (file !== undefined && version !== undefined) throw new FeedloopError('USAGE', `${version} or --file, not both`)
   const model = await (file
     ? versionInFile(file)
-    : onBus(options, context => versionToExport(context, policy, version)))
+    : onBus(options, context => versionToExport(context, policy, version && versionNamed(version))))
   const bytes = encode(model)
   writeFileSync(out, bytes)
   process.stdout.write(`version ${model.version} of ${model.policy}: ${bytes.length} bytes in ${out}\n`)
 }
+
+/** A version as people write it, 5, by its whole name, 000000000005. */
+export const versionNamed = (text: string): string => (/^\d+$/.test(text) ? versionName(Number(text)) : text)

@@ -142,12 +142,14 @@ export const policy = z.strictObject({
     .describe(
       'Which of the decisions that showed the item within the window an outcome without a decision id counts for: the last, the first, or all of them in equal parts.',
     ),
-  attributionWindowMs: ms(10 * minute).describe('An outcome counts for a decision up to this long after it.'),
+  attributionWindowMs: ms(10 * minute).describe(
+    'An outcome counts for a decision up to this long after it; later, only one that names it, as a correction (`correctionWindowMs`).',
+  ),
   backwardWindowMs: ms(0).describe(
     'An outcome without a decision id may also count for a decision up to this long after it, where none came before: for clocks that lag. One that names its decision may always be earlier by this or limits.futureSkewMs.',
   ),
   correctionWindowMs: ms(7 * day).describe(
-    'After the window, outcomes are corrections up to this long after the decision; later ones are orphans.',
+    'After `attributionWindowMs`, outcomes that name their decision still count, as corrections, up to this long after it; later ones are orphans.',
   ),
   sessionGapMs: ms(30 * minute).describe(
     'A session without a given id is cut by a gap of this length; an episode is truncated by it.',

@@ -31,7 +31,7 @@ export interface Joined {
   readonly transitions: readonly JoinedTransition[]
   /** May an outcome still change it? By the clock of the joiner's newest step; null where its policy is not configured (any more). */
   readonly isOpen: boolean | null
-  /** Up to when an outcome counts, and up to when one corrects, ms since the epoch; null as above. */
+  /** Up to when an outcome counts, named or not; and up to when one that names the decision still does, as a correction. Ms since the epoch; null as above. */
   readonly countsUntilMs: number | null
   readonly correctsUntilMs: number | null
 }

@@ -41,9 +41,20 @@ export function topicSpecs(settings: TopicSettings): TopicSpec[] {
 }
 
 /** Creates the topics that are missing; those that exist stay as they are (see `checkTopics`).
+ * @returns which were missing
  * @throws FeedloopError TOPIC_MISCONFIGURED when the bus refuses one */
-export async function applyTopics(log: Log, specs: readonly TopicSpec[]): Promise<void> {
+export async function applyTopics(log: Log, specs: readonly TopicSpec[]): Promise<readonly string[]> {
+  const missing = await missingOf(
+    log,
+    specs.map(({ topic }) => topic),
+  )
   await log.createTopics(specs)
+  return missing
+}
+
+async function missingOf(log: Log, topics: readonly string[]): Promise<readonly string[]> {
+  const found = new Set((await log.describeTopics(topics, [])).map(({ topic }) => topic))
+  return topics.filter(topic => !found.has(topic))
 }
 
 /** Every difference between `specs` and the bus, one line each; empty when all is as it should be. More replicas, a longer
@@ -64,11 +75,8 @@ export async function checkTopics(log: Log, specs: readonly TopicSpec[]): Promis
 /** Those of `sources` that are not there, as lines of `checkTopics`: others write them, so nobody but their owner makes them. */
 export async function checkSourceTopics(log: Log, sources: readonly string[]): Promise<string[]> {
   if (sources.length === 0) return []
-  const wanted = [...new Set(sources)]
-  const found = new Set((await log.describeTopics(wanted, [])).map(({ topic }) => topic))
-  return wanted
-    .filter(topic => !found.has(topic))
-    .map(topic => `${topic}: missing; a topic of \`sources\`, which is yours to make`)
+  const missing = await missingOf(log, [...new Set(sources)])
+  return missing.map(topic => `${topic}: missing; a topic of \`sources\`, which is yours to make`)
 }
 
 /** Values of which more is fine. -1 stands for no limit. */

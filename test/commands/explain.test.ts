@@ -20,7 +20,8 @@ const of = (fields: Partial<JoinedTransition>): JoinedTransition => ({
   ...fields,
 })
 const base: Joined = { kind: 'open', transitions: [], isOpen: true, countsUntilMs: 1000, correctsUntilMs: 9e15 }
-const windows = 'outcomes count until 1970-01-01T00:00:01.000Z, correct until +275760-09-13T00:00:00.000Z'
+const windows =
+  'outcomes that name no decision count until 1970-01-01T00:00:01.000Z, those that name it until +275760-09-13T00:00:00.000Z, by then as corrections'
 
 const cases: [string, Partial<Joined>, readonly string[]][] = [
   ['nothing yet', {}, [`came of it   nothing yet, or it is not in the log (any more); open: ${windows}`]],

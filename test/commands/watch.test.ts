@@ -42,6 +42,14 @@ test('an audit that finds no log is told of, and is followed by another', async 
   assert.equal(values.length, 1)
 })
 
+test('differences are known only once an audit has ended', async () => {
+  const shown = (text: string) => text.match(/^feedloop_accounting_differences.*$/gm)
+  const { audited, meter } = await watched(new FeedloopError('LOG_UNAVAILABLE', 'away'))
+  assert.equal(shown(await createMeter().registry.metrics()), null)
+  await audited
+  assert.deepEqual(shown(await meter.registry.metrics()), ['feedloop_accounting_differences 0'])
+})
+
 test('one that no other try mends ends it', async () => {
   const { audited } = await watched(new FeedloopError('CHAIN_IDENTITY_LOST', 'gone'))
   await assert.rejects(audited, /CHAIN_IDENTITY_LOST/)

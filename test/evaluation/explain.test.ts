@@ -82,7 +82,7 @@ test('a decision of the log is explained as the ranker explained it', { timeout:
       [-1, {}],
     ],
   )
-  assert.match(describeDecision(told), /came of it {3}.*open: outcomes count until /)
+  assert.match(describeDecision(told), /came of it {3}.*open: outcomes that name no decision count until /)
 
   await assert.rejects(
     explainDecision(context, 'nobody'),
