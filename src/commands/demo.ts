@@ -57,6 +57,7 @@ async function demo(options: DemoOptions): Promise<void> {
     seed: options.seed,
     sessions: options.sessions,
     config: configOf(options),
+    onPlace: options.json ? undefined : place => process.stdout.write(`On ${place}.\n`),
     progress: options.json ? undefined : showProgress(environment, options.seconds),
   })
   logUpdate.done()

@@ -15,7 +15,7 @@ export function addTopics(program: Command): void {
     onBus(options, async ({ config, log }) => {
       const made = await applyTopics(log, specsOf(config))
       failOn(await checkTopics(log, specsOf(config)))
-      process.stdout.write(`${describeApplied(made, await missingSources(config, log))}\n`)
+      process.stdout.write(`${describeApplied(made, await missingSources(config, log).catch(unseen))}\n`)
     }),
   )
   withConfig(topics.command('check').description('list every difference; exit 1 when there is one')).action(options =>
@@ -58,6 +58,13 @@ async function missingSources(config: Config, log: Log): Promise<readonly string
     log,
     sources.map(({ topic }) => topic),
   )
+}
+
+/** Who may make our topics need not see those of others. @throws what it is given, where that is anything else */
+export function unseen(error: unknown): readonly string[] {
+  if (error instanceof FeedloopError && error.code === 'LOG_FORBIDDEN')
+    return [`whether those of \`sources\` are there is not known: ${error.message}`]
+  throw error
 }
 
 const ALL_WELL = 'all topics are as they must be'

@@ -36,6 +36,8 @@ export interface LoopOptions {
   /** Concurrent simulated people. Default 256. */
   readonly sessions?: number
   readonly progress?: (state: LoopProgress) => void
+  /** Told where the log is, and why there, before anything else is done. */
+  readonly onPlace?: (place: string) => void
   /** Looks at the topics once everything is settled. */
   readonly settled?: (context: ServiceContext) => Promise<void>
 }
@@ -60,6 +62,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopReport> {
   const config = loopConfig(options)
   const logger = createLogger(config.log.level)
   const bus = await findBus({ kind: options.bus, logger })
+  options.onPlace?.(bus.place)
   const { prefix } = config.topics
   const wire = await createWire({ registry: config.registry, prefix })
   const context: ServiceContext = { config, log: bus.log, wire, meter: createMeter(), logger, now: steadyNow }

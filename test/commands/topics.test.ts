@@ -1,7 +1,8 @@
 /** What `topics apply` says of what it did, and of what is not its own. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeApplied } from '../../src/commands/topics.ts'
+import { describeApplied, unseen } from '../../src/commands/topics.ts'
+import { FeedloopError } from '../../src/errors.ts'
 
 const missing = 'web.clicks: missing; a topic of `sources`, which is yours to make'
 const cases: [string, readonly string[], readonly string[], string][] = [
@@ -15,3 +16,8 @@ const cases: [string, readonly string[], readonly string[], string][] = [
   ],
 ]
 for (const [name, made, sources, text] of cases) test(name, () => assert.equal(describeApplied(made, sources), text))
+
+test('sources that may not be seen are no failure, a log that is away is', () => {
+  assert.match(unseen(new FeedloopError('LOG_FORBIDDEN', 'web.clicks'))[0], /not known: LOG_FORBIDDEN: web.clicks/)
+  assert.throws(() => unseen(new FeedloopError('LOG_UNAVAILABLE', 'away')), /LOG_UNAVAILABLE/)
+})

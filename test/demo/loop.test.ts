@@ -23,7 +23,7 @@ test('a loop whose service fails ends with that failure and lets the process exi
     import { runLoop } from ${at('../../src/demo/loop.ts')}
     import { openEnvironment } from ${at('../../src/environments/open.ts')}
     const config = { state: { folder: '/dev/null/feedloop' } }
-    await runLoop({ environment: openEnvironment('recogym'), bus: 'embedded', seconds: 600, seed: 1, config })
+    await runLoop({ environment: openEnvironment('recogym'), bus: 'embedded', seconds: 600, seed: 1, config, onPlace: console.log })
       .catch(error => console.log('failed:', error.message))`
   const loop = spawn(process.execPath, ['--input-type=module', '--eval', script])
   let said = ''
@@ -31,5 +31,5 @@ test('a loop whose service fails ends with that failure and lets the process exi
     said += text
   })
   await once(loop, 'exit')
-  assert.match(said, /failed: .*\/dev\/null/)
+  assert.match(said, /^embedded log in this process \(as asked\)\nfailed: .*\/dev\/null/)
 })
