@@ -18,18 +18,10 @@ import { createMemory, type Memory } from '../training/memory.ts'
 import { plotCurve } from '../training/plot.ts'
 import { createRehearsal, type Lesson, lessonOfLog } from '../training/rehearsal.ts'
 import { readLesson } from '../training/topic.ts'
-import {
-  bestOf,
-  curveOf,
-  type Ending,
-  measureIn,
-  measureLog,
-  type Point,
-  type TrainOptions,
-  train,
-} from '../training/train.ts'
-import { type Certainty, createTrainer, type Trainer } from '../training/trainer.ts'
+import { bestOf, curveOf, measureIn, measureLog, type Point, type TrainOptions, train } from '../training/train.ts'
+import { createTrainer, type Trainer } from '../training/trainer.ts'
 import { atLeast, configInput, onBus, printJson } from './shared.ts'
+import { describe, describeGround, say, whyUnknown } from './train-words.ts'
 
 interface Flags {
   readonly environment?: string
@@ -201,14 +193,8 @@ function refuseUnmeasured({ until, converged }: Flags, ground: Ground): void {
     throw new FeedloopError('USAGE', `${name} tells no reward: ${whyUnknown(ground)}`)
 }
 
-/** Why no reward is known of a log. */
-const whyUnknown = ({ tells, hint }: Pick<Ground, 'tells' | 'hint'>): string =>
-  tells.includes('reward')
-    ? 'with an exact propensity nothing is held out that this policy would ever show'
-    : `no decision held out has an exact propensity${hint && ` (${hint})`}`
-
 /** What is trained on. */
-interface Ground {
+export interface Ground {
   readonly trainer: Trainer
   /** What can be known of a policy. */
   readonly tells: readonly Measure[]
@@ -323,35 +309,6 @@ function showProgress({ steps, json }: Flags, { trainer, unit }: Ground) {
     },
     stop: () => bar.stop(),
   }
-}
-
-const say = ({ reward, estimate, return: sum, share }: Point): string =>
-  [
-    reward === null ? 'reward unknown' : `reward ${reward.toFixed(4)}${estimate ? sayCertainty(estimate) : ''}`,
-    ...(sum === null ? [] : [`return ${sum.toFixed(3)}`]),
-    ...(share === null ? [] : [`share ${share.toFixed(3)}`]),
-  ].join(', ')
-
-const sayCertainty = ({ standardError, effectiveSamples }: Certainty): string =>
-  ` ± ${standardError.toFixed(4)} (standard error; effective sample size ${effectiveSamples.toFixed(1)})`
-
-const endings: Readonly<Record<Ending, string>> = {
-  reached: 'The goal is reached',
-  converged: 'Nothing gets better',
-  steps: 'The steps are over',
-  over: 'It is over',
-  stopped: 'Stopped',
-}
-
-const describeGround = ({ trainer, environment, name, unit }: Ground): string =>
-  `${trainer.progress.decisions > 0 ? `Goes on after ${trainer.progress.decisions} ${unit}` : 'Learns'} ${environment ? `in the environment ${name}` : `from ${name}, a tenth of it held out`}.`
-
-function describe(ground: Ground, ending: Ending, points: readonly Point[]): string {
-  const best = bestOf(points)
-  const why = best?.reward === null && !ground.environment ? ` (${whyUnknown(ground)})` : ''
-  const told = best ? `; best: ${say(best)}${why} with version ${best.version}` : ''
-  const ended = ending === 'over' && !ground.environment ? 'The log is learned' : endings[ending]
-  return `${ended} after ${points.at(-1)?.decisions ?? 0} ${ground.unit}${told}.`
 }
 
 /** The first interrupt ends the training after its point, the second the process. */
