@@ -108,7 +108,7 @@ describe('from a log', () => {
     const changed = (changes: Partial<Transition>) =>
       held.map(each => ({ ...each, reward: 100, transition: { ...each.transition, ...changes } }))
     const expected = estimate(config, trainer.policy!, held)
-    assert.ok(expected!.effectiveSamples > 10)
+    assert.ok(expected!.certainty.effectiveSamples > 10)
     for (const more of [changed({ slot: 1 }), changed({ masked: [0] }), changed({ propensity_kind: 'unknown' })])
       assert.deepEqual(estimate(config, trainer.policy!, [...held, ...more]), expected)
   })
