@@ -110,8 +110,9 @@ async function drive(
   const { config, log, wire } = context
   const { signal } = options
   const { algorithm } = config.policies[0]
-  // its discount is by decisions, a second apart; then event time is ahead of the clock, and no age can be told by it
-  const stepMs = options.environment.discount === undefined ? undefined : 1000
+  // γ is by decisions, a second apart; then event time is ahead of the clock, and no age can be told by it
+  const { discount, inEventTime } = options.environment
+  const stepMs = inEventTime || discount !== undefined ? 1000 : undefined
   const freshness = followFreshness(context, stepMs === undefined)
   let traffic: Drive | undefined
   let phase: LoopProgress['phase'] = 'starting'

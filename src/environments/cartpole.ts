@@ -57,6 +57,7 @@ export function createCartpole(): Environment {
   return {
     name: 'cartpole',
     preset,
+    inEventTime: true,
     items: () => plainItems(itemIds),
     rates: () => ({
       random: 1,
@@ -121,6 +122,8 @@ const contextOf = ({ position, velocity, angle, angularVelocity }: Cart): Observ
 /** Learners' settings are this environment's, as is usual: what a push does shows later than what people are shown. */
 const preset: Environment['preset'] = {
   features: { encoder: 'hashed', dimensions: 4 },
+  // an episode is ahead of the clock by a second a step
+  limits: { futureSkewMs: 2 * MAX_STEPS * 1000 },
   state: { blocks: ['numbers'], numbers: ['position', 'velocity', 'angle', 'angularVelocity'], historyLength: 0 },
   policies: [
     {

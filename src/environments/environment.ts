@@ -89,6 +89,8 @@ export interface Environment {
   returns?(): Returns
   /** γ a decision in the return of a session. Default 1: what discounts is that sessions end. */
   readonly discount?: number
+  /** The preset's γ counts decisions, a second of event time apart, however fast they are taken. So it does where there is a `discount`. */
+  readonly inEventTime?: true
   readonly finite?: FiniteWorld
   /** How many sessions there are; absent: without end. */
   readonly sessions?: number

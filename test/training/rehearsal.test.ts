@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import type { BehaviorEvent, Request } from '../../schemas/records.ts'
+import type { BehaviorEvent, Request, Transition } from '../../schemas/records.ts'
 import { type ConfigInput, parseConfig } from '../../src/config.ts'
 import { isCode } from '../../src/errors.ts'
 import { createLearner } from '../../src/learner/create.ts'
@@ -12,9 +12,11 @@ import type { Learner } from '../../src/learner/learner.ts'
 import type { LoggedRow, WarmStart } from '../../src/learner/warm-start.ts'
 import { createStateEncoder } from '../../src/state/encode.ts'
 import { createRandom } from '../../src/state/random.ts'
+import { encoderOf } from '../../src/training/encode.ts'
 import { createMemory, type Memory } from '../../src/training/memory.ts'
 import {
   createRehearsal,
+  estimate,
   lessonOfLog,
   type RehearsalOptions,
   selfNormalised,
@@ -77,11 +79,11 @@ describe('from a log', () => {
   test('a learner that keeps transitions goes over it until it knows who likes what', async () => {
     const trainer = await rehearse(twoTower, logOf(1500))
     assert.deepEqual([trainer.progress.decisions, trainer.tellsReward], [0, true])
-    const { decisions, reward, estimate, sessionReturn } = trainer.run(6000)
+    const { decisions, reward, estimate: known, sessionReturn } = trainer.run(6000)
     assert.deepEqual([decisions, sessionReturn], [6000, null])
     // .35 is what chance earns, .6 what is best: a tenth of the log knows it to within .08
     assert.ok(Math.abs(reward! - 0.6) < 0.12, String(reward))
-    const { standardError, effectiveSamples } = estimate!
+    const { standardError, effectiveSamples } = known!
     assert.ok(standardError > 0.03 && standardError < 0.1, `± ${standardError}`)
     // about 150 are held out, half of which show what the policy would
     assert.ok(effectiveSamples > 30 && effectiveSamples < 100, `${effectiveSamples} samples`)
@@ -92,6 +94,23 @@ describe('from a log', () => {
     assert.ok(decisions > 1250 && decisions < 1450, `${decisions} of the 1500 that are not held out`)
     assert.ok(Math.abs(reward! - 0.6) < 0.12, String(reward))
     assert.equal(trainer.run(5000).decisions, decisions)
+  })
+  test('later places and what a rule masked tell nothing', async () => {
+    const trainer = await rehearse(twoTower, logOf(300))
+    trainer.run(256)
+    const config = parseConfig({
+      features: { dimensions: 4 },
+      state: { blocks: ['context'], contextDimensions: 4, historyLength: 0 },
+      policies: [{ warmStart: { data: 'x', mapping: 'y', propensity: 'p' }, ...twoTower }],
+    })
+    const { transitions, features } = lessonOfLog(config, logOf(300))
+    const held = [...transitions].map(encoderOf(config, { usesCandidates: true }, features))
+    const changed = (changes: Partial<Transition>) =>
+      held.map(each => ({ ...each, reward: 100, transition: { ...each.transition, ...changes } }))
+    const expected = estimate(config, trainer.policy!, held)
+    assert.ok(expected!.certainty.effectiveSamples > 10)
+    for (const more of [changed({ slot: 1 }), changed({ masked: [0] }), changed({ propensity_kind: 'unknown' })])
+      assert.deepEqual(estimate(config, trainer.policy!, [...held, ...more]), expected)
   })
   test('it goes on where it was', async () => {
     const whole = await rehearse(twoTower, logOf(600))

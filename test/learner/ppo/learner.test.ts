@@ -58,10 +58,10 @@ describe('PPO', () => {
 test('what waited and was dropped is counted then: too old, or the oldest of too many', () => {
   const learner = newLearner({ maxPolicyLag: 3, bufferSize: 100 })
   const made = sessions(uniform, 200, createRandom(1), 's').slice(0, 110)
-  assert.deepEqual(learner.learn(made).refused, { evicted: 10 })
+  assert.deepEqual(learner.learn(made).dropped, { stale: 0, evicted: 10 })
   learner.restore(publish(learner, '4', true))
-  assert.deepEqual(learner.learn([]).refused, { stale: 100 })
-  assert.deepEqual(learner.learn([]).refused, {})
+  assert.deepEqual(learner.learn([]).dropped, { stale: 100, evicted: 0 })
+  assert.deepEqual(learner.learn([]).dropped, { stale: 0, evicted: 0 })
 })
 
 test('a round that could never begin is refused', () => {
