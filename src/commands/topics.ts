@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { FeedloopError } from '../errors.ts'
 import { checkSources } from '../intake/mapping.ts'
+import type { Log } from '../log/log.ts'
 import { applyTopics, checkSourceTopics, checkTopics, topicSpecs } from '../log/topics.ts'
+import { checkPolicyPartitions } from '../operate/policy-partitions.ts'
 import { repartition } from '../operate/repartition.ts'
 import { atLeast, onBus, printJson, withConfig } from './shared.ts'
 
@@ -13,14 +15,14 @@ export function addTopics(program: Command): void {
   withConfig(topics.command('apply').description('create what is missing')).action(options =>
     onBus(options, async ({ config, log }) => {
       await applyTopics(log, specsOf(config))
-      await failOnDifferences(await checkTopics(log, specsOf(config)))
+      await failOnDifferences(await differencesOf(log, config))
     }),
   )
   withConfig(topics.command('check').description('list every difference; exit 1 when there is one')).action(options =>
     onBus(options, async ({ config, log }) => {
       const sources = checkSources(config.sources, { hasRegistry: config.registry.url !== undefined }, [])
       await failOnDifferences([
-        ...(await checkTopics(log, specsOf(config))),
+        ...(await differencesOf(log, config)),
         ...(await checkSourceTopics(
           log,
           sources.map(({ topic }) => topic),
@@ -42,6 +44,11 @@ export function addTopics(program: Command): void {
     }),
   )
 }
+
+const differencesOf = async (log: Log, config: Config): Promise<string[]> => [
+  ...(await checkTopics(log, specsOf(config))),
+  ...(await checkPolicyPartitions(log, config)),
+]
 
 interface RepartitionFlags {
   readonly config?: string

@@ -33,6 +33,9 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
     error => (abort.signal.aborted ? new Promise<never>(() => {}) : Promise.reject(error)),
   )
   const wire = learnersWire(context.wire, config.policies)
+  const prepare = Promise.all([follower.caughtUp, ordered]).then(() => {})
+  // who waits for it hears of it; it may be nobody yet
+  prepare.catch(() => {})
   return runChainStage(
     { ...context, wire },
     {
@@ -46,7 +49,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
       before: follower.catchUp,
       step: policy => stepOf(config, policy, partitions),
       observe: step => observeVersions(context.meter, step, context.now(), context.tracer?.traceOf('learner')),
-      prepare: Promise.all([follower.caughtUp, ordered]).then(() => {}),
+      prepare,
       alongside: [follower.failed, refused],
       async release() {
         abort.abort()

@@ -159,12 +159,7 @@ interface Place<T> {
 type Enough<T> = (values: readonly T[], newest: T | undefined) => boolean
 
 /** The shortest tail that is `enough`, or all that the log has. */
-async function tailOf<T>(
-  bus: Bus,
-  place: Place<T>,
-  enough: Enough<T>,
-  least = TAIL,
-): Promise<Tail<T>> {
+async function tailOf<T>(bus: Bus, place: Place<T>, enough: Enough<T>, least = TAIL): Promise<Tail<T>> {
   const io: ChainIo = { log: bus.log, rim: realRim(bus.now), rules: chainRules, signal: bus.signal }
   const name = topicName(bus.config.topics.prefix, place.topic)
   for (let records = least; ; records *= GROWTH) {
