@@ -74,7 +74,10 @@ export const errorTable = {
     'A topic does not exist.',
     'Run `feedloop topics apply`; a topic of `sources` is yours to make.',
   ),
-  TOPIC_MISCONFIGURED: terminal('A topic differs from what the pipeline needs.', 'See `feedloop topics check`.'),
+  TOPIC_MISCONFIGURED: terminal(
+    'A topic differs from what the pipeline needs.',
+    'Mend what the lines list: `feedloop topics apply` makes what is missing and changes nothing that is there. Never add partitions.',
+  ),
   OFFSET_OUT_OF_RANGE: terminal(
     'An offset is not (or no longer) stored.',
     'Retention is shorter than the lag, or the log lost data.',
@@ -196,7 +199,7 @@ export const errorTable = {
     'The gate refuses such a version and the last good one goes on serving; a learner whose own sums are so ends, rather than publish them.',
   ),
   MODEL_INCOMPATIBLE: terminal(
-    'A checkpoint does not fit the configured algorithm or dimensions.',
+    'A checkpoint does not fit the configured algorithm or dimensions, or the order of `policies` was changed.',
     'Reset the policy or restore the configuration.',
   ),
   MODEL_TOO_FAR: terminal(

@@ -4,6 +4,7 @@ import { FeedloopError } from '../errors.ts'
 import { checkSources } from '../intake/mapping.ts'
 import type { Log } from '../log/log.ts'
 import { applyTopics, checkSourceTopics, checkTopics, topicSpecs } from '../log/topics.ts'
+import { checkPolicyPartitions } from '../operate/policy-partitions.ts'
 import { repartition } from '../operate/repartition.ts'
 import { atLeast, onBus, printJson, withConfig } from './shared.ts'
 
@@ -14,13 +15,13 @@ export function addTopics(program: Command): void {
   withConfig(topics.command('apply').description('create what is missing')).action(options =>
     onBus(options, async ({ config, log }) => {
       const made = await applyTopics(log, specsOf(config))
-      failOn(await checkTopics(log, specsOf(config)))
+      failOn(await differencesOf(log, config))
       process.stdout.write(`${describeApplied(made, await missingSources(config, log).catch(unseen))}\n`)
     }),
   )
   withConfig(topics.command('check').description('list every difference; exit 1 when there is one')).action(options =>
     onBus(options, async ({ config, log }) => {
-      failOn([...(await checkTopics(log, specsOf(config))), ...(await missingSources(config, log))])
+      failOn([...(await differencesOf(log, config)), ...(await missingSources(config, log))])
       process.stdout.write(`${ALL_WELL}\n`)
     }),
   )
@@ -38,6 +39,11 @@ export function addTopics(program: Command): void {
     }),
   )
 }
+
+const differencesOf = async (log: Log, config: Config): Promise<string[]> => [
+  ...(await checkTopics(log, specsOf(config))),
+  ...(await checkPolicyPartitions(log, config)),
+]
 
 interface RepartitionFlags {
   readonly config?: string

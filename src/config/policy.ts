@@ -63,7 +63,13 @@ const candidates = z.strictObject({
 })
 
 export const policy = z.strictObject({
-  name: z.string().min(1).default('default').describe('Name of the policy, unique.'),
+  name: z
+    .string()
+    .min(1)
+    .default('default')
+    .describe(
+      'Name of the policy, unique. Partition i of `models` is that of the i-th policy: the order of the list stays, none is taken out, and more come with a move to another prefix (docs/repartition.md). Another name at the same place begins anew.',
+    ),
   algorithm: z
     .enum(algorithmNames)
     .default('linear-gaussian')

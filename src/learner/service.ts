@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ItemFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { createFeatureStore } from '../features/store.ts'
+import { assertOrder } from '../models/start.ts'
 import { follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
@@ -24,7 +25,17 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
   const logs = await Promise.all(config.policies.map(policy => readWarmStart(config, policy, context.now())))
   const features = createFeatureStore()
   const follower = follow<ItemFeatures>(context, 'features', features.put, { drop: features.drop })
+  // of all partitions before any of them: who begins in another's would leave a version there that stays
+  const abort = new AbortController()
+  const ordered = assertOrder({ ...context, signal: abort.signal })
+  const refused = ordered.then(
+    () => new Promise<never>(() => {}),
+    error => (abort.signal.aborted ? new Promise<never>(() => {}) : Promise.reject(error)),
+  )
   const wire = learnersWire(context.wire, config.policies)
+  const prepare = Promise.all([follower.caughtUp, ordered]).then(() => {})
+  // who waits for it hears of it; it may be nobody yet
+  prepare.catch(() => {})
   return runChainStage(
     { ...context, wire },
     {
@@ -38,9 +49,12 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
       before: follower.catchUp,
       step: policy => stepOf(config, policy, partitions),
       observe: step => observeVersions(context.meter, step, context.now(), context.tracer?.traceOf('learner')),
-      prepare: follower.caughtUp,
-      alongside: [follower.failed],
-      release: follower.stop,
+      prepare,
+      alongside: [follower.failed, refused],
+      async release() {
+        abort.abort()
+        await follower.stop()
+      },
     },
   )
 }

@@ -20,6 +20,7 @@ import { hashOf } from './config-hash.ts'
 import { createLearner } from './create.ts'
 import { createExampleEncoder, type ExampleEncoder } from './examples.ts'
 import type { Example, Learner } from './learner.ts'
+import { assertOwnPartition } from './own-partition.ts'
 import {
   isDue,
   noteLearned,
@@ -49,6 +50,8 @@ export interface LearnerState extends StageState {
   fullMs: number
   /** Folded versions that the learner has not been restored to yet. */
   folded: Merged | undefined
+  /** Whose the newest version is that was folded since the state was opened. */
+  foldedOf: string | undefined
   version: number
   /** What is left of a log to start from that is being learned. */
   starting: Iterator<Transition> | undefined
@@ -109,6 +112,7 @@ export function createLearnerStage(
       const fresh = {
         fullMs: 0,
         folded: undefined,
+        foldedOf: undefined,
         starting: undefined,
         version: 0,
         createdMs: 0,
@@ -137,7 +141,7 @@ export function createLearnerStage(
       return state
     },
     step(state, inputs, tick, view) {
-      restoreFolded(state)
+      restoreFolded(state, config, policy)
       recall(state, view)
       if (inputs.length === 0 && !isDueNow(state, tick)) return quiet
       const own = inputs.map(({ value }) => value as Transition).filter(each => each.policy === policy.name)
@@ -160,7 +164,8 @@ export function createLearnerStage(
     whole: state => state.folded !== undefined,
     fold(state, _inputs, outputs) {
       for (const { value } of outputs as readonly Output<ModelVersion>[]) {
-        // of a policy that had this partition before: of the heartbeats, which are behind all others
+        // of a policy that had this partition before: under its former name, or of the heartbeats, which are behind all others
+        state.foldedOf = value.policy
         if (value.policy !== policy.name) continue
         foldVersion(state, value, configHash)
         if (log) assertSameLog(value, log)
@@ -182,8 +187,10 @@ function foldVersion(state: LearnerState, model: ModelVersion, configHash: strin
   state.folded = mergeVersion(state.folded, model)
 }
 
-/** Brings the learner to the newest version folded, if it is not there yet. @throws FeedloopError MODEL_INCOMPATIBLE */
-export function restoreFolded(state: LearnerState): void {
+/** Brings the learner to the newest version folded, if it is not there yet. @throws FeedloopError MODEL_INCOMPATIBLE, also
+ * where the newest is of a policy that has another partition */
+export function restoreFolded(state: LearnerState, config: Config, policy: PolicyConfig): void {
+  assertOwnPartition(config, config.policies.indexOf(policy), state.foldedOf)
   if (!state.folded) return
   const { model } = state.folded
   state.learner.restore(asFull(state.folded))

@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import type { ModelVersion, Release } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { isCode } from '../errors.ts'
+import { assertOwnPartition } from '../learner/own-partition.ts'
 import { asFull, type Merged, mergeVersion } from '../learner/tensors.ts'
 import { decodeOrPass } from '../log/chain/codec.ts'
 import { openFeed } from '../log/chain/feed.ts'
@@ -49,16 +50,19 @@ export interface Standing {
 /** Records from the end at which the search begins, and by how much it widens. */
 const TAIL = 64
 const GROWTH = 8
+/** The same where the last one says it. */
+const FEW = 4
 
-/** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good; Stopped on the signal */
+/** @throws FeedloopError CHAIN_IDENTITY_LOST and what the log throws for good; MODEL_INCOMPATIBLE where the order of `policies` was
+ * changed; Stopped on the signal */
 export async function servingStart(bus: Bus): Promise<ServingStart> {
   const names = bus.config.policies.map(policy => policy.name)
   const releases = await releasesTail(bus)
   const standings = new Map<string, Standing>()
   const models: number[] = []
-  for (const [partition, name] of names.entries()) {
+  for (const name of names) {
     const own = releases.values.filter(release => release.policy === name)
-    const tail = await tailOf<ModelVersion>(bus, 'models', partition, holdsBaseOf(own.at(-1)))
+    const tail = await versionsTail(bus, name, holdsBaseOf(own.at(-1)))
     models.push(tail.offset)
     standings.set(name, standingOf(own, tail.values))
   }
@@ -67,7 +71,7 @@ export async function servingStart(bus: Bus): Promise<ServingStart> {
 
 /** The newest releases, the last of every policy among them. */
 export const releasesTail = (bus: Bus): Promise<Tail<Release>> =>
-  tailOf<Release>(bus, 'releases', 0, tail =>
+  tailOf<Release>(bus, { topic: 'releases', partition: 0 }, tail =>
     bus.config.policies.every(({ name }) => tail.some(release => release.policy === name)),
   )
 
@@ -79,11 +83,24 @@ function standingOf(releases: readonly Release[], models: readonly ModelVersion[
   return { judged: whole(judged), serving: whole(serving) }
 }
 
+/** Before anything learns: every partition of `models` ends with versions of its own policy, or of none that is configured.
+ * @throws FeedloopError MODEL_INCOMPATIBLE where the order of `policies` was changed, and as `servingStart` */
+export async function assertOrder(bus: Bus): Promise<void> {
+  for (const partition of bus.config.policies.keys())
+    assertOwnPartition(bus.config, partition, await newestIn(bus, partition))
+}
+
+/** Whose the newest version of a partition is; undefined: it has none. @throws as `servingStart` */
+export async function newestIn(bus: Bus, partition: number): Promise<string | undefined> {
+  const isEnough: Enough<ModelVersion> = (_, newest) => newest !== undefined
+  const { newest } = await tailOf(bus, { topic: 'models', partition }, isEnough, FEW)
+  return newest?.policy
+}
+
 /** One version with all its tensors, wherever it stands in the log; undefined: not there (any more).
  * @throws as `servingStart` */
 export async function findVersion(bus: Bus, policy: string, version: string): Promise<ModelVersion | undefined> {
-  const partition = bus.config.policies.findIndex(({ name }) => name === policy)
-  const { values } = await tailOf<ModelVersion>(bus, 'models', partition, tail =>
+  const { values } = await versionsTail(bus, policy, tail =>
     tail.some(model => model.base_version === null && model.version <= version),
   )
   return wholeVersion(values, version)
@@ -91,18 +108,26 @@ export async function findVersion(bus: Bus, policy: string, version: string): Pr
 
 /** The newest version with all its tensors; undefined: the log has none. @throws as `servingStart` */
 export async function latestVersion(bus: Bus, policy: string): Promise<ModelVersion | undefined> {
-  const partition = bus.config.policies.findIndex(({ name }) => name === policy)
-  const { values } = await tailOf<ModelVersion>(bus, 'models', partition, tail =>
-    tail.some(model => model.base_version === null),
-  )
+  const { values } = await versionsTail(bus, policy, tail => tail.some(model => model.base_version === null))
   const newest = values.at(-1)
   return newest && wholeVersion(values, newest.version)
 }
 
-/** Versions are numbers with leading zeros, so that text order is their order. */
+/** The end of the policy's partition, and of that its own versions: it may have had another name before. */
+async function versionsTail(bus: Bus, policy: string, enough: Enough<ModelVersion>): Promise<Tail<ModelVersion>> {
+  const partition = bus.config.policies.findIndex(({ name }) => name === policy)
+  const place = { topic: 'models', partition, holds: (model: ModelVersion) => model.policy === policy } as const
+  const tail = await tailOf(bus, place, enough)
+  assertOwnPartition(bus.config, partition, tail.newest?.policy)
+  return tail
+}
+
+/** Versions are numbers with leading zeros, so that text order is their order. Where nothing was released
+ * and the newest is of a former name, the next one stands alone. */
 const holdsBaseOf = (release: Release | undefined) => {
   const oldest = release?.shares.reduce((least, { model_version: v }) => (v !== '' && v < least ? v : least), '~')
-  return (tail: readonly ModelVersion[]): boolean =>
+  return (tail: readonly ModelVersion[], newest?: ModelVersion): boolean =>
+    (oldest === undefined && newest !== undefined && tail.length === 0) ||
     tail.some(model => model.base_version === null && (oldest === undefined || model.version <= oldest))
 }
 
@@ -120,29 +145,33 @@ export function wholeVersion(models: readonly ModelVersion[], version: string): 
 interface Tail<T> {
   readonly offset: number
   readonly values: readonly T[]
+  /** The last one, whether it is looked for or not. */
+  readonly newest: T | undefined
 }
 
+interface Place<T> {
+  readonly topic: TopicName
+  readonly partition: number
+  /** Of what is looked for; absent: all. */
+  readonly holds?: (value: T) => boolean
+}
+
+type Enough<T> = (values: readonly T[], newest: T | undefined) => boolean
+
 /** The shortest tail that is `enough`, or all that the log has. */
-async function tailOf<T>(
-  bus: Bus,
-  topic: TopicName,
-  partition: number,
-  enough: (values: readonly T[]) => boolean,
-): Promise<Tail<T>> {
+async function tailOf<T>(bus: Bus, place: Place<T>, enough: Enough<T>, least = TAIL): Promise<Tail<T>> {
   const io: ChainIo = { log: bus.log, rim: realRim(bus.now), rules: chainRules, signal: bus.signal }
-  const name = topicName(bus.config.topics.prefix, topic)
-  for (let records = TAIL; ; records *= GROWTH) {
-    const { earliest, latest } = await retrying(io, () => bus.log.ends(name, partition))
+  const name = topicName(bus.config.topics.prefix, place.topic)
+  for (let records = least; ; records *= GROWTH) {
+    const { earliest, latest } = await retrying(io, () => bus.log.ends(name, place.partition))
     const offset = Math.max(earliest, latest - records)
-    const values = await readTail<T>(bus, io, { topic, name, partition, offset, latest })
-    if (values && (offset === earliest || enough(values))) return { offset, values }
+    const tail = await readTail<T>(bus, io, { ...place, name, offset, latest })
+    if (tail && (offset === earliest || enough(tail.values, tail.newest))) return { offset, ...tail }
   }
 }
 
-interface Span {
-  readonly topic: TopicName
+interface Span<T> extends Place<T> {
   readonly name: string
-  readonly partition: number
   readonly offset: number
   readonly latest: number
 }
@@ -151,17 +180,20 @@ interface Span {
 async function readTail<T>(
   bus: Bus,
   io: ChainIo,
-  { topic, name, partition, offset, latest }: Span,
-): Promise<readonly T[] | null> {
+  { topic, name, partition, holds = () => true, offset, latest }: Span<T>,
+): Promise<Omit<Tail<T>, 'offset'> | null> {
   const values: T[] = []
+  let newest: T | undefined
   try {
     const feed = await openFeed(io, { topic: name, partition }, { next: offset })
     while (feed.offset < latest)
       for (const record of (await feed.poll()).flatMap(batch => batch.records)) {
         const value = await decodeOrPass<T>(io, bus, topic, record)
-        if (value !== null) values.push(value)
+        if (value === null) continue
+        newest = value
+        if (holds(value)) values.push(value)
       }
-    return values
+    return { values, newest }
   } catch (error) {
     if (isCode(error, 'OFFSET_OUT_OF_RANGE')) return null
     throw error

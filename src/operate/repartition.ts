@@ -10,13 +10,16 @@ import { type ChainIo, realRim, retrying } from '../log/chain/rim.ts'
 import { chainRules } from '../log/chain/rules.ts'
 import type { Committed } from '../log/log.ts'
 import { applyTopics, topicSpecs } from '../log/topics.ts'
+import { newestIn } from '../models/start.ts'
 import { intakeGroup, stageEntry, type TopicName, topicName } from '../pipeline.ts'
 import type { ServiceContext } from './context.ts'
+import { policiesFault } from './policy-partitions.ts'
 import type { NewChain } from './repartition/chains.ts'
 import { type Moved, moveAll } from './repartition/move.ts'
 import type { Moving, Sealed } from './repartition/moving.ts'
 import { checkKnown } from './repartition/people.ts'
 import { copyWhole, everything, type Move, range, recordsIn, shareOut } from './repartition/plain.ts'
+import { comeFrom } from './repartition/policies.ts'
 import { sealChain } from './repartition/seal.ts'
 import { settle } from './settle.ts'
 
@@ -35,7 +38,7 @@ export interface Repartitioned extends Omit<Moved, 'chains'> {
 
 /** Nothing may be appended to `requests` and `events` meanwhile; services may run, and stop with
  * PARTITION_COUNT_CHANGED when they are sealed.
- * @throws FeedloopError TOPIC_MISCONFIGURED when the new topics are not empty; DEADLINE_EXCEEDED when the loop does not
+ * @throws FeedloopError TOPIC_MISCONFIGURED when the new topics are not empty, or a policy is missing; DEADLINE_EXCEEDED when the loop does not
  * drain, or when records came in after they were copied: then do it again into another prefix; OFFSET_OUT_OF_RANGE
  * when nothing tells any more what a ranker knows of people */
 export async function repartition(context: ServiceContext, options: RepartitionOptions): Promise<Repartitioned> {
@@ -45,9 +48,10 @@ export async function repartition(context: ServiceContext, options: RepartitionO
   const io: ChainIo = { log, rim: realRim(now), rules: chainRules }
   const move: Move = { io, from: prefix, to, was, becomes }
   if (to === prefix) throw new FeedloopError('USAGE', 'the new prefix must differ from the old one')
+  const modelsFrom = await partitionsOfPolicies(context)
   const specs = topicSpecs({ ...config.topics, prefix: to, partitions: becomes, policies: config.policies.length })
   await applyTopics(log, specs)
-  await assertEmpty(move)
+  await assertEmpty(move, config.policies.length)
   await settle(context, ['ranker', 'joiner', 'learner'], timeoutMs)
   for (const partition of range(was)) await checkKnown({ ...move, wire, config, meter, logger }, partition)
   const sealed = await sealAll(context, io)
@@ -63,6 +67,7 @@ export async function repartition(context: ServiceContext, options: RepartitionO
     meter,
     logger,
     sealed,
+    modelsFrom,
     letters,
     tick: tickOf(sealed),
   } satisfies Moving)
@@ -73,20 +78,33 @@ export async function repartition(context: ServiceContext, options: RepartitionO
   return { from: { prefix, partitions: was }, to: { prefix: to, partitions: becomes }, ...moved }
 }
 
-async function assertEmpty({ io, to, becomes }: Move): Promise<void> {
+async function assertEmpty({ io, to, becomes }: Move, policies: number): Promise<void> {
   for (const topic of ['events', 'recommendations', 'transitions', 'models'] as const) {
     const name = topicName(to, topic)
     const count = await retrying(io, () => io.log.partitionCount(name))
-    if (topic !== 'models' && count !== becomes)
-      throw new FeedloopError('TOPIC_MISCONFIGURED', `${name} has ${count} partitions, not ${becomes}`)
+    const wanted = topic === 'models' ? policies : becomes
+    if (count !== wanted)
+      throw new FeedloopError('TOPIC_MISCONFIGURED', `${name} has ${count} partitions, not ${wanted}`)
     for (const partition of range(count))
       for await (const _ of recordsIn(io, { topic: name, partition }, everything))
         throw new FeedloopError('TOPIC_MISCONFIGURED', `${name} is not empty: choose another prefix`)
   }
 }
 
+/** From where each policy's models come. @throws FeedloopError TOPIC_MISCONFIGURED when there are fewer policies than were */
+async function partitionsOfPolicies(context: ServiceContext): Promise<readonly (number | undefined)[]> {
+  const { log, config } = context
+  const count = await log.partitionCount(topicName(config.topics.prefix, 'models'))
+  if (count > config.policies.length) throw new FeedloopError('TOPIC_MISCONFIGURED', policiesFault(config, count)!)
+  const names = await Promise.all(range(count).map(partition => newestIn(context, partition)))
+  return comeFrom(
+    config.policies.map(({ name }) => name),
+    names,
+  )
+}
+
 /** Downstream first: whatever a stage still does is upstream of what is sealed, and is taken again in the new topics. */
-async function sealAll({ config }: ServiceContext, io: ChainIo): Promise<Sealed> {
+async function sealAll({ config, log }: ServiceContext, io: ChainIo): Promise<Sealed> {
   const { prefix, partitions } = config.topics
   const seal = async (topic: TopicName, count: number) => {
     const headers: (StepHeader | null)[] = []
@@ -95,7 +113,7 @@ async function sealAll({ config }: ServiceContext, io: ChainIo): Promise<Sealed>
     return headers
   }
   const [releases] = await seal('releases', 1)
-  const models = await seal('models', config.policies.length)
+  const models = await seal('models', await log.partitionCount(topicName(prefix, 'models')))
   const transitions = await seal('transitions', partitions)
   return { releases: releases ?? null, models, transitions, recommendations: await seal('recommendations', partitions) }
 }

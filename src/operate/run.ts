@@ -9,6 +9,7 @@ import { pipeline, type StageName, stageEntry, topicName, topics } from '../pipe
 import { runRanker } from '../ranker/service.ts'
 import { runJoiner } from '../transitions/service.ts'
 import type { Running, ServiceContext } from './context.ts'
+import { assertPolicyPartitions } from './policy-partitions.ts'
 
 export type Services = Readonly<Record<StageName, (context: ServiceContext) => Promise<Running>>>
 
@@ -23,7 +24,7 @@ export const services: Services = {
   gate: runGate,
 }
 
-/** @throws FeedloopError PARTITION_COUNT_CHANGED, TOPIC_UNKNOWN and what a service throws when it starts */
+/** @throws FeedloopError PARTITION_COUNT_CHANGED, TOPIC_MISCONFIGURED, TOPIC_UNKNOWN and what a service throws when it starts */
 export async function startServices(
   context: ServiceContext,
   names: readonly StageName[],
@@ -50,14 +51,16 @@ export async function stopServices(running: readonly Running[]): Promise<void> {
   if (failures.length > 0) throw failures[0]
 }
 
-/** Per-user topics are joined partition by partition: all must have the configured count, or people would be lost.
- * @throws FeedloopError PARTITION_COUNT_CHANGED */
+/** Per-user topics are joined partition by partition: all must have the configured count, or people would be lost; and
+ * `models` has one partition a policy.
+ * @throws FeedloopError PARTITION_COUNT_CHANGED, TOPIC_MISCONFIGURED */
 async function assertPartitions({ log, config }: ServiceContext, names: readonly StageName[]): Promise<void> {
   const entries = names.map(stageEntry)
   const used = new Set(
     entries.flatMap(({ reads, broadcast, writes, keeps = [] }) => [...reads, ...broadcast, ...writes, ...keeps]),
   )
   const { prefix, partitions } = config.topics
+  if (used.has('models')) await assertPolicyPartitions(log, config)
   for (const topic of [...used].filter(each => topics[each].partitions === 'users')) {
     const count = await log.partitionCount(topicName(prefix, topic))
     if (count === partitions) continue

@@ -72,6 +72,26 @@ describe('the learner stage', () => {
     assert.deepEqual([stage.whole!(state), learnOnce(state, [clicked]).version], [false, '000000000001'])
   })
 
+  const own = 'mine'
+  for (const { title, names, of, refused } of [
+    { title: 'the order was changed', names: [own, 'theirs'], of: ['theirs'], refused: /versions of `theirs`.*order/ },
+    { title: 'it was changed and put back', names: [own, 'theirs'], of: [own, 'theirs'], refused: /`theirs`/ },
+    { title: 'another had it long ago', names: [own, 'theirs'], of: ['theirs', own], refused: null },
+    { title: 'it was named anew', names: [own, 'theirs'], of: ['former'], refused: null },
+    { title: 'the heartbeats had it, which have another', names: [own, 'heartbeat'], of: ['heartbeat'], refused: null },
+    { title: 'it is its own', names: [own, 'theirs'], of: [own], refused: null },
+  ])
+    test(`a partition that ends with versions of ${of.join(', ')}: ${title}`, async () => {
+      const config = configWith({ policies: names.map(name => ({ name })) })
+      const stage = stageWith(config)
+      const made = learnOnce(await stage.open(0), [{ ...clicked, policy: own }], 0, stage)
+      const state = await stage.open(0)
+      for (const policy of of) stage.fold(state, [], [{ key: policy, value: { ...made, policy } }], tick())
+      const learn = () => learnOnce(state, [{ ...clicked, policy: own }], 1, stage)
+      if (refused) assert.throws(learn, error => isCode(error, 'MODEL_INCOMPATIBLE') && refused.test(String(error)))
+      else assert.equal(learn().version, of.includes(own) ? '000000000002' : '000000000001')
+    })
+
   test('a full version is published again before the last one expires, with nothing in, and by who was restarted too', async () => {
     const stage = stageWith(configWith({ topics: { retentionHours: 200 } }))
     const half = 100 * 3_600_000

@@ -40,7 +40,7 @@ export function createReplacingStage(
     step(state, inputs, tick) {
       if (inputs.length > 0) throw new Error('a step that replaces weights takes no inputs')
       if (done.has(state)) return { outputs: [], refusals: [], counts: [] }
-      restoreFolded(state)
+      restoreFolded(state, config, policy)
       const { key, value } = publish(state, { full: true, policy, configHash, tick })
       const model = replaced(value, file)
       state.learner.restore(model)

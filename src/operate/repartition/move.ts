@@ -160,32 +160,42 @@ async function moveTransitions(
   return { chains, taken, count, learned }
 }
 
-/** Models from the last full checkpoint on, as of the new positions. @returns for each policy the old offsets, in order */
-async function moveModels(moving: Moving, transitions: Chains & { learned: number }) {
+interface MovedModels {
+  readonly chain: NewChain
+  /** The old partition; undefined: of a new policy. */
+  readonly from: number | undefined
+  /** Those that were copied, in order. */
+  readonly offsets: readonly number[]
+}
+
+/** Models from the last full checkpoint on, as of the new positions, for each policy. */
+async function moveModels(moving: Moving, transitions: Chains & { learned: number }): Promise<MovedModels[]> {
   const inputs = transitions.chains.map(({ places }, q): InputPosition => {
     const place = places[transitions.taken[q]! - 1]!
     return { topic: 'transitions', partition: q, next: place.next, head: place.head }
   })
   const contains = inputs.map(({ topic, partition, next }) => ({ topic, partition, next }))
-  const moved: { chain: NewChain; offsets: number[] }[] = []
-  for (const policy of range(moving.sealed.models.length)) {
-    const at = { topic: topicName(moving.to, 'models'), partition: policy }
-    const chain = openNewChain(moving.io, at, moving.sealed.models.length, moving.tick)
+  const moved: MovedModels[] = []
+  for (const [partition, from] of moving.modelsFrom.entries()) {
+    const at = { topic: topicName(moving.to, 'models'), partition }
+    const chain = openNewChain(moving.io, at, moving.modelsFrom.length, moving.tick)
     const offsets: number[] = []
-    const start = await lastFull(moving, policy)
-    for await (const record of accepted(moving, 'models', policy)) {
-      if (record.offset < start) continue
+    for await (const record of from === undefined ? [] : sinceLastFull(moving, from)) {
       const model = await read<ModelVersion>(moving, 'models', record)
-      if (model === null)
-        throw new FeedloopError('MODEL_INCOMPATIBLE', `models/${policy}@${record.offset} is unreadable`)
+      if (model === null) throw new FeedloopError('MODEL_INCOMPATIBLE', `models/${from}@${record.offset} is unreadable`)
       const value = moving.wire.encode('models', { ...model, contains, transitions: transitions.learned })
       await chain.step(inputs, [{ ...bare(record), value }])
       offsets.push(record.offset)
     }
     if (offsets.length === 0) await chain.step(inputs)
-    moved.push({ chain, offsets })
+    moved.push({ chain, from, offsets })
   }
   return moved
+}
+
+async function* sinceLastFull(moving: Moving, partition: number): AsyncGenerator<LogRecord> {
+  const start = await lastFull(moving, partition)
+  for await (const record of accepted(moving, 'models', partition)) if (record.offset >= start) yield record
 }
 
 async function lastFull(moving: Moving, partition: number): Promise<number> {
@@ -195,10 +205,11 @@ async function lastFull(moving: Moving, partition: number): Promise<number> {
   return offset
 }
 
-async function moveReleases(moving: Moving, models: Awaited<ReturnType<typeof moveModels>>): Promise<NewChain> {
+async function moveReleases(moving: Moving, models: readonly MovedModels[]): Promise<NewChain> {
   const chain = openNewChain(moving.io, { topic: topicName(moving.to, 'releases'), partition: 0 }, 1, moving.tick)
-  const inputs = models.map(({ chain: { places }, offsets }, partition): InputPosition => {
-    const judged = offsets.filter(offset => offset < nextIn(moving.sealed.releases, 'models', partition)).length
+  const inputs = models.map(({ chain: { places }, from, offsets }, partition): InputPosition => {
+    const end = from === undefined ? 0 : nextIn(moving.sealed.releases, 'models', from)
+    const judged = offsets.filter(offset => offset < end).length
     const place = places[judged - 1]
     const position = { topic: 'models', partition, next: place?.next ?? 0 }
     return place ? { ...position, head: place.head } : position

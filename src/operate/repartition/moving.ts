@@ -24,6 +24,8 @@ export interface Moving extends Move {
   readonly meter: Meter
   readonly logger: Logger
   readonly sealed: Sealed
+  /** Old partition of `models` by new one; undefined: of a new policy. */
+  readonly modelsFrom: readonly (number | undefined)[]
   readonly letters: DeadLetters
   readonly tick: StepHeader['tick']
 }

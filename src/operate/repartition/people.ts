@@ -71,7 +71,7 @@ const pointOf = ({ last }: NewChain): ChainPoint => ({
 /** What is asked before anything is sealed: whether the old topics still tell all that a ranker knows of people.
  * @throws FeedloopError OFFSET_OUT_OF_RANGE when retention has cut them and no floor in `snapshots` stands for what is gone */
 export async function checkKnown(
-  moving: Omit<Moving, 'sealed' | 'letters' | 'tick'>,
+  moving: Omit<Moving, 'sealed' | 'modelsFrom' | 'letters' | 'tick'>,
   partition: number,
 ): Promise<void> {
   const { io, from: prefix } = moving
