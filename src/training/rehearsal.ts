@@ -4,7 +4,6 @@
  * propensity is exact, by their first places; its standard error is √(Σ w² (r - V)²) / Σ w (the delta method; Owen 2013, section 9.2). Learners whose statistics are sums go over it once; those that learn from their own
  * decisions alone (PPO, A3C), not at all.
  */
-
 import type { ModelVersion, Transition } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { catalogueOf } from '../environments/in-process.ts'

@@ -4,7 +4,6 @@
  * `learnEvery` transitions the learner takes what is new and a version is published: loaded as the ranker loads it, so what serves is
  * what a checkpoint holds. All chance comes from seeds: the same options give the same versions.
  */
-
 import type { ModelVersion, Recommendation } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Act, Environment } from '../environments/environment.ts'

@@ -100,7 +100,11 @@ export function openKeeper(folder: string): Keeper {
       })
       forgetCrashes(folder)
     },
-    close: () => files.env.close(),
+    close() {
+      // who ends in order has not died of what it read
+      forgetCrashes(folder)
+      return files.env.close()
+    },
   }
 }
 

@@ -10,6 +10,7 @@ import { type ConfigInput, parseConfig } from '../../../src/config.ts'
 import { openKeeper } from '../../../src/learner/replay/disk.ts'
 import type { Recalled } from '../../../src/learner/replay/keeper.ts'
 import { createLearnerStage, type LearnerState } from '../../../src/learner/step.ts'
+import { noteOpening } from '../../../src/state/crashes.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { noVectors, snapshotOf, transitionOf } from '../examples.ts'
 
@@ -103,55 +104,53 @@ describe('what is kept', () => {
     assert.deepEqual(revisions(101), [0, 103])
     await keeper.close()
   })
-  test('is dropped where it was written under another schema', async () => {
+  /** Keeps them until version 1, and ends. */
+  const keepAndEnd = async (...transitions: Transition[]): Promise<void> => {
     const keeper = openKeeper(folder)
     keeper.recall(at(0, 0))
-    keeper.keep([decided(1)], at(1), all)
+    keeper.keep(transitions, at(1), all)
     await keeper.close()
+  }
+  /** What one that begins then finds at version 1. */
+  const foundNext = async (): Promise<Recalled> => {
+    const keeper = openKeeper(folder)
+    const found = keeper.recall(at(1))
+    await keeper.close()
+    return found
+  }
+  test('is dropped where it was written under another schema', async () => {
+    await keepAndEnd(decided(1))
     const env = open({ path: folder, noSubdir: false, maxDbs: 3, encoding: 'binary' })
     const meta = env.openDB<string, string>('meta', { encoding: 'string' })
     meta.putSync('taken until', meta.get('taken until')!.replace(/^1\/[0-9a-f]+/, '1/0123456789abcdef'))
     await env.close()
-    const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(1)), nothing)
-    await again.close()
+    assert.deepEqual(await foundNext(), nothing)
   })
   test('is dropped where a page in its midst is damaged, and is kept anew', async () => {
     const many = Array.from({ length: 500 }, (_, n) => decided(n))
-    const keeper = openKeeper(folder)
-    keeper.recall(at(0, 0))
-    keeper.keep(many, at(1), all)
-    await keeper.close()
+    await keepAndEnd(...many)
     const file = openSync(join(folder, 'data.mdb'), 'r+')
     for (let page = 2; page < 40; page++) writeSync(file, Buffer.alloc(2000, 0xff), 0, 2000, 4096 * page + 1500)
     closeSync(file)
     const again = openKeeper(folder)
     assert.deepEqual(again.recall(at(1)), nothing)
-    again.keep(many, at(2), all)
+    again.keep(many, at(1), all)
     await again.close()
-    const third = openKeeper(folder)
-    assert.equal(third.recall(at(2)).transitions.length, 500)
-    await third.close()
+    assert.equal((await foundNext()).transitions.length, 500)
   })
   test('is dropped where process after process dies of reading it', async () => {
-    const keeper = openKeeper(folder)
-    keeper.recall(at(0, 0))
-    keeper.keep([decided(1)], at(1), all)
-    await keeper.close()
-    for (let death = 0; death < 5; death++) await openKeeper(folder).close()
-    const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(1)), nothing)
-    await again.close()
+    await keepAndEnd(decided(1))
+    for (let death = 0; death < 5; death++) noteOpening(folder)
+    assert.deepEqual(await foundNext(), nothing)
+  })
+  test('stays where process after process ends in order, with nothing to keep', async () => {
+    await keepAndEnd(decided(1))
+    for (let end = 0; end < 6; end++) assert.deepEqual(told(await foundNext()), ['d1 initial'])
   })
   test('is dropped where the file is damaged', async () => {
-    const keeper = openKeeper(folder)
-    keeper.recall(at(0, 0))
-    keeper.keep([decided(1)], at(1), all)
-    await keeper.close()
+    await keepAndEnd(decided(1))
     truncateSync(join(folder, 'data.mdb'), 5000)
-    const again = openKeeper(folder)
-    assert.deepEqual(again.recall(at(1)), nothing)
-    await again.close()
+    assert.deepEqual(await foundNext(), nothing)
   })
 })
 
