@@ -2,7 +2,7 @@
  * The ranker's own work, without any log: `step` over requests (state, scores, sampling) and encoding to bytes, in steps
  * as large as come up in a step's interval at 500 requests/s. What is taken is the thread's CPU, so that neighbours cost less.
  */
-import type { ModelVersion, Recommendation } from '../../schemas/records.ts'
+import type { ModelVersion, Recommendation, Request } from '../../schemas/records.ts'
 import type { Config } from '../../src/config.ts'
 import type { FeatureStore } from '../../src/features/store.ts'
 import { createWire } from '../../src/log/wire/create.ts'
@@ -51,6 +51,7 @@ export async function openOwn(config: Config, features: FeatureStore, model: Mod
   step(toInputs('events', [...pastEvents(features.size, Date.now())]))
   const learned = new Set(model.tensors.map(({ name }) => name.replace('item/', '')))
   let asked = 0
+  const decoded = (request: Request) => wire.decode('requests', wire.encode('requests', request)) as Request
   const requestsOf = (options: RequestOptions) => {
     const request = createRequests(options)
     return (count: number) => Array.from({ length: count }, () => request(`own-${asked++}`, Date.now(), null))
@@ -62,8 +63,8 @@ export async function openOwn(config: Config, features: FeatureStore, model: Mod
       const rounds = Array.from({ length: WARM + ROUNDS }, () => {
         const sums = { step: 0, encode: 0, bytes: 0 }
         for (let i = 0; i < steps; i++) {
-          // Made just before, as a service has just decoded them, and forgotten after it.
-          const inputs = toInputs('requests', requests(A_STEP))
+          // Decoded just before, as a service's are, so that their strings are new ones, and forgotten after it.
+          const inputs = toInputs('requests', requests(A_STEP).map(decoded))
           const begun = cpuMicros()
           const outputs = step(inputs)
           const stepped = cpuMicros()

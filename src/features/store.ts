@@ -6,6 +6,7 @@
  */
 import type { ItemFeatures } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
+import { createRowIndex } from './row-index.ts'
 
 export interface CatalogueItem {
   readonly itemId: string
@@ -27,7 +28,12 @@ export interface FeatureStore {
   readonly size: number
   /** Items in the order of their first appearance, which never changes: `row` from 0 to `size` - 1. */
   at(row: number): CatalogueItem
-  rowOf(itemId: string): number | undefined
+  /** -1: there is none. */
+  rowOf(itemId: string): number
+  rowsOf(itemIds: readonly string[]): Int32Array
+  /** Of the current version; what `at` tells, without reading the item: a decision over a thousand waits for memory. */
+  versionOf(row: number): number
+  isAvailable(row: number): boolean
   /** The earliest time of the item that was read, ms since the epoch: compaction lets older ones go. */
   firstMs(row: number): number
   /** Told of every row that is there, and from now on of every change. */
@@ -49,19 +55,25 @@ interface Past {
 }
 
 export function createFeatureStore(): FeatureStore {
+  const index = createRowIndex()
   // the current version itself and not an entry that holds it: a decision over a thousand items looks each up
-  const items = new Map<string, CatalogueItem>()
   const rows: CatalogueItem[] = []
+  const versions: number[] = []
+  const availables: boolean[] = []
   const pasts: Past[] = []
   const listeners: ((row: number) => void)[] = []
   let available: readonly string[] | undefined
+  const current = (itemId: string): CatalogueItem | undefined => {
+    const row = index.find(itemId)
+    return row < 0 ? undefined : rows[row]
+  }
   const vector = (itemId: string, featureVersion: number): Float32Array | undefined => {
-    const item = items.get(itemId)
+    const item = current(itemId)
     if (item === undefined) return undefined
     return item.featureVersion === featureVersion ? item.vector : pasts[item.row].others?.get(featureVersion)
   }
   return {
-    current: itemId => items.get(itemId),
+    current,
     vector,
     availableItems() {
       available ??= rows.filter(item => item.available).map(item => item.itemId)
@@ -71,26 +83,29 @@ export function createFeatureStore(): FeatureStore {
       return rows.length
     },
     at: row => rows[row],
-    rowOf: itemId => items.get(itemId)?.row,
+    rowOf: index.find,
+    rowsOf: index.findAll,
+    versionOf: row => versions[row],
+    isAvailable: row => availables[row],
     firstMs: row => pasts[row].firstMs,
     follow(listener) {
       rows.forEach((_, row) => void listener(row))
       listeners.push(listener)
     },
     put(features) {
-      const before = items.get(features.item_id)
-      const row = before?.row ?? rows.length
-      const item = toItem(features, row, vector(features.item_id, features.feature_version))
+      const before = current(features.item_id)
+      const item = toItem(features, before?.row ?? rows.length, vector(features.item_id, features.feature_version))
+      const row = index.put(item.itemId)
       if (before === undefined) pasts.push({ firstMs: item.timeMs })
-      const current = before === undefined ? item : newer(before, item, pasts[row])
-      rows[row] = current
-      items.set(current.itemId, current)
+      rows[row] = before === undefined ? item : newer(before, item, pasts[row])
+      versions[row] = rows[row].featureVersion
+      availables[row] = rows[row].available
       available = undefined
       for (const listener of listeners) listener(row)
     },
     drop(featureKey) {
       const at = featureKey.lastIndexOf('@')
-      const item = items.get(featureKey.slice(0, Math.max(0, at)))
+      const item = current(featureKey.slice(0, Math.max(0, at)))
       if (item === undefined) return
       const version = Number(featureKey.slice(at + 1))
       const past = pasts[item.row]

@@ -24,7 +24,7 @@ import {
 } from '../learner/linear/posterior.ts'
 import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
-import { lengthsFor } from './deviations/lengths.ts'
+import { createPanels, lengthsFor, type Panels } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
 import { createPlaces, type Places } from './places.ts'
 import type { CandidateVectors, Loading, Policy, Scorer } from './policy.ts'
@@ -38,8 +38,8 @@ export interface Version {
   /** σ. */
   readonly noise: number
   readonly arms: ReadonlyMap<string, Arm>
-  /** The arms by row; absent: they change. */
-  readonly places?: Places<Arm>
+  /** Their posteriors by row; absent: they change. */
+  readonly places?: Places<Posterior>
 }
 
 /** A loaded policy's version, from which the next increment goes on. */
@@ -60,7 +60,8 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
     yield
   }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading, sample)
-  const version = { version: model.version, reading, noise, arms, places: createPlaces(arms) }
+  const places = createPlaces(itemId => knownOf(arms, itemId, reading))
+  const version = { version: model.version, reading, noise, arms, places }
   yield* makeReady(version)
   const loaded: Policy = {
     version: model.version,
@@ -101,6 +102,8 @@ function* armsOf(
 
 /** So many of what costs next to nothing are a piece. */
 const LIGHT = 256
+/** One decision in so many says what it looked at. */
+const NOTED = 8
 /** What so many decisions have not looked at is made when one does: some seconds' worth of them. */
 const ASKED_WITHIN = 5000
 /** Decisions scored in this process. Nothing but what is made ready depends on it. */
@@ -144,7 +147,7 @@ function carried(arm: Arm, before: Reading, now: Reading): Arm {
 /** @throws FeedloopError MODEL_INCOMPATIBLE for a state of other dimensions */
 export function scoreCandidates(version: Version, state: Float64Array, candidates: CandidateVectors): Scorer {
   const { reading, noise, arms, places } = version
-  const { itemIds, vectors } = candidates
+  const { itemIds } = candidates
   const { stateDimensions } = reading.map.options
   if (state.length !== stateDimensions)
     throw new FeedloopError(
@@ -152,17 +155,17 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
       `version ${version.version} scores states of ${stateDimensions} dimensions, not ${state.length}`,
     )
   const phi = reading.map.apply(state)
-  const asked = places ? places.of(candidates) : itemIds.map(itemId => arms.get(itemId))
-  const known = asked.map(arm => arm && posteriorOf(arm, reading))
-  scored++
-  for (const arm of asked) if (arm?.asked) arm.asked.last = scored
+  const known = places?.of(candidates) ?? itemIds.map(itemId => knownOf(arms, itemId, reading))
+  if (++scored % NOTED === 0) for (const each of known) if (each?.asked) each.asked.last = scored
+  const { content } = reading.prior
+  const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
   const common = dot(reading.prior.mean, phi)
   const mean = new Float64Array(known.length)
   for (let i = 0; i < mean.length; i++) {
     const posterior = known[i]
     mean[i] = posterior
       ? dot(posterior.theta, phi)
-      : common + offsetOf(reading.prior.content, itemIds[i], vectors[i]) * phi[0]
+      : common + offset(i) * phi[0]
   }
   let deviation: Float64Array | undefined
   const deviations = () => {
@@ -176,13 +179,18 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
     },
     bias: k => ({
       shared: dot(reading.prior.mean, phi),
-      content: (asked[k]?.block.offset ?? offsetOf(reading.prior.content, itemIds[k], vectors[k])) * phi[0],
+      content: (arms.get(itemIds[k])?.block.offset ?? offset(k)) * phi[0],
     }),
   }
 }
 
-function panelsFor(posterior: Posterior, { map }: Reading): Uint8Array {
-  posterior.panels ??= panelsOf(posterior.factor, map.dimensions)
+function knownOf(arms: Version['arms'], itemId: string, reading: Reading): Posterior | undefined {
+  const arm = arms.get(itemId)
+  return arm && posteriorOf(arm, reading)
+}
+
+function panelsFor(posterior: Posterior, { map }: Reading): Panels {
+  posterior.panels ??= createPanels(panelsOf(posterior.factor, map.dimensions))
   return posterior.panels
 }
 

@@ -15,8 +15,8 @@ const KEPT = 8
 const PAGE = 1024
 const remembering = new Set<{ forget(): void }>()
 
-/** @param named does not change any more */
-export function createPlaces<T extends object>(named: ReadonlyMap<string, T>): Places<T> {
+/** @param named what is kept of an item, the same whenever it is asked */
+export function createPlaces<T extends object>(named: (itemId: string) => T | undefined): Places<T> {
   let catalogue: object | undefined
   /** By row: what is kept, null where nothing is, undefined where nobody asked. */
   let pages: (T | null | undefined)[][] = []
@@ -33,13 +33,13 @@ export function createPlaces<T extends object>(named: ReadonlyMap<string, T>): P
     return pages[page]
   }
   const find = (itemId: string, row: number): T | undefined => {
-    const value = named.get(itemId)
+    const value = named(itemId)
     if (row >= 0) pageOf(row)[row % PAGE] = value ?? null
     return value
   }
   return {
     of({ itemIds, rows }) {
-      if (!rows) return itemIds.map(itemId => named.get(itemId))
+      if (!rows) return itemIds.map(itemId => named(itemId))
       if (catalogue !== rows.catalogue) memory.forget()
       catalogue = rows.catalogue
       use(memory)

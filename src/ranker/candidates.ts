@@ -5,8 +5,8 @@
  */
 import type { Candidate, Request } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
-import type { CatalogueItem, FeatureStore } from '../features/store.ts'
-import type { CandidateVectors, Policy, Retrieval } from '../models/policy.ts'
+import type { FeatureStore } from '../features/store.ts'
+import type { Policy, Retrieval } from '../models/policy.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
 import { type Condition, compileCondition, type Moment } from './condition.ts'
@@ -14,6 +14,7 @@ import type { Hidden } from './constraints/hidden.ts'
 import { type CatalogueIndex, indexOf } from './retrieval/catalogue-index.ts'
 import { historyRetrieval } from './retrieval/history.ts'
 import { type Picked, pick } from './retrieval/search.ts'
+import { type RowVectors, rowVectors } from './row-vectors.ts'
 
 export type Drop = 'unknown' | 'unavailable' | 'filtered'
 
@@ -21,7 +22,7 @@ export interface Found {
   /** How they were found: logged as retrieval_version. */
   readonly retrievalVersion: string
   readonly candidates: readonly Candidate[]
-  readonly vectors: CandidateVectors
+  readonly vectors: RowVectors
   /** Why candidates of the request were left out, one entry each. */
   readonly dropped: readonly Drop[]
   /** Why there is none; empty when there is one. */
@@ -76,20 +77,18 @@ function fromRequest(config: Config) {
   const filters = new Map(
     config.policies.map(({ name, candidates }) => [name, candidates.filters.map(compileCondition)]),
   )
-  const zeros = new Float32Array(config.features.dimensions)
+  const { dimensions } = config.features
   return ({ request, moment }: Asked, named: readonly string[], catalogue: Catalogue, random: Random): Found => {
     const { allowed, dropped } = allow(named, catalogue, filters.get(request.policy)!, moment)
     const kept = allowed.itemIds.length > most ? subset(allowed, most, random) : allowed
-    const { itemIds, items } = kept
+    const { itemIds } = kept
     const inclusion = itemIds.length / Math.max(1, allowed.itemIds.length)
     return {
       retrievalVersion: 'request-1',
-      candidates: items.map((item, i) => toCandidate(itemIds[i], item, 'request', inclusion)),
-      vectors: {
-        itemIds,
-        vectors: items.map(item => item?.vector ?? zeros),
-        rows: { catalogue: catalogue.features, numbers: items.map(item => item?.row ?? -1) },
-      },
+      candidates: itemIds.map((itemId, i) =>
+        toCandidate(itemId, versionAt(catalogue.features, kept.rows[i]), 'request', inclusion),
+      ),
+      vectors: rowVectors(catalogue.features, kept, dimensions),
       dropped,
       reason: itemIds.length > 0 ? '' : 'no_candidate_left',
     }
@@ -98,25 +97,32 @@ function fromRequest(config: Config) {
 
 interface Allowed {
   readonly itemIds: readonly string[]
-  /** Undefined: not known yet. */
-  readonly items: readonly (CatalogueItem | undefined)[]
+  /** -1: not known yet. */
+  readonly rows: readonly number[]
 }
 
-function allow(named: readonly string[], catalogue: Catalogue, filters: readonly Condition[], moment: Moment) {
+function allow(
+  named: readonly string[],
+  { features, catalogueReady }: Catalogue,
+  filters: readonly Condition[],
+  moment: Moment,
+) {
   const itemIds: string[] = []
-  const items: (CatalogueItem | undefined)[] = []
+  const rows: number[] = []
   const dropped: Drop[] = []
-  for (const itemId of named) {
-    const item = catalogue.features.current(itemId)
-    if (item === undefined && catalogue.catalogueReady) dropped.push('unknown')
-    else if (item?.available === false) dropped.push('unavailable')
-    else if (!filters.every(filter => filter(item, moment))) dropped.push('filtered')
+  const found = features.rowsOf(named)
+  for (let i = 0; i < found.length; i++) {
+    const row = found[i]
+    const isKnown = row >= 0
+    if (!isKnown && catalogueReady) dropped.push('unknown')
+    else if (isKnown && !features.isAvailable(row)) dropped.push('unavailable')
+    else if (!filters.every(filter => filter(isKnown ? features.at(row) : undefined, moment))) dropped.push('filtered')
     else {
-      itemIds.push(itemId)
-      items.push(item)
+      itemIds.push(named[i])
+      rows.push(row)
     }
   }
-  return { allowed: { itemIds, items } satisfies Allowed, dropped }
+  return { allowed: { itemIds, rows } satisfies Allowed, dropped }
 }
 
 function fromCatalogue(config: Config, encoder: StateEncoder) {
@@ -146,15 +152,15 @@ function fromCatalogue(config: Config, encoder: StateEncoder) {
       found: catalogue.foundAhead?.get(request.request_id),
       random,
     })
-    const items = picked.map(({ row }) => catalogue.features.at(row))
+    const { features } = catalogue
+    const itemIds = picked.map(({ row }) => features.at(row).itemId)
+    const rows = picked.map(({ row }) => row)
     return {
       retrievalVersion: `${isSearched(picked) ? index.placed!.retrieval.space : 'catalogue'}-1`,
-      candidates: picked.map(({ source, inclusion }, i) => toCandidate(items[i].itemId, items[i], source, inclusion)),
-      vectors: {
-        itemIds: items.map(item => item.itemId),
-        vectors: items.map(item => item.vector),
-        rows: { catalogue: catalogue.features, numbers: items.map(item => item.row) },
-      },
+      candidates: picked.map(({ row, source, inclusion }, i) =>
+        toCandidate(itemIds[i], versionAt(features, row), source, inclusion),
+      ),
+      vectors: rowVectors(features, { itemIds, rows }),
       dropped: [],
       reason: picked.length > 0 ? '' : catalogue.features.size === 0 ? 'empty_catalogue' : 'no_candidate_left',
     }
@@ -175,25 +181,22 @@ function tellFailed(index: CatalogueIndex, { failed }: Moment): void {
   for (const [source, count] of index.takeFailed()) failed.set(source, (failed.get(source) ?? 0) + count)
 }
 
+const versionAt = (features: FeatureStore, row: number): number => (row < 0 ? 0 : features.versionOf(row))
+
 const toCandidate = (
-  itemId: string,
-  item: CatalogueItem | undefined,
+  item_id: string,
+  feature_version: number,
   source: string,
-  inclusion: number,
-): Candidate => ({
-  item_id: itemId,
-  feature_version: item?.featureVersion ?? 0,
-  source,
-  inclusion_probability: inclusion,
-})
+  inclusion_probability: number,
+): Candidate => ({ item_id, feature_version, source, inclusion_probability })
 
 /** `count` of `all`, each subset alike, in their own order (Floyd's algorithm: Bentley & Floyd 1987). */
-function subset({ itemIds, items }: Allowed, count: number, random: Random): Allowed {
+function subset({ itemIds, rows }: Allowed, count: number, random: Random): Allowed {
   const taken = new Set<number>()
   for (let last = itemIds.length - count; last < itemIds.length; last++) {
     const index = Math.floor(random.uniform() * (last + 1))
     taken.add(taken.has(index) ? last : index)
   }
   const places = [...taken].sort((a, b) => a - b)
-  return { itemIds: places.map(index => itemIds[index]), items: places.map(index => items[index]) }
+  return { itemIds: places.map(index => itemIds[index]), rows: places.map(index => rows[index]) }
 }

@@ -108,6 +108,6 @@ test('rows are told when they come and when they change, and keep their number a
   store.put(record('a', 2, 20))
   store.put(record('a', 3, 5))
   assert.deepEqual(told, [0, 1, 0, 0])
-  assert.deepEqual([store.rowOf('a'), store.rowOf('b'), store.rowOf('c')], [0, 1, undefined])
+  assert.deepEqual([store.rowOf('a'), store.rowOf('b'), store.rowOf('c')], [0, 1, -1])
   assert.deepEqual([store.at(0).featureVersion, store.firstMs(0), store.firstMs(1)], [2, 5, 7])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { addOuter, cholesky, dot, packedLength, solveLower } from '../../src/learner/linear/matrix.ts'
-import { lengthsFor } from '../../src/models/deviations/lengths.ts'
+import { createPanels, lengthsFor } from '../../src/models/deviations/lengths.ts'
 import { panelsOf } from '../../src/models/deviations/panels.ts'
 import { createRandom } from '../../src/state/random.ts'
 
@@ -32,7 +32,7 @@ describe('deviations by panels', () => {
         const x = normals(d)
         const lengthOf = lengthsFor(x)
         for (const factor of factors) {
-          const ratio = lengthOf(panelsOf(factor, d)) / plainLength(factor, x)
+          const ratio = lengthOf(createPanels(panelsOf(factor, d))) / plainLength(factor, x)
           assert.ok(Math.abs(ratio - 1) < 2e-4, `${ratio}`)
         }
       })
@@ -43,9 +43,9 @@ describe('deviations by panels', () => {
     for (let i = 0; i < wide; i++) diagonal[packedLength(i) + i] = i + 1
     const x = normals(wide)
     const expected = Math.sqrt(x.reduce((sum, value, i) => sum + (value / (i + 1)) ** 2, 0))
-    assert.ok(Math.abs(lengthsFor(x)(panelsOf(diagonal, wide)) / expected - 1) < 1e-6)
+    assert.ok(Math.abs(lengthsFor(x)(createPanels(panelsOf(diagonal, wide))) / expected - 1) < 1e-6)
     const factor = factorOf(5, 10)
     const narrow = normals(5)
-    assert.ok(Math.abs(lengthsFor(narrow)(panelsOf(factor, 5)) / plainLength(factor, narrow) - 1) < 1e-5)
+    assert.ok(Math.abs(lengthsFor(narrow)(createPanels(panelsOf(factor, 5))) / plainLength(factor, narrow) - 1) < 1e-5)
   })
 })

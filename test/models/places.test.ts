@@ -27,7 +27,7 @@ describe('places', () => {
       ['a', a],
       ['b', b],
     ])
-    const places = createPlaces(map)
+    const places = createPlaces(name => map.get(name))
     const catalogue = {}
     for (let n = 0; n < 3; n++)
       assert.deepEqual(places.of(asked(['b', 'c', 'a'], catalogue, [5000, 7, 0])), [b, undefined, a])
@@ -35,7 +35,8 @@ describe('places', () => {
   })
 
   test('an item without a row, and candidates without rows, are looked up each time', () => {
-    const places = createPlaces(new Map([['a', a]]))
+    const map = new Map([['a', a]])
+    const places = createPlaces(name => map.get(name))
     for (let n = 0; n < 2; n++) {
       assert.deepEqual(places.of(asked(['a', 'a'], {}, [-1, -1])), [a, a])
       assert.deepEqual(places.of(asked(['a'])), [a])
@@ -43,12 +44,11 @@ describe('places', () => {
   })
 
   test('rows of another catalogue are other rows', () => {
-    const places = createPlaces(
-      new Map([
-        ['a', a],
-        ['b', b],
-      ]),
-    )
+    const map = new Map([
+      ['a', a],
+      ['b', b],
+    ])
+    const places = createPlaces(name => map.get(name))
     assert.deepEqual(places.of(asked(['a'], {}, [0])), [a])
     assert.deepEqual(places.of(asked(['b'], {}, [0])), [b])
   })
@@ -56,7 +56,7 @@ describe('places', () => {
   test('those of many versions are forgotten, and found again', () => {
     const catalogue = {}
     const versions = Array.from({ length: 20 }, () => counting([['a', a]]))
-    const all = versions.map(({ map }) => createPlaces(map))
+    const all = versions.map(({ map }) => createPlaces(name => map.get(name)))
     for (let n = 0; n < 2; n++) for (const places of all) assert.deepEqual(places.of(asked(['a'], catalogue, [3])), [a])
     assert.deepEqual(
       versions.map(({ names }) => names.length),

@@ -4,6 +4,7 @@
  * the decay's reading scale, b the components' sums weighted by the configured weights, and σ² the noise that the
  * regressions leave (moments.ts). Factors are made when an item is first read, and kept while its block and the prior last.
  */
+import type { Panels } from '../../models/deviations/lengths.ts'
 import type { Block, Factor } from './block.ts'
 import type { FeatureMap } from './features.ts'
 import { addScaled, cholesky, dot, packedLength, solveLower, solveUpper } from './matrix.ts'
@@ -25,7 +26,9 @@ export interface Posterior {
   readonly explained: number
   readonly factor: Float64Array
   /** The factor for serving (src/models/deviations), once that was needed. */
-  panels?: Uint8Array
+  panels?: Panels
+  /** The arm's. */
+  readonly asked?: Asked
 }
 
 /** An item's sums, with its posterior once that was needed. */
@@ -67,7 +70,7 @@ export function posteriorOf(arm: Arm, reading: Reading): Posterior {
   solveUpper(factor, theta, theta)
   let assumed = prior.precision[0] * ((prior.mean[0] + block.offset) ** 2 - prior.mean[0] ** 2)
   for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * prior.mean[i] ** 2
-  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed }
+  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked: arm.asked }
   arm.revision = block.revision
   arm.prior = prior
   return arm.posterior

@@ -16,6 +16,7 @@ import type { CandidateVectors, Policy, Retrieval } from '../../models/policy.ts
 import type { Random } from '../../state/random.ts'
 import type { Moment } from '../condition.ts'
 import type { Hidden } from '../constraints/hidden.ts'
+import { rowVectors } from '../row-vectors.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import type { CatalogueIndex } from './catalogue-index.ts'
 import { drawRows } from './draw.ts'
@@ -130,7 +131,7 @@ function learned({ index, policy, state, candidates }: Search): readonly number[
   let those = known.get(policy)
   if (those?.index !== index) {
     const rows = policy.knownItems(LEARNED).map(itemId => index.features.rowOf(itemId))
-    those = { index, rows: rows.filter(row => row !== undefined).sort((a, b) => a - b) }
+    those = { index, rows: rows.filter(row => row >= 0).sort((a, b) => a - b) }
     known.set(policy, those)
   }
   const allowed = those.rows.filter(index.eligible.has)
@@ -143,8 +144,9 @@ function byScore(
   { features }: CatalogueIndex,
   score: (candidates: CandidateVectors) => Float64Array,
 ): readonly number[] {
-  const items = Array.from(rows, row => features.at(row))
-  const scores = score({ itemIds: items.map(item => item.itemId), vectors: items.map(item => item.vector) })
+  const numbers = Array.from(rows)
+  const itemIds = numbers.map(row => features.at(row).itemId)
+  const scores = score(rowVectors(features, { itemIds, rows: numbers }))
   return Array.from(bestFirst(scores), i => rows[i])
 }
 
@@ -167,7 +169,7 @@ function withoutDraw({ index, hidden, admission }: Admitting, taken: ReadonlySet
     for (const list of lists)
       for (const itemId of list) {
         const row = features.rowOf(itemId)
-        if (row !== undefined) out.add(row)
+        if (row >= 0) out.add(row)
       }
   } else if (isCounted) for (const row of eligible.inOrder()) if (hidden(features.at(row).itemId)) out.add(row)
   return out
