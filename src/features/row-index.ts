@@ -4,6 +4,8 @@
  * addressing with linear probes (Knuth, TAOCP 3, 6.4), and a slot holds the hash beside the row, so that a string is only compared when it is the
  * one, next to always. Rows are never taken out.
  */
+import { randomInt } from 'node:crypto'
+
 export interface RowIndex {
   /** -1: there is none. */
   find(itemId: string): number
@@ -15,8 +17,12 @@ export interface RowIndex {
 }
 
 const LEAST_SLOTS = 64
+/** Share of the slots that may be taken: what is larger finds later, what is smaller fits into the cache less well. */
+const FULL = 0.7
+/** Another one in each process: who names items must not know which of them share a slot. */
+const BASIS = randomInt(2 ** 32)
 
-/** Of two int32 each: the hash, and the row plus 1; 0 is empty. At most half are taken. */
+/** Of two int32 each: the hash, and the row plus 1; 0 is empty. */
 const emptySlots = (count: number): Int32Array => new Int32Array(2 * count)
 
 export function createRowIndex(): RowIndex {
@@ -67,7 +73,7 @@ export function createRowIndex(): RowIndex {
       const row = ids.push(itemId) - 1
       slots[at] = hash
       slots[at + 1] = row + 1
-      if (4 * ids.length >= slots.length) grow()
+      if (ids.length > FULL * (slots.length / 2)) grow()
       return row
     },
     get size() {
@@ -76,9 +82,9 @@ export function createRowIndex(): RowIndex {
   }
 }
 
-/** FNV-1a of UTF-16 units (Fowler, Noll & Vo), the upper bits mixed into the lower, which choose the slot. */
+/** FNV-1a of UTF-16 units (Fowler, Noll & Vo), from a basis of chance, the upper bits mixed into the lower, which choose the slot. */
 function hashOf(text: string): number {
-  let hash = 0x811c9dc5
+  let hash = BASIS
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash ^ (hash >>> 15)
 }

@@ -38,6 +38,9 @@ export const baggedPolicy = (version: string, [first, ...others]: readonly Polic
       get deviation() {
         return scorer.deviation
       },
+      get deviations() {
+        return scorer.deviations
+      },
       get members() {
         means ??= [scorer.mean, ...others.map(member => member.scorer(state, candidates).mean)]
         return means

@@ -27,7 +27,7 @@ import { isFiniteArray } from '../learner/tensors.ts'
 import { createPanels, lengthsFor, type Panels } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
 import { createPlaces, type Places } from './places.ts'
-import type { CandidateVectors, Loading, Policy, Scorer } from './policy.ts'
+import type { CandidateVectors, Deviations, Loading, Policy, Scorer } from './policy.ts'
 
 /** Weight of each reward component in the scalar reward. */
 export type ComponentWeights = (component: string) => number
@@ -87,7 +87,7 @@ function* armsOf(
   for (const tensor of model.tensors) {
     const itemId = itemOfBlock(tensor.name)
     if (itemId === undefined) continue
-    const asked = before?.arms.get(itemId)?.asked ?? { last: Number.NEGATIVE_INFINITY }
+    const asked = before?.arms.get(itemId)?.asked ?? { last: Number.NEGATIVE_INFINITY, part: 1 }
     if (tensor.data.length === 0) arms.delete(itemId)
     else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions), asked })
     yield
@@ -163,19 +163,17 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   const mean = new Float64Array(known.length)
   for (let i = 0; i < mean.length; i++) {
     const posterior = known[i]
-    mean[i] = posterior
-      ? dot(posterior.theta, phi)
-      : common + offset(i) * phi[0]
+    mean[i] = posterior ? dot(posterior.theta, phi) : common + offset(i) * phi[0]
   }
-  let deviation: Float64Array | undefined
-  const deviations = () => {
-    deviation ??= deviationsOf(known, phi, reading, noise)
-    return deviation
-  }
+  let deviations: Deviations | undefined
   return {
     mean,
     get deviation() {
-      return deviations()
+      return this.deviations!.most.map((_, k) => this.deviations!.of(k))
+    },
+    get deviations() {
+      deviations ??= deviationsOf(known, phi, reading, noise)
+      return deviations
     },
     bias: k => ({
       shared: dot(reading.prior.mean, phi),
@@ -194,20 +192,33 @@ function panelsFor(posterior: Posterior, { map }: Reading): Panels {
   return posterior.panels
 }
 
+/** A posterior is never less sure than the prior that it began with; what rounding says above that is cut. */
 function deviationsOf(
   known: readonly (Posterior | undefined)[],
   phi: Float64Array,
   reading: Reading,
   noise: number,
-): Float64Array {
+): Deviations {
   const { precision } = reading.prior
   const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
-  const deviations = new Float64Array(known.length).fill(common)
   const lengthOf = lengthsFor(phi)
-  for (let i = 0; i < known.length; i++) {
-    const posterior = known[i]
-    if (!posterior) continue
-    deviations[i] = noise * lengthOf(panelsFor(posterior, reading))
+  const found = new Float64Array(known.length).fill(Number.NaN)
+  const guessed = new Float64Array(known.length)
+  for (let k = 0; k < guessed.length; k++) guessed[k] = common * (known[k]?.part ?? 1)
+  const workOut = (posterior: Posterior): number => {
+    const deviation = Math.min(common, noise * lengthOf(panelsFor(posterior, reading)))
+    posterior.part = deviation / common
+    if (posterior.asked) posterior.asked.part = posterior.part
+    return deviation
   }
-  return deviations
+  return {
+    most: new Float64Array(known.length).fill(common),
+    guessed,
+    of(k) {
+      const posterior = known[k]
+      if (!posterior) return common
+      if (Number.isNaN(found[k])) found[k] = workOut(posterior)
+      return found[k]
+    },
+  }
 }

@@ -29,12 +29,23 @@ export interface Learned {
   readonly rewardScale: number
 }
 
+/** Standard deviations that are worked out when they are asked for. */
+export interface Deviations {
+  /** No deviation is larger than that of these. Length K. */
+  readonly most: Float64Array
+  /** About what they are, by what decisions before have found: nothing but time may depend on them. Length K. */
+  readonly guessed: Float64Array
+  of(k: number): number
+}
+
 /** A policy applied to one decision: K candidates. */
 export interface Scorer {
   /** Expected reward of each candidate, or its logit (two-tower). Length K. */
   readonly mean: Float64Array
   /** Standard deviation of each mean's posterior, a normal one, independent of the others'; absent when the model has none. Length K. */
   readonly deviation?: Float64Array
+  /** The same one by one, for who needs few of them. */
+  readonly deviations?: Deviations
   /** Expected rewards by each of several models of the same, none of which is better than another; M of length K. */
   readonly members?: readonly Float64Array[]
   /** What of candidate k's mean all items have in common, and what its vector foretells; the rest is its own. Absent

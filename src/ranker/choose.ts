@@ -1,5 +1,6 @@
 /** The policy's own slate: scores, an explorer's distribution, draws from it. */
 import type { Candidate, Constraints, Explorer as Logged, Quota, Slot } from '../../schemas/records.ts'
+import { isFiniteArray } from '../learner/tensors.ts'
 import type { Learned, Scorer } from '../models/policy.ts'
 import type { Choice } from '../recommendations/decision.ts'
 import type { Reason } from '../recommendations/reasons.ts'
@@ -77,9 +78,12 @@ function toArray(values: Float64Array): number[] {
   return array
 }
 
-/** Only what the explorer uses is looked at: what it does not is not computed. */
+/** Only what the explorer uses is looked at: what it does not is not computed. Deviations are numbers where the most that they may be are. */
 function areFinite(scorer: Scorer, { name }: Explorer): boolean {
   const need = explorerNeeds[name]
-  const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [scorer.deviation ?? []] : []
-  return [scorer.mean, ...others].every(values => values.every(Number.isFinite))
+  const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [uncertainty(scorer)] : []
+  return [scorer.mean, ...others].every(isFiniteArray)
 }
+
+const uncertainty = (scorer: Scorer): Float64Array => scorer.deviations?.most ?? scorer.deviation ?? NONE
+const NONE = new Float64Array(0)

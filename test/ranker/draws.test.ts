@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { drawVoters, type Posterior } from '../../src/ranker/explorers/draws.ts'
+import { allOf, drawVoters } from '../../src/ranker/explorers/draws.ts'
 import { normalQuantile } from '../../src/state/normal.ts'
 import { createRandom } from '../../src/state/random.ts'
 
@@ -24,7 +24,13 @@ function bitsOf(seed: number, count: number): number[] {
 }
 
 /** Every score of every draw worked out, and the best of the available found by looking at all. */
-function plainVotes({ mean, deviation, optimistic }: Posterior, seed: number, count: number) {
+interface Plain {
+  readonly mean: Float64Array
+  readonly deviation: Float64Array
+  readonly optimistic: boolean
+}
+
+function plainVotes({ mean, deviation, optimistic }: Plain, seed: number, count: number) {
   const random = createRandom(seed)
   const rows = Array.from({ length: count }, (_, m) => {
     const bits = bitsOf(m * BITS + random.uniform() * BITS, mean.length)
@@ -46,6 +52,13 @@ function plainVotes({ mean, deviation, optimistic }: Posterior, seed: number, co
     return out
   }
 }
+
+/** Bounds that are wide at times, guesses that are often wrong: neither may show. */
+const doubted = (deviation: Float64Array, random: () => number) => ({
+  most: deviation.map(each => each * (random() < 0.5 ? 1 : 1 + 3 * random())),
+  guessed: deviation.map(each => each * 2 * random()),
+  of: (k: number) => deviation[k],
+})
 
 const kinds: Readonly<Record<string, (k: number, random: () => number) => [mean: number, deviation: number]>> = {
   'unlike means and deviations': (_, random) => [random(), random()],
@@ -69,7 +82,8 @@ describe('votes of draws that are worked out only where they matter', () => {
             optimistic,
           }
           const plain = plainVotes(posterior, 5, 16)
-          const voters = drawVoters(posterior, createRandom(5), 16)
+          const deviations = doubted(posterior.deviation, chance.uniform)
+          const voters = drawVoters({ ...posterior, deviations, alpha: 1 }, createRandom(5), 16)
           const available = new Uint8Array(count).map(() => (chance.uniform() < 0.9 ? 1 : 0))
           available[0] = 1
           // slot by slot what has the most votes goes, at last all that the first level has let through
@@ -82,7 +96,8 @@ describe('votes of draws that are worked out only where they matter', () => {
         })
 
   test('are as frequent as the posterior says: of two, the better by Φ(Δ / √(σ₁² + σ₂²))', () => {
-    const posterior = { mean: Float64Array.of(0, 0.5), deviation: Float64Array.of(0.3, 0.4), optimistic: false }
+    const deviations = allOf(Float64Array.of(0.6, 0.8))
+    const posterior = { mean: Float64Array.of(0, 0.5), deviations, alpha: 0.5, optimistic: false }
     const votes = new Float64Array(2)
     const draws = 200_000
     for (const vote of drawVoters(posterior, createRandom(9), draws)) vote(Uint8Array.of(1, 1), votes)

@@ -29,6 +29,8 @@ export interface Posterior {
   panels?: Panels
   /** The arm's. */
   readonly asked?: Asked
+  /** As `asked.part`, where it is read at every decision. */
+  part: number
 }
 
 /** An item's sums, with its posterior once that was needed. */
@@ -42,9 +44,12 @@ export interface Arm {
   asked?: Asked
 }
 
-/** Which decision last looked at an item: their number in this process. */
+/** What decisions in this process have found of an item. */
 export interface Asked {
+  /** Number of the last one that looked at it. */
   last: number
+  /** Its deviation as part of the prior's, when it was last worked out. */
+  part: number
 }
 
 /** What all arms of a version share; a change of any makes kept posteriors useless. */
@@ -70,7 +75,8 @@ export function posteriorOf(arm: Arm, reading: Reading): Posterior {
   solveUpper(factor, theta, theta)
   let assumed = prior.precision[0] * ((prior.mean[0] + block.offset) ** 2 - prior.mean[0] ** 2)
   for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * prior.mean[i] ** 2
-  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked: arm.asked }
+  const { asked } = arm
+  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked, part: asked?.part ?? 1 }
   arm.revision = block.revision
   arm.prior = prior
   return arm.posterior

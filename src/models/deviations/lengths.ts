@@ -31,19 +31,26 @@ let moved = 0
 
 export const createPanels = (bytes: Uint8Array): Panels => ({ bytes, line: -1 })
 
-/** @returns of a matrix, which is as wide as x, the length; good until the next x is taken */
+/** x that stands before the ring. */
+let held: Float64Array | undefined
+
+/** @returns of a matrix, which is as wide as x, the length */
 export function lengthsFor(x: Float64Array): (panels: Panels) => number {
   const width = paddedTo4(x.length)
+  const [out, end] = [BYTES * width, 2 * BYTES * width]
+  return panels => {
+    if (held !== x) hold(x, width)
+    if (!isThere(panels)) put(panels)
+    return Math.sqrt(kernel.square(0, addressOf(panels), out, end))
+  }
+}
+
+function hold(x: Float64Array, width: number): void {
   makeRing(linesOf(2 * BYTES * width), linesOf(panelsBytes(x.length)))
   const input = new Float32Array(kernel.memory.buffer, 0, width)
   input.fill(0)
   input.set(x)
-  const memory = new Uint8Array(kernel.memory.buffer)
-  const [out, end] = [BYTES * width, 2 * BYTES * width]
-  return panels => {
-    if (!isThere(panels)) put(panels, memory)
-    return Math.sqrt(kernel.square(0, addressOf(panels), out, end))
-  }
+  held = x
 }
 
 const linesOf = (bytes: number): number => Math.ceil(bytes / LINE_BYTES)
@@ -51,12 +58,12 @@ const addressOf = ({ line }: Panels): number => LINE_BYTES * (begin + (line % si
 const isThere = ({ line }: Panels): boolean => line >= moved && written <= line + size
 
 /** In one piece: what does not fit before the ring's end begins at its start. */
-function put(panels: Panels, memory: Uint8Array): void {
+function put(panels: Panels): void {
   const lines = linesOf(panels.bytes.length)
   const left = size - (written % size)
   panels.line = lines <= left ? written : written + left
   written = panels.line + lines
-  memory.set(panels.bytes, addressOf(panels))
+  new Uint8Array(kernel.memory.buffer).set(panels.bytes, addressOf(panels))
 }
 
 /** A wider x than any before moves the ring, a larger matrix widens it. */

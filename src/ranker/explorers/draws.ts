@@ -1,8 +1,10 @@
 /**
- * Posterior draws as voters. Draw m scores candidate k with μ + σ Φ⁻¹(u), u from m's own seeded stream, and only the greatest of
- * them matter: so a level is set that some tens of each draw reach, u is compared with what reaches it, and the normal quantile is worked out for those alone. A
- * draw none of whose contenders is available any more is worked out whole. No vote depends on where the level is.
+ * Posterior draws as voters. Draw m scores candidate k with μ + α σ Φ⁻¹(u), u from m's own seeded stream, and only the greatest of
+ * them matter: so a level is set that some of each draw reach, u is compared with what reaches it, and σ and the normal quantile are worked out for
+ * those alone. Where none of a draw's contenders is available any more, or none came, the level is lowered, in the end for the draw as a whole. No vote
+ * depends on where levels are.
  */
+import type { Deviations } from '../../models/policy.ts'
 import { normalQuantile } from '../../state/normal.ts'
 import type { Random } from '../../state/random.ts'
 import { eachReaching } from './bits.ts'
@@ -10,60 +12,79 @@ import { castVote, type Scored, type Voter } from './votes.ts'
 
 export interface Posterior {
   readonly mean: Float64Array
-  /** Standard deviation of the draws. */
-  readonly deviation: Float64Array
+  readonly deviations: Deviations
+  /** Scale of the deviations. */
+  readonly alpha: number
   /** A draw below the mean counts as the mean. */
   readonly optimistic: boolean
 }
 
-/** So many of a draw's candidates reach the level, about. */
-const CONTENDERS = 16
+export const allOf = (deviation: Float64Array): Deviations => ({
+  most: deviation,
+  guessed: deviation,
+  of: k => deviation[k],
+})
+
+/** About so many of a draw's candidates reach a level, one after the other; the last level lets all through. */
+const CONTENDERS = [8, 64]
 const BITS = 2 ** 32
+
+/** A level, and by candidate the bits below which a draw is below it. */
+interface Rung {
+  readonly level: number
+  readonly floors: Uint32Array
+}
 
 /** @param count M, the draws */
 export function drawVoters(posterior: Posterior, random: Random, count: number): Voter[] {
   // a seed holds 53 bits: 32 by chance, and which draw it is
   const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
   const draw = createDraw(posterior, count)
-  const whole = new Uint32Array(posterior.mean.length)
-  let level = Number.NaN
-  let floors: Uint32Array = whole
-  const begin = (available: Uint8Array): void => {
-    level = levelOf(draw(seeds[0], whole, roughQuantile), available)
-    if (level > Number.NEGATIVE_INFINITY) floors = floorsOf(posterior, level)
+  const whole: Rung = { level: Number.NEGATIVE_INFINITY, floors: new Uint32Array(posterior.mean.length) }
+  const rungs: Rung[] = []
+  const rungOf = (depth: number, available: Uint8Array): Rung => {
+    if (depth >= CONTENDERS.length) return whole
+    rungs[depth] ??= rungAt(levelOf(draw(seeds[0], whole.floors, roughly(posterior)), available, CONTENDERS[depth]))
+    return rungs[depth]
   }
+  const rungAt = (level: number): Rung =>
+    level === Number.NEGATIVE_INFINITY ? whole : { level, floors: floorsOf(posterior, level) }
+
   return seeds.map(seed => {
+    let depth = 0
     let kept: Scored | undefined
-    let least = Number.NEGATIVE_INFINITY
     return (available, out) => {
-      if (Number.isNaN(level)) begin(available)
-      if (!kept) {
-        kept = draw(seed, floors)
-        least = level
+      for (;;) {
+        const { level, floors } = rungOf(depth, available)
+        kept ??= draw(seed, floors)
+        if (castVote(kept, available, out, level)) return
+        kept = undefined
+        depth++
       }
-      if (castVote(kept, available, out, least)) return
-      kept = draw(seed, whole)
-      least = Number.NEGATIVE_INFINITY
-      castVote(kept, available, out)
     }
   })
 }
 
+/** What a candidate scores by its bits. */
+type Score = (k: number, bits: number) => number
+
 /** The candidates whose bits are at least their floor, with their draws. Many draws share a pair of arrays: one each would cost
  * more than the draws of a few candidates. */
-function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
-  const room = mean.length + count * Math.min(mean.length, 2 * CONTENDERS)
+function createDraw(posterior: Posterior, count: number) {
+  const { length } = posterior.mean
+  const room = length + count * Math.min(length, 2 * CONTENDERS[0])
+  const exactly = exact(posterior)
   let candidates = new Int32Array(room)
   let scores = new Float64Array(room)
   let to = 0
-  let quantile = exactQuantile
+  let score = exactly
   const keep = (k: number, bits: number): void => {
     candidates[to] = k
-    scores[to++] = optimistic && bits < BITS / 2 ? mean[k] : mean[k] + deviation[k] * quantile(bits)
+    scores[to++] = score(k, bits)
   }
-  return (seed: number, floors: Uint32Array, how = exactQuantile): Scored => {
-    quantile = how
-    if (to + mean.length > room) {
+  return (seed: number, floors: Uint32Array, how = exactly): Scored => {
+    score = how
+    if (to + length > room) {
       candidates = new Int32Array(room)
       scores = new Float64Array(room)
       to = 0
@@ -74,20 +95,31 @@ function createDraw({ mean, deviation, optimistic }: Posterior, count: number) {
   }
 }
 
+const exact =
+  ({ mean, deviations, alpha, optimistic }: Posterior): Score =>
+  (k, bits) =>
+    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * deviations.of(k) * normalQuantile((bits + 0.5) / BITS)
+
+/** Good enough to set a level by, for a whole draw at the price of a few exact ones. */
+const roughly =
+  ({ mean, deviations: { guessed }, alpha, optimistic }: Posterior): Score =>
+  (k, bits) =>
+    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * guessed[k] * roughQuantile(bits)
+
 /** What so many of the available reach in a draw; -Infinity: there are no more than that. */
-function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array): number {
+function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array, contenders: number): number {
   // the greatest so far, the least of them first
-  const greatest = new Float64Array(CONTENDERS).fill(Number.NEGATIVE_INFINITY)
+  const greatest = new Float64Array(contenders).fill(Number.NEGATIVE_INFINITY)
   let count = 0
   for (let i = from; i < to; i++) {
     if (available[candidates[i]] === 0) continue
     count++
     if (scores[i] <= greatest[0]) continue
     let place = 1
-    for (; place < CONTENDERS && greatest[place] < scores[i]; place++) greatest[place - 1] = greatest[place]
+    for (; place < contenders && greatest[place] < scores[i]; place++) greatest[place - 1] = greatest[place]
     greatest[place - 1] = scores[i]
   }
-  return count > CONTENDERS ? greatest[0] : Number.NEGATIVE_INFINITY
+  return count > contenders ? greatest[0] : Number.NEGATIVE_INFINITY
 }
 
 /** Quantiles of the normal at multiples of 1/4096, from 0 on. */
@@ -95,16 +127,15 @@ const EDGES = Float64Array.from({ length: 4096 }, (_, i) =>
   i === 0 ? Number.NEGATIVE_INFINITY : normalQuantile(i / 4096),
 )
 
-const exactQuantile = (bits: number): number => normalQuantile((bits + 0.5) / BITS)
-/** Good enough to set a level by, for a whole draw at the price of a few exact ones. */
 const roughQuantile = (bits: number): number => EDGES[Math.max(1, Math.floor(bits / (BITS / EDGES.length)))]
 
-/** Bits below which a candidate's draw is below the level; a little less than that, never more. */
-function floorsOf({ mean, deviation, optimistic }: Posterior, level: number): Uint32Array {
+/** Bits below which a candidate's draw is below the level, however unsure it is; a little less than that, never more. */
+function floorsOf({ mean, deviations: { most }, alpha }: Posterior, level: number): Uint32Array {
   const floors = new Uint32Array(mean.length)
   for (let k = 0; k < floors.length; k++) {
-    const isCertain = mean[k] >= level && (optimistic || deviation[k] === 0)
-    if (!isCertain) floors[k] = (BITS / EDGES.length) * edgeBelow((level - mean[k]) / deviation[k])
+    // items that nothing is known of come in crowds, and are all alike
+    if (k > 0 && mean[k] === mean[k - 1] && most[k] === most[k - 1]) floors[k] = floors[k - 1]
+    else if (mean[k] < level) floors[k] = (BITS / EDGES.length) * edgeBelow((level - mean[k]) / (alpha * most[k]))
   }
   return floors
 }

@@ -8,7 +8,7 @@
  * - `sharpness` κ: many candidates that are each seldom the best take a large share together, for little knowledge. κ = 2 asks two
  *   independent draws to agree, which leaves the contenders.
  */
-import { drawVoters } from './draws.ts'
+import { allOf, drawVoters } from './draws.ts'
 import type { Explorer } from './explorer.ts'
 import type { ConfigOf } from './schema.ts'
 import { votesOf } from './votes.ts'
@@ -17,8 +17,9 @@ export const thompson = ({ draws, epsilon, alpha, optimistic, sharpness }: Confi
   name: 'thompson',
   parameters: () => ({ draws, epsilon, alpha, optimistic: optimistic ? 1 : 0, sharpness }),
   propensityKind: () => 'exact',
-  open({ mean, deviation }, random) {
-    const posterior = { mean, deviation: deviation!.map(each => alpha * each), optimistic }
+  open(scorer, random) {
+    const deviations = scorer.deviations ?? allOf(scorer.deviation!)
+    const posterior = { mean: scorer.mean, deviations, alpha, optimistic }
     return votesOf(drawVoters(posterior, random, draws), { epsilon, sharpness })
   },
 })
