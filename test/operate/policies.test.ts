@@ -196,6 +196,27 @@ describe('a move with other policies', () => {
     assert.equal(await audited(next), 0, 'what was learned before they began is not asked of them')
   })
 
+  test('one that is back under its former name goes on from its newest version', { timeout }, async t => {
+    const loop = await openLearned(t, ['mine'])
+    const other = await changed(t, loop, named('fresh'))
+    await other.start()
+    await live(other, ['fresh'])
+    await other.stop()
+    await loop.start()
+    await live(loop, ['mine'])
+    const to = `${loop.context.config.topics.prefix}next.`
+    await repartition(loop.context, { partitions: 2, to, timeoutMs: 10_000 })
+    await loop.stop()
+    const next = await changed(t, loop, named('mine'), to)
+    const newest = (await versionsOf(loop)).at(-1)!
+    assert.notEqual(newest.base_version, null, 'it stands on what it published under its name before')
+    assert.equal((await latestVersion(next.context, 'mine'))!.version, newest.version)
+    await next.start()
+    await live(next, ['mine'])
+    assert.ok((await versionsOf(next)).some(({ parent }) => parent === newest.version))
+    assert.equal(await audited(next), 0)
+  })
+
   test('a policy less: TOPIC_MISCONFIGURED before anything is made', { timeout }, async t => {
     const loop = await openLive(t, { policies: named('mine', 'theirs') })
     const { context } = await changed(t, loop, named('mine'))
