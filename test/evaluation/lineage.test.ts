@@ -29,6 +29,8 @@ interface Case {
   readonly steps: readonly (Version | Bare)[]
   /** The first steps are gone. */
   readonly expired?: true
+  /** Other's batches, none of them accepted, stand before the first step. */
+  readonly debris?: true
   /** Accepted transitions by partition: offsets from 0, or from the first that is left. */
   readonly transitions: readonly (number | readonly [from: number, to: number])[]
   /** `[expected, found]` of each difference. */
@@ -37,16 +39,16 @@ interface Case {
   readonly sums?: readonly [number, number, number]
 }
 
-const head = (index: number) => ({ offset: 10 * index, id: String(index).padStart(16, '0') })
+const head = (index: number, begins = 0) => ({ offset: begins + 10 * index, id: String(index).padStart(16, '0') })
 
-function stepOf(step: Version | Bare, index: number): Step {
+function stepOf(step: Version | Bare, index: number, begins: number): Step {
   const inputs = step.next.map((next, partition) => ({ topic: 'transitions', partition, next }))
   const isAdopted = 'only' in step && step.only === 'adopted'
   const isFirst = index === 0 || isAdopted
   const header = {
     version: 1,
     id: head(index).id,
-    prev: isFirst ? null : head(index - 1),
+    prev: isFirst ? null : head(index - 1, begins),
     epoch: isAdopted ? 1 : 0,
     inputs,
     ...(index === 0 && !isAdopted && { from: inputs.map(() => 0) }),
@@ -55,14 +57,14 @@ function stepOf(step: Version | Bare, index: number): Step {
     outputs: 'of' in step ? 1 : 0,
     partitions: 1,
   } as const
-  return { head: head(index), header }
+  return { head: head(index, begins), header }
 }
 
-function judged({ steps, expired, transitions }: Case) {
+function judged({ steps, expired, debris, transitions }: Case) {
   const book = createBook()
   const numbers = new Map<string, number>()
   for (const [index, step] of steps.entries()) {
-    const at = stepOf(step, expired ? index + 5 : index)
+    const at = stepOf(step, expired ? index + 5 : index, debris ? 7 : 0)
     if (!('of' in step)) {
       noteStep(book, at)
       continue
@@ -116,6 +118,13 @@ describe('a policy from the beginning', () => {
   const transitions = [8, 4]
   check([
     { title: 'all below its positions', steps: whole, transitions, sums: [12, 12, 0] },
+    {
+      title: "others' batches stand before it",
+      debris: true,
+      steps: [{ ...a, learned: 4, next: [3, 2] }],
+      transitions,
+      differs: [[5, 4]],
+    },
     { title: 'what comes after them is not looked for', steps: whole, transitions: [20, 9], sums: [12, 12, 0] },
     {
       title: 'one was lost before its first version',
@@ -282,6 +291,12 @@ describe('after a move', () => {
       ],
       transitions: [7, 7],
       sums: [14, 14, 0],
+    },
+    {
+      title: 'who comes along says fewer than were copied',
+      steps: [{ ...a, learned: 11, next: [6, 6], goesOn: true }],
+      transitions: [7, 7],
+      differs: [[12, 11]],
     },
     {
       title: 'who comes along under another name',

@@ -47,17 +47,14 @@ export interface Book {
   reached: Positions | undefined
   /** Policy of the newest version. */
   policy: string | undefined
-  /** A step was read. */
-  isBegun: boolean
 }
 
-export const createBook = (): Book => ({ lineages: new Map(), reached: undefined, policy: undefined, isBegun: false })
+export const createBook = (): Book => ({ lineages: new Map(), reached: undefined, policy: undefined })
 
 /** Notes the chain's next accepted step. @param version that it published, as far as it was read; undefined: none. Where it is of the same policy as
  * the version before it, no more than the policy is looked at */
 export function noteStep(book: Book, { head, header }: Step, version?: First | Pick<First, 'policy'>): void {
-  const isGenesis = !book.isBegun && isFirstOfChain(head.offset, header)
-  book.isBegun = true
+  const isGenesis = isFirstOfChain(head.offset, header)
   const next = positionsOf(header)
   if (isGenesis) book.reached = version || !header.from ? [] : next
   if (!version) return
@@ -68,8 +65,8 @@ export function noteStep(book: Book, { head, header }: Step, version?: First | P
 }
 
 /** Nothing was accepted before it. */
-const isFirstOfChain = (offset: number, { prev, epoch, from }: StepHeader): boolean =>
-  offset === 0 || from !== undefined || (prev === null && epoch === 0)
+const isFirstOfChain = (offset: number, { prev, epoch }: StepHeader): boolean =>
+  offset === 0 || (prev === null && epoch === 0)
 
 function positionsOf({ inputs }: StepHeader): Positions {
   const positions: number[] = []
@@ -98,6 +95,5 @@ function beginRun(
 export function partOf({ runs, oldest }: Lineage, partition: number, offset: number): 'own' | 'before' | 'none' {
   const isBelow = (positions: Positions): boolean => offset < (positions[partition] ?? 0)
   if (oldest && isBelow(oldest.next)) return 'before'
-  const isOwn = runs.some(({ from, next }, index) => !isBelow(from) && (index === runs.length - 1 || isBelow(next)))
-  return isOwn ? 'own' : 'none'
+  return runs.some(({ from, next }) => !isBelow(from) && isBelow(next)) ? 'own' : 'none'
 }
