@@ -60,7 +60,7 @@ describe('other policies on the same topics', () => {
       const loop = await openLearned(t, ['mine', 'theirs'])
       const [ends, before] = [await endsOf(loop), await versionsOf(loop)]
       const other = await changed(t, loop, named(...now))
-      for (const stage of ['learner', 'ranker'] as const) {
+      for (const stage of ['learner', 'ranker', 'gate'] as const) {
         const running = await startServices(other.context, [stage])
         await assert.rejects(
           Promise.all(running.map(({ done }) => done)),
