@@ -62,6 +62,7 @@ describe('other policies on the same topics', () => {
       const other = await changed(t, loop, named(...now))
       for (const stage of ['learner', 'ranker', 'gate'] as const) {
         const running = await startServices(other.context, [stage])
+        t.after(() => stopServices(running).catch(() => {}))
         await assert.rejects(
           Promise.all(running.map(({ done }) => done)),
           error => isCode(error, 'MODEL_INCOMPATIBLE') && /order must stay/.test(String(error)),
