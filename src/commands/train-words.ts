@@ -1,7 +1,7 @@
 /** What `feedloop train` says: in what it learns, how good that is, why it ended. */
 import { bestOf, type Ending, type Point } from '../training/train.ts'
 import type { Certainty } from '../training/trainer.ts'
-import type { Ground } from './train.ts'
+import type { Ground } from './train-ground.ts'
 
 /** Why no reward is known of a log. */
 export const whyUnknown = ({ tells, hint }: Pick<Ground, 'tells' | 'hint'>): string =>

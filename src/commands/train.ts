@@ -1,54 +1,28 @@
-import { basename } from 'node:path'
+/** `feedloop train`: what was asked, what is trained on, the training itself, and what is kept and said of it. */
 import cliProgress from 'cli-progress'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Config, type ConfigInput, parseConfig } from '../config.ts'
-import { merge } from '../demo/merge.ts'
-import type { Environment } from '../environments/environment.ts'
-import { environmentNames, openEnvironment } from '../environments/open.ts'
-import { FeedloopError } from '../errors.ts'
-import { type AlgorithmName, algorithmNames } from '../learner/algorithms.ts'
-import { createLearner } from '../learner/create.ts'
-import { readWarmStart } from '../learner/warm-start-file.ts'
+import { environmentNames } from '../environments/open.ts'
+import { algorithmNames } from '../learner/algorithms.ts'
 import { createWire } from '../log/wire/create.ts'
 import type { Wire } from '../log/wire/wire.ts'
-import { createStateEncoder } from '../state/encode.ts'
-import { holdsTraining, type Kept, readTraining, type Settings, saveTraining } from '../training/folder.ts'
-import { type Goal, type Measure, measures, parseGoal } from '../training/goal.ts'
-import { createMemory, type Memory } from '../training/memory.ts'
+import { type Kept, type Settings, saveTraining } from '../training/folder.ts'
+import { type Goal, measures, parseGoal } from '../training/goal.ts'
 import { plotCurve } from '../training/plot.ts'
-import { createRehearsal, type Lesson, lessonOfLog } from '../training/rehearsal.ts'
-import { readLesson } from '../training/topic.ts'
-import { bestOf, curveOf, measureIn, measureLog, type Point, type TrainOptions, train } from '../training/train.ts'
-import { createTrainer, type Trainer } from '../training/trainer.ts'
-import { atLeast, configInput, onBus, printJson } from './shared.ts'
-import { describe, describeGround, say, whyUnknown } from './train-words.ts'
-
-interface Flags {
-  readonly environment?: string
-  readonly world?: string
-  readonly data?: string
-  readonly mapping?: string
-  readonly propensity?: string
-  readonly topic?: string | true
-  readonly config?: string
-  readonly algorithm?: AlgorithmName
-  readonly set: ConfigInput
-  readonly steps: number
-  readonly until?: Goal
-  readonly converged?: boolean
-  readonly folder?: string
-  readonly resume?: boolean
-  readonly every: number
-  readonly sessions: number
-  readonly learnEvery: number
-  readonly seed: number
-  readonly json?: boolean
-}
+import { bestOf, curveOf, type Point, train } from '../training/train.ts'
+import { atLeast, configInput, printJson } from './shared.ts'
+import { type Ground, groundOf } from './train-ground.ts'
+import {
+  begunIn,
+  DEFAULT_ENVIRONMENT,
+  type Flags,
+  refuseOtherSettings,
+  refuseUnmeasured,
+  settingsOf,
+} from './train-settings.ts'
+import { describe, describeGround, say } from './train-words.ts'
 
 /** Points that `--converged` averages, and by how much they must be higher than those before. */
 const PATIENCE = { points: 10, least: 0.01 } as const
-
-const DEFAULT_ENVIRONMENT = 'long-term'
 
 /** Its sessions are one decision long, and it needs its data. */
 const trainable = environmentNames.filter(name => name !== 'jester')
@@ -111,9 +85,9 @@ function goal(text: string): Goal {
 async function command(flags: Flags, invoked: Command): Promise<void> {
   const wire = await createWire({ prefix: '' })
   if (flags.resume) refuseOtherSettings(invoked)
-  const kept = before(flags, wire)
+  const kept = begunIn(flags, wire)
   const settings = kept?.settings ?? settingsOf(flags)
-  const ground = await groundOf(settings, kept, flags.folder)
+  const ground = await groundOf({ settings, from: kept, folder: flags.folder })
   const { trainer, environment } = ground
   refuseUnmeasured(flags, ground)
   const shown = showProgress(flags, ground)
@@ -142,142 +116,6 @@ async function command(flags: Flags, invoked: Command): Promise<void> {
   else process.stdout.write(`${describe(ground, ending, points)}\n`)
   // 1: what was asked for was not reached
   if (flags.until && ending !== 'reached') process.exitCode = 1
-}
-
-/** What may be said anew of a training: where it is, and how far it goes. All else it was begun with. */
-const RESUMED: readonly string[] = ['folder', 'resume', 'steps', 'until', 'converged', 'json'] satisfies (keyof Flags)[]
-
-/** @throws FeedloopError USAGE */
-function refuseOtherSettings(invoked: Command): void {
-  const given = invoked.options.filter(option => {
-    const name = option.attributeName()
-    return invoked.getOptionValueSource(name) === 'cli' && !RESUMED.includes(name)
-  })
-  if (given.length === 0) return
-  throw new FeedloopError(
-    'USAGE',
-    `--resume goes on with its settings: without ${given.map(({ long }) => long).join(', ')}`,
-  )
-}
-
-/** What the folder holds. @throws FeedloopError USAGE, DATA_MISSING */
-function before({ folder, resume }: Flags, wire: Wire): ReturnType<typeof readTraining> | undefined {
-  if (resume && !folder) throw new FeedloopError('USAGE', '--resume needs --folder')
-  if (resume) return readTraining(folder!, wire)
-  if (folder && holdsTraining(folder))
-    throw new FeedloopError('USAGE', `${folder} holds a training: --resume goes on with it`)
-  return undefined
-}
-
-/** @throws FeedloopError USAGE */
-function settingsOf(flags: Flags): Settings {
-  const { environment, world, data, mapping, propensity, topic, algorithm, set, seed, sessions, learnEvery, every } =
-    flags
-  if ([environment, data, topic].filter(Boolean).length > 1)
-    throw new FeedloopError('USAGE', 'one of --environment, --data and --topic')
-  if (data && !mapping) throw new FeedloopError('USAGE', '--data needs --mapping')
-  if (topic && !flags.config) throw new FeedloopError('USAGE', '--topic needs --config')
-  const log = data ? { warmStart: { data, mapping, propensity } } : {}
-  const config = merge<ConfigInput>({ policies: [{ ...(algorithm && { algorithm }), ...log }] } as ConfigInput, set)
-  const common = { seed, sessions, learnEvery, every, config }
-  if (topic) return { ...common, configFile: flags.config, policy: topic === true ? undefined : topic }
-  return data ? common : { ...common, environment: environment ?? DEFAULT_ENVIRONMENT, world }
-}
-
-/** @throws FeedloopError USAGE: what is waited for will never be known */
-function refuseUnmeasured({ until, converged }: Flags, ground: Ground): void {
-  const { tells, name } = ground
-  if (until && !tells.includes(until.measure))
-    throw new FeedloopError('USAGE', `${name} tells no ${until.measure}: ${tells.join(', ') || whyUnknown(ground)}`)
-  if (converged && tells.length === 0)
-    throw new FeedloopError('USAGE', `${name} tells no reward: ${whyUnknown(ground)}`)
-}
-
-/** What is trained on. */
-export interface Ground {
-  readonly trainer: Trainer
-  /** What can be known of a policy. */
-  readonly tells: readonly Measure[]
-  readonly measure: TrainOptions['measure']
-  readonly name: string
-  /** Of which what is counted: an environment makes decisions, a log has transitions. */
-  readonly unit: 'decisions' | 'transitions'
-  /** What would make rewards known. */
-  readonly hint: string
-  readonly memory?: Memory
-  /** Absent: a log. */
-  readonly environment?: Environment
-}
-
-/** @param folder where what the learner holds is kept; undefined: nowhere */
-async function groundOf(settings: Settings, from: ReturnType<typeof before>, folder?: string): Promise<Ground> {
-  if (settings.environment !== undefined)
-    return groundIn(openEnvironment(settings.environment, settings), settings, from, folder)
-  if (settings.configFile !== undefined) return groundOnTopic(settings, from, folder)
-  const config = parseConfig(settings.config)
-  const log = (await readWarmStart(config, config.policies[0], Date.now()))!
-  return groundOn(
-    config,
-    { lesson: lessonOfLog(config, log), name: basename(config.policies[0].warmStart!.data), hint: '--propensity' },
-    settings,
-    from,
-    folder,
-  )
-}
-
-async function groundIn(
-  environment: Environment,
-  settings: Settings,
-  from: ReturnType<typeof before>,
-  folder?: string,
-): Promise<Ground> {
-  const { seed, sessions, learnEvery } = settings
-  const config = parseConfig(merge(environment.preset, settings.config))
-  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  const memory = folder === undefined ? undefined : createMemory(folder, learner)
-  const trainer = createTrainer({ environment, config, learner, seed, sessions, learnEvery, from, memory })
-  const tells = measures.filter(each => each !== 'share' || environment.returns)
-  const counts = { unit: 'decisions', hint: '' } as const
-  return {
-    trainer,
-    tells,
-    measure: measureIn(environment, config),
-    name: environment.name,
-    memory,
-    environment,
-    ...counts,
-  }
-}
-
-/** The policy as it is configured, with what is laid over it. @throws FeedloopError USAGE */
-async function groundOnTopic(settings: Settings, from: ReturnType<typeof before>, folder?: string): Promise<Ground> {
-  const { policy = undefined, configFile } = settings
-  return onBus({ config: configFile }, async ({ log, wire, config: whole }) => {
-    const own = policy === undefined ? whole.policies[0] : whole.policies.find(({ name }) => name === policy)
-    if (!own) throw new FeedloopError('USAGE', `no policy ${policy} in ${configFile}`)
-    const { explorer, algorithm, ...rest } = own
-    const learned = settings.config.policies?.[0]?.algorithm
-    // of another algorithm another explorer
-    const begun = learned === undefined || learned === algorithm ? own : rest
-    const config = parseConfig(merge({ ...whole, policies: [begun] }, settings.config))
-    const lesson = await readLesson({ log, wire, config: whole, prefix: whole.topics.prefix }, own.name)
-    const name = `the transitions of policy ${own.name}`
-    return groundOn(config, { lesson, name, hint: 'mode online, or baselineEpsilon' }, settings, from, folder)
-  })
-}
-
-async function groundOn(
-  config: Config,
-  { lesson, ...said }: { readonly lesson: Lesson } & Pick<Ground, 'name' | 'hint'>,
-  { learnEvery }: Settings,
-  from: ReturnType<typeof before>,
-  folder?: string,
-): Promise<Ground> {
-  const learner = await createLearner(config, config.policies[0], createStateEncoder(config))
-  const memory = folder === undefined ? undefined : createMemory(folder, learner)
-  const trainer = createRehearsal({ config, learner, lesson, learnEvery, from, memory })
-  const tells: Ground['tells'] = trainer.tellsReward ? ['reward'] : []
-  return { trainer, tells, measure: measureLog, memory, unit: 'transitions', ...said }
 }
 
 function keeper(

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { ItemFeatures } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import { createFeatureStore } from '../features/store.ts'
-import { assertOrder } from '../models/start.ts'
 import { follow } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
+import { checkOrder } from '../operate/policy-order.ts'
 import { topicName } from '../pipeline.ts'
 import { learnBounds } from './bounds.ts'
 import { observeVersions } from './metrics.ts'
@@ -27,11 +27,7 @@ export async function runLearner(context: ServiceContext): Promise<Running> {
   const follower = follow<ItemFeatures>(context, 'features', features.put, { drop: features.drop })
   // of all partitions before any of them: who begins in another's would leave a version there that stays
   const abort = new AbortController()
-  const ordered = assertOrder({ ...context, signal: abort.signal })
-  const refused = ordered.then(
-    () => new Promise<never>(() => {}),
-    error => (abort.signal.aborted ? new Promise<never>(() => {}) : Promise.reject(error)),
-  )
+  const { ordered, refused } = checkOrder(context, abort.signal)
   const wire = learnersWire(context.wire, config.policies)
   const prepare = Promise.all([follower.caughtUp, ordered]).then(() => {})
   // who waits for it hears of it; it may be nobody yet

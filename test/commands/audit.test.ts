@@ -23,6 +23,14 @@ Every decision and every outcome is accounted for.`,
   )
 })
 
+test('what cannot be told of a model any more is said, and is no difference', () => {
+  const late = ledger()
+  Object.assign(late.model, { transitionsCounted: 1150, transitionsUnjudged: 50 })
+  const [, , , , model, verdict] = describeAudit({ balanced: true, ...late }).split('\n')
+  assert.equal(model, 'model        1,200 transitions contained, 1,150 transitions counted, 50 transitions unjudged')
+  assert.match(verdict!, /accounted for/)
+})
+
 test('not balanced: every difference, whatever its id is', () => {
   const broken = ledger()
   differ(broken, 'reward_differs', 'd\n1', { expected: 1, found: { click: 2 } })

@@ -1,7 +1,7 @@
 /** Why no reward is known of a log, and what there is counted. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Ground } from '../../src/commands/train.ts'
+import type { Ground } from '../../src/commands/train-ground.ts'
 import { describe } from '../../src/commands/train-words.ts'
 import type { Point } from '../../src/training/train.ts'
 

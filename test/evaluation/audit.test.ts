@@ -203,6 +203,41 @@ const createModel = ({ transitions }: World): World['model'] => ({
   contains: [{ topic: 'transitions', partition: 0, next: transitions.length }],
 })
 
+const upTo = (next: number) => [{ topic: 'transitions', partition: 0, next }]
+
+for (const { title, learned, expired, differs } of [
+  { title: 'all since it began', learned: 4, expired: 0, differs: [] },
+  { title: 'one less', learned: 3, expired: 0, differs: [['default@000000000002', '4', '3']] },
+  { title: 'all since its first version that is left', learned: 4, expired: 2, differs: [] },
+  {
+    title: 'one less since its first version that is left',
+    learned: 3,
+    expired: 2,
+    differs: [['default@000000000002', '4', '3']],
+  },
+])
+  test(`a policy that was named anew has learned ${title}`, async () => {
+    const world = honest()
+    const there = world.transitions.length
+    const began = there - 4
+    const named = { version: '000000000002', parent: '000000000001' }
+    // two of each: to begin inside of a chain its reader needs one that another names
+    world.versions = [
+      { policy: 'former', transitions: began - 1, contains: upTo(began - 1) },
+      { policy: 'former', transitions: began, contains: upTo(began), ...named },
+      { version: '000000000001', parent: null, transitions: 1, contains: upTo(began + 1) },
+    ]
+    world.model = { ...named, transitions: learned, contains: upTo(there) }
+    const source = await writeWorld(world)
+    source.log.truncateFront(topicName(source.prefix, 'models'), 0, expired)
+    const { differences, model } = await audit(source)
+    assert.deepEqual(
+      differences.map(({ what, id, expected, found }) => [what, id, expected, found]),
+      differs.map(each => ['model_count_differs', ...each]),
+    )
+    assert.equal(model.transitionsUnjudged, expired === 0 ? 0 : began)
+  })
+
 test('the list of differences is bounded, the verdict and the count are not', async () => {
   const decisions = Array.from({ length: 1200 }, (_, i) => decision(`d${i}`, i / 100))
   const world = createWorld(makeConfig(), decisions, [])

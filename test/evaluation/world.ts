@@ -22,7 +22,9 @@ export interface World {
   events: BehaviorEvent[]
   transitions: Transition[]
   refusals: Refusal[]
-  model: Pick<ModelVersion, 'transitions' | 'contains'>
+  model: Pick<ModelVersion, 'transitions' | 'contains'> & Partial<ModelVersion>
+  /** Versions before it. */
+  versions?: readonly Partial<ModelVersion>[]
   /** How far the last steps of ranker and joiner have come. */
   ranked: number
   joined: { decisions: number; events: number }
@@ -189,7 +191,9 @@ export async function writeWorldTo<L extends Log>(log: L, world: World) {
   for (const batch of world.batches ?? [world])
     head = await chained('transitions', batch.transitions, positions(batch.joined), head, batch.tick)
   if (world.rival.length > 0) await chained('transitions', world.rival, joined)
-  await chained('models', [model(world)], [at('transitions', world.transitions.length)])
+  let version: Head | null = null
+  for (const each of [...(world.versions ?? []).map(fields => ({ ...model(world), ...fields })), model(world)])
+    version = await chained('models', [each], [at('transitions', each.contains[0]?.next ?? 0)], version)
   for (const { input: of, code, detail } of world.refusals) {
     const topic = topicName(prefix, of.topic)
     const origin = { topic, partition: 0, offset: of.offset, key: null, value: null, headers: {}, timestampMs: 0 }

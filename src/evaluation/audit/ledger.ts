@@ -54,7 +54,12 @@ export interface Ledger {
     unjudged: number
   }
   readonly transitions: { total: number; revisions: number; skippedBatches: number; unjudged: number }
-  readonly model: { transitionsContained: number; transitionsCounted: number }
+  readonly model: {
+    transitionsContained: number
+    transitionsCounted: number
+    /** Contained and not counted, where the versions that would say why are gone. */
+    transitionsUnjudged: number
+  }
 }
 
 export const openLedger = (): Ledger => ({
@@ -86,7 +91,7 @@ export const openLedger = (): Ledger => ({
   },
   requests: { total: 0, decided: 0, duplicate: 0, refused: 0, pending: 0, unjudged: 0 },
   transitions: { total: 0, revisions: 0, skippedBatches: 0, unjudged: 0 },
-  model: { transitionsContained: 0, transitionsCounted: 0 },
+  model: { transitionsContained: 0, transitionsCounted: 0, transitionsUnjudged: 0 },
 })
 
 export function differ(ledger: Ledger, what: string, id: string, values: { expected: unknown; found: unknown }): void {

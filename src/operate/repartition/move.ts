@@ -180,7 +180,8 @@ async function moveModels(moving: Moving, transitions: Chains & { learned: numbe
     const at = { topic: topicName(moving.to, 'models'), partition }
     const chain = openNewChain(moving.io, at, moving.modelsFrom.length, moving.tick)
     const offsets: number[] = []
-    for await (const record of from === undefined ? [] : sinceLastFull(moving, from)) {
+    const { name } = moving.config.policies[partition]!
+    for await (const record of from === undefined ? [] : sinceLastFull(moving, from, name)) {
       const model = await read<ModelVersion>(moving, 'models', record)
       if (model === null) throw new FeedloopError('MODEL_INCOMPATIBLE', `models/${from}@${record.offset} is unreadable`)
       const value = moving.wire.encode('models', { ...model, contains, transitions: transitions.learned })
@@ -193,16 +194,21 @@ async function moveModels(moving: Moving, transitions: Chains & { learned: numbe
   return moved
 }
 
-async function* sinceLastFull(moving: Moving, partition: number): AsyncGenerator<LogRecord> {
-  const start = await lastFull(moving, partition)
+async function* sinceLastFull(moving: Moving, partition: number, policy: string): AsyncGenerator<LogRecord> {
+  const start = await lastFull(moving, partition, policy)
   for await (const record of accepted(moving, 'models', partition)) if (record.offset >= start) yield record
 }
 
-async function lastFull(moving: Moving, partition: number): Promise<number> {
-  let offset = 0
-  for await (const record of accepted(moving, 'models', partition))
-    if ((await read<ModelVersion>(moving, 'models', record))?.base_version === null) offset = record.offset
-  return offset
+/** Of the policy, which may have had another name in between; or of whose the newest version is. */
+async function lastFull(moving: Moving, partition: number, policy: string): Promise<number> {
+  const offsets = new Map<string, number>()
+  let newest = policy
+  for await (const record of accepted(moving, 'models', partition)) {
+    const model = await read<ModelVersion>(moving, 'models', record)
+    newest = model?.policy ?? newest
+    if (model?.base_version === null) offsets.set(model.policy, record.offset)
+  }
+  return offsets.get(policy) ?? offsets.get(newest) ?? 0
 }
 
 async function moveReleases(moving: Moving, models: readonly MovedModels[]): Promise<NewChain> {
