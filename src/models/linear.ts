@@ -11,7 +11,7 @@ import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts
 import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
-import { dot } from '../learner/linear/matrix.ts'
+import { dot, dotAt } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
   type Arm,
@@ -26,7 +26,7 @@ import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import { createPanels, lengthsFor, type Panels } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
-import { createPlaces, type Places } from './places.ts'
+import { createPlaces, type Found, foundNow, type Places } from './places.ts'
 import type { CandidateVectors, Deviations, Loading, Policy, Scorer } from './policy.ts'
 
 /** Weight of each reward component in the scalar reward. */
@@ -39,7 +39,7 @@ export interface Version {
   readonly noise: number
   readonly arms: ReadonlyMap<string, Arm>
   /** Their posteriors by row; absent: they change. */
-  readonly places?: Places<Posterior>
+  readonly places?: Places
 }
 
 /** A loaded policy's version, from which the next increment goes on. */
@@ -60,7 +60,7 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
     yield
   }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading, sample)
-  const places = createPlaces(itemId => knownOf(arms, itemId, reading))
+  const places = createPlaces(reading.map.dimensions, arms.size, itemId => knownOf(arms, itemId, reading))
   const version = { version: model.version, reading, noise, arms, places }
   yield* makeReady(version)
   const loaded: Policy = {
@@ -155,16 +155,21 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
       `version ${version.version} scores states of ${stateDimensions} dimensions, not ${state.length}`,
     )
   const phi = reading.map.apply(state)
-  const known = places?.of(candidates) ?? itemIds.map(itemId => knownOf(arms, itemId, reading))
-  if (++scored % NOTED === 0) for (const each of known) if (each?.asked) each.asked.last = scored
+  const d = phi.length
+  const known =
+    places?.of(candidates) ??
+    foundNow(
+      d,
+      itemIds.map(itemId => knownOf(arms, itemId, reading)),
+    )
+  if (++scored % NOTED === 0) note(known)
   const { content } = reading.prior
   const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
   const common = dot(reading.prior.mean, phi)
-  const mean = new Float64Array(known.length)
-  for (let i = 0; i < mean.length; i++) {
-    const posterior = known[i]
-    mean[i] = posterior ? dot(posterior.theta, phi) : common + offset(i) * phi[0]
-  }
+  const mean = new Float64Array(itemIds.length)
+  const { slots, thetas } = known
+  for (let k = 0; k < mean.length; k++)
+    mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : common + offset(k) * phi[0]
   let deviations: Deviations | undefined
   return {
     mean,
@@ -187,6 +192,14 @@ function knownOf(arms: Version['arms'], itemId: string, reading: Reading): Poste
   return arm && posteriorOf(arm, reading)
 }
 
+/** Says that a decision has looked at them. */
+function note({ slots, posteriors }: Found): void {
+  for (const slot of slots) {
+    const { asked } = posteriors[slot] ?? {}
+    if (asked) asked.last = scored
+  }
+}
+
 function panelsFor(posterior: Posterior, { map }: Reading): Panels {
   posterior.panels ??= createPanels(panelsOf(posterior.factor, map.dimensions))
   return posterior.panels
@@ -194,7 +207,7 @@ function panelsFor(posterior: Posterior, { map }: Reading): Panels {
 
 /** A posterior is never less sure than the prior that it began with; what rounding says above that is cut. */
 function deviationsOf(
-  known: readonly (Posterior | undefined)[],
+  { slots, posteriors, parts }: Found,
   phi: Float64Array,
   reading: Reading,
   noise: number,
@@ -202,22 +215,22 @@ function deviationsOf(
   const { precision } = reading.prior
   const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
   const lengthOf = lengthsFor(phi)
-  const found = new Float64Array(known.length).fill(Number.NaN)
-  const guessed = new Float64Array(known.length)
-  for (let k = 0; k < guessed.length; k++) guessed[k] = common * (known[k]?.part ?? 1)
-  const workOut = (posterior: Posterior): number => {
+  const found = new Float64Array(slots.length).fill(Number.NaN)
+  const guessed = new Float64Array(slots.length)
+  for (let k = 0; k < guessed.length; k++) guessed[k] = slots[k] < 0 ? common : common * parts[slots[k]]
+  const workOut = (slot: number): number => {
+    const posterior = posteriors[slot]
     const deviation = Math.min(common, noise * lengthOf(panelsFor(posterior, reading)))
-    posterior.part = deviation / common
-    if (posterior.asked) posterior.asked.part = posterior.part
+    parts[slot] = common > 0 ? deviation / common : 1
+    if (posterior.asked) posterior.asked.part = parts[slot]
     return deviation
   }
   return {
-    most: new Float64Array(known.length).fill(common),
+    most: new Float64Array(slots.length).fill(common),
     guessed,
     of(k) {
-      const posterior = known[k]
-      if (!posterior) return common
-      if (Number.isNaN(found[k])) found[k] = workOut(posterior)
+      if (slots[k] < 0) return common
+      if (Number.isNaN(found[k])) found[k] = workOut(slots[k])
       return found[k]
     },
   }

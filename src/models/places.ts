@@ -1,58 +1,105 @@
 /**
- * What a version keeps of items, found by row in place of name: a decision over a thousand items asks a map a thousand times
- * else, each time for a name that was just read from bytes and is hashed and compared anew. An item is looked up by name once
- * a version. Only the versions that serve remember, so that a large catalogue costs some numbers an item and not one a version.
+ * What a version has learned of items, found by row in place of name, and laid out side by side: a decision over a thousand items asks a map
+ * a thousand times else, each time for a name that was just read from bytes and is hashed and compared anew, and waits for what it finds all over the
+ * heap. An item is looked up by name once a version. Only the versions that serve remember, so that a large catalogue costs some numbers an
+ * item and not one a version.
  */
+import type { Posterior } from '../learner/linear/posterior.ts'
 import type { CandidateVectors } from './policy.ts'
 
-export interface Places<T> {
-  /** What is kept of each candidate; undefined: nothing. */
-  of(candidates: CandidateVectors): (T | undefined)[]
+/** Of some candidates. */
+export interface Found {
+  /** Where each one's posterior stands; -1: nothing is known of it. */
+  readonly slots: Int32Array
+  /** By slot. */
+  readonly posteriors: readonly Posterior[]
+  /** θ of each posterior, one after the other. */
+  readonly thetas: Float64Array
+  /** Deviation of each as part of the prior's, when it was last worked out: to be kept up by who does. */
+  readonly parts: Float64Array
+}
+
+export interface Places {
+  of(candidates: CandidateVectors): Found
 }
 
 /** Versions that remember: of several policies, each with a champion and a challenger. */
 const KEPT = 8
 const PAGE = 1024
 const remembering = new Set<{ forget(): void }>()
+/** In pages: nobody asked. */
+const NEVER = -2
+const NOTHING = -1
 
-/** @param named what is kept of an item, the same whenever it is asked */
-export function createPlaces<T extends object>(named: (itemId: string) => T | undefined): Places<T> {
+/** Posteriors side by side, as they come. @param d length of θ @param most that may come */
+function createColumns(d: number, most: number) {
+  const posteriors: Posterior[] = []
+  const slots = new Map<Posterior, number>()
+  const thetas = new Float64Array(d * most)
+  const parts = new Float64Array(most)
+  return {
+    posteriors,
+    thetas,
+    parts,
+    slotOf(posterior: Posterior): number {
+      const known = slots.get(posterior)
+      if (known !== undefined) return known
+      const slot = posteriors.push(posterior) - 1
+      slots.set(posterior, slot)
+      thetas.set(posterior.theta, d * slot)
+      parts[slot] = posterior.asked?.part ?? 1
+      return slot
+    },
+  }
+}
+
+/** @param d length of θ @param most items that something is known of
+ * @param named what is known of an item, the same whenever it is asked */
+export function createPlaces(d: number, most: number, named: (itemId: string) => Posterior | undefined): Places {
   let catalogue: object | undefined
-  /** By row: what is kept, null where nothing is, undefined where nobody asked. */
-  let pages: (T | null | undefined)[][] = []
+  /** Slots by row. */
+  let pages: Int32Array[] = []
+  let columns: ReturnType<typeof createColumns> | undefined
   const memory = {
     forget() {
       catalogue = undefined
       pages = []
+      columns = undefined
     },
   }
-  const pageOf = (row: number): (T | null | undefined)[] => {
-    const page = Math.floor(row / PAGE)
-    while (pages.length <= page) pages.push([])
-    if (pages[page].length === 0) pages[page] = new Array<T | null | undefined>(PAGE).fill(undefined)
-    return pages[page]
+  const find = (itemId: string, row: number): number => {
+    const posterior = named(itemId)
+    const slot = posterior ? columns!.slotOf(posterior) : NOTHING
+    if (row >= 0) pageOf(row)[row % PAGE] = slot
+    return slot
   }
-  const find = (itemId: string, row: number): T | undefined => {
-    const value = named(itemId)
-    if (row >= 0) pageOf(row)[row % PAGE] = value ?? null
-    return value
+  const pageOf = (row: number): Int32Array => {
+    const page = Math.floor(row / PAGE)
+    while (pages.length <= page) pages.push(new Int32Array(0))
+    if (pages[page].length === 0) pages[page] = new Int32Array(PAGE).fill(NEVER)
+    return pages[page]
   }
   return {
     of({ itemIds, rows }) {
-      if (!rows) return itemIds.map(itemId => named(itemId))
-      if (catalogue !== rows.catalogue) memory.forget()
-      catalogue = rows.catalogue
+      if (rows && catalogue !== rows.catalogue) memory.forget()
+      if (rows) catalogue = rows.catalogue
       use(memory)
-      const { numbers } = rows
-      const found = new Array<T | undefined>(itemIds.length)
-      for (let i = 0; i < found.length; i++) {
-        const row = numbers[i]
-        const known = pages[Math.floor(row / PAGE)]?.[row % PAGE]
-        found[i] = known === undefined ? find(itemIds[i], row) : (known ?? undefined)
+      columns ??= createColumns(d, most)
+      const slots = new Int32Array(itemIds.length)
+      for (let i = 0; i < slots.length; i++) {
+        const row = rows ? rows.numbers[i] : -1
+        const slot = pages[Math.floor(row / PAGE)]?.[row % PAGE] ?? NEVER
+        slots[i] = slot === NEVER ? find(itemIds[i], row) : slot
       }
-      return found
+      return { slots, ...columns }
     },
   }
+}
+
+/** What is known of candidates by a version that changes: nothing is remembered. */
+export function foundNow(d: number, known: readonly (Posterior | undefined)[]): Found {
+  const columns = createColumns(d, known.length)
+  return { slots: Int32Array.from(known, each => (each ? columns.slotOf(each) : NOTHING)), ...columns }
 }
 
 /** The newest used are last. */

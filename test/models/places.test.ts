@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createPlaces } from '../../src/models/places.ts'
+import type { Posterior } from '../../src/learner/linear/posterior.ts'
+import { createPlaces, type Found, foundNow } from '../../src/models/places.ts'
 
 const vectors = [new Float32Array(1), new Float32Array(1), new Float32Array(1)]
 const asked = (itemIds: string[], catalogue?: object, numbers: number[] = []) => ({
@@ -8,61 +9,75 @@ const asked = (itemIds: string[], catalogue?: object, numbers: number[] = []) =>
   vectors,
   ...(catalogue && { rows: { catalogue, numbers } }),
 })
-/** A map that counts how often it is asked. */
-function counting(entries: [string, { name: string }][]) {
-  const map = new Map(entries)
+const posterior = (...theta: number[]): Posterior => ({
+  theta: Float64Array.from(theta),
+  explained: 0,
+  factor: new Float64Array(3),
+})
+const a = posterior(1, 2)
+const b = posterior(3, 4)
+const all = { a, b }
+/** What is known of items, and a list of who was asked for. */
+function counting(of: Readonly<Record<string, Posterior>> = all) {
   const names: string[] = []
-  const get = (name: string) => {
+  const named = (name: string): Posterior | undefined => {
     names.push(name)
-    return Map.prototype.get.call(map, name) as { name: string } | undefined
+    return of[name]
   }
-  return { map: Object.assign(map, { get }), names }
+  return { names, named, places: createPlaces(2, Object.keys(of).length, named) }
 }
-const a = { name: 'a' }
-const b = { name: 'b' }
+/** Posteriors as they stand: θ from the column, and the object beside it. */
+const told = ({ slots, posteriors, thetas }: Found) =>
+  [...slots].map(slot => {
+    if (slot < 0) return undefined
+    assert.deepEqual([...thetas.subarray(2 * slot, 2 * slot + 2)], [...posteriors[slot].theta])
+    return posteriors[slot]
+  })
 
 describe('places', () => {
   test('are looked up by name once an item, those that are not there too', () => {
-    const { map, names } = counting([
-      ['a', a],
-      ['b', b],
-    ])
-    const places = createPlaces(name => map.get(name))
+    const { names, places } = counting()
     const catalogue = {}
     for (let n = 0; n < 3; n++)
-      assert.deepEqual(places.of(asked(['b', 'c', 'a'], catalogue, [5000, 7, 0])), [b, undefined, a])
+      assert.deepEqual(told(places.of(asked(['b', 'c', 'a'], catalogue, [5000, 7, 0]))), [b, undefined, a])
     assert.deepEqual(names, ['b', 'c', 'a'])
   })
 
-  test('an item without a row, and candidates without rows, are looked up each time', () => {
-    const map = new Map([['a', a]])
-    const places = createPlaces(name => map.get(name))
+  test('an item without a row, and candidates without rows, are looked up each time, and stand where they stood', () => {
+    const { places } = counting()
     for (let n = 0; n < 2; n++) {
-      assert.deepEqual(places.of(asked(['a', 'a'], {}, [-1, -1])), [a, a])
-      assert.deepEqual(places.of(asked(['a'])), [a])
+      assert.deepEqual(told(places.of(asked(['a', 'a'], {}, [-1, -1]))), [a, a])
+      assert.deepEqual(told(places.of(asked(['a']))), [a])
+      assert.equal(places.of(asked(['a', 'b'])).posteriors.length, 2)
     }
   })
 
   test('rows of another catalogue are other rows', () => {
-    const map = new Map([
-      ['a', a],
-      ['b', b],
-    ])
-    const places = createPlaces(name => map.get(name))
-    assert.deepEqual(places.of(asked(['a'], {}, [0])), [a])
-    assert.deepEqual(places.of(asked(['b'], {}, [0])), [b])
+    const { places } = counting()
+    assert.deepEqual(told(places.of(asked(['a'], {}, [0]))), [a])
+    assert.deepEqual(told(places.of(asked(['b'], {}, [0]))), [b])
+  })
+
+  test('what was found out of a deviation is kept by slot, and begins with what the item has been asked for', () => {
+    const { places } = counting({ a: { ...a, asked: { last: 0, part: 0.5 } }, b })
+    const found = places.of(asked(['b', 'a'], {}, [1, 0]))
+    assert.deepEqual(
+      [...found.slots].map(slot => found.parts[slot]),
+      [1, 0.5],
+    )
+    assert.deepEqual(told(foundNow(2, [b, undefined, a])), [b, undefined, a])
   })
 
   test('those of many versions are forgotten, and found again', () => {
     const catalogue = {}
-    const versions = Array.from({ length: 20 }, () => counting([['a', a]]))
-    const all = versions.map(({ map }) => createPlaces(name => map.get(name)))
-    for (let n = 0; n < 2; n++) for (const places of all) assert.deepEqual(places.of(asked(['a'], catalogue, [3])), [a])
+    const versions = Array.from({ length: 20 }, () => counting())
+    for (let n = 0; n < 2; n++)
+      for (const { places } of versions) assert.deepEqual(told(places.of(asked(['a'], catalogue, [3]))), [a])
     assert.deepEqual(
       versions.map(({ names }) => names.length),
       new Array(20).fill(2),
     )
-    all.at(-1)!.of(asked(['a'], catalogue, [3]))
+    versions.at(-1)!.places.of(asked(['a'], catalogue, [3]))
     assert.equal(versions.at(-1)!.names.length, 2)
   })
 })

@@ -24,7 +24,7 @@ export function addScaled(into: Float64Array, x: Float64Array, weight: number): 
 export const dot = (a: Float64Array, b: Float64Array): number => dotAt(a, 0, b, 0, b.length)
 
 /** Σ a[ai + k] b[bi + k] for k < length, in four sums: one alone would wait for each addition before the next. */
-function dotAt(a: Float64Array, ai: number, b: Float64Array, bi: number, length: number): number {
+export function dotAt(a: Float64Array, ai: number, b: Float64Array, bi: number, length: number): number {
   let s0 = 0
   let s1 = 0
   let s2 = 0

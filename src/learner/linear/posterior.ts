@@ -29,8 +29,6 @@ export interface Posterior {
   panels?: Panels
   /** The arm's. */
   readonly asked?: Asked
-  /** As `asked.part`, where it is read at every decision. */
-  part: number
 }
 
 /** An item's sums, with its posterior once that was needed. */
@@ -76,7 +74,7 @@ export function posteriorOf(arm: Arm, reading: Reading): Posterior {
   let assumed = prior.precision[0] * ((prior.mean[0] + block.offset) ** 2 - prior.mean[0] ** 2)
   for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * prior.mean[i] ** 2
   const { asked } = arm
-  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked, part: asked?.part ?? 1 }
+  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked }
   arm.revision = block.revision
   arm.prior = prior
   return arm.posterior
