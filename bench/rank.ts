@@ -74,7 +74,9 @@ async function measure(items: number, parts: readonly string[], settings: Settin
   const trained = await train(items, versions)
   settings.say(`${items} items, ${versions} versions`)
   if (parts.includes('own')) found.own.push(...ownWork(items, trained, settings.say))
-  if (parts.some(part => part !== 'own')) await onBus(items, parts, trained, settings, found)
+  const overHttp = (part: string): boolean => part === 'http'
+  const groups = [parts.filter(part => part !== 'own' && !overHttp(part)), parts.filter(overHttp)]
+  for (const group of groups) if (group.length > 0) await onBus(items, group, trained, settings, found)
 }
 
 async function train(items: number, count: number): Promise<Trained> {
@@ -109,7 +111,7 @@ async function onBus(items: number, parts: readonly string[], trained: Trained, 
     await publishWorld(place, items, partitions)
     await publisher.next()
     settings.say(`published at ${bus.place}`)
-    const at = { brokers: bus.brokers!, folder }
+    const at = { brokers: bus.brokers!, folder, gateways: parts.includes('http') }
     contestants.push(await startContestant(at, 'ranker', prefix, canned))
     contestants.push(await startContestant(at, 'echo', echo.topics.prefix, canned))
     const idle = async () => {
@@ -132,7 +134,7 @@ async function onField(
   found: Found,
 ): Promise<void> {
   await field.idle()
-  await warmUp({ ...field, seconds: field.quick ? 1 : 3 })
+  await warmUp({ ...field, seconds: field.quick ? 1 : 3 }, parts.includes('http') ? ['http', 'kafka'] : ['kafka'])
   for (const door of ['kafka', 'http'] as const)
     if (parts.includes(door)) found.cells.push(...(await cells(field, door, field.quick ? [500] : RATES)))
   if (parts.includes('rate'))

@@ -19,9 +19,10 @@ export interface Contestant {
   readonly name: Name
   /** Configuration file, for whoever asks at its topics. */
   readonly config: string
+  /** 0: nobody asks over HTTP. */
   readonly gatewayPort: number
   /** Processes by what they do. */
-  readonly pids: Readonly<Record<'decides' | 'gateway', number>>
+  readonly pids: { readonly decides: number; readonly gateway?: number }
   stop(): Promise<void>
 }
 
@@ -30,11 +31,13 @@ const READY_MS = 180_000
 export interface Place {
   readonly brokers: readonly string[]
   readonly folder: string
+  /** Somebody will ask over HTTP: a gateway reads along whatever the ranker decides, which costs those who ask Kafka their cores. */
+  readonly gateways: boolean
 }
 
 /** @param prefix of its topics, which exist and are filled @param canned for the echo */
 export async function startContestant(
-  { brokers, folder }: Place,
+  { brokers, folder, gateways }: Place,
   name: Name,
   prefix: string,
   canned: Readonly<Record<number, Recommendation>>,
@@ -43,15 +46,15 @@ export async function startContestant(
   writeFileSync(config, stringify({ ...settingsOf(prefix), kafka: { brokers } }))
   const environment = { ...process.env, NODE_OPTIONS: process.env.FEEDLOOP_BENCH_NODE }
   const decides = name === 'ranker' ? startStage('ranker', config, environment) : startEcho(config, canned, prefix)
-  const gateway = startStage('gateway', config, process.env)
-  await Promise.all([decides, gateway].map(child => child.ready(READY_MS)))
+  const gateway = gateways ? startStage('gateway', config, process.env) : undefined
+  await Promise.all([decides, gateway].map(child => child?.ready(READY_MS)))
   return {
     name,
     config,
-    gatewayPort: Number(/"gatewayPort":(\d+)/.exec(gateway.tail())![1]),
-    pids: { decides: decides.process.pid!, gateway: gateway.process.pid! },
+    gatewayPort: gateway ? Number(/"gatewayPort":(\d+)/.exec(gateway.tail())![1]) : 0,
+    pids: { decides: decides.process.pid!, gateway: gateway?.process.pid },
     async stop() {
-      await Promise.all([endChild(gateway, 'SIGTERM'), end(decides.process)])
+      await Promise.all([gateway && endChild(gateway, 'SIGTERM'), end(decides.process)])
     },
   }
 }
@@ -113,7 +116,7 @@ export function startGenerator(broker: number | undefined): Generator {
     async run({ config, gatewayPort: port, pids }, load, during) {
       const used = (): Cpu => ({
         decides: cpuMsOf(pids.decides),
-        gateway: cpuMsOf(pids.gateway),
+        gateway: pids.gateway === undefined ? 0 : cpuMsOf(pids.gateway),
         generator: cpuMsOf(child.pid!),
         broker: broker === undefined ? Number.NaN : cpuMsOf(broker),
       })

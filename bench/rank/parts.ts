@@ -65,9 +65,9 @@ export async function cells(field: Field, door: Loading['door'], rates = RATES):
 }
 
 /** Just-in-time compilation of everybody. */
-export async function warmUp(field: Field): Promise<void> {
+export async function warmUp(field: Field, doors: readonly Loading['door'][]): Promise<void> {
   for (const contestant of field.contestants)
-    for (const door of ['http', 'kafka'] as const)
+    for (const door of doors)
       for (const candidates of CANDIDATES)
         await runThrough(field, contestant, loadOf(field, { door, rate: 100, candidates }))
 }
