@@ -11,7 +11,7 @@ import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts
 import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
-import { dot, dotAt } from '../learner/linear/matrix.ts'
+import { dot, dotAt, solveLower } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
   type Arm,
@@ -40,6 +40,8 @@ export interface Version {
   readonly arms: ReadonlyMap<string, Arm>
   /** Their posteriors by row; absent: they change. */
   readonly places?: Places
+  /** Times that it scored. */
+  scored?: number
 }
 
 /** A loaded policy's version, from which the next increment goes on. */
@@ -60,7 +62,7 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
     yield
   }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading, sample)
-  const places = createPlaces(reading.map.dimensions, arms.size, itemId => knownOf(arms, itemId, reading))
+  const places = createPlaces(reading.map.dimensions, itemId => knownOf(arms, itemId, reading))
   const version = { version: model.version, reading, noise, arms, places }
   yield* makeReady(version)
   const loaded: Policy = {
@@ -102,7 +104,7 @@ function* armsOf(
 
 /** So many of what costs next to nothing are a piece. */
 const LIGHT = 256
-/** One decision in so many says what it looked at. */
+/** One time in so many that a version scores it says what it looked at. */
 const NOTED = 8
 /** What so many decisions have not looked at is made when one does: some seconds' worth of them. */
 const ASKED_WITHIN = 5000
@@ -162,7 +164,9 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
       d,
       itemIds.map(itemId => knownOf(arms, itemId, reading)),
     )
-  if (++scored % NOTED === 0) note(known)
+  scored++
+  version.scored = (version.scored ?? 0) + 1
+  if (version.scored % NOTED === 1) note(known)
   const { content } = reading.prior
   const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
   const common = dot(reading.prior.mean, phi)
@@ -174,7 +178,9 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   return {
     mean,
     get deviation() {
-      return this.deviations!.most.map((_, k) => this.deviations!.of(k))
+      const { most, of } = this.deviations!
+      for (let k = 0; k < most.length; k++) of(k)
+      return most
     },
     get deviations() {
       deviations ??= deviationsOf(known, phi, reading, noise)
@@ -205,33 +211,40 @@ function panelsFor(posterior: Posterior, { map }: Reading): Panels {
   return posterior.panels
 }
 
-/** A posterior is never less sure than the prior that it began with; what rounding says above that is cut. */
-function deviationsOf(
-  { slots, posteriors, parts }: Found,
-  phi: Float64Array,
-  reading: Reading,
-  noise: number,
-): Deviations {
+/** A posterior is never less sure than the prior that it began with; what rounding says above that is cut. Where float32 does not reach far enough,
+ * the matrix is solved in float64. */
+function deviationsOf(known: Found, phi: Float64Array, reading: Reading, noise: number): Deviations {
+  const { slots, posteriors, parts } = known
   const { precision } = reading.prior
   const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
   const lengthOf = lengthsFor(phi)
-  const found = new Float64Array(slots.length).fill(Number.NaN)
+  const most = new Float64Array(slots.length).fill(common)
+  const isFound = new Uint8Array(slots.length)
   const guessed = new Float64Array(slots.length)
   for (let k = 0; k < guessed.length; k++) guessed[k] = slots[k] < 0 ? common : common * parts[slots[k]]
   const workOut = (slot: number): number => {
     const posterior = posteriors[slot]
-    const deviation = Math.min(common, noise * lengthOf(panelsFor(posterior, reading)))
+    const length = lengthOf(panelsFor(posterior, reading))
+    const deviation = Math.min(common, noise * (Number.isFinite(length) ? length : plainLength(posterior, phi)))
     parts[slot] = common > 0 ? deviation / common : 1
     if (posterior.asked) posterior.asked.part = parts[slot]
     return deviation
   }
   return {
-    most: new Float64Array(slots.length).fill(common),
+    most,
     guessed,
     of(k) {
-      if (slots[k] < 0) return common
-      if (Number.isNaN(found[k])) found[k] = workOut(slots[k])
-      return found[k]
+      if (slots[k] >= 0 && isFound[k] === 0) {
+        isFound[k] = 1
+        most[k] = workOut(slots[k])
+      }
+      return most[k]
     },
   }
+}
+
+function plainLength({ factor }: Posterior, phi: Float64Array): number {
+  const solved = new Float64Array(phi.length)
+  solveLower(factor, phi, solved)
+  return Math.sqrt(dot(solved, solved))
 }

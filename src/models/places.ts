@@ -2,7 +2,7 @@
  * What a version has learned of items, found by row in place of name, and laid out side by side: a decision over a thousand items asks a map
  * a thousand times else, each time for a name that was just read from bytes and is hashed and compared anew, and waits for what it finds all over the
  * heap. An item is looked up by name once a version. Only the versions that serve remember, so that a large catalogue costs some numbers an
- * item and not one a version.
+ * item, and θ of each that was asked for, and not that a version.
  */
 import type { Posterior } from '../learner/linear/posterior.ts'
 import type { CandidateVectors } from './policy.ts'
@@ -31,20 +31,22 @@ const remembering = new Set<{ forget(): void }>()
 const NEVER = -2
 const NOTHING = -1
 
-/** Posteriors side by side, as they come. @param d length of θ @param most that may come */
-function createColumns(d: number, most: number) {
+/** Posteriors side by side, as they come. @param d length of θ @param count how many are expected */
+function createColumns(d: number, count: number) {
   const posteriors: Posterior[] = []
   const slots = new Map<Posterior, number>()
-  const thetas = new Float64Array(d * most)
-  const parts = new Float64Array(most)
+  let thetas = new Float64Array(d * count)
+  let parts = new Float64Array(count)
   return {
-    posteriors,
-    thetas,
-    parts,
+    found: (slots: Int32Array): Found => ({ slots, posteriors, thetas, parts }),
     slotOf(posterior: Posterior): number {
       const known = slots.get(posterior)
       if (known !== undefined) return known
       const slot = posteriors.push(posterior) - 1
+      if (slot >= parts.length) {
+        thetas = twice(thetas, d)
+        parts = twice(parts, 1)
+      }
       slots.set(posterior, slot)
       thetas.set(posterior.theta, d * slot)
       parts[slot] = posterior.asked?.part ?? 1
@@ -53,9 +55,14 @@ function createColumns(d: number, most: number) {
   }
 }
 
-/** @param d length of θ @param most items that something is known of
- * @param named what is known of an item, the same whenever it is asked */
-export function createPlaces(d: number, most: number, named: (itemId: string) => Posterior | undefined): Places {
+function twice(values: Float64Array, least: number): Float64Array<ArrayBuffer> {
+  const longer = new Float64Array(Math.max(least, 2 * values.length))
+  longer.set(values)
+  return longer
+}
+
+/** @param d length of θ @param named what is known of an item, the same whenever it is asked */
+export function createPlaces(d: number, named: (itemId: string) => Posterior | undefined): Places {
   let catalogue: object | undefined
   /** Slots by row. */
   let pages: Int32Array[] = []
@@ -81,17 +88,22 @@ export function createPlaces(d: number, most: number, named: (itemId: string) =>
   }
   return {
     of({ itemIds, rows }) {
-      if (rows && catalogue !== rows.catalogue) memory.forget()
-      if (rows) catalogue = rows.catalogue
+      if (!rows)
+        return foundNow(
+          d,
+          itemIds.map(itemId => named(itemId)),
+        )
+      if (catalogue !== rows.catalogue) memory.forget()
+      catalogue = rows.catalogue
       use(memory)
-      columns ??= createColumns(d, most)
+      columns ??= createColumns(d, itemIds.length)
       const slots = new Int32Array(itemIds.length)
       for (let i = 0; i < slots.length; i++) {
-        const row = rows ? rows.numbers[i] : -1
+        const row = rows.numbers[i]
         const slot = pages[Math.floor(row / PAGE)]?.[row % PAGE] ?? NEVER
         slots[i] = slot === NEVER ? find(itemIds[i], row) : slot
       }
-      return { slots, ...columns }
+      return columns.found(slots)
     },
   }
 }
@@ -99,7 +111,7 @@ export function createPlaces(d: number, most: number, named: (itemId: string) =>
 /** What is known of candidates by a version that changes: nothing is remembered. */
 export function foundNow(d: number, known: readonly (Posterior | undefined)[]): Found {
   const columns = createColumns(d, known.length)
-  return { slots: Int32Array.from(known, each => (each ? columns.slotOf(each) : NOTHING)), ...columns }
+  return columns.found(Int32Array.from(known, each => (each ? columns.slotOf(each) : NOTHING)))
 }
 
 /** The newest used are last. */

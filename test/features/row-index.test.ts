@@ -25,6 +25,16 @@ describe('rows by item id', () => {
       assert.deepEqual([...index.findAll(all)], expected)
     })
 
+  test('ids of one hash are told apart, found one by one and together', () => {
+    const index = createRowIndex(text => text.length % 3)
+    const all = names(120)
+    for (const name of all.slice(0, 90)) index.put(name)
+    const expected = all.map((_, i) => (i < 90 ? i : -1))
+    assert.deepEqual(all.map(index.find), expected)
+    assert.deepEqual([...index.findAll(all)], expected)
+    assert.equal(index.put(all[40]), 40)
+  })
+
   test('strings made of bytes anew are the same ids', () => {
     const index = createRowIndex()
     const all = names(100)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { addOuter, cholesky, dot, packedLength, solveLower } from '../../src/learner/linear/matrix.ts'
-import { createPanels, lengthsFor } from '../../src/models/deviations/lengths.ts'
+import { createPanels, lengthsFor, RING_BYTES } from '../../src/models/deviations/lengths.ts'
 import { panelsOf } from '../../src/models/deviations/panels.ts'
 import { createRandom } from '../../src/state/random.ts'
 
@@ -47,5 +47,45 @@ describe('deviations by panels', () => {
     const factor = factorOf(5, 10)
     const narrow = normals(5)
     assert.ok(Math.abs(lengthsFor(narrow)(createPanels(panelsOf(factor, 5))) / plainLength(factor, narrow) - 1) < 1e-5)
+  })
+
+  test('more matrices than the ring holds, of two widths in turns, each asked again and again', () => {
+    const widths = [200, 201].map(d => {
+      const factor = factorOf(d, 3)
+      return { d, x: normals(d), factor, bytes: panelsOf(factor, d) }
+    })
+    const count = Math.ceil((1.5 * RING_BYTES) / widths[0].bytes.length)
+    // unlike each other by one number: the whole is scaled
+    const all = Array.from({ length: count }, (_, n) => {
+      const { d, x, factor } = widths[n % 2]
+      const scale = 1 + n / count
+      const panels = createPanels(
+        panelsOf(
+          factor.map(value => value * scale),
+          d,
+        ),
+      )
+      return { x, panels, length: plainLength(factor, x) / scale }
+    })
+    const order = [
+      ...all,
+      ...all.slice(-40),
+      ...all.slice(0, 40),
+      ...all.slice(count / 2, count / 2 + 40),
+      ...all.slice(0, 40),
+    ]
+    for (const { x, panels, length } of order) assert.ok(Math.abs(lengthsFor(x)(panels) / length - 1) < 2e-4)
+  })
+
+  test('x is what it was when it was taken, whoever was asked between', () => {
+    const [one, other] = [factorOf(9, 5), factorOf(6, 5)]
+    const [x, y] = [normals(9), normals(6)]
+    const expected = plainLength(one, x)
+    const lengthOf = lengthsFor(x)
+    const panels = createPanels(panelsOf(one, 9))
+    x.fill(0)
+    lengthsFor(y)(createPanels(panelsOf(other, 6)))
+    assert.ok(Math.abs(lengthOf(panels) / expected - 1) < 2e-4)
+    assert.equal(lengthsFor(x)(panels), 0)
   })
 })

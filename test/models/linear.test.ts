@@ -82,6 +82,26 @@ describe('a linear-Gaussian policy', () => {
     close(scorer.deviation![0], 5 / Math.SQRT2)
   })
 
+  for (const size of [1e-6, 1, 1e6, 1e18, 1e30, 1e60])
+    test(`no deviation exceeds the most that it may be, all are numbers, with states of size ${size}`, () => {
+      const learner = newLearner()
+      for (const [i, item] of ['a', 'b', 'c'].entries()) learnAll(learner, history(1 + 40 * i), item)
+      const policy = loadPolicy(publish(learner, '1', true), policyConfig())
+      for (const { x } of history(50, 8)) {
+        const state = x.map(each => size * each)
+        const { deviations } = policy.scorer(state, candidates('a', 'b', 'c', 'd'))
+        const most = deviations!.most.slice()
+        for (let k = 0; k < most.length; k++) {
+          const deviation = deviations!.of(k)
+          assert.ok(deviation > 0 && deviation <= most[k], `${deviation} of ${most[k]}`)
+          assert.equal(deviations!.most[k], deviation)
+        }
+        const again = policy.scorer(state, candidates('a', 'b', 'c', 'd'))
+        assert.deepEqual(again.deviation, deviations!.most)
+        assert.ok(again.deviation![2] < 0.9 * most[2], 'what was learned shows')
+      }
+    })
+
   test('weights change without a reset', () => {
     const learner = newLearner()
     learnAll(learner, history(9))

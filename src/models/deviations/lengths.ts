@@ -10,7 +10,7 @@ import { paddedTo4, panelsBytes } from './panels.ts'
 const BYTES = Float32Array.BYTES_PER_ELEMENT
 /** Places in the ring are multiples of a cache line. */
 const LINE_BYTES = 64
-const RING_LINES = 2 ** 25 / LINE_BYTES
+export const RING_BYTES = 2 ** 25
 const kernel = createKernel()
 
 /** A matrix by its panels (panels.ts). */
@@ -31,26 +31,26 @@ let moved = 0
 
 export const createPanels = (bytes: Uint8Array): Panels => ({ bytes, line: -1 })
 
-/** x that stands before the ring. */
-let held: Float64Array | undefined
+/** x that stands before the ring, as it was taken. */
+let held: Float32Array | undefined
+let memory = new Uint8Array(kernel.memory.buffer)
 
-/** @returns of a matrix, which is as wide as x, the length */
+/** @returns of a matrix, which is as wide as x, the length; not finite where float32 does not reach as far */
 export function lengthsFor(x: Float64Array): (panels: Panels) => number {
   const width = paddedTo4(x.length)
   const [out, end] = [BYTES * width, 2 * BYTES * width]
+  const input = new Float32Array(width)
+  input.set(x)
+  const hold = (): void => {
+    makeRing(linesOf(end), linesOf(panelsBytes(x.length)))
+    memory.set(new Uint8Array(input.buffer))
+    held = input
+  }
   return panels => {
-    if (held !== x) hold(x, width)
+    if (held !== input) hold()
     if (!isThere(panels)) put(panels)
     return Math.sqrt(kernel.square(0, addressOf(panels), out, end))
   }
-}
-
-function hold(x: Float64Array, width: number): void {
-  makeRing(linesOf(2 * BYTES * width), linesOf(panelsBytes(x.length)))
-  const input = new Float32Array(kernel.memory.buffer, 0, width)
-  input.fill(0)
-  input.set(x)
-  held = x
 }
 
 const linesOf = (bytes: number): number => Math.ceil(bytes / LINE_BYTES)
@@ -63,14 +63,15 @@ function put(panels: Panels): void {
   const left = size - (written % size)
   panels.line = lines <= left ? written : written + left
   written = panels.line + lines
-  new Uint8Array(kernel.memory.buffer).set(panels.bytes, addressOf(panels))
+  memory.set(panels.bytes, addressOf(panels))
 }
 
 /** A wider x than any before moves the ring, a larger matrix widens it. */
 function makeRing(before: number, lines: number): void {
   if (before <= begin && lines <= size) return
   begin = Math.max(begin, before)
-  size = Math.max(size, lines, RING_LINES)
+  size = Math.max(size, lines, linesOf(RING_BYTES))
   moved = written
   makeRoom(kernel.memory, LINE_BYTES * (begin + size))
+  memory = new Uint8Array(kernel.memory.buffer)
 }

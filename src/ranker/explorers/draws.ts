@@ -29,10 +29,11 @@ export const allOf = (deviation: Float64Array): Deviations => ({
 const CONTENDERS = [8, 64]
 const BITS = 2 ** 32
 
-/** A level, and by candidate the bits below which a draw is below it. */
+/** A level, and by candidate the bits below which a draw is below it, however unsure the candidate is. */
 interface Rung {
   readonly level: number
-  readonly floors: Uint32Array
+  /** Replaced where more is known. */
+  floors: Uint32Array
 }
 
 /** @param count M, the draws */
@@ -54,12 +55,14 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
     let depth = 0
     let kept: Scored | undefined
     return (available, out) => {
-      for (;;) {
-        const { level, floors } = rungOf(depth, available)
-        kept ??= draw(seed, floors)
-        if (castVote(kept, available, out, level)) return
+      for (; depth <= CONTENDERS.length; depth++) {
+        const rung = rungOf(depth, available)
+        if (!kept) {
+          kept = draw(seed, rung.floors)
+          tighten(rung, posterior, kept)
+        }
+        if (castVote(kept, available, out, rung.level)) return
         kept = undefined
-        depth++
       }
     }
   })
@@ -135,9 +138,25 @@ function floorsOf({ mean, deviations: { most }, alpha }: Posterior, level: numbe
   for (let k = 0; k < floors.length; k++) {
     // items that nothing is known of come in crowds, and are all alike
     if (k > 0 && mean[k] === mean[k - 1] && most[k] === most[k - 1]) floors[k] = floors[k - 1]
-    else if (mean[k] < level) floors[k] = (BITS / EDGES.length) * edgeBelow((level - mean[k]) / (alpha * most[k]))
+    else if (mean[k] < level) floors[k] = floorOf((level - mean[k]) / (alpha * most[k]))
   }
   return floors
+}
+
+const floorOf = (z: number): number => (BITS / EDGES.length) * edgeBelow(z)
+
+/** Of candidates that have reached the level once the deviation is known: so what it is too narrow for does not come again. */
+function tighten(rung: Rung, { mean, deviations: { most }, alpha }: Posterior, { candidates, from, to }: Scored): void {
+  const { level, floors } = rung
+  let next: Uint32Array | undefined
+  for (let i = from; i < to; i++) {
+    const k = candidates[i]
+    const floor = mean[k] < level ? floorOf((level - mean[k]) / (alpha * most[k])) : 0
+    if (floor <= floors[k]) continue
+    next ??= floors.slice()
+    next[k] = floor
+  }
+  if (next) rung.floors = next
 }
 
 /** Index of the last edge that is at most z. */
