@@ -24,7 +24,7 @@ export interface Places {
 }
 
 /** Versions that remember: of several policies, each with a champion and a challenger. */
-const KEPT = 8
+const KEPT = 16
 const PAGE = 1024
 const remembering = new Set<{ forget(): void }>()
 /** In pages: nobody asked. */

@@ -27,13 +27,19 @@ export const allOf = (deviation: Float64Array): Deviations => ({
 
 /** About so many of a draw's candidates reach a level, one after the other; the last level lets all through. */
 const CONTENDERS = [8, 64]
+/** Times as many as should reach a level are a crowd. */
+const CROWD = 8
 const BITS = 2 ** 32
 
 /** A level, and by candidate the bits below which a draw is below it, however unsure the candidate is. */
 interface Rung {
   readonly level: number
+  /** How many should reach it. */
+  readonly contenders: number
   /** Replaced where more is known. */
   floors: Uint32Array
+  /** Nothing more can be known. */
+  isTight?: boolean
 }
 
 /** @param count M, the draws */
@@ -41,15 +47,18 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   // a seed holds 53 bits: 32 by chance, and which draw it is
   const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
   const draw = createDraw(posterior, count)
-  const whole: Rung = { level: Number.NEGATIVE_INFINITY, floors: new Uint32Array(posterior.mean.length) }
+  const { length } = posterior.mean
+  const whole: Rung = { level: Number.NEGATIVE_INFINITY, contenders: length, floors: new Uint32Array(length) }
   const rungs: Rung[] = []
+  const rungAt = (contenders: number, available: Uint8Array): Rung => {
+    const level = levelOf(draw(seeds[0], whole.floors, roughly(posterior)), available, contenders)
+    return level === whole.level ? whole : { level, contenders, floors: floorsOf(posterior, level) }
+  }
   const rungOf = (depth: number, available: Uint8Array): Rung => {
     if (depth >= CONTENDERS.length) return whole
-    rungs[depth] ??= rungAt(levelOf(draw(seeds[0], whole.floors, roughly(posterior)), available, CONTENDERS[depth]))
+    rungs[depth] ??= rungAt(CONTENDERS[depth], available)
     return rungs[depth]
   }
-  const rungAt = (level: number): Rung =>
-    level === Number.NEGATIVE_INFINITY ? whole : { level, floors: floorsOf(posterior, level) }
 
   return seeds.map(seed => {
     let depth = 0
@@ -145,13 +154,21 @@ function floorsOf({ mean, deviations: { most }, alpha }: Posterior, level: numbe
 
 const floorOf = (z: number): number => (BITS / EDGES.length) * edgeBelow(z)
 
-/** Of candidates that have reached the level once the deviation is known: so what it is too narrow for does not come again. */
-function tighten(rung: Rung, { mean, deviations: { most }, alpha }: Posterior, { candidates, from, to }: Scored): void {
-  const { level, floors } = rung
+/** Of candidates that have reached the level once the deviation is known: what it is too narrow for does not come again. A crowd says that the bounds
+ * are no use here, so all are worked out. */
+function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Scored): void {
+  const { level, contenders, floors } = rung
+  const { mean, deviations, alpha } = posterior
+  if (to - from > CROWD * contenders && !rung.isTight) {
+    for (let k = 0; k < mean.length; k++) deviations.of(k)
+    rung.floors = floorsOf(posterior, level)
+    rung.isTight = true
+  }
+  if (rung.isTight) return
   let next: Uint32Array | undefined
   for (let i = from; i < to; i++) {
     const k = candidates[i]
-    const floor = mean[k] < level ? floorOf((level - mean[k]) / (alpha * most[k])) : 0
+    const floor = mean[k] < level ? floorOf((level - mean[k]) / (alpha * deviations.most[k])) : 0
     if (floor <= floors[k]) continue
     next ??= floors.slice()
     next[k] = floor
