@@ -11,6 +11,7 @@ import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts
 import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
+import { decodeVector, itemOfVector, likenessIn } from '../learner/linear/likeness.ts'
 import { dot } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
@@ -94,6 +95,8 @@ function* armsOf(
   for (const [i, tensor] of model.tensors.entries()) {
     const arm = tensor.data.length > 0 ? arms.get(itemOfContent(tensor.name) ?? '') : undefined
     if (arm) arm.block.offset = decodeContent(tensor).offset
+    const seen = tensor.data.length > 0 ? arms.get(itemOfVector(tensor.name) ?? '') : undefined
+    if (seen) seen.block.vector = decodeVector(tensor)
     if (i % LIGHT === 0) yield
   }
   return arms
@@ -157,12 +160,13 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   scored++
   for (const arm of asked) if (arm?.asked) arm.asked.last = scored
   const common = dot(reading.prior.mean, phi)
+  const likeness = reading.prior.likeness && likenessIn(reading.prior.likeness, phi)
   const mean = new Float64Array(known.length)
   for (let i = 0; i < mean.length; i++) {
     const posterior = known[i]
     mean[i] = posterior
       ? dot(posterior.theta, phi)
-      : common + offsetOf(reading.prior.content, itemIds[i], vectors[i]) * phi[0]
+      : common + offsetOf(reading.prior.content, itemIds[i], vectors[i]) * phi[0] + (likeness?.(vectors[i]) ?? 0)
   }
   let deviation: Float64Array | undefined
   const deviations = () => {
