@@ -34,6 +34,7 @@ export interface FeatureStore {
   /** Of the current version; what `at` tells, without reading the item: a decision over a thousand waits for memory. */
   versionOf(row: number): number
   isAvailable(row: number): boolean
+  vectorOf(row: number): Float32Array
   /** The earliest time of the item that was read, ms since the epoch: compaction lets older ones go. */
   firstMs(row: number): number
   /** Told of every row that is there, and from now on of every change. */
@@ -59,6 +60,7 @@ export function createFeatureStore(): FeatureStore {
   // the current version itself and not an entry that holds it: a decision over a thousand items looks each up
   const rows: CatalogueItem[] = []
   const versions: number[] = []
+  const vectors: Float32Array[] = []
   const availables: boolean[] = []
   const pasts: Past[] = []
   const listeners: ((row: number) => void)[] = []
@@ -87,6 +89,7 @@ export function createFeatureStore(): FeatureStore {
     rowsOf: index.findAll,
     versionOf: row => versions[row],
     isAvailable: row => availables[row],
+    vectorOf: row => vectors[row],
     firstMs: row => pasts[row].firstMs,
     follow(listener) {
       rows.forEach((_, row) => void listener(row))
@@ -99,6 +102,7 @@ export function createFeatureStore(): FeatureStore {
       if (before === undefined) pasts.push({ firstMs: item.timeMs })
       rows[row] = before === undefined ? item : newer(before, item, pasts[row])
       versions[row] = rows[row].featureVersion
+      vectors[row] = rows[row].vector
       availables[row] = rows[row].available
       available = undefined
       for (const listener of listeners) listener(row)

@@ -133,6 +133,7 @@ function linearOptions(policy: PolicyConfig, encoder: StateEncoder, published: b
   return {
     ...options,
     estimate: estimates ? weightOf : undefined,
+    history: estimates && encoder.history.count > 0 ? encoder.history : undefined,
     watch: detectChanges ? weightOf : undefined,
     features: {
       stateDimensions: encoder.dimensions,

@@ -11,7 +11,7 @@ export const linearGaussian = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      'Mean and spread of what items have in common are estimated from them, where the state has no `numbers`; false, and with numbers: 0 and 1 / lambda.',
+      'Mean and spread of what items have in common, and how far an item suits who saw what goes with it, are estimated from them, where the state has no `numbers`; false, and with numbers: 0 and 1 / lambda.',
     ),
   maxItems: z
     .number()

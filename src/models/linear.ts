@@ -11,6 +11,7 @@ import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts
 import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
+import { decodeVector, itemOfVector, likenessIn } from '../learner/linear/likeness.ts'
 import { dot, dotAt, solveLower } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
@@ -97,6 +98,8 @@ function* armsOf(
   for (const [i, tensor] of model.tensors.entries()) {
     const arm = tensor.data.length > 0 ? arms.get(itemOfContent(tensor.name) ?? '') : undefined
     if (arm) arm.block.offset = decodeContent(tensor).offset
+    const seen = tensor.data.length > 0 ? arms.get(itemOfVector(tensor.name) ?? '') : undefined
+    if (seen) seen.block.vector = decodeVector(tensor)
     if (i % LIGHT === 0) yield
   }
   return arms
@@ -167,13 +170,15 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   scored++
   version.scored = (version.scored ?? 0) + 1
   if (version.scored % NOTED === 1) note(known)
-  const { content } = reading.prior
+  const { content, mean: prior, likeness } = reading.prior
   const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
-  const common = dot(reading.prior.mean, phi)
+  const common = dot(prior, phi)
+  const liked = likeness && likenessIn(likeness, phi, candidates.rows)
+  /** Of an item without decisions. */
+  const foretold = (k: number): number => common + offset(k) * phi[0] + (liked ? liked(k, candidates.vectors[k]) : 0)
   const mean = new Float64Array(itemIds.length)
   const { slots, thetas } = known
-  for (let k = 0; k < mean.length; k++)
-    mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : common + offset(k) * phi[0]
+  for (let k = 0; k < mean.length; k++) mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : foretold(k)
   let deviations: Deviations | undefined
   return {
     mean,
@@ -187,7 +192,7 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
       return deviations
     },
     bias: k => ({
-      shared: dot(reading.prior.mean, phi),
+      shared: common,
       content: (arms.get(itemIds[k])?.block.offset ?? offset(k)) * phi[0],
     }),
   }

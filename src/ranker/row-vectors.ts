@@ -1,4 +1,4 @@
-/** Candidates of the catalogue as a policy sees them. Their vectors are read once somebody asks: the default policy seldom does. */
+/** Candidates of the catalogue as a policy sees them. Their vectors are read once somebody asks. */
 import type { FeatureStore } from '../features/store.ts'
 import type { CandidateVectors, Rows } from '../models/policy.ts'
 
@@ -17,7 +17,9 @@ export function rowVectors(features: FeatureStore, { itemIds, rows }: Named, dim
   let vectors: readonly Float32Array[] | undefined
   const read = (): readonly Float32Array[] => {
     const zeros = new Float32Array(dimensions)
-    return rows.map(row => (row < 0 ? zeros : features.at(row).vector))
+    const all = new Array<Float32Array>(rows.length)
+    for (let k = 0; k < all.length; k++) all[k] = rows[k] < 0 ? zeros : features.vectorOf(rows[k])
+    return all
   }
   return {
     itemIds,

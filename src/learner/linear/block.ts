@@ -22,6 +22,8 @@ export interface Block {
   /** The item's vector z, where one is known, and what is added to the prior mean of its bias for it (content.ts). */
   content?: Float64Array
   offset: number
+  /** The item's vector v, where the state holds a history: moves the prior mean on that (likeness.ts). */
+  vector?: Float32Array
   /** Rises with every change: what was derived from an older state is stale. */
   revision: number
   /** Cholesky factor of scale A + Λ₀, where somebody made it: the learner carries it on by rank-1 updates. */

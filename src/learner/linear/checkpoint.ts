@@ -9,6 +9,7 @@ import { contentName, decodeContent, encodeContent, itemOfContent } from './cont
 import { readScale } from './decay.ts'
 import { decodeFeatureMap, encodeFeatureMap } from './feature-tensors.ts'
 import { featureDimensions } from './features.ts'
+import { decodeVector, encodeVector, itemOfVector, vectorName } from './likeness.ts'
 import { decodeMoments, encodeMoments } from './moments.ts'
 import { groupsOf, priorOf, startHyper } from './prior.ts'
 import { decodeHyper, decodePrior, encodePriorMean, hyperParameters, PRIOR_ESTIMATED } from './prior-tensors.ts'
@@ -21,9 +22,13 @@ export function snapshot(state: State, version: string, full: boolean): Checkpoi
   const ids = baseVersion === null ? state.blocks.keys() : state.changed
   const blocks = Array.from(ids).flatMap(itemId => {
     const block = state.blocks.get(itemId)
-    if (!block) return [removedTensor(blockName(itemId)), removedTensor(contentName(itemId))]
-    const { content, offset } = block
-    return content ? [encodeBlock(itemId, block), encodeContent(itemId, content, offset)] : [encodeBlock(itemId, block)]
+    if (!block) return [blockName, contentName, vectorName].map(name => removedTensor(name(itemId)))
+    const { content, offset, vector } = block
+    return [
+      encodeBlock(itemId, block),
+      ...(content ? [encodeContent(itemId, content, offset)] : []),
+      ...(vector ? [encodeVector(itemId, vector)] : []),
+    ]
   })
   // while the map is sought a version is full, so that no increment need tell which rows went
   const tensors = baseVersion === null ? [...blocks, ...encodeFeatureMap(state.map), ...rowsOf(state.warmUp)] : blocks
@@ -111,8 +116,9 @@ export function restore(state: State, model: ModelVersion): void {
 function restoreContents(state: State, { tensors }: ModelVersion): void {
   for (const tensor of tensors) {
     const block = state.blocks.get(itemOfContent(tensor.name) ?? '')
-    if (!block) continue
-    Object.assign(block, decodeContent(tensor))
+    if (block) Object.assign(block, decodeContent(tensor))
+    const seen = state.options.history && state.blocks.get(itemOfVector(tensor.name) ?? '')
+    if (seen) seen.vector = decodeVector(tensor)
   }
 }
 

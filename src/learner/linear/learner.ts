@@ -117,6 +117,7 @@ function learnOne(state: State, { transition, state: encoded, item }: Example): 
   const reason = add(state, row)
   if (reason) return reason
   noteContent(state, itemId, item)
+  noteVector(state, itemId, item)
   addMoments(state.moments, transition, state.components, weight * weightAt(state.clock, timeMs))
   if (row.seen) state.decisions++
   if (state.firstMs < 0 || timeMs < state.firstMs) state.firstMs = timeMs
@@ -142,6 +143,7 @@ function estimate(state: State): void {
     const { hyper, prior, offsets } = improve(arms, reading, state.hyper, {
       variance,
       precision: options.priorPrecision,
+      history: options.history,
     })
     Object.assign(state, { hyper, prior })
     moveOffsets(state, offsets)
@@ -173,6 +175,15 @@ function noteContent(state: State, itemId: string, vector: Float32Array | undefi
   block.factor = undefined
   block.revision++
   state.contentLength = Math.max(state.contentLength, content.length)
+}
+
+/** Likewise the vector itself, where the state holds a mean of such. */
+function noteVector({ options, blocks }: State, itemId: string, vector: Float32Array | undefined): void {
+  const block = blocks.get(itemId)
+  if (!options.estimate || !options.history || !block || block.vector || vector?.length !== options.history.count)
+    return
+  block.vector = vector
+  block.revision++
 }
 
 /** Adds one revision, or all that is known of a decision, to its item's sums. */

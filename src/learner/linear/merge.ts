@@ -12,6 +12,7 @@ import { isChangesTensor } from './changes.ts'
 import { changedOf, componentsOf } from './checkpoint.ts'
 import { itemOfContent } from './content.ts'
 import { type DecayClock, readScale } from './decay.ts'
+import { itemOfVector } from './likeness.ts'
 import { addScaled } from './matrix.ts'
 import { createMoments, decodeMoments, encodeMoments, mergeMoments } from './moments.ts'
 
@@ -77,7 +78,7 @@ function firstMs(parts: readonly ModelVersion[]): number {
 }
 
 const isBlock = ({ name }: Tensor): boolean => itemOfBlock(name) !== undefined
-const isContent = ({ name }: Tensor): boolean => itemOfContent(name) !== undefined
+const isContent = ({ name }: Tensor): boolean => itemOfContent(name) !== undefined || itemOfVector(name) !== undefined
 /** Of the feature map, or of the estimated prior. */
 const isSetting = ({ name }: Tensor): boolean => /^(map|prior)\//.test(name)
 

@@ -7,6 +7,7 @@
 import type { Panels } from '../../models/deviations/lengths.ts'
 import type { Block, Factor } from './block.ts'
 import type { FeatureMap } from './features.ts'
+import { addLikeness, type Likeness } from './likeness.ts'
 import { addScaled, cholesky, dot, packedLength, solveLower, solveUpper } from './matrix.ts'
 import { type Moments, noiseVariance, sumOfSquares } from './moments.ts'
 
@@ -18,6 +19,8 @@ export interface Prior {
   readonly precision: Float64Array
   /** w: what an item's vector says, z, moves the mean of its bias by wᵀz (content.ts); absent: vectors say nothing. */
   readonly content?: Float64Array
+  /** What it says of whom the item suits; absent: nothing. */
+  readonly likeness?: Likeness
 }
 
 export interface Posterior {
@@ -66,18 +69,26 @@ export function posteriorOf(arm: Arm, reading: Reading): Posterior {
   if (arm.posterior && arm.revision === block.revision && arm.prior === prior) return arm.posterior
   const factor = factorOf(block, reading)
   const sums = scalarSums(block, reading)
-  for (let i = 0; i < sums.length; i++) sums[i] += prior.precision[i] * prior.mean[i]
-  sums[0] += prior.precision[0] * block.offset
+  const mean = ownMean(prior, block)
+  for (let i = 0; i < sums.length; i++) sums[i] += prior.precision[i] * mean[i]
   const theta = new Float64Array(sums.length)
   solveLower(factor, sums, theta)
   solveUpper(factor, theta, theta)
-  let assumed = prior.precision[0] * ((prior.mean[0] + block.offset) ** 2 - prior.mean[0] ** 2)
-  for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * prior.mean[i] ** 2
+  let assumed = 0
+  for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * mean[i] ** 2
   const { asked } = arm
   arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked }
   arm.revision = block.revision
   arm.prior = prior
   return arm.posterior
+}
+
+/** The mean of an item's own prior: the common one, moved by what its vector foretells. */
+export function ownMean({ mean, likeness }: Prior, { offset, vector }: Block): Float64Array {
+  const own = mean.slice()
+  own[0] += offset
+  addLikeness(likeness, vector, own)
+  return own
 }
 
 /** s b of the scalar reward. */

@@ -6,6 +6,7 @@ import type { ModelVersion, Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
 import { decodeTensor, encodeTensor, removedTensor } from '../tensors.ts'
 import type { FeatureMap } from './features.ts'
+import { decodeLikeness, encodeLikeness, likenessName } from './likeness.ts'
 import type { Prior } from './posterior.ts'
 import { GROUPS, groupsOf, type Hyper, priorOf } from './prior.ts'
 
@@ -17,10 +18,13 @@ const COMMON = 'common_precision/'
 export const PRIOR_ESTIMATED = 'prior_estimated'
 
 /** The mean, and what items' vectors add to it. */
-export function encodePriorMean({ mean, content }: Prior, full: boolean): Tensor[] {
-  const own = encodeTensor(MEAN, mean.slice())
-  if (content) return [own, encodeTensor(CONTENT, content.slice())]
-  return full ? [own] : [own, removedTensor(CONTENT)]
+export function encodePriorMean({ mean, content, likeness }: Prior, full: boolean): Tensor[] {
+  const gone = (name: string): Tensor[] => (full ? [] : [removedTensor(name)])
+  return [
+    encodeTensor(MEAN, mean.slice()),
+    ...(content ? [encodeTensor(CONTENT, content.slice())] : gone(CONTENT)),
+    ...(likeness ? [encodeLikeness(likeness)] : gone(likenessName)),
+  ]
 }
 
 export const hyperParameters = ({ around, common }: Hyper): Record<string, number> =>
@@ -56,8 +60,13 @@ export function decodePrior(model: ModelVersion, map: FeatureMap, before?: Prior
   const mean = decodeTensor(tensor, 'float64')
   if (mean.length !== map.dimensions)
     throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: tensor ${MEAN} of another feature map`)
-  const content = model.tensors.find(({ name, data }) => name === CONTENT && data.length > 0)
-  return priorOf(groups, hyper, mean, content && decodeTensor(content, 'float64'))
+  const held = (wanted: string) => model.tensors.find(({ name, data }) => name === wanted && data.length > 0)
+  const content = held(CONTENT)
+  const likeness = held(likenessName)
+  return priorOf(groups, hyper, mean, {
+    content: content && decodeTensor(content, 'float64'),
+    likeness: likeness && decodeLikeness(likeness),
+  })
 }
 
 const isSame = (a: Prior, b: Prior): boolean =>

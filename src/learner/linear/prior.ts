@@ -7,14 +7,15 @@
  *   point (MacKay 1992, "Bayesian interpolation"; Bishop 3.5), with p pseudo-counts at the configured precision λ;
  * - m by generalised least squares with the θ_a integrated out: an item's A and b count as Λ₀ - Λ₀Λ_a⁻¹Λ₀ and Λ₀Λ_a⁻¹b
  *   (Lindley & Smith 1972), under a ridge κ_g found as λ_g is.
- * - the offsets of biases by the items' vectors, in turn with m (content.ts).
+ * - the offsets of biases by the items' vectors, in turn with m (content.ts); and how much likeness counts (likeness.ts).
  * So a new item starts where items like it usually are, a weak effect is shrunk away, a strong one is not.
  */
 import type { Block } from './block.ts'
 import { fitContent } from './content.ts'
-import type { FeatureOptions } from './features.ts'
+import type { FeatureOptions, NumberRange } from './features.ts'
+import { covarianceOf, directionOf, type Likeness } from './likeness.ts'
 import { cholesky, dot, invertFactored, packedLength, solveLower, solveUpper } from './matrix.ts'
-import { type Arm, mostSeen, type Prior, posteriorOf, type Reading, scalarSums } from './posterior.ts'
+import { type Arm, mostSeen, ownMean, type Prior, posteriorOf, type Reading, scalarSums } from './posterior.ts'
 
 /** Pseudo-counts of the hyperprior. Small: with one of them at λ = 0.3 nothing could be found above 0.3 K, while items whose
  * clicks differ by a thousandth want hundreds. */
@@ -47,22 +48,29 @@ export const startHyper = (precision: number): Hyper => ({
   common: new Float64Array(GROUPS).fill(precision),
 })
 
-export const priorOf = (groups: Uint8Array, { around }: Hyper, mean: Float64Array, content?: Float64Array): Prior => ({
+export const priorOf = (
+  groups: Uint8Array,
+  { around }: Hyper,
+  mean: Float64Array,
+  vectors: Pick<Prior, 'content' | 'likeness'> = {},
+): Prior => ({
   mean,
-  content,
+  ...vectors,
   precision: Float64Array.from(groups, group => around[group]),
 })
 
 /**
  * One round of the fixed point.
- * @param variance σ² under the present prior @param precision λ of the hyperprior
+ * @param variance σ² under the present prior @param precision λ of the hyperprior @param history place of the mean of a
+ * person's history in φ; absent: there is none
  */
 export function improve(
   arms: ReadonlyMap<string, Arm>,
   reading: Reading,
   hyper: Hyper,
-  { variance, precision }: { readonly variance: number; readonly precision: number },
+  given: { readonly variance: number; readonly precision: number; readonly history?: NumberRange },
 ): { hyper: Hyper; prior: Prior; offsets: ReadonlyMap<string, number> } {
+  const { variance, precision, history } = given
   const d = reading.map.dimensions
   const groups = groupsOf(reading.map.options, d)
   const chosen = mostSeen(arms, Math.max(4, Math.floor(BUDGET / d ** 3)))
@@ -76,7 +84,44 @@ export function improve(
   const { mean, common } = commonMean(sums, reading.prior, hyper, { groups, variance, precision })
   const next = { around, common }
   const fit = fitOffsets(chosen, sums, reading.prior, mean[0])
-  return { hyper: next, prior: priorOf(groups, next, mean, fit?.weights), offsets: offsetsOf(arms, fit) }
+  const likeness = history && fitLikeness(chosen, reading, mean, history)
+  const prior = priorOf(groups, next, mean, { content: fit?.weights, likeness })
+  return { hyper: next, prior, offsets: offsetsOf(arms, fit) }
+}
+
+/** c by generalised least squares around the mean, each item's A and b counting as they do for m; a priori c r is as long as
+ * what items have of their own is. */
+function fitLikeness(
+  chosen: readonly Chosen[],
+  reading: Reading,
+  mean: Float64Array,
+  history: NumberRange,
+): Likeness | undefined {
+  const covariance = covarianceOf(
+    chosen.map(([, { block }]) => block),
+    history,
+  )
+  if (!covariance) return undefined
+  const { precision } = reading.prior
+  let toward = 0
+  let information = precision[history.from] / history.count
+  for (const [, arm] of chosen) {
+    const { vector, offset } = arm.block
+    if (vector?.length !== history.count) continue
+    const { factor } = posteriorOf(arm, reading)
+    const b = scalarSums(arm.block, reading)
+    const direction = new Float64Array(mean.length)
+    direction.set(directionOf(covariance, vector), history.from)
+    const solved = direction.map((value, i) => precision[i] * value)
+    solveLower(factor, solved, solved)
+    solveUpper(factor, solved, solved)
+    for (let i = 0; i < mean.length; i++) {
+      const counts = precision[i] * (direction[i] - solved[i])
+      information += counts * direction[i]
+      toward += solved[i] * b[i] - counts * (mean[i] + (i === 0 ? offset : 0))
+    }
+  }
+  return { from: history.from, coefficient: toward / information, covariance }
 }
 
 /** The content's regression on the chosen items' biases. */
@@ -117,7 +162,7 @@ interface Sums {
   readonly squares: Float64Array
   /** Of each item: θ₀ and (Λ_a⁻¹)₀₀. */
   readonly biases: [number, number][]
-  /** Σ_a Λ_a⁻¹, packed, and Σ_a Λ_a⁻¹ b_a, less what the items' offsets account for. */
+  /** Σ_a Λ_a⁻¹, packed, and Σ_a Λ_a⁻¹ b_a, less what the items' vectors account for. */
   readonly inverse: Float64Array
   readonly solved: Float64Array
 }
@@ -135,13 +180,14 @@ function collect(chosen: readonly Chosen[], reading: Reading, groups: Uint8Array
     biases: [],
   }
   const own = new Float64Array(packedLength(d))
+  const { prior } = reading
   for (const [, arm] of chosen) {
     const { theta, factor } = posteriorOf(arm, reading)
     invertFactored(factor, d, own)
-    const b = scalarSums(arm.block, reading)
-    const { offset } = arm.block
+    const expected = ownMean(prior, arm.block)
+    const foretold = expected.map((value, i) => value - prior.mean[i])
+    const b = scalarSums(arm.block, reading).map((value, i) => value + prior.precision[i] * foretold[i])
     sums.biases.push([theta[0], own[0]])
-    sums.solved[0] -= offset
     for (let i = 0, k = 0; i < d; i++) {
       for (let j = 0; j < i; j++, k++) {
         sums.inverse[k] += own[k]
@@ -149,10 +195,9 @@ function collect(chosen: readonly Chosen[], reading: Reading, groups: Uint8Array
         sums.solved[j] += own[k] * b[i]
       }
       sums.inverse[k] += own[k]
-      sums.solved[i] += own[k] * b[i]
+      sums.solved[i] += own[k] * b[i] - foretold[i]
       sums.trace[groups[i]] += own[k]
-      sums.squares[groups[i]] += (theta[i] - reading.prior.mean[i] - (i === 0 ? offset : 0)) ** 2
-      sums.solved[i] += reading.prior.precision[0] * offset * own[packedLength(i)]
+      sums.squares[groups[i]] += (theta[i] - expected[i]) ** 2
       k++
     }
   }

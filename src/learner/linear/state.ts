@@ -2,7 +2,7 @@
 import type { Block } from './block.ts'
 import { type Changes, createChanges } from './changes.ts'
 import type { DecayClock } from './decay.ts'
-import { createFeatureMap, type FeatureMap, type FeatureOptions, unknownScale } from './features.ts'
+import { createFeatureMap, type FeatureMap, type FeatureOptions, type NumberRange, unknownScale } from './features.ts'
 import { createMoments, type Moments } from './moments.ts'
 import type { Prior } from './posterior.ts'
 import { groupsOf, type Hyper, priorOf, startHyper } from './prior.ts'
@@ -21,6 +21,9 @@ export interface LinearOptions {
   readonly watch?: (component: string) => number
   /** E w² / E w of the weights that decisions come with, by which sums are noisier than of decisions that count 1; absent: 1. */
   readonly dispersion?: number
+  /** Where the state holds the mean of a person's history, for a prior that is estimated: items' vectors are of this length. Absent:
+   * it holds none, or their vectors say nothing of it. */
+  readonly history?: NumberRange
   readonly maxItems: number
   /** 0: nothing is forgotten. */
   readonly halfLifeMs: number

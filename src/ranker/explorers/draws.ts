@@ -38,8 +38,8 @@ interface Rung {
   readonly contenders: number
   /** Replaced where more is known. */
   floors: Uint32Array
-  /** Nothing more can be known. */
-  isTight?: boolean
+  /** By candidate, 1: its floor is that of its own deviation. */
+  readonly tight: Uint8Array
 }
 
 /** @param count M, the draws */
@@ -48,11 +48,18 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
   const draw = createDraw(posterior, count)
   const { length } = posterior.mean
-  const whole: Rung = { level: Number.NEGATIVE_INFINITY, contenders: length, floors: new Uint32Array(length) }
+  const whole: Rung = {
+    level: Number.NEGATIVE_INFINITY,
+    contenders: length,
+    floors: new Uint32Array(length),
+    tight: new Uint8Array(length).fill(1),
+  }
   const rungs: Rung[] = []
   const rungAt = (contenders: number, available: Uint8Array): Rung => {
     const level = levelOf(draw(seeds[0], whole.floors, roughly(posterior)), available, contenders)
-    return level === whole.level ? whole : { level, contenders, floors: floorsOf(posterior, level) }
+    return level === whole.level
+      ? whole
+      : { level, contenders, floors: floorsOf(posterior, level), tight: new Uint8Array(length) }
   }
   const rungOf = (depth: number, available: Uint8Array): Rung => {
     if (depth >= CONTENDERS.length) return whole
@@ -157,23 +164,25 @@ const floorOf = (z: number): number => (BITS / EDGES.length) * edgeBelow(z)
 /** Of candidates that have reached the level once the deviation is known: what it is too narrow for does not come again. A crowd says that the bounds
  * are no use here, so all are worked out. */
 function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Scored): void {
-  const { level, contenders, floors } = rung
+  const { level, contenders, floors, tight } = rung
   const { mean, deviations, alpha } = posterior
-  if (to - from > CROWD * contenders && !rung.isTight) {
-    for (let k = 0; k < mean.length; k++) deviations.of(k)
-    rung.floors = floorsOf(posterior, level)
-    rung.isTight = true
-  }
-  if (rung.isTight) return
   let next: Uint32Array | undefined
+  let fresh = 0
   for (let i = from; i < to; i++) {
     const k = candidates[i]
+    if (tight[k] === 1) continue
+    tight[k] = 1
+    fresh++
     const floor = mean[k] < level ? floorOf((level - mean[k]) / (alpha * deviations.most[k])) : 0
     if (floor <= floors[k]) continue
     next ??= floors.slice()
     next[k] = floor
   }
   if (next) rung.floors = next
+  if (fresh <= CROWD * contenders) return
+  for (let k = 0; k < mean.length; k++) deviations.of(k)
+  rung.floors = floorsOf(posterior, level)
+  tight.fill(1)
 }
 
 /** Index of the last edge that is at most z. */

@@ -147,7 +147,7 @@ describe('two versions of disjoint inputs', () => {
   })
 
   test("know the items' vectors that either knew", () => {
-    const vector = (first: number) => Float32Array.of(first, 1, 0.5)
+    const vector = (first: number) => Float32Array.of(first, 1)
     const known = (itemId: string, timeMs: number) => ({
       ...exampleOf(Float64Array.of(1, 0, 0), {
         transition_id: `${timeMs}/0`,
@@ -156,18 +156,22 @@ describe('two versions of disjoint inputs', () => {
       }),
       item: vector(timeMs),
     })
-    const estimate = () => 1
-    const one = learn({ estimate }, [known('a', 1), known('b', 2)])
-    const merged = mergeLinear(one, learn({ estimate }, [known('b', 3), known('c', 4)]), '2')
-    const learner = createLinearLearner({ ...options, estimate })
+    const wanted = { estimate: () => 1, history: { from: 1, count: 2 } }
+    const one = learn(wanted, [known('a', 1), known('b', 2)])
+    const merged = mergeLinear(one, learn(wanted, [known('b', 3), known('c', 4)]), '2')
+    const learner = createLinearLearner({ ...options, ...wanted })
     learner.restore(merged)
     assert.deepEqual(
-      [...learner.blocks].map(([itemId, { content }]) => [itemId, content]),
+      [...learner.blocks].map(([itemId, { content, vector: own }]) => [itemId, content, own]),
       [
         ['a', 1],
         ['b', 2],
         ['c', 4],
-      ].map(([itemId, first]) => [itemId, contentOf(itemId as string, vector(first as number))]),
+      ].map(([itemId, first]) => [
+        itemId,
+        contentOf(itemId as string, vector(first as number)),
+        vector(first as number),
+      ]),
     )
   })
 

@@ -1,0 +1,172 @@
+/**
+ * Likeness: what an item's vector v says of whom it suits. Where the state holds the mean x of the vectors in a person's
+ * history, the prior mean of the item's coefficients on x is the common one plus c r, r = S v / |S v|, with S the covariance
+ * of x over the decisions: S v = cov(x, vᵀx) is what is found in a history together with the item. So from the first decision
+ * on an item suits those who saw what goes with it, by as much as that counted for all items: one number c for all of
+ * them, by generalised least squares with their own coefficients integrated out (prior.ts). A prior mean that is a
+ * regression on the item's features: Agarwal & Chen 2009, "Regression-based latent factor models"; items alike by who saw
+ * them: Sarwar et al. 2001, "Item-based collaborative filtering".
+ */
+import type { Tensor } from '../../../schemas/records.ts'
+import { decodeTensor, encodeTensor } from '../tensors.ts'
+import type { Block } from './block.ts'
+import type { NumberRange } from './features.ts'
+import { dot, packedLength } from './matrix.ts'
+
+export interface Likeness {
+  /** Where x stands in φ. */
+  readonly from: number
+  /** c, in units of the reward. */
+  readonly coefficient: number
+  /** S, packed; as many rows as an item's vector is long. */
+  readonly covariance: Float64Array
+}
+
+/** S of the decisions in these blocks; undefined before there are any. @param place of x in φ */
+export function covarianceOf(blocks: Iterable<Block>, { from, count }: NumberRange): Float64Array | undefined {
+  const squares = new Float64Array(packedLength(count))
+  const sums = new Float64Array(count)
+  let weight = 0
+  for (const { a } of blocks) {
+    weight += a[0]
+    for (let i = 0, k = 0; i < count; i++) {
+      const row = packedLength(from + i)
+      sums[i] += a[row]
+      for (let j = 0; j <= i; j++) squares[k++] += a[row + from + j]
+    }
+  }
+  if (!(weight > 0)) return undefined
+  for (let i = 0, k = 0; i < count; i++)
+    for (let j = 0; j <= i; j++, k++) squares[k] = squares[k] / weight - (sums[i] / weight) * (sums[j] / weight)
+  return squares
+}
+
+/** S x. @param matrix symmetric, packed */
+function multiply(matrix: Float64Array, x: ArrayLike<number>): Float64Array {
+  const out = new Float64Array(x.length)
+  for (let i = 0, row = 0; i < x.length; row += ++i) {
+    for (let j = 0; j < i; j++) {
+      out[i] += matrix[row + j] * x[j]
+      out[j] += matrix[row + j] * x[i]
+    }
+    out[i] += matrix[row + i] * x[i]
+  }
+  return out
+}
+
+/** r of a vector; zeros where nothing goes with the item. */
+export function directionOf(covariance: Float64Array, vector: Float32Array): Float64Array {
+  const along = multiply(covariance, vector)
+  const length = Math.sqrt(dot(along, along))
+  return length > 0 ? along.map(value => value / length) : along
+}
+
+/** c r of the items that have a block. */
+const kept = new WeakMap<Likeness, WeakMap<Float32Array, Float64Array>>()
+
+/** Adds c r to the item's prior mean; nothing for a vector of another length. @param mean length d */
+export function addLikeness(
+  likeness: Likeness | undefined,
+  vector: Float32Array | undefined,
+  mean: Float64Array,
+): void {
+  if (!likeness || !vector || packedLength(vector.length) !== likeness.covariance.length) return
+  let known = kept.get(likeness)
+  if (!known) {
+    known = new WeakMap()
+    kept.set(likeness, known)
+  }
+  let direction = known.get(vector)
+  if (!direction) {
+    direction = directionOf(likeness.covariance, vector)
+    known.set(vector, direction)
+  }
+  for (let i = 0; i < direction.length; i++) mean[likeness.from + i] += likeness.coefficient * direction[i]
+}
+
+/** 1 / |S v| of items without a block, by row of the catalogue: one number each, since a catalogue may hold millions. */
+interface Scales {
+  readonly catalogue: object
+  /** NaN where nobody asked. */
+  byRow: Float64Array
+}
+const scales = new WeakMap<Likeness, Scales>()
+
+/** Where items have rows, so that what was worked out of each is found again. */
+export interface Known {
+  readonly catalogue: object
+  readonly numbers: readonly number[]
+}
+
+/** c rᵀx of items that have no block, by their vectors, in one state φ. @param rows of the candidates, where they have any
+ * @returns of candidate k and its vector */
+export function likenessIn(
+  likeness: Likeness,
+  phi: Float64Array,
+  rows?: Known,
+): (k: number, vector: Float32Array | undefined) => number {
+  const { from, covariance, coefficient } = likeness
+  const known = rows && scalesFor(likeness, rows.catalogue)
+  let along: Float64Array | undefined
+  const scaleOf = (k: number, vector: Float32Array): number => {
+    const row = known ? rows.numbers[k] : -1
+    if (!known || row < 0) return inverseLength(covariance, vector)
+    if (row >= known.byRow.length) known.byRow = longer(known.byRow, row)
+    if (Number.isNaN(known.byRow[row])) known.byRow[row] = inverseLength(covariance, vector)
+    return known.byRow[row]
+  }
+  return (k, vector) => {
+    if (!vector || packedLength(vector.length) !== covariance.length) return 0
+    along ??= multiply(covariance, phi.subarray(from, from + vector.length))
+    let sum = 0
+    for (let i = 0; i < vector.length; i++) sum += vector[i] * along[i]
+    return coefficient * sum * scaleOf(k, vector)
+  }
+}
+
+function scalesFor(likeness: Likeness, catalogue: object): Scales {
+  const kept = scales.get(likeness)
+  if (kept?.catalogue === catalogue) return kept
+  const fresh = { catalogue, byRow: new Float64Array(0) }
+  scales.set(likeness, fresh)
+  return fresh
+}
+
+function longer(values: Float64Array, row: number): Float64Array {
+  const more = new Float64Array(Math.max(row + 1, 2 * values.length)).fill(Number.NaN)
+  more.set(values)
+  return more
+}
+
+/** 0 where nothing goes with the item. */
+function inverseLength(covariance: Float64Array, vector: Float32Array): number {
+  const own = multiply(covariance, vector)
+  const length = Math.sqrt(dot(own, own))
+  return length > 0 ? 1 / length : 0
+}
+
+const LIKENESS = 'prior/likeness'
+const PREFIX = 'vector/'
+
+export const likenessName = LIKENESS
+export const vectorName = (itemId: string): string => PREFIX + itemId
+/** The item of a vector's tensor; undefined for other tensors. */
+export const itemOfVector = (name: string): string | undefined =>
+  name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined
+
+export const encodeVector = (itemId: string, vector: Float32Array): Tensor => encodeTensor(vectorName(itemId), vector)
+/** @throws FeedloopError MODEL_INCOMPATIBLE */
+export const decodeVector = (tensor: Tensor): Float32Array => decodeTensor(tensor, 'float32')
+
+/** Bytes that an item's vector takes in a checkpoint, about. */
+export const vectorBytes = (length: number): number => (length === 0 ? 0 : 4 * length + 64)
+
+/** [from, c, S]. */
+export const encodeLikeness = ({ from, coefficient, covariance }: Likeness): Tensor =>
+  encodeTensor(LIKENESS, Float64Array.of(from, coefficient, ...covariance))
+
+/** @throws FeedloopError MODEL_INCOMPATIBLE */
+export function decodeLikeness(tensor: Tensor): Likeness {
+  const values = decodeTensor(tensor, 'float64')
+  return { from: values[0], coefficient: values[1], covariance: values.slice(2) }
+}
