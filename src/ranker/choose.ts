@@ -1,6 +1,5 @@
 /** The policy's own slate: scores, an explorer's distribution, draws from it. */
 import type { Candidate, Constraints, Explorer as Logged, Quota, Slot } from '../../schemas/records.ts'
-import { isFiniteArray } from '../learner/tensors.ts'
 import type { Learned, Scorer } from '../models/policy.ts'
 import type { Choice } from '../recommendations/decision.ts'
 import type { Reason } from '../recommendations/reasons.ts'
@@ -82,7 +81,7 @@ function toArray(values: Float64Array): number[] {
 function areFinite(scorer: Scorer, { name }: Explorer): boolean {
   const need = explorerNeeds[name]
   const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [uncertainty(scorer)] : []
-  return [scorer.mean, ...others].every(isFiniteArray)
+  return [scorer.mean, ...others].every(values => values.every(Number.isFinite))
 }
 
 const uncertainty = (scorer: Scorer): Float64Array => scorer.deviations?.most ?? scorer.deviation ?? NONE
