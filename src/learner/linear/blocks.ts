@@ -2,7 +2,7 @@
 import { type Block, blockBytes, createBlock, scaleBlock } from './block.ts'
 import { contentBytes } from './content.ts'
 import { featureDimensions } from './features.ts'
-import { vectorBytes } from './likeness.ts'
+import { likenessBytes, vectorBytes } from './likeness.ts'
 import { scaleMoments } from './moments.ts'
 import type { State } from './state.ts'
 
@@ -25,7 +25,8 @@ export function blockFor(state: State, itemId: string, timeMs: number): Block | 
 function capacity({ options, components, contentLength }: State): number {
   const own = blockBytes(featureDimensions(options.features), Math.max(1, components.size))
   const vectors = contentBytes(contentLength) + vectorBytes(options.history?.count ?? 0)
-  const fits = Math.floor(options.maxCheckpointBytes / (own + vectors))
+  const shared = likenessBytes(options.history?.count ?? 0)
+  const fits = Math.floor((options.maxCheckpointBytes - shared) / (own + vectors))
   return Math.max(1, Math.min(options.maxItems, fits))
 }
 

@@ -24,10 +24,16 @@ export function snapshot(state: State, version: string, full: boolean): Checkpoi
     const block = state.blocks.get(itemId)
     if (!block) return [blockName, contentName, vectorName].map(name => removedTensor(name(itemId)))
     const { content, offset, vector } = block
+    // a block that was made anew may have none of what the one before it had
+    const gone = (name: string) => (baseVersion === null ? [] : [removedTensor(name)])
     return [
       encodeBlock(itemId, block),
-      ...(content ? [encodeContent(itemId, content, offset)] : []),
-      ...(vector ? [encodeVector(itemId, vector)] : []),
+      ...(content
+        ? [encodeContent(itemId, content, offset)]
+        : state.contentLength > 0
+          ? gone(contentName(itemId))
+          : []),
+      ...(vector ? [encodeVector(itemId, vector)] : state.options.history ? gone(vectorName(itemId)) : []),
     ]
   })
   // while the map is sought a version is full, so that no increment need tell which rows went

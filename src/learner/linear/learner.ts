@@ -180,8 +180,8 @@ function noteContent(state: State, itemId: string, vector: Float32Array | undefi
 /** Likewise the vector itself, where the state holds a mean of such. */
 function noteVector({ options, blocks }: State, itemId: string, vector: Float32Array | undefined): void {
   const block = blocks.get(itemId)
-  if (!options.estimate || !options.history || !block || block.vector || vector?.length !== options.history.count)
-    return
+  if (!options.estimate || !options.history || !block || vector?.length !== options.history.count) return
+  if (block.vector?.length === vector.length) return
   block.vector = vector
   block.revision++
 }

@@ -8,6 +8,7 @@
  * them: Sarwar et al. 2001, "Item-based collaborative filtering".
  */
 import type { Tensor } from '../../../schemas/records.ts'
+import { FeedloopError } from '../../errors.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
 import type { Block } from './block.ts'
 import type { NumberRange } from './features.ts'
@@ -21,6 +22,9 @@ export interface Likeness {
   /** S, packed; as many rows as an item's vector is long. */
   readonly covariance: Float64Array
 }
+
+/** Part of the second moments below which a covariance is their rounding. */
+const ROUNDING = 1e-10
 
 /** S of the decisions in these blocks; undefined before there are any. @param place of x in φ */
 export function covarianceOf(blocks: Iterable<Block>, { from, count }: NumberRange): Float64Array | undefined {
@@ -36,8 +40,12 @@ export function covarianceOf(blocks: Iterable<Block>, { from, count }: NumberRan
     }
   }
   if (!(weight > 0)) return undefined
+  const largest = Float64Array.from({ length: count }, (_, i) => Math.sqrt(squares[packedLength(i + 1) - 1] / weight))
   for (let i = 0, k = 0; i < count; i++)
-    for (let j = 0; j <= i; j++, k++) squares[k] = squares[k] / weight - (sums[i] / weight) * (sums[j] / weight)
+    for (let j = 0; j <= i; j++, k++) {
+      squares[k] = squares[k] / weight - (sums[i] / weight) * (sums[j] / weight)
+      if (Math.abs(squares[k]) <= ROUNDING * largest[i] * largest[j]) squares[k] = 0
+    }
   return squares
 }
 
@@ -84,15 +92,17 @@ export function addLikeness(
   for (let i = 0; i < direction.length; i++) mean[likeness.from + i] += likeness.coefficient * direction[i]
 }
 
-/** 1 / |S v| of items without a block, by row of the catalogue: one number each, since a catalogue may hold millions. */
+/** 1 / |S v| of items without a block, for the vector that it was worked out of: an item's vector may be another one later. One number and
+ * one reference each, since a catalogue may hold millions. */
 interface Scales {
-  readonly catalogue: object
-  /** NaN where nobody asked. */
-  byRow: Float64Array
+  readonly catalogue: object | undefined
+  readonly byRow: { readonly vectors: Float32Array[]; readonly scales: number[] }
+  /** Of those without a row. */
+  readonly byVector: WeakMap<Float32Array, number>
 }
 const scales = new WeakMap<Likeness, Scales>()
 
-/** Where items have rows, so that what was worked out of each is found again. */
+/** Where items have rows, so that what was worked out of each is found again without asking a map. */
 export interface Known {
   readonly catalogue: object
   readonly numbers: readonly number[]
@@ -106,14 +116,17 @@ export function likenessIn(
   rows?: Known,
 ): (k: number, vector: Float32Array | undefined) => number {
   const { from, covariance, coefficient } = likeness
-  const known = rows && scalesFor(likeness, rows.catalogue)
+  const { byRow, byVector } = scalesFor(likeness, rows?.catalogue)
   let along: Float64Array | undefined
   const scaleOf = (k: number, vector: Float32Array): number => {
-    const row = known ? rows.numbers[k] : -1
-    if (!known || row < 0) return inverseLength(covariance, vector)
-    if (row >= known.byRow.length) known.byRow = longer(known.byRow, row)
-    if (Number.isNaN(known.byRow[row])) known.byRow[row] = inverseLength(covariance, vector)
-    return known.byRow[row]
+    const row = rows ? rows.numbers[k] : -1
+    if (row >= 0 && byRow.vectors[row] === vector) return byRow.scales[row]
+    const scale = byVector.get(vector) ?? inverseLength(covariance, vector)
+    if (row >= 0) {
+      byRow.vectors[row] = vector
+      byRow.scales[row] = scale
+    } else byVector.set(vector, scale)
+    return scale
   }
   return (k, vector) => {
     if (!vector || packedLength(vector.length) !== covariance.length) return 0
@@ -124,18 +137,13 @@ export function likenessIn(
   }
 }
 
-function scalesFor(likeness: Likeness, catalogue: object): Scales {
+/** @param catalogue undefined: any */
+function scalesFor(likeness: Likeness, catalogue: object | undefined): Scales {
   const kept = scales.get(likeness)
-  if (kept?.catalogue === catalogue) return kept
-  const fresh = { catalogue, byRow: new Float64Array(0) }
+  if (kept && (catalogue === undefined || kept.catalogue === catalogue)) return kept
+  const fresh = { catalogue, byRow: { vectors: [], scales: [] }, byVector: kept?.byVector ?? new WeakMap() }
   scales.set(likeness, fresh)
   return fresh
-}
-
-function longer(values: Float64Array, row: number): Float64Array {
-  const more = new Float64Array(Math.max(row + 1, 2 * values.length)).fill(Number.NaN)
-  more.set(values)
-  return more
 }
 
 /** 0 where nothing goes with the item. */
@@ -161,12 +169,24 @@ export const decodeVector = (tensor: Tensor): Float32Array => decodeTensor(tenso
 /** Bytes that an item's vector takes in a checkpoint, about. */
 export const vectorBytes = (length: number): number => (length === 0 ? 0 : 4 * length + 64)
 
-/** [from, c, S]. */
-export const encodeLikeness = ({ from, coefficient, covariance }: Likeness): Tensor =>
-  encodeTensor(LIKENESS, Float64Array.of(from, coefficient, ...covariance))
+/** Bytes of the likeness itself, about. */
+export const likenessBytes = (length: number): number => 8 * packedLength(length)
 
-/** @throws FeedloopError MODEL_INCOMPATIBLE */
-export function decodeLikeness(tensor: Tensor): Likeness {
+/** [from, c, S]. */
+export function encodeLikeness({ from, coefficient, covariance }: Likeness): Tensor {
+  const values = new Float64Array(2 + covariance.length)
+  values.set([from, coefficient])
+  values.set(covariance, 2)
+  return encodeTensor(LIKENESS, values)
+}
+
+/** @param d length of φ @throws FeedloopError MODEL_INCOMPATIBLE */
+export function decodeLikeness(tensor: Tensor, d: number): Likeness {
   const values = decodeTensor(tensor, 'float64')
-  return { from: values[0], coefficient: values[1], covariance: values.slice(2) }
+  const [from, coefficient] = values
+  const covariance = values.slice(2)
+  const count = Math.floor(Math.sqrt(2 * covariance.length))
+  if (packedLength(count) !== covariance.length || !(from >= 0 && from + count <= d))
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `tensor ${LIKENESS} does not fit ${d} dimensions`)
+  return { from, coefficient, covariance }
 }

@@ -65,7 +65,7 @@ export function decodePrior(model: ModelVersion, map: FeatureMap, before?: Prior
   const likeness = held(likenessName)
   return priorOf(groups, hyper, mean, {
     content: content && decodeTensor(content, 'float64'),
-    likeness: likeness && decodeLikeness(likeness),
+    likeness: likeness && decodeLikeness(likeness, map.dimensions),
   })
 }
 

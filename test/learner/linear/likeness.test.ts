@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseConfig } from '../../../src/config.ts'
+import { isCode } from '../../../src/errors.ts'
 import { addDecision, type Block, createBlock } from '../../../src/learner/linear/block.ts'
 import { createLinearLearner, type LinearOptions } from '../../../src/learner/linear/learner.ts'
-import { addLikeness, covarianceOf, directionOf, likenessIn } from '../../../src/learner/linear/likeness.ts'
+import {
+  addLikeness,
+  covarianceOf,
+  decodeLikeness,
+  directionOf,
+  encodeLikeness,
+  likenessIn,
+} from '../../../src/learner/linear/likeness.ts'
 import { dot, packedLength } from '../../../src/learner/linear/matrix.ts'
 import { createPolicyLoader, loadPolicy } from '../../../src/models/load.ts'
 import { createRandom } from '../../../src/state/random.ts'
@@ -79,6 +87,40 @@ describe('likeness', () => {
     assert.ok(Math.abs(dot(direction, direction) - 1) < 1e-12)
     assert.ok(Math.abs(direction[0] / direction[1] - covariance[0] / covariance[1]) < 1e-9)
     assert.deepEqual(directionOf(covariance, new Float32Array(2)), new Float64Array(2))
+  })
+
+  test('what never varies goes with nothing, whatever its rounding', () => {
+    const constant = createBlock(5, -1)
+    for (let n = 1; n <= 1000; n++) addDecision(constant, Float64Array.of(1, 7, 0.1, 0.7, 3), 1 / n)
+    assert.deepEqual(covarianceOf([constant], { from: 2, count: 2 }), new Float64Array(3))
+  })
+
+  test('an item whose vector becomes another one is scored by that, with a row and without', () => {
+    const likeness = { from: 2, coefficient: -3, covariance }
+    const rows = { catalogue: {}, numbers: [4, -1] }
+    for (const vector of [Float32Array.of(0, 0), Float32Array.of(0.6, -0.8), Float32Array.of(0.1, 2)]) {
+      const expected = likenessIn({ ...likeness }, states[0])(0, vector)
+      for (const k of [0, 1]) assert.equal(likenessIn(likeness, states[0], rows)(k, vector), expected)
+      assert.equal(likenessIn(likeness, states[0], { ...rows, catalogue: {} })(0, vector), expected)
+    }
+  })
+
+  test('stands in a checkpoint however wide it is, and is refused where it does not fit', () => {
+    const wide = {
+      from: 3,
+      coefficient: 0.5,
+      covariance: Float64Array.from({ length: packedLength(700) }, (_, i) => i),
+    }
+    assert.deepEqual(decodeLikeness(encodeLikeness(wide), 703), wide)
+    assert.throws(
+      () => decodeLikeness(encodeLikeness(wide), 702),
+      error => isCode(error, 'MODEL_INCOMPATIBLE'),
+    )
+    const torn = { ...wide, covariance: wide.covariance.slice(1) }
+    assert.throws(
+      () => decodeLikeness(encodeLikeness(torn), 703),
+      error => isCode(error, 'MODEL_INCOMPATIBLE'),
+    )
   })
 
   test('items with a block and without are moved alike, those with a vector of another length not at all', () => {
