@@ -1,7 +1,7 @@
 /**
  * Likeness: what an item's vector v says of whom it suits. Where the state holds the mean x of the vectors in a person's
  * history, the prior mean of the item's coefficients on x is the common one plus c r, r = S v / |S v|, with S the covariance
- * of x over the decisions: S v = cov(x, vᵀx) is what is found in a history together with the item. So from the first decision
+ * of x over decisions: S v = cov(x, vᵀx) is what is found in a history together with the item. So from the first decision
  * on an item suits those who saw what goes with it, by as much as that counted for all items: one number c for all of
  * them, by generalised least squares with their own coefficients integrated out (prior.ts). A prior mean that is a
  * regression on the item's features: Agarwal & Chen 2009, "Regression-based latent factor models"; items alike by who saw
