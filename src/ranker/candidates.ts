@@ -181,7 +181,8 @@ function tellFailed(index: CatalogueIndex, { failed }: Moment): void {
   for (const [source, count] of index.takeFailed()) failed.set(source, (failed.get(source) ?? 0) + count)
 }
 
-const versionAt = (features: FeatureStore, row: number): number => (row < 0 ? 0 : features.versionOf(row))
+/** Feature version at a row; 0 where there is none. */
+export const versionAt = (features: FeatureStore, row: number): number => (row < 0 ? 0 : features.versionOf(row))
 
 const toCandidate = (
   item_id: string,

@@ -11,6 +11,7 @@
 import type { Tensor } from '../../../schemas/records.ts'
 import { idVector } from '../../features/hashed.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
+import { createByVector } from './by-vector.ts'
 import { addOuter, addScaled, cholesky, dot, packedLength, solveLower, solveUpper } from './matrix.ts'
 
 /** An item's bias by its own decisions alone, less the common mean. */
@@ -41,24 +42,15 @@ export function contentOf(itemId: string, vector: Float32Array): Float64Array | 
   return length > NOTHING ? z.map(value => value / length) : undefined
 }
 
-/** By weights: each vector's offset, since a catalogue's items without decisions are scored again and again. */
-const offsets = new WeakMap<Float64Array, WeakMap<Float32Array, number>>()
+const offsets = createByVector<Float64Array, number>()
 
 /** wᵀz of an item; 0 where vectors say nothing. @param weights w */
 export function offsetOf(weights: Float64Array | undefined, itemId: string, vector: Float32Array | undefined): number {
   if (!weights || vector?.length !== weights.length) return 0
-  let known = offsets.get(weights)
-  if (!known) {
-    known = new WeakMap()
-    offsets.set(weights, known)
-  }
-  let offset = known.get(vector)
-  if (offset === undefined) {
+  return offsets(weights, vector, () => {
     const content = contentOf(itemId, vector)
-    offset = content ? dot(weights, content) : 0
-    known.set(vector, offset)
-  }
-  return offset
+    return content ? dot(weights, content) : 0
+  })
 }
 
 /** κ, in units of the precision of biases around their mean. */

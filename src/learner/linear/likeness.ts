@@ -9,8 +9,10 @@
  */
 import type { Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
+import type { Rows } from '../../models/policy.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
 import type { Block } from './block.ts'
+import { createByVector } from './by-vector.ts'
 import type { NumberRange } from './features.ts'
 import { dot, packedLength } from './matrix.ts'
 
@@ -69,8 +71,8 @@ export function directionOf(covariance: Float64Array, vector: Float32Array): Flo
   return length > 0 ? along.map(value => value / length) : along
 }
 
-/** c r of the items that have a block. */
-const kept = new WeakMap<Likeness, WeakMap<Float32Array, Float64Array>>()
+/** r of the items that have a block. */
+const directions = createByVector<Likeness, Float64Array>()
 
 /** Adds c r to the item's prior mean; nothing for a vector of another length. @param mean length d */
 export function addLikeness(
@@ -79,54 +81,39 @@ export function addLikeness(
   mean: Float64Array,
 ): void {
   if (!likeness || !vector || packedLength(vector.length) !== likeness.covariance.length) return
-  let known = kept.get(likeness)
-  if (!known) {
-    known = new WeakMap()
-    kept.set(likeness, known)
-  }
-  let direction = known.get(vector)
-  if (!direction) {
-    direction = directionOf(likeness.covariance, vector)
-    known.set(vector, direction)
-  }
+  const direction = directions(likeness, vector, () => directionOf(likeness.covariance, vector))
   for (let i = 0; i < direction.length; i++) mean[likeness.from + i] += likeness.coefficient * direction[i]
 }
 
-/** 1 / |S v| of items without a block, for the vector that it was worked out of: an item's vector may be another one later. One number and
- * one reference each, since a catalogue may hold millions. */
-interface Scales {
-  readonly catalogue: object | undefined
-  readonly byRow: { readonly vectors: Float32Array[]; readonly scales: number[] }
-  /** Of those without a row. */
-  readonly byVector: WeakMap<Float32Array, number>
-}
-const scales = new WeakMap<Likeness, Scales>()
+/** 1 / |S v| of items without a block. */
+const scales = createByVector<Likeness, number>()
 
-/** Where items have rows, so that what was worked out of each is found again without asking a map. */
-export interface Known {
+/** The same by row, so that no map is asked at each decision, for the vector that it was worked out of: an item's may be another one later. */
+interface RowScales {
   readonly catalogue: object
-  readonly numbers: readonly number[]
+  readonly vectors: Float32Array[]
+  readonly scales: number[]
 }
+const rowScales = new WeakMap<Likeness, RowScales>()
 
 /** c rᵀx of items that have no block, by their vectors, in one state φ. @param rows of the candidates, where they have any
  * @returns of candidate k and its vector */
 export function likenessIn(
   likeness: Likeness,
   phi: Float64Array,
-  rows?: Known,
+  rows?: Rows,
 ): (k: number, vector: Float32Array | undefined) => number {
   const { from, covariance, coefficient } = likeness
-  const { byRow, byVector } = scalesFor(likeness, rows?.catalogue)
+  const byRow = rows && rowScalesFor(likeness, rows.catalogue)
   let along: Float64Array | undefined
   const scaleOf = (k: number, vector: Float32Array): number => {
-    const row = rows ? rows.numbers[k] : -1
-    if (row >= 0 && byRow.vectors[row] === vector) return byRow.scales[row]
-    const scale = byVector.get(vector) ?? inverseLength(covariance, vector)
-    if (row >= 0) {
+    const row = rows?.numbers[k] ?? -1
+    if (!byRow || row < 0) return scales(likeness, vector, () => inverseLength(covariance, vector))
+    if (byRow.vectors[row] !== vector) {
       byRow.vectors[row] = vector
-      byRow.scales[row] = scale
-    } else byVector.set(vector, scale)
-    return scale
+      byRow.scales[row] = inverseLength(covariance, vector)
+    }
+    return byRow.scales[row]
   }
   return (k, vector) => {
     if (!vector || packedLength(vector.length) !== covariance.length) return 0
@@ -137,12 +124,11 @@ export function likenessIn(
   }
 }
 
-/** @param catalogue undefined: any */
-function scalesFor(likeness: Likeness, catalogue: object | undefined): Scales {
-  const kept = scales.get(likeness)
-  if (kept && (catalogue === undefined || kept.catalogue === catalogue)) return kept
-  const fresh = { catalogue, byRow: { vectors: [], scales: [] }, byVector: kept?.byVector ?? new WeakMap() }
-  scales.set(likeness, fresh)
+function rowScalesFor(likeness: Likeness, catalogue: object): RowScales {
+  const kept = rowScales.get(likeness)
+  if (kept?.catalogue === catalogue) return kept
+  const fresh = { catalogue, vectors: [], scales: [] }
+  rowScales.set(likeness, fresh)
   return fresh
 }
 
@@ -153,10 +139,9 @@ function inverseLength(covariance: Float64Array, vector: Float32Array): number {
   return length > 0 ? 1 / length : 0
 }
 
-const LIKENESS = 'prior/likeness'
+export const likenessName = 'prior/likeness'
 const PREFIX = 'vector/'
 
-export const likenessName = LIKENESS
 export const vectorName = (itemId: string): string => PREFIX + itemId
 /** The item of a vector's tensor; undefined for other tensors. */
 export const itemOfVector = (name: string): string | undefined =>
@@ -177,7 +162,7 @@ export function encodeLikeness({ from, coefficient, covariance }: Likeness): Ten
   const values = new Float64Array(2 + covariance.length)
   values.set([from, coefficient])
   values.set(covariance, 2)
-  return encodeTensor(LIKENESS, values)
+  return encodeTensor(likenessName, values)
 }
 
 /** @param d length of φ @throws FeedloopError MODEL_INCOMPATIBLE */
@@ -187,6 +172,6 @@ export function decodeLikeness(tensor: Tensor, d: number): Likeness {
   const covariance = values.slice(2)
   const count = Math.floor(Math.sqrt(2 * covariance.length))
   if (packedLength(count) !== covariance.length || !(from >= 0 && from + count <= d))
-    throw new FeedloopError('MODEL_INCOMPATIBLE', `tensor ${LIKENESS} does not fit ${d} dimensions`)
+    throw new FeedloopError('MODEL_INCOMPATIBLE', `tensor ${likenessName} does not fit ${d} dimensions`)
   return { from, coefficient, covariance }
 }

@@ -1,6 +1,6 @@
 /** Which items stand at which places before anything is drawn, and their places among the candidates. */
 import type { Candidate } from '../../../schemas/records.ts'
-import type { Catalogue } from '../candidates.ts'
+import { type Catalogue, versionAt } from '../candidates.ts'
 import { type RowVectors, rowVectors } from '../row-vectors.ts'
 import type { Pinned } from './limits.ts'
 import type { Asked } from './rules.ts'
@@ -42,7 +42,7 @@ export function findPins(
       return { position, candidate: among }
     }
     const row = features.rowOf(item)
-    const feature_version = row < 0 ? 0 : features.versionOf(row)
+    const feature_version = versionAt(features, row)
     candidates.push({ item_id: item, feature_version, source: 'pinned', inclusion_probability: 1 })
     rows.push(row)
     return { position, candidate: itemIds.push(item) - 1 }

@@ -149,23 +149,25 @@ const EDGES = Float64Array.from({ length: 4096 }, (_, i) =>
 const roughQuantile = (bits: number): number => EDGES[Math.max(1, Math.floor(bits / (BITS / EDGES.length)))]
 
 /** Bits below which a candidate's draw is below the level, however unsure it is; a little less than that, never more. */
-function floorsOf({ mean, deviations: { most }, alpha }: Posterior, level: number): Uint32Array {
+function floorsOf(posterior: Posterior, level: number): Uint32Array {
+  const { mean, deviations } = posterior
+  const { most } = deviations
   const floors = new Uint32Array(mean.length)
   for (let k = 0; k < floors.length; k++) {
     // items that nothing is known of come in crowds, and are all alike
-    if (k > 0 && mean[k] === mean[k - 1] && most[k] === most[k - 1]) floors[k] = floors[k - 1]
-    else if (mean[k] < level) floors[k] = floorOf((level - mean[k]) / (alpha * most[k]))
+    const isAlike = k > 0 && mean[k] === mean[k - 1] && most[k] === most[k - 1]
+    floors[k] = isAlike ? floors[k - 1] : floorAt(posterior, level, k)
   }
   return floors
 }
 
-const floorOf = (z: number): number => (BITS / EDGES.length) * edgeBelow(z)
+const floorAt = ({ mean, deviations: { most }, alpha }: Posterior, level: number, k: number): number =>
+  mean[k] < level ? (BITS / EDGES.length) * edgeBelow((level - mean[k]) / (alpha * most[k])) : 0
 
 /** Of candidates that have reached the level once the deviation is known: what it is too narrow for does not come again. A crowd says that the bounds
  * are no use here, so all are worked out. */
 function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Scored): void {
   const { level, contenders, floors, tight } = rung
-  const { mean, deviations, alpha } = posterior
   let next: Uint32Array | undefined
   let fresh = 0
   for (let i = from; i < to; i++) {
@@ -173,14 +175,14 @@ function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Sco
     if (tight[k] === 1) continue
     tight[k] = 1
     fresh++
-    const floor = mean[k] < level ? floorOf((level - mean[k]) / (alpha * deviations.most[k])) : 0
+    const floor = floorAt(posterior, level, k)
     if (floor <= floors[k]) continue
     next ??= floors.slice()
     next[k] = floor
   }
   if (next) rung.floors = next
   if (fresh <= CROWD * contenders) return
-  for (let k = 0; k < mean.length; k++) deviations.of(k)
+  for (let k = 0; k < floors.length; k++) posterior.deviations.of(k)
   rung.floors = floorsOf(posterior, level)
   tight.fill(1)
 }
