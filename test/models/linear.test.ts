@@ -86,17 +86,23 @@ describe('a linear-Gaussian policy', () => {
     test(`no deviation exceeds the most that it may be, all are numbers, with states of size ${size}`, () => {
       const learner = newLearner()
       for (const [i, item] of ['a', 'b', 'c'].entries()) learnAll(learner, history(1 + 40 * i), item)
+      // nothing was seen of it, so its deviation is the prior's, but for what the kernel rounds
+      learnAll(
+        learner,
+        history(1).map(each => ({ ...each, x: new Float64Array(d) })),
+        'e',
+      )
       const policy = loadPolicy(publish(learner, '1', true), policyConfig())
       for (const { x } of history(50, 8)) {
         const state = x.map(each => size * each)
-        const { deviations } = policy.scorer(state, candidates('a', 'b', 'c', 'd'))
+        const { deviations } = policy.scorer(state, candidates('a', 'b', 'c', 'd', 'e'))
         const most = deviations!.most.slice()
         for (let k = 0; k < most.length; k++) {
           const deviation = deviations!.of(k)
           assert.ok(deviation > 0 && deviation <= most[k], `${deviation} of ${most[k]}`)
           assert.equal(deviations!.most[k], deviation)
         }
-        const again = policy.scorer(state, candidates('a', 'b', 'c', 'd'))
+        const again = policy.scorer(state, candidates('a', 'b', 'c', 'd', 'e'))
         assert.deepEqual(again.deviation, deviations!.most)
         assert.ok(again.deviation![2] < 0.9 * most[2], 'what was learned shows')
       }
