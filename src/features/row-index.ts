@@ -4,7 +4,7 @@
  * addressing with linear probes (Knuth, TAOCP 3, 6.4), and a slot holds the hash beside the row, so that a string is only compared when it is the
  * one, next to always. Rows are never taken out.
  */
-import { randomInt } from 'node:crypto'
+import { hashOfText } from '../state/text-hash.ts'
 
 export interface RowIndex {
   /** -1: there is none. */
@@ -19,8 +19,6 @@ export interface RowIndex {
 const LEAST_SLOTS = 64
 /** Share of the slots that may be taken: what is larger finds later, what is smaller fits into the cache less well. */
 const FULL = 0.7
-/** Another one in each process: who names items must not know which of them share a slot. */
-const BASIS = randomInt(2 ** 32)
 
 /** Of two int32 each: the hash, and the row plus 1; 0 is empty. */
 const emptySlots = (count: number): Int32Array => new Int32Array(2 * count)
@@ -81,11 +79,4 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
       return ids.length
     },
   }
-}
-
-/** FNV-1a of UTF-16 units (Fowler, Noll & Vo), from a basis of chance, the upper bits mixed into the lower, which choose the slot. */
-function hashOfText(text: string): number {
-  let hash = BASIS
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash ^ (hash >>> 15)
 }

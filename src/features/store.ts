@@ -35,6 +35,8 @@ export interface FeatureStore {
   versionOf(row: number): number
   isAvailable(row: number): boolean
   vectorOf(row: number): Float32Array
+  /** Another one whenever the row's vector is: to compare numbers takes no look at the vectors. */
+  stampOf(row: number): number
   /** The earliest time of the item that was read, ms since the epoch: compaction lets older ones go. */
   firstMs(row: number): number
   /** Told of every row that is there, and from now on of every change. */
@@ -61,6 +63,8 @@ export function createFeatureStore(): FeatureStore {
   const rows: CatalogueItem[] = []
   const versions: number[] = []
   const vectors: Float32Array[] = []
+  const stamps: number[] = []
+  let stamp = 0
   const availables: boolean[] = []
   const pasts: Past[] = []
   const listeners: ((row: number) => void)[] = []
@@ -90,6 +94,7 @@ export function createFeatureStore(): FeatureStore {
     versionOf: row => versions[row],
     isAvailable: row => availables[row],
     vectorOf: row => vectors[row],
+    stampOf: row => stamps[row],
     firstMs: row => pasts[row].firstMs,
     follow(listener) {
       rows.forEach((_, row) => void listener(row))
@@ -102,6 +107,7 @@ export function createFeatureStore(): FeatureStore {
       if (before === undefined) pasts.push({ firstMs: item.timeMs })
       rows[row] = before === undefined ? item : newer(before, item, pasts[row])
       versions[row] = rows[row].featureVersion
+      if (vectors[row] !== rows[row].vector) stamps[row] = ++stamp
       vectors[row] = rows[row].vector
       availables[row] = rows[row].available
       available = undefined

@@ -11,7 +11,7 @@ import { type Block, decodeBlock, itemOfBlock } from '../learner/linear/block.ts
 import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
-import { decodeVector, itemOfVector, likenessIn } from '../learner/linear/likeness.ts'
+import { decodeVector, itemOfVector } from '../learner/linear/likeness.ts'
 import { dot, dotAt, solveLower } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
@@ -27,6 +27,7 @@ import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import { createPanels, lengthsFor, type Panels } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
+import { likenessIn } from './likeness/likeness.ts'
 import { createPlaces, type Found, foundNow, type Places } from './places.ts'
 import type { CandidateVectors, Deviations, Loading, Policy, Scorer } from './policy.ts'
 
@@ -173,9 +174,9 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   const { content, mean: prior, likeness } = reading.prior
   const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
   const common = dot(prior, phi)
-  const liked = likeness && likenessIn(likeness, phi, candidates.rows)
+  const liked = likeness && likenessIn(likeness, phi, candidates)
   /** Of an item without decisions. */
-  const foretold = (k: number): number => common + offset(k) * phi[0] + (liked ? liked(k, candidates.vectors[k]) : 0)
+  const foretold = (k: number): number => common + offset(k) * phi[0] + (liked ? liked(k) : 0)
   const mean = new Float64Array(itemIds.length)
   const { slots, thetas } = known
   for (let k = 0; k < mean.length; k++) mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : foretold(k)

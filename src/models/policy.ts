@@ -13,10 +13,16 @@ export interface CandidateVectors {
   readonly rows?: Rows
 }
 
+/** Where an item's row is the same for ever: a store (src/features/store.ts). */
+export interface RowVectors {
+  vectorOf(row: number): Float32Array
+  /** Above 0; another one whenever the row's vector is. */
+  stampOf(row: number): number
+}
+
 /** Items by number, so that who keeps something of each need not look it up by name. */
 export interface Rows {
-  /** Whose rows they are: a store (src/features/store.ts), in which an item's row is the same for ever. */
-  readonly catalogue: object
+  readonly catalogue: RowVectors
   /** One an item, -1 for one that is not in it. */
   readonly numbers: readonly number[]
 }

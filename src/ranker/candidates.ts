@@ -116,7 +116,8 @@ function allow(
     const isKnown = row >= 0
     if (!isKnown && catalogueReady) dropped.push('unknown')
     else if (isKnown && !features.isAvailable(row)) dropped.push('unavailable')
-    else if (!filters.every(filter => filter(isKnown ? features.at(row) : undefined, moment))) dropped.push('filtered')
+    else if (filters.length > 0 && !filters.every(filter => filter(isKnown ? features.at(row) : undefined, moment)))
+      dropped.push('filtered')
     else {
       itemIds.push(named[i])
       rows.push(row)

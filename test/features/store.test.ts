@@ -111,3 +111,20 @@ test('rows are told when they come and when they change, and keep their number a
   assert.deepEqual([store.rowOf('a'), store.rowOf('b'), store.rowOf('c')], [0, 1, -1])
   assert.deepEqual([store.at(0).featureVersion, store.firstMs(0), store.firstMs(1)], [2, 5, 7])
 })
+
+test('the stamp of a row is another one when its vector is, and else the same', () => {
+  const store = createFeatureStore()
+  const stampAfter = (features: ItemFeatures): number => {
+    store.put(features)
+    return store.stampOf(store.rowOf('a'))
+  }
+  const first = stampAfter(record('a', 1, 10))
+  assert.ok(first > 0)
+  assert.equal(stampAfter(record('b', 1, 10)), first)
+  assert.notEqual(store.stampOf(store.rowOf('b')), first)
+  assert.equal(stampAfter(record('a', 1, 20, { available: false })), first)
+  const second = stampAfter(record('a', 2, 30))
+  assert.notEqual(second, first)
+  assert.equal(stampAfter(record('a', 3, 25)), second)
+  assert.ok(![first, second].includes(stampAfter(record('a', 1, 40))))
+})

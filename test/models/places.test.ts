@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createFeatureStore } from '../../src/features/store.ts'
 import type { Posterior } from '../../src/learner/linear/posterior.ts'
 import { createPlaces, type Found, foundNow } from '../../src/models/places.ts'
+import type { RowVectors } from '../../src/models/policy.ts'
 
 const vectors = [new Float32Array(1), new Float32Array(1), new Float32Array(1)]
-const asked = (itemIds: string[], catalogue?: object, numbers: number[] = []) => ({
+const asked = (itemIds: string[], catalogue?: RowVectors, numbers: number[] = []) => ({
   itemIds,
   vectors,
   ...(catalogue && { rows: { catalogue, numbers } }),
@@ -37,7 +39,7 @@ const told = ({ slots, posteriors, thetas }: Found) =>
 describe('places', () => {
   test('are looked up by name once an item, those that are not there too', () => {
     const { names, places } = counting()
-    const catalogue = {}
+    const catalogue = createFeatureStore()
     for (let n = 0; n < 3; n++)
       assert.deepEqual(told(places.of(asked(['b', 'c', 'a'], catalogue, [5000, 7, 0]))), [b, undefined, a])
     assert.deepEqual(names, ['b', 'c', 'a'])
@@ -46,7 +48,7 @@ describe('places', () => {
   test('an item without a row, and candidates without rows, are looked up each time', () => {
     const { places } = counting()
     for (let n = 0; n < 2; n++) {
-      assert.deepEqual(told(places.of(asked(['a', 'a'], {}, [-1, -1]))), [a, a])
+      assert.deepEqual(told(places.of(asked(['a', 'a'], createFeatureStore(), [-1, -1]))), [a, a])
       assert.deepEqual(told(places.of(asked(['a']))), [a])
     }
   })
@@ -54,7 +56,7 @@ describe('places', () => {
   test('columns grow with what is asked for', () => {
     const of = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`i${i}`, posterior(i, -i)]))
     const { places } = counting(of)
-    const catalogue = {}
+    const catalogue = createFeatureStore()
     for (const [i, name] of Object.keys(of).entries()) places.of(asked([name], catalogue, [i]))
     const names = Object.keys(of)
     assert.deepEqual(told(places.of(asked(names, catalogue, [...names.keys()]))), Object.values(of))
@@ -62,13 +64,13 @@ describe('places', () => {
 
   test('rows of another catalogue are other rows', () => {
     const { places } = counting()
-    assert.deepEqual(told(places.of(asked(['a'], {}, [0]))), [a])
-    assert.deepEqual(told(places.of(asked(['b'], {}, [0]))), [b])
+    assert.deepEqual(told(places.of(asked(['a'], createFeatureStore(), [0]))), [a])
+    assert.deepEqual(told(places.of(asked(['b'], createFeatureStore(), [0]))), [b])
   })
 
   test('what was found out of a deviation is kept by slot, and begins with what the item has been asked for', () => {
     const { places } = counting({ a: { ...a, asked: { last: 0, part: 0.5 } }, b })
-    const found = places.of(asked(['b', 'a'], {}, [1, 0]))
+    const found = places.of(asked(['b', 'a'], createFeatureStore(), [1, 0]))
     assert.deepEqual(
       [...found.slots].map(slot => found.parts[slot]),
       [1, 0.5],
@@ -77,7 +79,7 @@ describe('places', () => {
   })
 
   test('those of many versions are forgotten, and found again', () => {
-    const catalogue = {}
+    const catalogue = createFeatureStore()
     const versions = Array.from({ length: 20 }, () => counting())
     for (let n = 0; n < 2; n++)
       for (const { places } of versions) assert.deepEqual(told(places.of(asked(['a'], catalogue, [3]))), [a])

@@ -9,7 +9,6 @@
  */
 import type { Tensor } from '../../../schemas/records.ts'
 import { FeedloopError } from '../../errors.ts'
-import type { Rows } from '../../models/policy.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
 import type { Block } from './block.ts'
 import { createByVector } from './by-vector.ts'
@@ -24,6 +23,10 @@ export interface Likeness {
   /** S, packed; as many rows as an item's vector is long. */
   readonly covariance: Float64Array
 }
+
+/** Rows of S. */
+export const widthOf = ({ covariance }: Pick<Likeness, 'covariance'>): number =>
+  Math.floor(Math.sqrt(2 * covariance.length))
 
 /** Part of the second moments below which a covariance is their rounding. */
 const ROUNDING = 1e-10
@@ -52,7 +55,7 @@ export function covarianceOf(blocks: Iterable<Block>, { from, count }: NumberRan
 }
 
 /** S x. @param matrix symmetric, packed */
-function multiply(matrix: Float64Array, x: ArrayLike<number>): Float64Array {
+export function multiply(matrix: Float64Array, x: ArrayLike<number>): Float64Array {
   const out = new Float64Array(x.length)
   for (let i = 0, row = 0; i < x.length; row += ++i) {
     for (let j = 0; j < i; j++) {
@@ -85,57 +88,11 @@ export function addLikeness(
   for (let i = 0; i < direction.length; i++) mean[likeness.from + i] += likeness.coefficient * direction[i]
 }
 
-/** 1 / |S v| of items without a block. */
-const scales = createByVector<Likeness, number>()
-
-/** The same by row, so that no map is asked at each decision, for the vector that it was worked out of: an item's may be another one later. */
-interface RowScales {
-  readonly catalogue: object
-  readonly vectors: Float32Array[]
-  readonly scales: number[]
-}
-const rowScales = new WeakMap<Likeness, RowScales>()
-
-/** c rᵀx of items that have no block, by their vectors, in one state φ. @param rows of the candidates, where they have any
- * @returns of candidate k and its vector */
-export function likenessIn(
-  likeness: Likeness,
-  phi: Float64Array,
-  rows?: Rows,
-): (k: number, vector: Float32Array | undefined) => number {
-  const { from, covariance, coefficient } = likeness
-  const byRow = rows && rowScalesFor(likeness, rows.catalogue)
-  let along: Float64Array | undefined
-  const scaleOf = (k: number, vector: Float32Array): number => {
-    const row = rows?.numbers[k] ?? -1
-    if (!byRow || row < 0) return scales(likeness, vector, () => inverseLength(covariance, vector))
-    if (byRow.vectors[row] !== vector) {
-      byRow.vectors[row] = vector
-      byRow.scales[row] = inverseLength(covariance, vector)
-    }
-    return byRow.scales[row]
-  }
-  return (k, vector) => {
-    if (!vector || packedLength(vector.length) !== covariance.length) return 0
-    along ??= multiply(covariance, phi.subarray(from, from + vector.length))
-    let sum = 0
-    for (let i = 0; i < vector.length; i++) sum += vector[i] * along[i]
-    return coefficient * sum * scaleOf(k, vector)
-  }
-}
-
-function rowScalesFor(likeness: Likeness, catalogue: object): RowScales {
-  const kept = rowScales.get(likeness)
-  if (kept?.catalogue === catalogue) return kept
-  const fresh = { catalogue, vectors: [], scales: [] }
-  rowScales.set(likeness, fresh)
-  return fresh
-}
-
-/** 0 where nothing goes with the item. */
-function inverseLength(covariance: Float64Array, vector: Float32Array): number {
-  const own = multiply(covariance, vector)
-  const length = Math.sqrt(dot(own, own))
+/** 1 / |S v|; 0 where nothing goes with the item, and for a vector of another length. */
+export function inverseLength({ covariance }: Likeness, vector: Float32Array): number {
+  if (packedLength(vector.length) !== covariance.length) return 0
+  const along = multiply(covariance, vector)
+  const length = Math.sqrt(dot(along, along))
   return length > 0 ? 1 / length : 0
 }
 
@@ -170,7 +127,7 @@ export function decodeLikeness(tensor: Tensor, d: number): Likeness {
   const values = decodeTensor(tensor, 'float64')
   const [from, coefficient] = values
   const covariance = values.slice(2)
-  const count = Math.floor(Math.sqrt(2 * covariance.length))
+  const count = widthOf({ covariance })
   if (packedLength(count) !== covariance.length || !(from >= 0 && from + count <= d))
     throw new FeedloopError('MODEL_INCOMPATIBLE', `tensor ${likenessName} does not fit ${d} dimensions`)
   return { from, coefficient, covariance }

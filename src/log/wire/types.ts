@@ -102,6 +102,34 @@ class SafeLong extends avro.types.LongType {
   }
 }
 
+/** avsc's declarations leave out how a type writes. */
+const StringType = avro.types.StringType as unknown as new () => avro.Type & { _write(tap: Tap, value: string): void }
+
+/** Bytes of a text whose length stands in one byte, at most. */
+const SHORT = 63
+
+/** Most texts are short and ASCII, ids by the thousand among them: then bytes are units, and one pass is enough. */
+class ShortString extends StringType {
+  override _write(tap: Tap, value: string): void {
+    if (typeof value !== 'string' || !wroteShort(tap, value)) super._write(tap, value)
+  }
+}
+
+/** @returns false when it is something else, or there is no room: `tap` is where it was then */
+function wroteShort(tap: Tap, text: string): boolean {
+  const { buf, pos } = tap
+  const { length } = text
+  if (length > SHORT || pos + length >= buf.length) return false
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit > 127) return false
+    buf[pos + 1 + i] = unit
+  }
+  buf[pos] = 2 * length
+  tap.pos = pos + 1 + length
+  return true
+}
+
 /** The element count of the next block of an array or map; 0 at its end. */
 function readCount(tap: Tap): number {
   let count = tap.readLong()
@@ -167,6 +195,7 @@ const primitives: Record<string, avro.Type> = {
   double: new FiniteDouble(),
   float: new FiniteFloat(),
   long: new SafeLong(),
+  string: new ShortString(),
 }
 
 function typeHook(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Type | undefined {

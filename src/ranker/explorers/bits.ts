@@ -84,14 +84,15 @@ const kernel = instantiate<Kernel>([
 
 /** Floors that stand in memory. */
 let held: Uint32Array | undefined
+let memory = new Uint32Array(kernel.memory.buffer)
 
-/** @param floors one for each candidate: the least bits that are told. Not to be changed once handed in
+/** @param floors one for each candidate: the least bits that are told. Once handed in they are changed by `setFloor` alone
  * @param tell a candidate, ascending, and its bits */
 export function eachReaching(seed: number, floors: Uint32Array, tell: (candidate: number, bits: number) => void): void {
   const groups = Math.ceil(floors.length / 4)
   const firstHit = 16 * groups
   makeRoom(kernel.memory, firstHit + HIT_BYTES * groups)
-  const memory = new Uint32Array(kernel.memory.buffer)
+  if (memory.buffer !== kernel.memory.buffer) memory = new Uint32Array(kernel.memory.buffer)
   // the draws of a decision have the same ones
   if (floors !== held) memory.set(floors)
   held = floors
@@ -101,4 +102,9 @@ export function eachReaching(seed: number, floors: Uint32Array, tell: (candidate
     for (let lane = 0; lane < 4 && first + lane < floors.length; lane++)
       if (memory[at + lane] >= floors[first + lane]) tell(first + lane, memory[at + lane])
   }
+}
+
+export function setFloor(floors: Uint32Array, candidate: number, bits: number): void {
+  floors[candidate] = bits
+  if (floors === held) memory[candidate] = bits
 }

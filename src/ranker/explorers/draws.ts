@@ -5,9 +5,9 @@
  * depends on where levels are.
  */
 import type { Deviations } from '../../models/policy.ts'
-import { normalQuantile } from '../../state/normal.ts'
 import type { Random } from '../../state/random.ts'
-import { eachReaching } from './bits.ts'
+import { eachReaching, setFloor } from './bits.ts'
+import { BITS, bitsBelow, quantileOf } from './floors.ts'
 import { castVote, type Scored, type Voter } from './votes.ts'
 
 export interface Posterior {
@@ -29,7 +29,6 @@ export const allOf = (deviation: Float64Array): Deviations => ({
 const CONTENDERS = [8, 64]
 /** Times as many as should reach a level are a crowd. */
 const CROWD = 8
-const BITS = 2 ** 32
 
 /** A level, and by candidate the bits below which a draw is below it, however unsure the candidate is. */
 interface Rung {
@@ -117,7 +116,7 @@ function createDraw(posterior: Posterior, count: number) {
 const exact =
   ({ mean, deviations, alpha, optimistic }: Posterior): Score =>
   (k, bits) =>
-    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * deviations.of(k) * normalQuantile((bits + 0.5) / BITS)
+    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * deviations.of(k) * quantileOf(bits)
 
 /** Good enough to set a level by, for a whole draw at the price of a few exact ones. */
 const roughly =
@@ -141,12 +140,10 @@ function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array
   return count > contenders ? greatest[0] : Number.NEGATIVE_INFINITY
 }
 
-/** Quantiles of the normal at multiples of 1/4096, from 0 on. */
-const EDGES = Float64Array.from({ length: 4096 }, (_, i) =>
-  i === 0 ? Number.NEGATIVE_INFINITY : normalQuantile(i / 4096),
-)
+/** Quantiles at as many places of a draw, each alike. */
+const ROUGH = Float64Array.from({ length: 4096 }, (_, i) => quantileOf((BITS / 4096) * (i + 0.5)))
 
-const roughQuantile = (bits: number): number => EDGES[Math.max(1, Math.floor(bits / (BITS / EDGES.length)))]
+const roughQuantile = (bits: number): number => ROUGH[Math.floor(bits / (BITS / ROUGH.length))]
 
 /** Bits below which a candidate's draw is below the level, however unsure it is; a little less than that, never more. */
 function floorsOf(posterior: Posterior, level: number): Uint32Array {
@@ -162,13 +159,12 @@ function floorsOf(posterior: Posterior, level: number): Uint32Array {
 }
 
 const floorAt = ({ mean, deviations: { most }, alpha }: Posterior, level: number, k: number): number =>
-  mean[k] < level ? (BITS / EDGES.length) * edgeBelow((level - mean[k]) / (alpha * most[k])) : 0
+  mean[k] < level ? bitsBelow((level - mean[k]) / (alpha * most[k])) : 0
 
 /** Of candidates that have reached the level once the deviation is known: what it is too narrow for does not come again. A crowd says that the bounds
  * are no use here, so all are worked out. */
 function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Scored): void {
   const { level, contenders, floors, tight } = rung
-  let next: Uint32Array | undefined
   let fresh = 0
   for (let i = from; i < to; i++) {
     const k = candidates[i]
@@ -176,20 +172,10 @@ function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Sco
     tight[k] = 1
     fresh++
     const floor = floorAt(posterior, level, k)
-    if (floor <= floors[k]) continue
-    next ??= floors.slice()
-    next[k] = floor
+    if (floor > floors[k]) setFloor(floors, k, floor)
   }
-  if (next) rung.floors = next
   if (fresh <= CROWD * contenders) return
   for (let k = 0; k < floors.length; k++) posterior.deviations.of(k)
   rung.floors = floorsOf(posterior, level)
   tight.fill(1)
-}
-
-/** Index of the last edge that is at most z. */
-function edgeBelow(z: number): number {
-  let low = 0
-  for (let step = EDGES.length / 2; step >= 1; step /= 2) if (EDGES[low + step] <= z) low += step
-  return low
 }

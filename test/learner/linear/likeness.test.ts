@@ -10,7 +10,6 @@ import {
   decodeLikeness,
   directionOf,
   encodeLikeness,
-  likenessIn,
 } from '../../../src/learner/linear/likeness.ts'
 import { dot, packedLength } from '../../../src/learner/linear/matrix.ts'
 import { createPolicyLoader, loadPolicy } from '../../../src/models/load.ts'
@@ -95,17 +94,6 @@ describe('likeness', () => {
     assert.deepEqual(covarianceOf([constant], { from: 2, count: 2 }), new Float64Array(3))
   })
 
-  test('an item whose vector becomes another one is scored by that, with a row and without', () => {
-    const likeness = { from: 2, coefficient: -3, covariance }
-    const rows = { catalogue: {}, numbers: [4, -1] }
-    for (const vector of [Float32Array.of(0, 0), Float32Array.of(0.6, -0.8), Float32Array.of(0.1, 2)]) {
-      const expected = likenessIn({ ...likeness }, states[0])(0, vector)
-      for (const k of [0, 1]) assert.equal(likenessIn(likeness, states[0], rows)(k, vector), expected)
-    }
-    const [last, expected] = [Float32Array.of(3, 1), likenessIn({ ...likeness }, states[0])(0, Float32Array.of(3, 1))]
-    assert.equal(likenessIn(likeness, states[0], { ...rows, catalogue: {} })(0, last), expected)
-  })
-
   test('stands in a checkpoint however wide it is, and is refused where it does not fit', () => {
     const wide = {
       from: 3,
@@ -124,19 +112,17 @@ describe('likeness', () => {
     )
   })
 
-  test('items with a block and without are moved alike, those with a vector of another length not at all', () => {
+  test('a prior mean gets c r; by a vector of another length it is not moved', () => {
     const likeness = { from: 2, coefficient: -3, covariance }
-    for (const [vector, isMoved] of [
-      [Float32Array.of(0.6, -0.8), true],
-      [Float32Array.of(1, 0, 0), false],
-      [new Float32Array(2), false],
-      [undefined, false],
-    ] as const) {
-      const mean = new Float64Array(5)
-      addLikeness(likeness, vector, mean)
-      const moved = likenessIn(likeness, states[0])(0, vector)
-      assert.ok(Math.abs(dot(mean, states[0]) - moved) < 1e-12)
-      assert.equal(moved !== 0, isMoved)
+    const vector = Float32Array.of(0.6, -0.8)
+    const direction = directionOf(covariance, vector)
+    const mean = Float64Array.of(1, 2, 3, 4, 5)
+    addLikeness(likeness, vector, mean)
+    assert.deepEqual(mean, Float64Array.of(1, 2, 3 - 3 * direction[0], 4 - 3 * direction[1], 5))
+    for (const other of [Float32Array.of(1, 0, 0), new Float32Array(2), undefined]) {
+      const same = mean.slice()
+      addLikeness(likeness, other, same)
+      assert.deepEqual(same, mean)
     }
   })
 })

@@ -1,0 +1,58 @@
+/**
+ * Pieces of data that stay in a function's memory once they were asked for, since copying one there takes as long as what is done with
+ * it: round and round in a ring, where the next are written over the oldest. Who was written over is put there again.
+ */
+import { type Memory, makeRoom } from './module.ts'
+
+/** Places in the ring are multiples of a cache line. */
+const LINE_BYTES = 64
+
+export interface Ring {
+  /** Sees to room for so many bytes before the ring, and in it for a piece of so many; addresses are others where it had to.
+   * @returns the memory */
+  hold(before: number, piece: number): Uint8Array
+  /** @param line what `put` has returned @returns -1: it was written over, or never was there */
+  addressOf(line: number): number
+  /** In one piece, of no more bytes than `hold` was told. @returns what it is found by again */
+  put(bytes: Uint8Array): number
+}
+
+/** What was never put. */
+export const NOWHERE = -1
+
+/** @param bytes that it has at least */
+export function createRing(own: Memory, bytes: number): Ring {
+  /** Line of the ring's first. */
+  let begin = 0
+  /** Lines of the ring. */
+  let size = 0
+  /** Lines that were ever written. */
+  let written = 0
+  /** What was written before these is where nobody looks for it any more. */
+  let moved = 0
+  let memory = new Uint8Array(own.buffer)
+  return {
+    hold(before, piece) {
+      const [lines, most] = [linesOf(before), linesOf(piece)]
+      if (lines <= begin && most <= size) return memory
+      begin = Math.max(begin, lines)
+      size = Math.max(size, most, linesOf(bytes))
+      moved = written
+      makeRoom(own, LINE_BYTES * (begin + size))
+      memory = new Uint8Array(own.buffer)
+      return memory
+    },
+    addressOf: line => (line >= moved && written <= line + size ? LINE_BYTES * (begin + (line % size)) : NOWHERE),
+    put(bytes) {
+      const lines = linesOf(bytes.length)
+      const left = size - (written % size)
+      // what does not fit before the ring's end begins at its start
+      const line = lines <= left ? written : written + left
+      written = line + lines
+      memory.set(bytes, LINE_BYTES * (begin + (line % size)))
+      return line
+    },
+  }
+}
+
+const linesOf = (bytes: number): number => Math.ceil(bytes / LINE_BYTES)

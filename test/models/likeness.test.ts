@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { directionOf, type Likeness } from '../../src/learner/linear/likeness.ts'
+import { dot, packedLength } from '../../src/learner/linear/matrix.ts'
+import { dotsFor, RING_BYTES } from '../../src/models/likeness/dots.ts'
+import { likenessIn } from '../../src/models/likeness/likeness.ts'
+import type { RowVectors } from '../../src/models/policy.ts'
+import { createRandom } from '../../src/state/random.ts'
+
+const { normal } = createRandom(8)
+const normals = (length: number): Float64Array => Float64Array.from({ length }, normal)
+const vectorOf = (length: number): Float32Array => Float32Array.from(normals(length))
+const isNear = (value: number, expected: number, scale: number) =>
+  assert.ok(Math.abs(value - expected) <= 2e-6 * scale, `${value} and not ${expected}`)
+
+describe('dot products in the kernel', () => {
+  for (const length of [1, 2, 15, 16, 17, 64, 100, 1000])
+    test(`of vectors of ${length} elements, after longer and shorter ones stood where they stand`, () => {
+      const x = normals(length)
+      for (const other of [length + 40, Math.max(1, length - 1)])
+        dotsFor(normals(other)).put(vectorOf(other).fill(1e30))
+      const dots = dotsFor(x)
+      for (let n = 0; n < 3; n++) {
+        const vector = vectorOf(length)
+        isNear(dots.with(dots.put(vector)), dot(x, Float64Array.from(vector)), length)
+      }
+    })
+
+  test('more vectors than the ring holds: who was written over is not there, the others are what they were', () => {
+    const x = Float64Array.from({ length: 1024 }, (_, i) => (i < 2 ? 1 : 0))
+    const dots = dotsFor(x)
+    const count = Math.ceil((1.5 * RING_BYTES) / (4 * x.length))
+    const lines = Array.from({ length: count }, (_, n) => dots.put(new Float32Array(x.length).fill(n)))
+    const there = [...lines.keys()].filter(n => dots.has(lines[n]))
+    assert.deepEqual(there, [...lines.keys()].slice(-there.length))
+    assert.ok(there.length > count / 2 && there.length < count)
+    for (const n of there) assert.equal(dots.with(lines[n]), 2 * n)
+  })
+
+  test('two states in turns', () => {
+    const [one, other] = [dotsFor(Float64Array.of(1, 2)), dotsFor(Float64Array.of(3, 4))]
+    const vector = Float32Array.of(1, 1)
+    const line = one.put(vector)
+    for (const [dots, sum] of [
+      [other, 7],
+      [one, 3],
+      [other, 7],
+    ] as const) {
+      assert.ok(dots.has(line))
+      assert.equal(dots.with(line), sum)
+    }
+  })
+})
+
+describe('likeness of candidates', () => {
+  const width = 5
+  const spread = Array.from({ length: 20 }, () => normals(width))
+  const covariance = Float64Array.from({ length: packedLength(width) })
+  for (let i = 0, k = 0; i < width; i++)
+    for (let j = 0; j <= i; j++) covariance[k++] = spread.reduce((sum, x) => sum + x[i] * x[j], 0)
+  const likeness: Likeness = { from: 2, coefficient: -3, covariance }
+  const phi = normals(9)
+  const expected = (vector: Float32Array) =>
+    -3 * dot(directionOf(covariance, vector), phi.slice(likeness.from, likeness.from + width))
+
+  /** Of one row, whose vector is what it is set to. */
+  function catalogueOf(...vectors: Float32Array[]): RowVectors & { set(row: number, vector: Float32Array): void } {
+    const stamps = vectors.map((_, row) => row + 1)
+    let stamp = vectors.length
+    return {
+      vectorOf: row => vectors[row],
+      stampOf: row => stamps[row],
+      set(row, vector) {
+        vectors[row] = vector
+        stamps[row] = ++stamp
+      },
+    }
+  }
+  const named = (vector: Float32Array) => ({ itemIds: ['a'], vectors: [vector] })
+  const inRow = (row: number, catalogue: RowVectors) => ({
+    itemIds: ['a'],
+    vectors: [new Float32Array(width).fill(99)],
+    rows: { catalogue, numbers: [row] },
+  })
+
+  test('is c times what r has of x, to the bit the same with a row and without, when first asked and when asked again', () => {
+    const vectors = Array.from({ length: 2100 }, () => vectorOf(width))
+    const catalogue = catalogueOf(...vectors)
+    for (const row of [2099, 0, 2099, 1024])
+      for (const candidates of [inRow(row, catalogue), named(vectors[row])]) {
+        const value = likenessIn(likeness, phi, candidates)(0)
+        isNear(value, expected(vectors[row]), 30)
+        assert.equal(value, likenessIn({ ...likeness }, phi, named(vectors[row]))(0))
+      }
+  })
+
+  test('an item whose vector becomes another one is scored by that; a row of another catalogue is another row', () => {
+    const catalogue = catalogueOf(vectorOf(width))
+    for (const vector of [new Float32Array(width), vectorOf(width), vectorOf(width), vectorOf(width + 1)]) {
+      catalogue.set(0, vector)
+      const alone = likenessIn(likeness, phi, named(vector))(0)
+      assert.equal(likenessIn(likeness, phi, inRow(0, catalogue))(0), alone)
+      const other = catalogueOf(vector)
+      assert.equal(likenessIn(likeness, phi, inRow(0, other))(0), alone)
+    }
+  })
+
+  test('is nothing for a vector of another length or of zeros, an item without a row and vector, a state without history', () => {
+    for (const vector of [vectorOf(width - 1), vectorOf(width + 1), new Float32Array(width), new Float32Array(0)])
+      assert.equal(likenessIn(likeness, phi, named(vector))(0), 0)
+    const without = { ...inRow(-1, catalogueOf()), vectors: [new Float32Array(width)] }
+    assert.equal(likenessIn(likeness, phi, without)(0), 0)
+    assert.equal(likenessIn(likeness, new Float64Array(9), named(vectorOf(width)))(0), 0)
+  })
+
+  test('of vectors that float32 cannot add up it is what float64 says', () => {
+    const vector = new Float32Array(width).fill(3e38)
+    for (const candidates of [named(vector), inRow(0, catalogueOf(vector))]) {
+      const huge = { ...likeness, covariance: covariance.map((_, k) => (k % 2 ? 0 : 1)) }
+      const value = likenessIn(huge, new Float64Array(9).fill(1), candidates)(0)
+      const direction = directionOf(huge.covariance, vector)
+      isNear(value, -3 * dot(direction, new Float64Array(width).fill(1)), 10)
+    }
+  })
+})
