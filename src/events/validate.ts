@@ -7,7 +7,7 @@ import type { BehaviorEvent, Item, Request, UserProfile } from '../../schemas/re
 import type { Config } from '../config.ts'
 import type { ErrorCode } from '../errors.ts'
 import { badReserved, isReserved } from './forget.ts'
-import { holdsNul, namesTwice } from './ids.ts'
+import { holdNul, namesTwice } from './ids.ts'
 
 export interface Fault {
   readonly code: ErrorCode
@@ -19,9 +19,10 @@ export type Limits = Pick<Config['limits'], 'futureSkewMs' | 'maxCandidates' | '
 
 const invalid = (detail: string): Fault => ({ code: 'RECORD_INVALID', detail })
 
+/** NUL parts the ids in the tables' keys. */
 export function badId(name: string, id: string | null): Fault | null {
   if (id === '') return invalid(`${name} is empty`)
-  return id !== null && holdsNul(id) ? invalid(`${name} holds NUL`) : null
+  return id?.includes('\0') ? invalid(`${name} holds NUL`) : null
 }
 
 function badTime(timeMs: number, nowMs: number, limits: Limits): Fault | null {
@@ -36,7 +37,7 @@ function badIds(name: string, ids: readonly string[], max: number): Fault | null
   if (ids.length === 0) return invalid(`${name} is an empty list; null means all`)
   if (ids.length > max) return invalid(`${name}: ${ids.length} ids, more than ${max}`)
   if (ids.includes('')) return invalid(`${name} holds an empty id`)
-  if (ids.some(holdsNul)) return invalid(`${name} holds an id with NUL`)
+  if (holdNul(ids)) return invalid(`${name} holds an id with NUL`)
   return namesTwice(ids) ? invalid(`${name} names an id twice`) : null
 }
 

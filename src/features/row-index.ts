@@ -4,7 +4,7 @@
  * addressing with linear probes (Knuth, TAOCP 3, 6.4), and a slot holds the hash beside the row, so that a string is only compared when it is the
  * one, next to always. Rows are never taken out.
  */
-import { hashOfText } from '../state/text-hash.ts'
+import { hashesOf, hashOfText } from '../state/text-hash.ts'
 
 export interface RowIndex {
   /** -1: there is none. */
@@ -57,8 +57,7 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
   return {
     find: itemId => slots[placeOf(itemId, hashOf(itemId)) + 1] - 1,
     findAll(itemIds) {
-      const hashes = new Int32Array(itemIds.length)
-      for (let i = 0; i < hashes.length; i++) hashes[i] = hashOf(itemIds[i])
+      const hashes = hashOf === hashOfText ? hashesOf(itemIds).all : Int32Array.from(itemIds, hashOf)
       const rows = new Int32Array(itemIds.length)
       for (let i = 0; i < rows.length; i++) rows[i] = firstWith(hashes[i])
       for (let i = 0; i < rows.length; i++)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { holdsNul, namesTwice } from '../../src/events/ids.ts'
+import { holdNul, namesTwice } from '../../src/events/ids.ts'
 
 describe('a list of ids', () => {
   const many = (count: number) => Array.from({ length: count }, (_, i) => `item-${i}`)
@@ -20,7 +20,8 @@ describe('a list of ids', () => {
         assert.equal(namesTwice(ids), true, `${count}: ${from} at ${to}`)
       }
   })
-  test('holds NUL at the start, amid, at the end or not at all', () => {
-    assert.deepEqual(['\0a', 'a\0b', 'a\0', '\0', 'a0b', ''].map(holdsNul), [true, true, true, true, false, false])
+  test('hold NUL at the start, amid, at the end or not at all', () => {
+    const found = ['\0a', 'a\0b', 'a\0', '\0', 'a0b', ''].map(id => holdNul(['x', id, 'y']))
+    assert.deepEqual(found, [true, true, true, true, false, false])
   })
 })

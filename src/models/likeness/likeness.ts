@@ -8,9 +8,9 @@ import { inverseLength, type Likeness, multiply, widthOf } from '../../learner/l
 import { dot } from '../../learner/linear/matrix.ts'
 import { NOWHERE } from '../../wasm/ring.ts'
 import type { CandidateVectors } from '../policy.ts'
-import { dotsFor } from './dots.ts'
+import { dotsFor, unitOf } from './dots.ts'
 
-/** What is known of rows: of each 1 / |S v|, where v stands, and v's stamp, since an item's vector may be another one later. */
+/** What is known of rows: of each 1 / |S v| in units of v, where v stands, and v's stamp, since an item's vector may be another one later. */
 type Page = Float64Array
 const [SCALE, LINE, STAMP, EACH] = [0, 1, 2, 4]
 interface Pages {
@@ -19,7 +19,7 @@ interface Pages {
 }
 const PAGE = 1024
 const rowsKnown = new WeakMap<Likeness, Pages>()
-/** 1 / |S v| of items that have no row. */
+/** 1 / |S v| in units of v, of items that have no row. */
 const scales = createByVector<Likeness, number>()
 
 /** @returns of candidate k, which has no block, what likeness adds to its mean; 0 for a vector of another length */
@@ -30,13 +30,10 @@ export function likenessIn(likeness: Likeness, phi: Float64Array, candidates: Ca
   const length = Math.sqrt(dot(along, along))
   if (length === 0) return () => 0
   const dots = dotsFor(along.map(value => value / length))
-  const scaled = (scale: number, line: number, vectorOf: () => Float32Array): number => {
-    const sum = length * dots.with(line)
-    return coefficient * scale * (Number.isFinite(sum) ? sum : dot(along, Float64Array.from(vectorOf())))
-  }
+  const most = coefficient * length
   const byVector = (vector: Float32Array): number => {
-    const scale = scales(likeness, vector, () => inverseLength(likeness, vector))
-    return scale === 0 ? 0 : scaled(scale, dots.put(vector), () => vector)
+    const scale = scales(likeness, vector, () => scaleOf(likeness, vector))
+    return scale === 0 ? 0 : most * scale * dots.with(dots.put(vector))
   }
   if (!rows) return k => byVector(candidates.vectors[k])
   const { catalogue, numbers } = rows
@@ -44,17 +41,19 @@ export function likenessIn(likeness: Likeness, phi: Float64Array, candidates: Ca
   return k => {
     const row = numbers[k]
     if (row < 0) return byVector(candidates.vectors[k])
-    const vectorOf = () => catalogue.vectorOf(row)
     const page = pageOf(pages, row)
     const at = EACH * (row % PAGE)
     const stamp = catalogue.stampOf(row)
-    if (page[at + STAMP] !== stamp) page.set([inverseLength(likeness, vectorOf()), NOWHERE, stamp], at)
+    if (page[at + STAMP] !== stamp) page.set([scaleOf(likeness, catalogue.vectorOf(row)), NOWHERE, stamp], at)
     const scale = page[at + SCALE]
     if (scale === 0) return 0
-    if (!dots.has(page[at + LINE])) page[at + LINE] = dots.put(vectorOf())
-    return scaled(scale, page[at + LINE], vectorOf)
+    if (!dots.has(page[at + LINE])) page[at + LINE] = dots.put(catalogue.vectorOf(row))
+    return most * scale * dots.with(page[at + LINE])
   }
 }
+
+/** 1 / |S v| times the unit of v. */
+const scaleOf = (likeness: Likeness, vector: Float32Array): number => inverseLength(likeness, vector) * unitOf(vector)
 
 function pagesFor(likeness: Likeness, catalogue: object): Pages['pages'] {
   const known = rowsKnown.get(likeness)
