@@ -3,8 +3,8 @@
  *
  * A step without output is *quiet*: it stays in the overlay, and the next batch (at the latest after `progressMs`) names
  * it with its own range and tick, so that a replay folds the very same steps. A step whose outputs exceed a batch is
- * taken again with half the inputs; where only one is left, with half the time; and where that does not help either, the
- * one record is refused, lest it stop the partition for ever.
+ * taken again with half the inputs or fewer, as many as should fit, and so are those after it; where only one is left, with half the time; and where that
+ * does not help either, the one record is refused, lest it stop the partition for ever.
  */
 import { FeedloopError, isCode } from '../../errors.ts'
 import { topics } from '../../pipeline.ts'
@@ -48,6 +48,8 @@ const maxQuiet = 64
 /** Records that a step's header names as unseen, but for those of its last step: more would be bytes that its batch lacks. */
 const maxUnseen = 1000
 const batchShare = 0.95
+/** Part of a batch that is to be filled where it has been too small: records are not all alike. */
+const FILLED = 0.9
 /** What the step's header takes of its batch, but for one that names many records or inputs. */
 const stepHeaderBytes = 4096
 
@@ -63,6 +65,8 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
   let counts: Count[] = []
   let emitted: readonly Output[] = []
   let stepMs = 0
+  /** Records that a step may be of by what those of the one at hand become. */
+  let fitting = 0
   let consumed: number[] = cursors.map(() => 0)
   let acceptedMs = io.rim.now()
   let moved = false
@@ -148,7 +152,7 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       tooLarge.add(nameOf(only!))
       squeeze.time = 1
     } else if (few) squeeze.time /= 2
-    else squeeze.records = Math.floor(taken.records.length / 2)
+    else squeeze.records = Math.max(1, Math.min(fitting, Math.floor(taken.records.length / 2)))
     return giveBack() ? 'quiet' : 'lost'
   }
   /** Lets the stage decide. What it saw and said are objects by the thousand, which the collector would copy again and
@@ -220,7 +224,9 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       meter.add('feedloop_records_produced_total', { stage: stage.name, topic: output.topic }, header.outputs)
     options.accepted?.({ baseOffset: head.offset, header, outputs: emitted, state, stepMs })
     forget()
-    squeeze.records = Math.min(bounds.maxRecords, squeeze.records * 2)
+    // twice as many at once would be too many again: of a backlog every other step would be decided in vain
+    const more = Math.max(squeeze.records + 1, fitting)
+    squeeze.records = Math.min(bounds.maxRecords, squeeze.records * 2, more)
     squeeze.time = Math.min(1, squeeze.time * 2)
     countSkipped()
   }
@@ -277,7 +283,9 @@ export function createStepper<S extends StageState, V>(context: TaskContext<S, V
       const decided = decide(taken, tick, lent ?? options.view())
       const { outputs } = decided
       clock.advance(tick)
-      if (outputs.length > 0 && batchBytesAtMost(outputs) + stepHeaderBytes > maxBatchBytes) return halve(taken)
+      const bytes = outputs.length > 0 ? batchBytesAtMost(outputs) + stepHeaderBytes : 0
+      fitting = bytes > 0 ? Math.floor((FILLED * maxBatchBytes * taken.records.length) / bytes) : bounds.maxRecords
+      if (bytes > maxBatchBytes) return halve(taken)
       await refuse(taken, decided.refusals)
       counts.push(...decided.counts)
       taken.counts.forEach((count, index) => {

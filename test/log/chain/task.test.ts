@@ -128,6 +128,26 @@ test('a step whose outputs exceed a batch is taken in parts', async () => {
   await task.stop()
 })
 
+test('of a backlog of large outputs little is decided twice: once it is known what fits, steps are as large', async () => {
+  const log = await fresh()
+  const requests = 1000
+  for (let n = 0; n < requests; n++) await put(log, 'requests', { n })
+  let decided = 0
+  const counted: Stage<Sums> = {
+    ...adding,
+    step(state, inputs, tick, view) {
+      decided += inputs.length
+      return adding.step(state, inputs, tick, view)
+    },
+  }
+  const step = { intervalMs: 1, maxRecords: 500, maxBytes: 1 << 20, progressMs: 30, idleMs: 100, maxBatchBytes: 8000 }
+  const task = start(log, '', { stage: counted, step })
+  await valuesOf(log, requests)
+  await task.stop()
+  // the first step is of 500
+  assert.ok(decided < 1.8 * requests, `${decided} of ${requests}`)
+})
+
 /** Answers requests with as many bytes as they ask for; events make the next answers longer. */
 const padding: Stage<Sums> = {
   ...adding,
