@@ -174,12 +174,14 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   const { content, mean: prior, likeness } = reading.prior
   const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
   const common = dot(prior, phi)
-  const liked = likeness && likenessIn(likeness, phi, candidates)
-  /** Of an item without decisions. */
-  const foretold = (k: number): number => common + offset(k) * phi[0] + (liked ? liked(k) : 0)
   const mean = new Float64Array(itemIds.length)
   const { slots, thetas } = known
-  for (let k = 0; k < mean.length; k++) mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : foretold(k)
+  const undecided: number[] = []
+  for (let k = 0; k < mean.length; k++) {
+    mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : common + offset(k) * phi[0]
+    if (slots[k] < 0) undecided.push(k)
+  }
+  if (likeness) addAt(mean, undecided, likenessIn(likeness, phi, candidates, undecided))
   let deviations: Deviations | undefined
   return {
     mean,
@@ -197,6 +199,10 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
       content: (arms.get(itemIds[k])?.block.offset ?? offset(k)) * phi[0],
     }),
   }
+}
+
+function addAt(values: Float64Array, places: readonly number[], added: Float64Array): void {
+  for (let i = 0; i < added.length; i++) values[places[i]] += added[i]
 }
 
 function knownOf(arms: Version['arms'], itemId: string, reading: Reading): Posterior | undefined {

@@ -44,6 +44,10 @@ export const store32 = (address: number, offset: number, value: Code): Code => [
   ...[0x36, 2],
   ...unsigned(offset),
 ]
+export const load32 = (address: number): Code => [...get(address), 0x28, 2, 0]
+export const storeFloat32 = (address: number, value: Code): Code => [...get(address), ...value, 0x38, 2, 0]
+/** Of what is computed for its effect alone. */
+export const drop: Code = [0x1a]
 export const constant = (value: number): Code => [0x41, ...signed(value)]
 /** The address so many bytes after that in a local, into it. */
 export const advance = (address: number, bytes: number): Code => [

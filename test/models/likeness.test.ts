@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { directionOf, type Likeness } from '../../src/learner/linear/likeness.ts'
 import { dot, packedLength } from '../../src/learner/linear/matrix.ts'
-import { dotsFor, RING_BYTES, unitOf } from '../../src/models/likeness/dots.ts'
+import { dotsWith, RING_BYTES, type Stood, unitOf } from '../../src/models/likeness/dots.ts'
 import { likenessIn } from '../../src/models/likeness/likeness.ts'
 import type { RowVectors } from '../../src/models/policy.ts'
 import { createRandom } from '../../src/state/random.ts'
@@ -17,44 +17,91 @@ const MOST = 2 ** 15 - 1
 const roundingOf = (x: Float64Array, vector: Float32Array): number =>
   x.reduce((sum, value) => sum + Math.abs(value), 0) * unitOf(vector) * 0.51
 
+/** Of vectors that stand nowhere yet. */
+function standing(vectors: readonly Float32Array[]): Stood & { readonly lines: number[]; readonly asked: number[] } {
+  const lines = vectors.map(() => -1)
+  const asked: number[] = []
+  return {
+    lines,
+    asked,
+    vector(i) {
+      asked.push(i)
+      return vectors[i]
+    },
+    lineOf: i => lines[i],
+    standsIn(i, line) {
+      lines[i] = line
+    },
+  }
+}
+
 describe('dot products in the kernel', () => {
   for (const length of [1, 2, 15, 16, 17, 64, 100, 1000])
     test(`of vectors of ${length} elements, after longer and shorter ones stood where they stand`, () => {
+      for (const other of [length + 40, Math.max(1, length - 1)])
+        dotsWith(normals(other), 1, standing([vectorOf(other).fill(-1)]))
       const x = normals(length)
-      for (const other of [length + 40, Math.max(1, length - 1)]) dotsFor(normals(other)).put(vectorOf(other).fill(-1))
-      const dots = dotsFor(x)
-      for (let n = 0; n < 3; n++) {
-        const vector = vectorOf(length)
-        const value = unitOf(vector) * dots.with(dots.put(vector))
+      const vectors = Array.from({ length: 1200 }, () => vectorOf(length))
+      const sums = dotsWith(x, vectors.length, standing(vectors))
+      for (const [i, vector] of vectors.entries()) {
+        const value = unitOf(vector) * sums[i]
         isNear(value, dot(x, Float64Array.from(vector)), roundingOf(x, vector))
       }
     })
 
-  test('more vectors than the ring holds: who was written over is not there, the others are what they were', () => {
+  test('of none, and of the first of many', () => {
+    assert.equal(dotsWith(normals(4), 0, standing([])).length, 0)
+    const stood = standing([vectorOf(4), vectorOf(4)])
+    assert.equal(dotsWith(normals(4), 1, stood).length, 1)
+    assert.deepEqual(stood.asked, [0])
+  })
+
+  test('more vectors than the ring holds: each is what it was, and only who was written over is read again', () => {
     const x = Float64Array.from({ length: 1024 }, (_, i) => (i < 2 ? 1 : 0))
-    const dots = dotsFor(x)
     const count = Math.ceil((1.5 * RING_BYTES) / (2 * x.length))
-    const lines = Array.from({ length: count }, (_, n) =>
-      dots.put(Float32Array.from(x, (_, i) => (i === 0 ? 1 : n / count))),
-    )
-    const there = [...lines.keys()].filter(n => dots.has(lines[n]))
-    assert.deepEqual(there, [...lines.keys()].slice(-there.length))
-    assert.ok(there.length > count / 2 && there.length < count)
-    for (const n of there) isNear(dots.with(lines[n]), MOST * (1 + n / count), 0.51)
+    const vectors = Array.from({ length: count }, (_, n) => Float32Array.from(x, (_, i) => (i === 0 ? 1 : n / count)))
+    const stood = standing(vectors)
+    for (let round = 0; round < 2; round++) {
+      const sums = dotsWith(x, count, stood)
+      for (let n = 0; n < count; n++) isNear(sums[n], MOST * (1 + n / count), 0.51)
+    }
+    // those of the end are there: in an order that asks for them amid others that are not, they are written over before they are added up
+    stood.asked.length = 0
+    const half = count >> 1
+    const mixed = Array.from({ length: count }, (_, i) => (i % 2 ? i >> 1 : half + (i >> 1)) % count)
+    const sums = dotsWith(x, count, {
+      vector: i => stood.vector(mixed[i]),
+      lineOf: i => stood.lineOf(mixed[i]),
+      standsIn: (i, line) => stood.standsIn(mixed[i], line),
+    })
+    for (let i = 0; i < count; i++) isNear(sums[i], MOST * (1 + mixed[i] / count), 0.51)
+    stood.asked.length = 0
+    const last = count - 100
+    dotsWith(x, 100, {
+      vector: i => stood.vector(mixed[last + i]),
+      lineOf: i => stood.lineOf(mixed[last + i]),
+      standsIn: (i, line) => stood.standsIn(mixed[last + i], line),
+    })
+    assert.deepEqual(stood.asked, [])
+  })
+
+  test('vectors of which few fit into the ring', () => {
+    const x = new Float64Array(RING_BYTES / 6).fill(1e-6)
+    const vectors = [1, 2, 3, 4, 5].map(n => new Float32Array(x.length).fill(n))
+    const stood = standing(vectors)
+    for (let round = 0; round < 2; round++)
+      for (const sum of dotsWith(x, vectors.length, stood)) isNear(sum / (MOST * x.length * 1e-6), 1, 0.01)
   })
 
   test('two states in turns', () => {
-    const [one, other] = [dotsFor(Float64Array.of(1, 2)), dotsFor(Float64Array.of(3, 4))]
-    const vector = Float32Array.of(1, 1)
-    const line = one.put(vector)
-    for (const [dots, sum] of [
-      [other, 7],
-      [one, 3],
-      [other, 7],
-    ] as const) {
-      assert.ok(dots.has(line))
-      assert.equal(dots.with(line), sum * MOST)
-    }
+    const stood = standing([Float32Array.of(1, 1)])
+    for (const [x, sum] of [
+      [[3, 4], 7],
+      [[1, 2], 3],
+      [[3, 4], 7],
+    ] as const)
+      assert.equal(dotsWith(Float64Array.from(x), 1, stood)[0], sum * MOST)
+    assert.deepEqual(stood.asked, [0])
   })
 })
 
@@ -94,9 +141,9 @@ describe('likeness of candidates', () => {
     const catalogue = catalogueOf(...vectors)
     for (const row of [2099, 0, 2099, 1024])
       for (const candidates of [inRow(row, catalogue), named(vectors[row])]) {
-        const value = likenessIn(likeness, phi, candidates)(0)
+        const value = likenessIn(likeness, phi, candidates, [0])[0]
         isNear(value, expected(vectors[row]), 1e-3)
-        assert.equal(value, likenessIn({ ...likeness }, phi, named(vectors[row]))(0))
+        assert.equal(value, likenessIn({ ...likeness }, phi, named(vectors[row]), [0])[0])
       }
   })
 
@@ -104,26 +151,39 @@ describe('likeness of candidates', () => {
     const catalogue = catalogueOf(vectorOf(width))
     for (const vector of [new Float32Array(width), vectorOf(width), vectorOf(width), vectorOf(width + 1)]) {
       catalogue.set(0, vector)
-      const alone = likenessIn(likeness, phi, named(vector))(0)
-      assert.equal(likenessIn(likeness, phi, inRow(0, catalogue))(0), alone)
+      const alone = likenessIn(likeness, phi, named(vector), [0])[0]
+      assert.equal(likenessIn(likeness, phi, inRow(0, catalogue), [0])[0], alone)
       const other = catalogueOf(vector)
-      assert.equal(likenessIn(likeness, phi, inRow(0, other))(0), alone)
+      assert.equal(likenessIn(likeness, phi, inRow(0, other), [0])[0], alone)
     }
   })
 
   test('is nothing for a vector of another length or of zeros, an item without a row and vector, a state without history', () => {
     for (const vector of [vectorOf(width - 1), vectorOf(width + 1), new Float32Array(width), new Float32Array(0)])
-      assert.equal(likenessIn(likeness, phi, named(vector))(0), 0)
+      assert.equal(likenessIn(likeness, phi, named(vector), [0])[0], 0)
     const without = { ...inRow(-1, catalogueOf()), vectors: [new Float32Array(width)] }
-    assert.equal(likenessIn(likeness, phi, without)(0), 0)
-    assert.equal(likenessIn(likeness, new Float64Array(9), named(vectorOf(width)))(0), 0)
+    assert.equal(likenessIn(likeness, phi, without, [0])[0], 0)
+    assert.equal(likenessIn(likeness, new Float64Array(9), named(vectorOf(width)), [0])[0], 0)
   })
 
   test("however large or small an item's vector is: its length says nothing", () => {
     for (const size of [1e-45, 1e-20, 1, 3e38]) {
       const vector = new Float32Array(width).fill(size)
       for (const candidates of [named(vector), inRow(0, catalogueOf(vector))])
-        isNear(likenessIn(likeness, phi, candidates)(0), expected(new Float32Array(width).fill(1)), 1e-3)
+        isNear(likenessIn(likeness, phi, candidates, [0])[0], expected(new Float32Array(width).fill(1)), 1e-3)
     }
+  })
+
+  test('of some of the candidates, in their order, those among them that have nothing left out', () => {
+    const vectors = [vectorOf(width), new Float32Array(width), vectorOf(width), vectorOf(width + 1), vectorOf(width)]
+    const candidates = {
+      itemIds: ['a', 'b', 'c', 'd', 'e'],
+      vectors,
+      rows: { catalogue: catalogueOf(...vectors), numbers: [0, 1, 2, 3, -1] },
+    }
+    const added = likenessIn(likeness, phi, candidates, [4, 3, 1, 0])
+    const alone = (k: number) => likenessIn(likeness, phi, named(vectors[k]), [0])[0]
+    assert.deepEqual([...added], [alone(4), 0, 0, alone(0)])
+    assert.deepEqual(likenessIn(likeness, phi, candidates, []), new Float64Array(0))
   })
 })

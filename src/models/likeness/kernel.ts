@@ -1,62 +1,91 @@
 /**
- * xᵀv as WebAssembly, four elements an instruction and a fourth of them in each of four sums, since one alone would wait for itself: of a decision's
- * thousand candidates the most may be such that nothing is learned of, and JavaScript takes eight times as long to add one up.
+ * xᵀv of many v as WebAssembly, four elements an instruction and a fourth of them in each of four sums, since one alone would wait for itself. Of a
+ * decision's thousand candidates the most may be such that nothing is learned of, and they lie all over the memory: so a line of each is touched
+ * before the first is added up, and the processor waits for many at a time.
  *
- *   dot(x, end, v): of float32 from x up to `end`, a multiple of 64 bytes later, with as many int16 at v
+ *   dots(x, end, list, listEnd, out): of float32 from x up to `end` with as many int16 at each address in the list, to float32 from `out` on
+ *   touch(bytes, list, listEnd): reads a byte of each 64, up to `bytes`, at the addresses in the list
  *
- * All are addresses.
+ * All are addresses but `bytes`; `end` is a multiple of 64 bytes after x, and neither it nor the list is empty.
  */
 import {
   advance,
   binary,
   type Code,
-  f32,
+  drop,
   get,
   i32,
   instantiate,
   less,
+  load32,
   load128,
   loadShorts,
   type Memory,
+  none128,
   repeat,
   set,
   simd,
+  storeFloat32,
   v128,
 } from '../../wasm/module.ts'
 
 export interface Kernel {
   readonly memory: Memory
-  dot(x: number, end: number, v: number): number
+  dots(x: number, end: number, list: number, listEnd: number, out: number): void
+  touch(bytes: number, list: number, listEnd: number): void
 }
 
 /** Elements that a turn takes. */
 export const TURN = 16
-const [X_BYTES, V_BYTES] = [16, 8]
-
-/** Locals: parameters first. */
-const x = 0
-const end = 1
-const v = 2
-const sums = [3, 4, 5, 6]
-const [sum] = sums
+const [X_BYTES, V_BYTES, ADDRESS_BYTES, LINE_BYTES] = [16, 8, 4, 64]
 
 const plus = binary(228)
 const times = binary(230)
-const lane = (k: number): Code => [...get(sum), ...simd(31), k]
 const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
+const plusAddress = (a: Code, b: Code): Code => [...a, ...b, 0x6a]
 
-const body: Code = [
-  ...repeat(
-    less(x, end),
-    ...sums.map(
-      (each, k): Code => [...plus(get(each), times(load128(x, X_BYTES * k), loadShorts(v, V_BYTES * k))), ...set(each)],
-    ),
-    advance(x, X_BYTES * sums.length),
-    advance(v, V_BYTES * sums.length),
-  ),
-  ...[...sums.map(get).reduce(plus), ...set(sum)],
-  ...[0, 1, 2, 3].map(lane).reduce(plusScalar),
-]
+function dots(): Code {
+  const [x, end, list, listEnd, out, at, v] = [0, 1, 2, 3, 4, 5, 6]
+  const sums = [7, 8, 9, 10]
+  const [sum] = sums
+  const lane = (k: number): Code => [...get(sum), ...simd(31), k]
+  const turn = sums.map((each, k): Code => {
+    const product = times(load128(at, X_BYTES * k), loadShorts(v, V_BYTES * k))
+    return [...plus(get(each), product), ...set(each)]
+  })
+  return repeat(
+    less(list, listEnd),
+    [...get(x), ...set(at), ...load32(list), ...set(v)],
+    ...sums.map(each => [...none128, ...set(each)]),
+    repeat(less(at, end), ...turn, advance(at, X_BYTES * sums.length), advance(v, V_BYTES * sums.length)),
+    [...sums.map(get).reduce(plus), ...set(sum)],
+    storeFloat32(out, [0, 1, 2, 3].map(lane).reduce(plusScalar)),
+    advance(list, ADDRESS_BYTES),
+    advance(out, ADDRESS_BYTES),
+  )
+}
+
+function touch(): Code {
+  const [bytes, list, listEnd, v, end] = [0, 1, 2, 3, 4]
+  return repeat(
+    less(list, listEnd),
+    [...load32(list), ...set(v), ...plusAddress(get(v), get(bytes)), ...set(end)],
+    repeat(less(v, end), [...load32(v), ...drop], advance(v, LINE_BYTES)),
+    advance(list, ADDRESS_BYTES),
+  )
+}
 
 export const createKernel = (): Kernel =>
-  instantiate([{ name: 'dot', parameters: [i32, i32, i32], results: [f32], locals: [[sums.length, v128]], code: body }])
+  instantiate([
+    {
+      name: 'dots',
+      parameters: [i32, i32, i32, i32, i32],
+      results: [],
+      locals: [
+        [2, i32],
+        [4, v128],
+      ],
+      code: dots(),
+    },
+    { name: 'touch', parameters: [i32, i32, i32], results: [], locals: [[2, i32]], code: touch() },
+  ])

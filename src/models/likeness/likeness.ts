@@ -7,8 +7,8 @@ import { createByVector } from '../../learner/linear/by-vector.ts'
 import { inverseLength, type Likeness, multiply, widthOf } from '../../learner/linear/likeness.ts'
 import { dot } from '../../learner/linear/matrix.ts'
 import { NOWHERE } from '../../wasm/ring.ts'
-import type { CandidateVectors } from '../policy.ts'
-import { dotsFor, unitOf } from './dots.ts'
+import type { CandidateVectors, RowVectors } from '../policy.ts'
+import { dotsWith, unitOf } from './dots.ts'
 
 /** What is known of rows: of each 1 / |S v| in units of v, where v stands, and v's stamp, since an item's vector may be another one later. */
 type Page = Float64Array
@@ -22,34 +22,79 @@ const rowsKnown = new WeakMap<Likeness, Pages>()
 /** 1 / |S v| in units of v, of items that have no row. */
 const scales = createByVector<Likeness, number>()
 
-/** @returns of candidate k, which has no block, what likeness adds to its mean; 0 for a vector of another length */
-export function likenessIn(likeness: Likeness, phi: Float64Array, candidates: CandidateVectors): (k: number) => number {
+/** @param of candidates, by index, that have no block
+ * @returns what likeness adds to the mean of each; 0 for a vector of another length */
+export function likenessIn(
+  likeness: Likeness,
+  phi: Float64Array,
+  candidates: CandidateVectors,
+  of: readonly number[],
+): Float64Array {
   const { from, covariance, coefficient } = likeness
-  const { rows } = candidates
+  const added = new Float64Array(of.length)
   const along = multiply(covariance, phi.subarray(from, from + widthOf(likeness)))
   const length = Math.sqrt(dot(along, along))
-  if (length === 0) return () => 0
-  const dots = dotsFor(along.map(value => value / length))
-  const most = coefficient * length
-  const byVector = (vector: Float32Array): number => {
-    const scale = scales(likeness, vector, () => scaleOf(likeness, vector))
-    return scale === 0 ? 0 : most * scale * dots.with(dots.put(vector))
+  if (length === 0) return added
+  const entries = entriesOf(likeness, candidates, of)
+  const { pages, ats, which } = entries
+  const unit = along.map(value => value / length)
+  const sums = dotsWith(unit, pages.length, {
+    vector: i => vectorOf(candidates, of[which[i]]),
+    lineOf: i => pages[i][ats[i] + LINE],
+    standsIn(i, line) {
+      pages[i][ats[i] + LINE] = line
+    },
+  })
+  for (let i = 0; i < pages.length; i++) added[which[i]] = coefficient * length * pages[i][ats[i] + SCALE] * sums[i]
+  return added
+}
+
+/** What is known of candidates: an entry's page, its place there, and whose it is. Those are left out that likeness adds nothing to. */
+interface Entries {
+  readonly pages: readonly Page[]
+  readonly ats: readonly number[]
+  /** Index in `of`. */
+  readonly which: readonly number[]
+}
+
+function entriesOf(likeness: Likeness, candidates: CandidateVectors, of: readonly number[]): Entries {
+  const { rows } = candidates
+  const kept = rows && pagesFor(likeness, rows.catalogue)
+  const entries = { pages: [] as Page[], ats: [] as number[], which: [] as number[] }
+  for (let i = 0; i < of.length; i++) {
+    const row = rows ? rows.numbers[of[i]] : -1
+    const page = kept && row >= 0 ? pageOf(kept, row) : ofVector(likeness, candidates.vectors[of[i]])
+    const at = row >= 0 ? EACH * (row % PAGE) : 0
+    if (row >= 0) keepUp(likeness, page, at, rows!.catalogue, row)
+    if (page[at + SCALE] === 0) continue
+    entries.pages.push(page)
+    entries.ats.push(at)
+    entries.which.push(i)
   }
-  if (!rows) return k => byVector(candidates.vectors[k])
-  const { catalogue, numbers } = rows
-  const pages = pagesFor(likeness, catalogue)
-  return k => {
-    const row = numbers[k]
-    if (row < 0) return byVector(candidates.vectors[k])
-    const page = pageOf(pages, row)
-    const at = EACH * (row % PAGE)
-    const stamp = catalogue.stampOf(row)
-    if (page[at + STAMP] !== stamp) page.set([scaleOf(likeness, catalogue.vectorOf(row)), NOWHERE, stamp], at)
-    const scale = page[at + SCALE]
-    if (scale === 0) return 0
-    if (!dots.has(page[at + LINE])) page[at + LINE] = dots.put(catalogue.vectorOf(row))
-    return most * scale * dots.with(page[at + LINE])
-  }
+  return entries
+}
+
+/** A row's vector may be another one than that which is known. */
+function keepUp(likeness: Likeness, page: Page, at: number, catalogue: RowVectors, row: number): void {
+  const stamp = catalogue.stampOf(row)
+  if (page[at + STAMP] === stamp) return
+  page[at + SCALE] = scaleOf(likeness, catalogue.vectorOf(row))
+  page[at + LINE] = NOWHERE
+  page[at + STAMP] = stamp
+}
+
+/** A page of one, for what has no row. */
+const ofVector = (likeness: Likeness, vector: Float32Array): Page =>
+  Float64Array.of(
+    scales(likeness, vector, () => scaleOf(likeness, vector)),
+    NOWHERE,
+    0,
+  )
+
+function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
+  const { rows } = candidates
+  const row = rows ? rows.numbers[k] : -1
+  return rows && row >= 0 ? rows.catalogue.vectorOf(row) : candidates.vectors[k]
 }
 
 /** 1 / |S v| times the unit of v. */
