@@ -134,7 +134,7 @@ async function onField(
   found: Found,
 ): Promise<void> {
   await field.idle()
-  await warmUp({ ...field, seconds: field.quick ? 1 : 3 }, parts.includes('http') ? ['http', 'kafka'] : ['kafka'])
+  await warmUp({ ...field, seconds: field.quick ? 1 : 8 }, parts.includes('http') ? ['http', 'kafka'] : ['kafka'])
   for (const door of ['kafka', 'http'] as const)
     if (parts.includes(door)) found.cells.push(...(await cells(field, door, field.quick ? [500] : RATES)))
   if (parts.includes('rate'))

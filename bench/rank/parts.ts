@@ -64,12 +64,15 @@ export async function cells(field: Field, door: Loading['door'], rates = RATES):
   return found
 }
 
+/** Requests a second by which everybody is compiled: some thousands of a size. */
+const WARM_RATE = 300
+
 /** Just-in-time compilation of everybody. */
 export async function warmUp(field: Field, doors: readonly Loading['door'][]): Promise<void> {
   for (const contestant of field.contestants)
     for (const door of doors)
       for (const candidates of CANDIDATES)
-        await runThrough(field, contestant, loadOf(field, { door, rate: 100, candidates }))
+        await runThrough(field, contestant, loadOf(field, { door, rate: WARM_RATE, candidates }))
 }
 
 const GROWTH = 1.25
