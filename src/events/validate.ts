@@ -54,10 +54,11 @@ export function validateRequest(request: Request, nowMs: number, limits: Limits)
     badId('user_id', request.user_id) ??
     badId('policy', request.policy) ??
     badId('session_id', request.session_id) ??
-    (candidates && badIds('candidates', candidates, limits.maxCandidates)) ??
     (baseline && badIds('baseline', baseline, limits.maxSlots)) ??
     (excluded && badIds('excluded', excluded, limits.maxCandidates)) ??
     (pinned && badPins(pinned, slots, limits)) ??
+    // last of the lists: its hashes are wanted next (src/state/text-hash.ts)
+    (candidates && badIds('candidates', candidates, limits.maxCandidates)) ??
     badTime(request.time_ms, nowMs, limits)
   )
 }

@@ -14,7 +14,7 @@ export interface CandidateVectors {
 }
 
 /** Where an item's row is the same for ever: a store (src/features/store.ts). */
-export interface RowVectors {
+export interface VectorsByRow {
   vectorOf(row: number): Float32Array
   /** Above 0; another one whenever the row's vector is. */
   stampOf(row: number): number
@@ -22,7 +22,7 @@ export interface RowVectors {
 
 /** Items by number, so that who keeps something of each need not look it up by name. */
 export interface Rows {
-  readonly catalogue: RowVectors
+  readonly catalogue: VectorsByRow
   /** One an item, -1 for one that is not in it. */
   readonly numbers: readonly number[]
 }

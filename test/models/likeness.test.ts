@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { directionOf, type Likeness } from '../../src/learner/linear/likeness.ts'
 import { dot, packedLength } from '../../src/learner/linear/matrix.ts'
-import { dotsWith, RING_BYTES, type Stood, unitOf } from '../../src/models/likeness/dots.ts'
+import { dotsWith, RING_BYTES, type Stood } from '../../src/models/likeness/dots.ts'
 import { likenessIn } from '../../src/models/likeness/likeness.ts'
-import type { RowVectors } from '../../src/models/policy.ts'
+import type { VectorsByRow } from '../../src/models/policy.ts'
 import { createRandom } from '../../src/state/random.ts'
 
 const { normal } = createRandom(8)
@@ -12,10 +12,9 @@ const normals = (length: number): Float64Array => Float64Array.from({ length }, 
 const vectorOf = (length: number): Float32Array => Float32Array.from(normals(length))
 const isNear = (value: number, expected: number, within: number) =>
   assert.ok(Math.abs(value - expected) <= within, `${value} and not ${expected}`)
-const MOST = 2 ** 15 - 1
-/** Half a unit of v an element, as far as x looks at it. */
+/** Of float32, as far as x looks at the vector. */
 const roundingOf = (x: Float64Array, vector: Float32Array): number =>
-  x.reduce((sum, value) => sum + Math.abs(value), 0) * unitOf(vector) * 0.51
+  x.reduce((sum, value, i) => sum + Math.abs(value * vector[i]), 0) * 1e-6
 
 /** Of vectors that stand nowhere yet. */
 function standing(vectors: readonly Float32Array[]): Stood & { readonly lines: number[]; readonly asked: number[] } {
@@ -44,8 +43,7 @@ describe('dot products in the kernel', () => {
       const vectors = Array.from({ length: 1200 }, () => vectorOf(length))
       const sums = dotsWith(x, vectors.length, standing(vectors))
       for (const [i, vector] of vectors.entries()) {
-        const value = unitOf(vector) * sums[i]
-        isNear(value, dot(x, Float64Array.from(vector)), roundingOf(x, vector))
+        isNear(sums[i], dot(x, Float64Array.from(vector)), roundingOf(x, vector))
       }
     })
 
@@ -58,15 +56,15 @@ describe('dot products in the kernel', () => {
 
   test('more vectors than the ring holds: each is what it was, and only who was written over is read again', () => {
     const x = Float64Array.from({ length: 1024 }, (_, i) => (i < 2 ? 1 : 0))
-    const count = Math.ceil((1.5 * RING_BYTES) / (2 * x.length))
+    const count = Math.ceil((1.5 * RING_BYTES) / (4 * x.length))
     const vectors = Array.from({ length: count }, (_, n) => Float32Array.from(x, (_, i) => (i === 0 ? 1 : n / count)))
     const stood = standing(vectors)
     for (let round = 0; round < 2; round++) {
       const sums = dotsWith(x, count, stood)
-      for (let n = 0; n < count; n++) isNear(sums[n], MOST * (1 + n / count), 0.51)
+      for (let n = 0; n < count; n++) isNear(sums[n], 1 + n / count, 1e-6)
     }
     // the oldest that are there, amid others that are not and are put where those stand before they are added up
-    const oldest = count - RING_BYTES / (2 * x.length)
+    const oldest = count - RING_BYTES / (4 * x.length)
     const mixed = Array.from({ length: 400 }, (_, i) => (i % 2 ? i : oldest + i))
     const some = {
       vector: (i: number) => stood.vector(mixed[i]),
@@ -74,18 +72,18 @@ describe('dot products in the kernel', () => {
       standsIn: (i: number, line: number) => stood.standsIn(mixed[i], line),
     }
     const sums = dotsWith(x, mixed.length, some)
-    for (const [i, n] of mixed.entries()) isNear(sums[i], MOST * (1 + n / count), 0.51)
+    for (const [i, n] of mixed.entries()) isNear(sums[i], 1 + n / count, 1e-6)
     stood.asked.length = 0
     dotsWith(x, mixed.length, some)
     assert.deepEqual(stood.asked, [])
   })
 
   test('vectors of which few fit into the ring', () => {
-    const x = new Float64Array(RING_BYTES / 6).fill(1e-6)
+    const x = new Float64Array(RING_BYTES / 12).fill(1e-6)
     const vectors = [1, 2, 3, 4, 5].map(n => new Float32Array(x.length).fill(n))
     const stood = standing(vectors)
     for (let round = 0; round < 2; round++)
-      for (const sum of dotsWith(x, vectors.length, stood)) isNear(sum / (MOST * x.length * 1e-6), 1, 0.01)
+      for (const [i, sum] of dotsWith(x, vectors.length, stood).entries()) isNear(sum / (x.length * 1e-6), i + 1, 0.1)
   })
 
   test('two states in turns', () => {
@@ -95,7 +93,7 @@ describe('dot products in the kernel', () => {
       [[1, 2], 3],
       [[3, 4], 7],
     ] as const)
-      assert.equal(dotsWith(Float64Array.from(x), 1, stood)[0], sum * MOST)
+      assert.equal(dotsWith(Float64Array.from(x), 1, stood)[0], sum)
     assert.deepEqual(stood.asked, [0])
   })
 })
@@ -112,7 +110,7 @@ describe('likeness of candidates', () => {
     -3 * dot(directionOf(covariance, vector), phi.slice(likeness.from, likeness.from + width))
 
   /** Of one row, whose vector is what it is set to. */
-  function catalogueOf(...vectors: Float32Array[]): RowVectors & { set(row: number, vector: Float32Array): void } {
+  function catalogueOf(...vectors: Float32Array[]): VectorsByRow & { set(row: number, vector: Float32Array): void } {
     const stamps = vectors.map((_, row) => row + 1)
     let stamp = vectors.length
     return {
@@ -125,7 +123,7 @@ describe('likeness of candidates', () => {
     }
   }
   const named = (vector: Float32Array) => ({ itemIds: ['a'], vectors: [vector] })
-  const inRow = (row: number, catalogue: RowVectors) => ({
+  const inRow = (row: number, catalogue: VectorsByRow) => ({
     itemIds: ['a'],
     vectors: [new Float32Array(width).fill(99)],
     rows: { catalogue, numbers: [row] },
@@ -137,7 +135,7 @@ describe('likeness of candidates', () => {
     for (const row of [2099, 0, 2099, 1024])
       for (const candidates of [inRow(row, catalogue), named(vectors[row])]) {
         const value = likenessIn(likeness, phi, candidates, [0])[0]
-        isNear(value, expected(vectors[row]), 1e-3)
+        isNear(value, expected(vectors[row]), 1e-4)
         assert.equal(value, likenessIn({ ...likeness }, phi, named(vectors[row]), [0])[0])
       }
   })
@@ -148,8 +146,12 @@ describe('likeness of candidates', () => {
       catalogue.set(0, vector)
       const alone = likenessIn(likeness, phi, named(vector), [0])[0]
       assert.equal(likenessIn(likeness, phi, inRow(0, catalogue), [0])[0], alone)
-      const other = catalogueOf(vector)
-      assert.equal(likenessIn(likeness, phi, inRow(0, other), [0])[0], alone)
+    }
+    // its row has the stamp of the other's, and another vector
+    const [here, there] = [vectorOf(width), vectorOf(width)]
+    for (const vector of [here, there, here]) {
+      const value = likenessIn(likeness, phi, inRow(0, catalogueOf(vector)), [0])[0]
+      assert.equal(value, likenessIn({ ...likeness }, phi, named(vector), [0])[0])
     }
   })
 
@@ -161,11 +163,16 @@ describe('likeness of candidates', () => {
     assert.equal(likenessIn(likeness, new Float64Array(9), named(vectorOf(width)), [0])[0], 0)
   })
 
-  test("however large or small an item's vector is: its length says nothing", () => {
-    for (const size of [1e-45, 1e-20, 1, 3e38]) {
+  test("however large or small an item's vector is its length says nothing, and what does not vary hides nothing", () => {
+    const lost = covariance.map((value, k) => (k > 9 ? 0 : value))
+    const blind = { ...likeness, covariance: lost }
+    const state = phi.slice(likeness.from, likeness.from + width)
+    for (const size of [1e-38, 1e-20, 1, 1e4, 3e38]) {
       const vector = new Float32Array(width).fill(size)
+      const beside = Float32Array.from(vector, (value, i) => (i === width - 1 ? 1000 : value))
       for (const candidates of [named(vector), inRow(0, catalogueOf(vector))])
-        isNear(likenessIn(likeness, phi, candidates, [0])[0], expected(new Float32Array(width).fill(1)), 1e-3)
+        isNear(likenessIn(likeness, phi, candidates, [0])[0], expected(new Float32Array(width).fill(1)), 1e-4)
+      isNear(likenessIn(blind, phi, named(beside), [0])[0], -3 * dot(directionOf(lost, beside), state), 1e-4)
     }
   })
 

@@ -3,10 +3,10 @@ import { describe, test } from 'node:test'
 import { createFeatureStore } from '../../src/features/store.ts'
 import type { Posterior } from '../../src/learner/linear/posterior.ts'
 import { createPlaces, type Found, foundNow } from '../../src/models/places.ts'
-import type { RowVectors } from '../../src/models/policy.ts'
+import type { VectorsByRow } from '../../src/models/policy.ts'
 
 const vectors = [new Float32Array(1), new Float32Array(1), new Float32Array(1)]
-const asked = (itemIds: string[], catalogue?: RowVectors, numbers: number[] = []) => ({
+const asked = (itemIds: string[], catalogue?: VectorsByRow, numbers: number[] = []) => ({
   itemIds,
   vectors,
   ...(catalogue && { rows: { catalogue, numbers } }),

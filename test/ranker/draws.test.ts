@@ -53,12 +53,16 @@ function plainVotes({ mean, deviation, optimistic }: Plain, seed: number, count:
   }
 }
 
-/** Bounds that are wide at times, guesses that are often wrong: neither may show. */
-const doubted = (deviation: Float64Array, random: () => number) => ({
-  most: deviation.map(each => each * (random() < 0.5 ? 1 : 1 + 3 * random())),
-  guessed: deviation.map(each => each * 2 * random()),
-  of: (k: number) => deviation[k],
-})
+/** Bounds that are wide at times until the deviation is asked for, guesses that are often wrong: neither may show. */
+function doubted(deviation: Float64Array, random: () => number) {
+  const most = deviation.map(each => each * (random() < 0.5 ? 1 : 1 + 3 * random()))
+  const guessed = deviation.map(each => each * 2 * random())
+  const of = (k: number): number => {
+    most[k] = deviation[k]
+    return most[k]
+  }
+  return { most, guessed, of }
+}
 
 const kinds: Readonly<Record<string, (k: number, random: () => number) => [mean: number, deviation: number]>> = {
   'unlike means and deviations': (_, random) => [random(), random()],

@@ -12,7 +12,7 @@ test('a list has the hashes of its texts, each time, and says whether NUL is in 
     }
 })
 
-test('texts that differ in one unit share no hash', () => {
+test('ids that are like each other share no hash', () => {
   const hashes = new Set(Array.from({ length: 5000 }, (_, i) => hashOfText(`item-${i}`)))
   assert.equal(hashes.size, 5000)
 })

@@ -3,7 +3,7 @@
  * decision's thousand candidates the most may be such that nothing is learned of, and they lie all over the memory: so a line of each is touched
  * before the first is added up, and the processor waits for many at a time.
  *
- *   dots(x, end, list, listEnd, out): of float32 from x up to `end` with as many int16 at each address in the list, to float32 from `out` on
+ *   dots(x, end, list, listEnd, out): of float32 from x up to `end` with as many at each address in the list, to float32 from `out` on
  *   touch(bytes, list, listEnd): reads a byte of each 64, up to `bytes`, at the addresses in the list
  *
  * All are addresses but `bytes`; `end` is a multiple of 64 bytes after x, and neither it nor the list is empty.
@@ -19,7 +19,6 @@ import {
   less,
   load32,
   load128,
-  loadShorts,
   type Memory,
   none128,
   repeat,
@@ -37,7 +36,7 @@ export interface Kernel {
 
 /** Elements that a turn takes. */
 export const TURN = 16
-const [X_BYTES, V_BYTES, ADDRESS_BYTES, LINE_BYTES] = [16, 8, 4, 64]
+const [VECTOR_BYTES, ADDRESS_BYTES, LINE_BYTES] = [16, 4, 64]
 
 const plus = binary(228)
 const times = binary(230)
@@ -50,14 +49,14 @@ function dots(): Code {
   const [sum] = sums
   const lane = (k: number): Code => [...get(sum), ...simd(31), k]
   const turn = sums.map((each, k): Code => {
-    const product = times(load128(at, X_BYTES * k), loadShorts(v, V_BYTES * k))
+    const product = times(load128(at, VECTOR_BYTES * k), load128(v, VECTOR_BYTES * k))
     return [...plus(get(each), product), ...set(each)]
   })
   return repeat(
     less(list, listEnd),
     [...get(x), ...set(at), ...load32(list), ...set(v)],
     ...sums.map(each => [...none128, ...set(each)]),
-    repeat(less(at, end), ...turn, advance(at, X_BYTES * sums.length), advance(v, V_BYTES * sums.length)),
+    repeat(less(at, end), ...turn, advance(at, VECTOR_BYTES * sums.length), advance(v, VECTOR_BYTES * sums.length)),
     [...sums.map(get).reduce(plus), ...set(sum)],
     storeFloat32(out, [0, 1, 2, 3].map(lane).reduce(plusScalar)),
     advance(list, ADDRESS_BYTES),

@@ -7,20 +7,21 @@ import { createByVector } from '../../learner/linear/by-vector.ts'
 import { inverseLength, type Likeness, multiply, widthOf } from '../../learner/linear/likeness.ts'
 import { dot } from '../../learner/linear/matrix.ts'
 import { NOWHERE } from '../../wasm/ring.ts'
-import type { CandidateVectors, RowVectors } from '../policy.ts'
-import { dotsWith, unitOf } from './dots.ts'
+import type { CandidateVectors, VectorsByRow } from '../policy.ts'
+import { dotsWith } from './dots.ts'
 
-/** What is known of rows: of each 1 / |S v| in units of v, where v stands, and v's stamp, since an item's vector may be another one later. */
+/** What is known of rows: of each 1 / |S v|, where v stands, and v's stamp, since an item's vector may be another one later. */
 type Page = Float64Array
 const [SCALE, LINE, STAMP, EACH] = [0, 1, 2, 4]
 interface Pages {
   readonly catalogue: object
   readonly pages: (Page | undefined)[]
 }
-const PAGE = 1024
+/** Rows of a page: of a large catalogue a decision looks at few, all over it. */
+const PAGE = 128
 const rowsKnown = new WeakMap<Likeness, Pages>()
-/** 1 / |S v| in units of v, of items that have no row. */
-const scales = createByVector<Likeness, number>()
+/** Pages of one, of items that have no row. */
+const alone = createByVector<Likeness, Page>()
 
 /** @param of candidates, by index, that have no block
  * @returns what likeness adds to the mean of each; 0 for a vector of another length */
@@ -32,11 +33,12 @@ export function likenessIn(
 ): Float64Array {
   const { from, covariance, coefficient } = likeness
   const added = new Float64Array(of.length)
+  const entries = entriesOf(likeness, candidates, of)
+  const { pages, ats, which } = entries
+  if (pages.length === 0) return added
   const along = multiply(covariance, phi.subarray(from, from + widthOf(likeness)))
   const length = Math.sqrt(dot(along, along))
   if (length === 0) return added
-  const entries = entriesOf(likeness, candidates, of)
-  const { pages, ats, which } = entries
   const unit = along.map(value => value / length)
   const sums = dotsWith(unit, pages.length, {
     vector: i => vectorOf(candidates, of[which[i]]),
@@ -45,7 +47,11 @@ export function likenessIn(
       pages[i][ats[i] + LINE] = line
     },
   })
-  for (let i = 0; i < pages.length; i++) added[which[i]] = coefficient * length * pages[i][ats[i] + SCALE] * sums[i]
+  const exactly = (i: number): number => dot(unit, Float64Array.from(vectorOf(candidates, of[which[i]])))
+  for (let i = 0; i < pages.length; i++) {
+    const sum = Number.isFinite(sums[i]) ? sums[i] : exactly(i)
+    added[which[i]] = coefficient * length * pages[i][ats[i] + SCALE] * sum
+  }
   return added
 }
 
@@ -75,30 +81,22 @@ function entriesOf(likeness: Likeness, candidates: CandidateVectors, of: readonl
 }
 
 /** A row's vector may be another one than that which is known. */
-function keepUp(likeness: Likeness, page: Page, at: number, catalogue: RowVectors, row: number): void {
+function keepUp(likeness: Likeness, page: Page, at: number, catalogue: VectorsByRow, row: number): void {
   const stamp = catalogue.stampOf(row)
   if (page[at + STAMP] === stamp) return
-  page[at + SCALE] = scaleOf(likeness, catalogue.vectorOf(row))
+  page[at + SCALE] = inverseLength(likeness, catalogue.vectorOf(row))
   page[at + LINE] = NOWHERE
   page[at + STAMP] = stamp
 }
 
-/** A page of one, for what has no row. */
 const ofVector = (likeness: Likeness, vector: Float32Array): Page =>
-  Float64Array.of(
-    scales(likeness, vector, () => scaleOf(likeness, vector)),
-    NOWHERE,
-    0,
-  )
+  alone(likeness, vector, () => Float64Array.of(inverseLength(likeness, vector), NOWHERE, 0))
 
 function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
   const { rows } = candidates
   const row = rows ? rows.numbers[k] : -1
   return rows && row >= 0 ? rows.catalogue.vectorOf(row) : candidates.vectors[k]
 }
-
-/** 1 / |S v| times the unit of v. */
-const scaleOf = (likeness: Likeness, vector: Float32Array): number => inverseLength(likeness, vector) * unitOf(vector)
 
 function pagesFor(likeness: Likeness, catalogue: object): Pages['pages'] {
   const known = rowsKnown.get(likeness)

@@ -35,7 +35,7 @@ interface Rung {
   readonly level: number
   /** How many should reach it. */
   readonly contenders: number
-  /** Replaced where more is known. */
+  /** Raised where more is known. */
   floors: Uint32Array
   /** By candidate, 1: its floor is that of its own deviation. */
   readonly tight: Uint8Array

@@ -105,7 +105,8 @@ function createQueries(config: Config) {
   }
 }
 
-/** Of the step's requests those that it will decide in full, from a catalogue that is worth a thread. */
+/** Of the step's requests those that it will decide in full, from a catalogue that is worth a thread. One that comes again after it has named its
+ * candidates is searched for in vain. */
 function createWanted(config: Config) {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const wantedOf = (request: Request, tick: Tick, view: RankerView): Wanted | undefined => {

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { instantiate, type Memory } from '../../src/wasm/module.ts'
+import { createRing, NOWHERE } from '../../src/wasm/ring.ts'
+
+const memoryOf = (): Memory => instantiate<{ memory: Memory }>([]).memory
+const piece = (value: number, bytes = 64): Uint8Array => new Uint8Array(bytes).fill(value)
+
+test('what was put is found until as much has been put as the ring holds', () => {
+  const own = memoryOf()
+  const ring = createRing(own, 10 * 64)
+  assert.equal(ring.addressOf(NOWHERE), NOWHERE)
+  const memory = ring.hold(100, 64)
+  const lines = Array.from({ length: 25 }, (_, n) => ring.put(piece(n)))
+  for (const [n, line] of lines.entries()) {
+    const at = ring.addressOf(line)
+    if (n < 15) assert.equal(at, NOWHERE)
+    else assert.deepEqual(memory.subarray(at, at + 64), piece(n))
+    assert.ok(at < 0 || at >= 100)
+  }
+})
+
+test('a piece is in one piece: what does not fit before the end begins at the start', () => {
+  const ring = createRing(memoryOf(), 10 * 64)
+  const memory = ring.hold(0, 4 * 64)
+  const lines = Array.from({ length: 7 }, (_, n) => ring.put(piece(n, 3 * 64 + 1)))
+  const there = lines.filter(line => ring.addressOf(line) >= 0)
+  assert.ok(there.length >= 2 && there.length < 7)
+  for (const line of there) {
+    const at = ring.addressOf(line)
+    assert.deepEqual(memory.subarray(at, at + 193), piece(lines.indexOf(line), 193))
+  }
+})
+
+test('more room before the ring, or a larger piece, moves it: nothing of before is found', () => {
+  const ring = createRing(memoryOf(), 10 * 64)
+  for (const [before, bytes] of [
+    [0, 64],
+    [100, 64],
+    [300, 20 * 64],
+  ] as const) {
+    ring.hold(before, bytes)
+    const line = ring.put(piece(1, bytes))
+    assert.ok(ring.addressOf(line) >= before)
+    ring.hold(before, bytes)
+    assert.ok(ring.addressOf(line) >= before)
+    ring.hold(before + 64, bytes)
+    assert.equal(ring.addressOf(line), NOWHERE)
+  }
+})
