@@ -105,8 +105,7 @@ function createQueries(config: Config) {
   }
 }
 
-/** Of the step's requests those that it will decide in full, from a catalogue that is worth a thread. One that comes again after it has named its
- * candidates is searched for in vain. */
+/** Of the step's requests those that it will decide in full, from a catalogue that is worth a thread. */
 function createWanted(config: Config) {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))
   const wantedOf = (request: Request, tick: Tick, view: RankerView): Wanted | undefined => {
@@ -122,11 +121,10 @@ function createWanted(config: Config) {
   return ({ inputs, state, tick }: Parameters<SearchAhead>[0], view: RankerView): readonly Wanted[] => {
     const requests = inputs.filter(input => input.topic === 'requests') as readonly Input<Request>[]
     const passProbability = passProbabilityOf(requests, tick, config, view.features)
-    /** To check a thousand candidates takes its time: requests that name theirs are passed over first. */
-    const isToSearch = (request: Request): boolean =>
-      request.candidates === null &&
-      policies.has(request.policy) &&
-      validateRequest(request, tick.timeMs, config.limits) === null
+    /** A request that names its candidates is taken as it is: to check a thousand takes its time, and it is not searched for anyhow. */
+    const isSound = (request: Request): boolean =>
+      request.candidates !== null ||
+      (policies.has(request.policy) && validateRequest(request, tick.timeMs, config.limits) === null)
     const decided = new Set<string>()
     const isNew = ({ request_id: id }: Request): boolean => {
       if (decided.has(id) || state.decidedIds.has(id)) return false
@@ -135,7 +133,8 @@ function createWanted(config: Config) {
     }
     return requests
       .map(input => input.value)
-      .filter(request => isToSearch(request) && isNew(request) && passes(request.request_id, passProbability))
+      .filter(request => isSound(request) && isNew(request) && request.candidates === null)
+      .filter(request => passes(request.request_id, passProbability))
       .map(request => wantedOf(request, tick, view))
       .filter(wanted => wanted !== undefined)
   }
