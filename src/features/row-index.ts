@@ -4,7 +4,7 @@
  * addressing with linear probes (Knuth, TAOCP 3, 6.4), and a slot holds the hash beside the row, so that a string is only compared when it is the
  * one, next to always. Rows are never taken out.
  */
-import { hashesOf, hashOfText } from '../state/text-hash.ts'
+import { hashesOf, hashOfText, placeOf } from '../state/text-hash.ts'
 
 export interface RowIndex {
   /** -1: there is none. */
@@ -28,13 +28,6 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
   const ids: string[] = []
   let slots = emptySlots(LEAST_SLOTS)
 
-  /** Place of the id's slot, or of the empty one where it belongs. */
-  const placeOf = (itemId: string, hash: number): number => {
-    const last = slots.length - 2
-    let at = (2 * hash) & last
-    while (slots[at + 1] !== 0 && !(slots[at] === hash && ids[slots[at + 1] - 1] === itemId)) at = (at + 2) & last
-    return at
-  }
   /** The first row with that hash, nearly always the one that is looked for; -1: there is none. */
   const firstWith = (hash: number): number => {
     const last = slots.length - 2
@@ -55,18 +48,19 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
     }
   }
   return {
-    find: itemId => slots[placeOf(itemId, hashOf(itemId)) + 1] - 1,
+    find: itemId => slots[placeOf(slots, ids, itemId, hashOf(itemId)) + 1] - 1,
     findAll(itemIds) {
-      const hashes = hashOf === hashOfText ? hashesOf(itemIds).all : Int32Array.from(itemIds, hashOf)
+      const hashes = hashOf === hashOfText ? hashesOf(itemIds) : Int32Array.from(itemIds, hashOf)
       const rows = new Int32Array(itemIds.length)
       for (let i = 0; i < rows.length; i++) rows[i] = firstWith(hashes[i])
       for (let i = 0; i < rows.length; i++)
-        if (rows[i] >= 0 && ids[rows[i]] !== itemIds[i]) rows[i] = slots[placeOf(itemIds[i], hashes[i]) + 1] - 1
+        if (rows[i] >= 0 && ids[rows[i]] !== itemIds[i])
+          rows[i] = slots[placeOf(slots, ids, itemIds[i], hashes[i]) + 1] - 1
       return rows
     },
     put(itemId) {
       const hash = hashOf(itemId)
-      const at = placeOf(itemId, hash)
+      const at = placeOf(slots, ids, itemId, hash)
       if (slots[at + 1] !== 0) return slots[at + 1] - 1
       const row = ids.push(itemId) - 1
       slots[at] = hash

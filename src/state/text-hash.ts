@@ -11,34 +11,20 @@ export function hashOfText(text: string): number {
   return hash ^ (hash >>> 15)
 }
 
-export interface Hashes {
-  /** Of each. */
-  readonly all: Int32Array
-  /** NUL is in one of them. */
-  readonly seenNul: boolean
-}
-
 /** A request's candidates are checked, and then looked up. */
-let last: { readonly texts: readonly string[]; readonly hashes: Hashes } | undefined
+let last: { readonly texts: readonly string[]; readonly hashes: Int32Array } | undefined
 
-/** Of many in one pass: to read the units of a thousand texts takes longer than what is done with the hashes. @param texts of a record: they stay what they are */
-export function hashesOf(texts: readonly string[]): Hashes {
-  if (last?.texts !== texts) last = { texts, hashes: hashAll(texts) }
+/** Of each: to read the units of a thousand texts takes longer than what is done with the hashes. @param texts of a record: they stay what they are */
+export function hashesOf(texts: readonly string[]): Int32Array {
+  if (last?.texts !== texts) last = { texts, hashes: Int32Array.from(texts, hashOfText) }
   return last.hashes
 }
 
-function hashAll(texts: readonly string[]): Hashes {
-  const all = new Int32Array(texts.length)
-  let seenNul = false
-  for (let k = 0; k < all.length; k++) {
-    const text = texts[k]
-    let hash = BASIS
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i)
-      if (unit === 0) seenNul = true
-      hash = Math.imul(hash ^ unit, 0x01000193)
-    }
-    all[k] = hash ^ (hash >>> 15)
-  }
-  return { all, seenNul }
+/** Slots of two int32 each: a text's hash, and its index plus 1; 0 is empty. Open addressing with linear probes (Knuth, TAOCP 3, 6.4).
+ * @returns place of the text's slot, or of the empty one where it belongs @param slots a power of two of them */
+export function placeOf(slots: Int32Array, texts: readonly string[], text: string, hash: number): number {
+  const mask = slots.length - 2
+  let at = (2 * hash) & mask
+  while (slots[at + 1] !== 0 && !(slots[at] === hash && texts[slots[at + 1] - 1] === text)) at = (at + 2) & mask
+  return at
 }
