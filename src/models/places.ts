@@ -5,6 +5,7 @@
  * item, and θ of each that was asked for, and not that a version.
  */
 import type { Posterior } from '../learner/linear/posterior.ts'
+import { type Pages, pageAt } from './pages.ts'
 import type { CandidateVectors } from './policy.ts'
 
 /** Of some candidates. */
@@ -30,6 +31,7 @@ const remembering = new Set<{ forget(): void }>()
 /** In pages: nobody asked. */
 const NEVER = -2
 const NOTHING = -1
+const unasked = (): Int32Array => new Int32Array(PAGE).fill(NEVER)
 
 /** Posteriors side by side, as they come. @param d length of θ @param count how many are expected */
 function createColumns(d: number, count: number) {
@@ -65,7 +67,7 @@ function twice(values: Float64Array, least: number): Float64Array<ArrayBuffer> {
 export function createPlaces(d: number, named: (itemId: string) => Posterior | undefined): Places {
   let catalogue: object | undefined
   /** Slots by row. */
-  let pages: Int32Array[] = []
+  let pages: Pages<Int32Array> = []
   let columns: ReturnType<typeof createColumns> | undefined
   const memory = {
     forget() {
@@ -77,14 +79,8 @@ export function createPlaces(d: number, named: (itemId: string) => Posterior | u
   const find = (itemId: string, row: number): number => {
     const posterior = named(itemId)
     const slot = posterior ? columns!.slotOf(posterior) : NOTHING
-    if (row >= 0) pageOf(row)[row % PAGE] = slot
+    if (row >= 0) pageAt(pages, Math.floor(row / PAGE), unasked)[row % PAGE] = slot
     return slot
-  }
-  const pageOf = (row: number): Int32Array => {
-    const page = Math.floor(row / PAGE)
-    while (pages.length <= page) pages.push(new Int32Array(0))
-    if (pages[page].length === 0) pages[page] = new Int32Array(PAGE).fill(NEVER)
-    return pages[page]
   }
   return {
     of({ itemIds, rows }) {

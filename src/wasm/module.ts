@@ -16,6 +16,12 @@ export const simd = (op: number): Code => [0xfd, ...unsigned(op)]
 export const binary =
   (op: number) =>
   (a: Code, b: Code): Code => [...a, ...b, ...simd(op)]
+/** Of four float32 each. */
+export const [plus32, minus32, times32] = [228, 229, 230].map(binary)
+/** The sum of the four float32 in a local, as a scalar. */
+export const sumOfLanes = (local: number): Code =>
+  [0, 1, 2, 3].map((lane): Code => [...get(local), ...simd(31), lane]).reduce(plusScalar)
+const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
 /** 128 zeros. */
 export const none128: Code = [...simd(12), ...new Array(16).fill(0)]
 export const splat32 = simd(17)

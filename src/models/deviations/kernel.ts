@@ -8,7 +8,6 @@
  */
 import {
   advance,
-  binary,
   type Code,
   f32,
   get,
@@ -18,12 +17,16 @@ import {
   load128,
   loadShorts,
   type Memory,
+  minus32,
   none128,
+  plus32,
   repeat,
   set,
   shuffle,
   simd,
   store128,
+  sumOfLanes,
+  times32,
   unsigned,
   v128,
   when,
@@ -46,21 +49,17 @@ const squares = 10
 const scale = 11
 
 const [sum] = sums
-const plus = binary(228)
-const minus = binary(229)
-const times = binary(230)
 /** One float32 of what is solved, in all four lanes. */
 const known = (k: number): Code => [...get(solved), ...simd(9), 2, ...unsigned(4 * k)]
 /** One lane of the sum in all four. */
 const own = (k: number): Code => shuffle(sum, sum, [k, k, k, k])
 const column = (k: number): Code => loadShorts(panel, 8 * k)
 const ownColumn = (k: number): Code => load128(panel, 16 * k)
-const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
 
 /** What is solved already, times the four rows: four columns a turn, a sum each, since one alone would wait for itself. */
 const gather: Code = repeat(
   less(solved, out),
-  ...sums.map((each, k) => [...plus(get(each), times(column(k), known(k))), ...set(each)]),
+  ...sums.map((each, k) => [...plus32(get(each), times32(column(k), known(k))), ...set(each)]),
   advance(panel, 32),
   advance(solved, 16),
 )
@@ -74,16 +73,16 @@ const body: Code = [
     ...sums.map(each => [...none128, ...set(each)]),
     [...get(first), ...set(solved)],
     when(less(first, out), gather),
-    [...minus(load128(x), times(get(scale), sums.map(get).reduce(plus))), ...set(sum)],
+    [...minus32(load128(x), times32(get(scale), sums.map(get).reduce(plus32))), ...set(sum)],
     // the four rows' own triangle: its inverse times what is left of them
-    [...[0, 1, 2, 3].map(k => times(ownColumn(k), own(k))).reduce(plus), ...set(sum)],
+    [...[0, 1, 2, 3].map(k => times32(ownColumn(k), own(k))).reduce(plus32), ...set(sum)],
     store128(out, get(sum)),
-    [...plus(times(get(sum), get(sum)), get(squares)), ...set(squares)],
+    [...plus32(times32(get(sum), get(sum)), get(squares)), ...set(squares)],
     advance(panel, 64),
     advance(x, 16),
     advance(out, 16),
   ),
-  ...[0, 1, 2, 3].map((lane): Code => [...get(squares), ...simd(31), lane]).reduce(plusScalar),
+  ...sumOfLanes(squares),
 ]
 
 export const createKernel = (): Kernel =>

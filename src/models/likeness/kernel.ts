@@ -10,7 +10,6 @@
  */
 import {
   advance,
-  binary,
   type Code,
   drop,
   get,
@@ -21,10 +20,12 @@ import {
   load128,
   type Memory,
   none128,
+  plus32,
   repeat,
   set,
-  simd,
   storeFloat32,
+  sumOfLanes,
+  times32,
   v128,
 } from '../../wasm/module.ts'
 
@@ -38,27 +39,23 @@ export interface Kernel {
 export const TURN = 16
 const [VECTOR_BYTES, ADDRESS_BYTES, LINE_BYTES] = [16, 4, 64]
 
-const plus = binary(228)
-const times = binary(230)
-const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
 const plusAddress = (a: Code, b: Code): Code => [...a, ...b, 0x6a]
 
 function dots(): Code {
   const [x, end, list, listEnd, out, at, v] = [0, 1, 2, 3, 4, 5, 6]
   const sums = [7, 8, 9, 10]
   const [sum] = sums
-  const lane = (k: number): Code => [...get(sum), ...simd(31), k]
   const turn = sums.map((each, k): Code => {
-    const product = times(load128(at, VECTOR_BYTES * k), load128(v, VECTOR_BYTES * k))
-    return [...plus(get(each), product), ...set(each)]
+    const product = times32(load128(at, VECTOR_BYTES * k), load128(v, VECTOR_BYTES * k))
+    return [...plus32(get(each), product), ...set(each)]
   })
   return repeat(
     less(list, listEnd),
     [...get(x), ...set(at), ...load32(list), ...set(v)],
     ...sums.map(each => [...none128, ...set(each)]),
     repeat(less(at, end), ...turn, advance(at, VECTOR_BYTES * sums.length), advance(v, VECTOR_BYTES * sums.length)),
-    [...sums.map(get).reduce(plus), ...set(sum)],
-    storeFloat32(out, [0, 1, 2, 3].map(lane).reduce(plusScalar)),
+    [...sums.map(get).reduce(plus32), ...set(sum)],
+    storeFloat32(out, sumOfLanes(sum)),
     advance(list, ADDRESS_BYTES),
     advance(out, ADDRESS_BYTES),
   )

@@ -7,19 +7,20 @@ import { createByVector } from '../../learner/linear/by-vector.ts'
 import { inverseLength, type Likeness, multiply, widthOf } from '../../learner/linear/likeness.ts'
 import { dot } from '../../learner/linear/matrix.ts'
 import { NOWHERE } from '../../wasm/ring.ts'
+import { type Pages, pageAt } from '../pages.ts'
 import type { CandidateVectors, VectorsByRow } from '../policy.ts'
 import { dotsWith } from './dots.ts'
 
 /** What is known of rows: of each 1 / |S v|, where v stands, and v's stamp, since an item's vector may be another one later. */
 type Page = Float64Array
 const [SCALE, LINE, STAMP, EACH] = [0, 1, 2, 4]
-interface Pages {
+interface RowsKnown {
   readonly catalogue: object
-  readonly pages: (Page | undefined)[]
+  readonly pages: Pages<Page>
 }
 /** Rows of a page: of a large catalogue a decision looks at few, all over it. */
 const PAGE = 128
-const rowsKnown = new WeakMap<Likeness, Pages>()
+const rowsKnown = new WeakMap<Likeness, RowsKnown>()
 /** Pages of one, of items that have no row. */
 const alone = createByVector<Likeness, Page>()
 
@@ -69,7 +70,8 @@ function entriesOf(likeness: Likeness, candidates: CandidateVectors, of: readonl
   const entries = { pages: [] as Page[], ats: [] as number[], which: [] as number[] }
   for (let i = 0; i < of.length; i++) {
     const row = rows ? rows.numbers[of[i]] : -1
-    const page = kept && row >= 0 ? pageOf(kept, row) : ofVector(likeness, candidates.vectors[of[i]])
+    const page =
+      kept && row >= 0 ? pageAt(kept, Math.floor(row / PAGE), unknown) : ofVector(likeness, candidates.vectors[of[i]])
     const at = row >= 0 ? EACH * (row % PAGE) : 0
     if (row >= 0) keepUp(likeness, page, at, rows!.catalogue, row)
     if (page[at + SCALE] === 0) continue
@@ -98,17 +100,12 @@ function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
   return rows && row >= 0 ? rows.catalogue.vectorOf(row) : candidates.vectors[k]
 }
 
-function pagesFor(likeness: Likeness, catalogue: object): Pages['pages'] {
+function pagesFor(likeness: Likeness, catalogue: object): Pages<Page> {
   const known = rowsKnown.get(likeness)
   if (known?.catalogue === catalogue) return known.pages
-  const pages: Pages['pages'] = []
+  const pages: Pages<Page> = []
   rowsKnown.set(likeness, { catalogue, pages })
   return pages
 }
 
-function pageOf(pages: Pages['pages'], row: number): Page {
-  const page = Math.floor(row / PAGE)
-  while (pages.length <= page) pages.push(undefined)
-  pages[page] ??= new Float64Array(EACH * PAGE)
-  return pages[page]
-}
+const unknown = (): Page => new Float64Array(EACH * PAGE)
