@@ -16,8 +16,12 @@ let last: { readonly texts: readonly string[]; readonly hashes: Int32Array } | u
 
 /** Of each: to read the units of a thousand texts takes longer than what is done with the hashes. @param texts of a record: they stay what they are */
 export function hashesOf(texts: readonly string[]): Int32Array {
-  if (last?.texts !== texts) last = { texts, hashes: Int32Array.from(texts, hashOfText) }
-  return last.hashes
+  if (last?.texts === texts) return last.hashes
+  // `Int32Array.from` asks an iterator for each
+  const hashes = new Int32Array(texts.length)
+  for (let i = 0; i < hashes.length; i++) hashes[i] = hashOfText(texts[i])
+  last = { texts, hashes }
+  return hashes
 }
 
 /** Slots of two int32 each: a text's hash, and its index plus 1; 0 is empty. Open addressing with linear probes (Knuth, TAOCP 3, 6.4).
