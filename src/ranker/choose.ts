@@ -81,7 +81,13 @@ function toArray(values: Float64Array): number[] {
 function areFinite(scorer: Scorer, { name }: Explorer): boolean {
   const need = explorerNeeds[name]
   const others = need === 'members' ? (scorer.members ?? []) : need === 'posterior' ? [uncertainty(scorer)] : []
-  return [scorer.mean, ...others].every(values => values.every(Number.isFinite))
+  return [scorer.mean, ...others].every(allFinite)
+}
+
+/** `every` calls for each. */
+function allFinite(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false
+  return true
 }
 
 const uncertainty = (scorer: Scorer): Float64Array => scorer.deviations?.most ?? scorer.deviation ?? NONE

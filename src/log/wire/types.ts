@@ -8,6 +8,7 @@
  */
 import avro from 'avsc'
 import { FeedloopError } from '../../errors.ts'
+import { readDoubles, readTexts, wroteDoubles } from './lists.ts'
 
 /** avsc's cursor over a buffer. Reading past the end yields rubbish; the caller checks the position afterwards. */
 export interface Tap {
@@ -130,6 +131,10 @@ function wroteShort(tap: Tap, text: string): boolean {
   return true
 }
 
+const ArrayType = avro.types.ArrayType as unknown as new (
+  ...given: ConstructorParameters<typeof avro.types.ArrayType>
+) => avro.types.ArrayType & { _write(tap: Tap, values: readonly unknown[]): void }
+
 /** The element count of the next block of an array or map; 0 at its end. */
 function readCount(tap: Tap): number {
   let count = tap.readLong()
@@ -141,16 +146,30 @@ function readCount(tap: Tap): number {
   return count
 }
 
-export class BoundedArray extends avro.types.ArrayType {
+const readAll = (items: unknown, tap: Tap, count: number, into: unknown[]): boolean =>
+  (items === primitives.double && readDoubles(tap, count, into)) || (items === primitives.string && readTexts(tap, count, into))
+
+function wroteNumbers(items: unknown, tap: Tap, values: readonly unknown[]): boolean {
+  if (items !== primitives.double || !Array.isArray(values) || values.length === 0) return false
+  tap.writeLong(values.length)
+  if (!wroteDoubles(tap, values)) return false
+  tap.writeLong(0)
+  return true
+}
+
+export class BoundedArray extends ArrayType {
   _read(tap: Tap): unknown[] {
     const items = this.itemsType as never as Readable
-    let values: unknown[] | undefined
-    let i = 0
-    for (let n = readCount(tap); n > 0; n = readCount(tap)) {
-      values ??= new Array(n)
-      while (n-- > 0) values[i++] = items._read(tap)
-    }
-    return values ?? []
+    const values: unknown[] = []
+    for (let n = readCount(tap); n > 0; n = readCount(tap))
+      if (!readAll(items, tap, n, values)) while (n-- > 0) values.push(items._read(tap))
+    return values
+  }
+  override _write(tap: Tap, values: readonly unknown[]): void {
+    const { pos } = tap
+    if (wroteNumbers(this.itemsType, tap, values)) return
+    tap.pos = pos
+    super._write(tap, values)
   }
   _skip(tap: Tap): void {
     const items = this.itemsType as never as Readable
