@@ -91,7 +91,7 @@ function* armsOf(
   for (const tensor of model.tensors) {
     const itemId = itemOfBlock(tensor.name)
     if (itemId === undefined) continue
-    const asked = before?.arms.get(itemId)?.asked ?? { last: Number.NEGATIVE_INFINITY, part: 1 }
+    const asked = before?.arms.get(itemId)?.asked ?? { last: Number.NEGATIVE_INFINITY }
     if (tensor.data.length === 0) arms.delete(itemId)
     else arms.set(itemId, { block: finiteBlock(model, tensor, reading.map.dimensions), asked })
     yield
@@ -223,32 +223,29 @@ function panelsFor(posterior: Posterior, { map }: Reading): Panels {
   return posterior.panels
 }
 
-/** A posterior is never less sure than the prior that it began with; what rounding says above that is cut. Where float32 does not reach far enough,
- * the matrix is solved in float64. */
+/** A posterior is never less sure than the prior that it began with and the axis say; what rounding says above that is cut. Where float32 does not
+ * reach far enough, the matrix is solved in float64. */
 function deviationsOf(known: Found, phi: Float64Array, reading: Reading, noise: number): Deviations {
-  const { slots, posteriors, parts } = known
+  const { slots, posteriors, axes } = known
   const { precision } = reading.prior
-  const common = noise * Math.sqrt(phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0))
+  const d = phi.length
+  const square = phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0)
   const lengthOf = lengthsFor(phi)
-  const most = new Float64Array(slots.length).fill(common)
+  const most = new Float64Array(slots.length).fill(noise * Math.sqrt(square))
   const isFound = new Uint8Array(slots.length)
-  const guessed = new Float64Array(slots.length)
-  for (let k = 0; k < guessed.length; k++) guessed[k] = slots[k] < 0 ? common : common * parts[slots[k]]
+  for (let k = 0; k < most.length; k++)
+    if (slots[k] >= 0) most[k] = noise * Math.sqrt(Math.max(0, square - dotAt(axes, d * slots[k], phi, 0, d) ** 2))
   const workOut = (slot: number): number => {
     const posterior = posteriors[slot]
     const length = lengthOf(panelsFor(posterior, reading))
-    const deviation = Math.min(common, noise * (Number.isFinite(length) ? length : plainLength(posterior, phi)))
-    parts[slot] = common > 0 ? deviation / common : 1
-    if (posterior.asked) posterior.asked.part = parts[slot]
-    return deviation
+    return noise * (Number.isFinite(length) ? length : plainLength(posterior, phi))
   }
   return {
     most,
-    guessed,
     of(k) {
       if (slots[k] >= 0 && isFound[k] === 0) {
         isFound[k] = 1
-        most[k] = workOut(slots[k])
+        most[k] = Math.min(most[k], workOut(slots[k]))
       }
       return most[k]
     },

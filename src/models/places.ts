@@ -2,7 +2,7 @@
  * What a version has learned of items, found by row in place of name, and laid out side by side: a decision over a thousand items asks a map
  * a thousand times else, each time for a name that was just read from bytes and is hashed and compared anew, and waits for what it finds all over the
  * heap. An item is looked up by name once a version. Only the versions that serve remember, so that a large catalogue costs some numbers an
- * item, and θ of each that was asked for, and not that a version.
+ * item, and θ and u of each that was asked for, and not that a version.
  */
 import type { Posterior } from '../learner/linear/posterior.ts'
 import { type Pages, pageAt } from './pages.ts'
@@ -16,8 +16,8 @@ export interface Found {
   readonly posteriors: readonly Posterior[]
   /** θ of each posterior, one after the other. */
   readonly thetas: Float64Array
-  /** Deviation of each as part of the prior's, when it was last worked out: to be kept up by who does. */
-  readonly parts: Float64Array
+  /** u of each (src/learner/linear/axis.ts), likewise. */
+  readonly axes: Float64Array
 }
 
 export interface Places {
@@ -38,20 +38,20 @@ function createColumns(d: number, count: number) {
   const posteriors: Posterior[] = []
   const slots = new Map<Posterior, number>()
   let thetas = new Float64Array(d * count)
-  let parts = new Float64Array(count)
+  let axes = new Float64Array(d * count)
   return {
-    found: (slots: Int32Array): Found => ({ slots, posteriors, thetas, parts }),
+    found: (slots: Int32Array): Found => ({ slots, posteriors, thetas, axes }),
     slotOf(posterior: Posterior): number {
       const known = slots.get(posterior)
       if (known !== undefined) return known
       const slot = posteriors.push(posterior) - 1
-      if (slot >= parts.length) {
+      if (d * slot >= thetas.length) {
         thetas = twice(thetas, d)
-        parts = twice(parts, 1)
+        axes = twice(axes, d)
       }
       slots.set(posterior, slot)
       thetas.set(posterior.theta, d * slot)
-      parts[slot] = posterior.asked?.part ?? 1
+      axes.set(posterior.axis, d * slot)
       return slot
     },
   }

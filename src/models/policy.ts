@@ -39,8 +39,6 @@ export interface Learned {
 export interface Deviations {
   /** No deviation is larger than that of these, which are the deviations themselves once those are worked out. Length K. */
   readonly most: Float64Array
-  /** About what they are, by what decisions before have found: nothing but time may depend on them. Length K. */
-  readonly guessed: Float64Array
   of(k: number): number
 }
 

@@ -105,6 +105,7 @@ describe('a linear-Gaussian policy', () => {
         const again = policy.scorer(state, candidates('a', 'b', 'c', 'd', 'e'))
         assert.deepEqual(again.deviation, deviations!.most)
         assert.ok(again.deviation![2] < 0.9 * most[2], 'what was learned shows')
+        assert.ok(most[2] < most[3], 'and in the bound too')
       }
     })
 

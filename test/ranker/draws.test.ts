@@ -53,15 +53,14 @@ function plainVotes({ mean, deviation, optimistic }: Plain, seed: number, count:
   }
 }
 
-/** Bounds that are wide at times until the deviation is asked for, guesses that are often wrong: neither may show. */
+/** Bounds that are wide at times until the deviation is asked for: it may not show. */
 function doubted(deviation: Float64Array, random: () => number) {
   const most = deviation.map(each => each * (random() < 0.5 ? 1 : 1 + 3 * random()))
-  const guessed = deviation.map(each => each * 2 * random())
   const of = (k: number): number => {
     most[k] = deviation[k]
     return most[k]
   }
-  return { most, guessed, of }
+  return { most, of }
 }
 
 const kinds: Readonly<Record<string, (k: number, random: () => number) => [mean: number, deviation: number]>> = {

@@ -5,6 +5,7 @@
  * regressions leave (moments.ts). Factors are made when an item is first read, and kept while its block and the prior last.
  */
 import type { Panels } from '../../models/deviations/lengths.ts'
+import { axisOf } from './axis.ts'
 import type { Block, Factor } from './block.ts'
 import type { FeatureMap } from './features.ts'
 import { addLikeness, type Likeness } from './likeness.ts'
@@ -28,6 +29,8 @@ export interface Posterior {
   /** The part of Σ w r² that it explains: θᵀΛθ - mᵀΛ₀m, with m the item's. */
   readonly explained: number
   readonly factor: Float64Array
+  /** u (axis.ts). */
+  readonly axis: Float64Array
   /** The factor for serving (src/models/deviations), once that was needed. */
   panels?: Panels
   /** The arm's. */
@@ -45,12 +48,10 @@ export interface Arm {
   asked?: Asked
 }
 
-/** What decisions in this process have found of an item. */
+/** What decisions in this process have asked of an item. */
 export interface Asked {
   /** Number of the last one that looked at it. */
   last: number
-  /** Its deviation as part of the prior's, when it was last worked out. */
-  part: number
 }
 
 /** What all arms of a version share; a change of any makes kept posteriors useless. */
@@ -77,7 +78,8 @@ export function posteriorOf(arm: Arm, reading: Reading): Posterior {
   let assumed = 0
   for (let i = 0; i < theta.length; i++) assumed += prior.precision[i] * mean[i] ** 2
   const { asked } = arm
-  arm.posterior = { theta, factor, explained: dot(sums, theta) - assumed, asked }
+  const axis = axisOf(factor, prior.precision)
+  arm.posterior = { theta, factor, axis, explained: dot(sums, theta) - assumed, asked }
   arm.revision = block.revision
   arm.prior = prior
   return arm.posterior

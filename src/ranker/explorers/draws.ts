@@ -21,7 +21,6 @@ export interface Posterior {
 
 export const allOf = (deviation: Float64Array): Deviations => ({
   most: deviation,
-  guessed: deviation,
   of: k => deviation[k],
 })
 
@@ -120,9 +119,9 @@ const exact =
 
 /** Good enough to set a level by, for a whole draw at the price of a few exact ones. */
 const roughly =
-  ({ mean, deviations: { guessed }, alpha, optimistic }: Posterior): Score =>
+  ({ mean, deviations: { most }, alpha, optimistic }: Posterior): Score =>
   (k, bits) =>
-    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * guessed[k] * roughQuantile(bits)
+    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * most[k] * roughQuantile(bits)
 
 /** What so many of the available reach in a draw; -Infinity: there are no more than that. */
 function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array, contenders: number): number {
