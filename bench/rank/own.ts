@@ -2,13 +2,13 @@
  * The ranker's own work, without any log: `step` over requests (state, scores, sampling) and encoding to bytes, in steps
  * as large as come up in a step's interval at 500 requests/s. What is taken is the thread's CPU, so that neighbours cost less.
  */
-import type { ModelVersion, Recommendation, Request } from '../../schemas/records.ts'
+import type { ModelVersion, Request } from '../../schemas/records.ts'
 import type { Config } from '../../src/config.ts'
 import type { FeatureStore } from '../../src/features/store.ts'
 import { createWire } from '../../src/log/wire/create.ts'
 import { createServing } from '../../src/models/serving.ts'
 import { createRanker, type RankerState, type RankerView } from '../../src/ranker/step.ts'
-import type { Input } from '../../src/stage.ts'
+import type { Input, Output } from '../../src/stage.ts'
 import { releaseOf } from './train.ts'
 import { createRequests, pastEvents, type RequestOptions } from './world.ts'
 
@@ -29,8 +29,8 @@ export interface OwnWork {
 
 export interface OwnRanker {
   measure(options: Omit<RequestOptions, 'items' | 'seed'>): OwnWork
-  /** A decision like those that are measured. */
-  sample(candidates: number): Recommendation
+  /** What decides on so many requests more at each call. */
+  deciding(options: Omit<RequestOptions, 'items' | 'seed'>, count: number): () => readonly Output[]
 }
 
 /** A ranker that has read the catalogue, everybody's history and the model. */
@@ -52,13 +52,13 @@ export async function openOwn(config: Config, features: FeatureStore, model: Mod
   const learned = new Set(model.tensors.map(({ name }) => name.replace('item/', '')))
   let asked = 0
   const decoded = (request: Request) => wire.decode('requests', wire.encode('requests', request)) as Request
-  const requestsOf = (options: RequestOptions) => {
-    const request = createRequests(options)
+  const requestsOf = (options: Omit<RequestOptions, 'items'>) => {
+    const request = createRequests({ ...options, items: features.size })
     return (count: number) => Array.from({ length: count }, () => request(`own-${asked++}`, Date.now(), null))
   }
   return {
     measure(options) {
-      const requests = requestsOf({ ...options, items: features.size, seed: 4 })
+      const requests = requestsOf({ ...options, seed: 4 })
       const steps = options.candidates > 100 ? STEPS.many : STEPS.few
       const rounds = Array.from({ length: WARM + ROUNDS }, () => {
         const sums = { step: 0, encode: 0, bytes: 0 }
@@ -85,9 +85,10 @@ export async function openOwn(config: Config, features: FeatureStore, model: Mod
         known: candidates.filter(item => learned.has(item)).length / candidates.length,
       }
     },
-    sample: candidates =>
-      step(toInputs('requests', requestsOf({ items: features.size, candidates, seed: 5 })(1)))[0]
-        .value as Recommendation,
+    deciding(options, count) {
+      const requests = requestsOf({ ...options, seed: 5 })
+      return () => step(toInputs('requests', requests(count).map(decoded)))
+    },
   }
 }
 

@@ -4,8 +4,9 @@
  */
 import type { ModelVersion } from '../../schemas/records.ts'
 import { BAGGED_LINEAR, splitMembers } from '../learner/ensemble/parts.ts'
+import { lazyScorer } from './lazy-scorer.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
-import type { Loading, Policy, Scorer } from './policy.ts'
+import type { Loading, Policy } from './policy.ts'
 
 /** A loaded policy's members, from which the next increment goes on. */
 const members = new WeakMap<Policy, readonly Policy[]>()
@@ -32,20 +33,11 @@ export const baggedPolicy = (version: string, [first, ...others]: readonly Polic
   knownItems: first.knownItems,
   scorer(state, candidates) {
     const scorer = first.scorer(state, candidates)
-    let means: readonly Float64Array[] | undefined
-    return {
+    return lazyScorer({
       mean: scorer.mean,
-      get deviation() {
-        return scorer.deviation
-      },
-      get deviations() {
-        return scorer.deviations
-      },
-      get members() {
-        means ??= [scorer.mean, ...others.map(member => member.scorer(state, candidates).mean)]
-        return means
-      },
+      deviations: () => scorer.deviations,
+      members: () => [scorer.mean, ...others.map(member => member.scorer(state, candidates).mean)],
       bias: scorer.bias,
-    } satisfies Scorer
+    })
   },
 })

@@ -27,6 +27,7 @@ import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import { createPanels, lengthsFor, type Panels } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
+import { lazyScorer } from './lazy-scorer.ts'
 import { likenessIn } from './likeness/likeness.ts'
 import { createPlaces, type Found, foundNow, type Places } from './places.ts'
 import type { CandidateVectors, Deviations, Loading, Policy, Scorer } from './policy.ts'
@@ -182,23 +183,14 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
     if (slots[k] < 0) undecided.push(k)
   }
   if (likeness) addAt(mean, undecided, likenessIn(likeness, phi, candidates, undecided))
-  let deviations: Deviations | undefined
-  return {
+  return lazyScorer({
     mean,
-    get deviation() {
-      const { most, of } = this.deviations!
-      for (let k = 0; k < most.length; k++) of(k)
-      return most
-    },
-    get deviations() {
-      deviations ??= deviationsOf(known, phi, reading, noise)
-      return deviations
-    },
+    deviations: () => deviationsOf(known, phi, reading, noise),
     bias: k => ({
       shared: common,
       content: (arms.get(itemIds[k])?.block.offset ?? offset(k)) * phi[0],
     }),
-  }
+  })
 }
 
 function addAt(values: Float64Array, places: readonly number[], added: Float64Array): void {

@@ -6,6 +6,7 @@ import type { ModelVersion } from '../../schemas/records.ts'
 import { nested } from '../learner/nested.ts'
 import { decodeFeatures, type Features, see } from '../learner/neural-linear/features.ts'
 import { HEAD, residualWeights } from '../learner/neural-linear/head.ts'
+import { lazyScorer } from './lazy-scorer.ts'
 import { type ComponentWeights, loadLinear } from './linear.ts'
 import type { CandidateVectors, Loading, Policy } from './policy.ts'
 import { assertLength, towerRetrieval } from './two-tower.ts'
@@ -53,14 +54,10 @@ export const neuralPolicy = (version: string, features: Features, head: Policy):
     const { z, predict } = see(features, state)
     const predicted = candidates.vectors.map(predict)
     const { spread } = features
-    let deviation: Float64Array | undefined
     const scorer = head.scorer(z, candidates)
-    return {
+    return lazyScorer({
       mean: scorer.mean.map((mean, k) => mean + predicted[k]),
-      get deviation() {
-        deviation ??= scorer.deviation!.map(each => spread * each)
-        return deviation
-      },
-    }
+      deviation: () => scorer.deviation!.map(each => spread * each),
+    })
   },
 })

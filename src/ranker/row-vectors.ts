@@ -13,20 +13,30 @@ export interface RowVectors extends CandidateVectors {
 }
 
 /** @param dimensions of the vectors of what is not in the catalogue */
-export function rowVectors(features: FeatureStore, { itemIds, rows }: Named, dimensions = 0): RowVectors {
-  let vectors: readonly Float32Array[] | undefined
-  const read = (): readonly Float32Array[] => {
-    const zeros = new Float32Array(dimensions)
-    const all = new Array<Float32Array>(rows.length)
-    for (let k = 0; k < all.length; k++) all[k] = rows[k] < 0 ? zeros : features.vectorOf(rows[k])
-    return all
+export const rowVectors = (features: FeatureStore, named: Named, dimensions = 0): RowVectors =>
+  new VectorsOfRows(features, named, dimensions)
+
+/** A class for the getter's sake (src/models/lazy-scorer.ts). */
+class VectorsOfRows implements RowVectors {
+  readonly itemIds: readonly string[]
+  readonly rows: Rows
+  readonly #dimensions: number
+  #vectors?: readonly Float32Array[]
+
+  constructor(catalogue: FeatureStore, { itemIds, rows }: Named, dimensions: number) {
+    this.itemIds = itemIds
+    this.rows = { catalogue, numbers: rows }
+    this.#dimensions = dimensions
   }
-  return {
-    itemIds,
-    get vectors() {
-      vectors ??= read()
-      return vectors
-    },
-    rows: { catalogue: features, numbers: rows },
+  get vectors(): readonly Float32Array[] {
+    this.#vectors ??= readVectors(this.rows, this.#dimensions)
+    return this.#vectors
   }
+}
+
+function readVectors({ catalogue, numbers }: Rows, dimensions: number): readonly Float32Array[] {
+  const zeros = new Float32Array(dimensions)
+  const all = new Array<Float32Array>(numbers.length)
+  for (let k = 0; k < all.length; k++) all[k] = numbers[k] < 0 ? zeros : catalogue.vectorOf(numbers[k])
+  return all
 }

@@ -147,7 +147,8 @@ function readCount(tap: Tap): number {
 }
 
 const readAll = (items: unknown, tap: Tap, count: number, into: unknown[]): boolean =>
-  (items === primitives.double && readDoubles(tap, count, into)) || (items === primitives.string && readTexts(tap, count, into))
+  (items === primitives.double && readDoubles(tap, count, into)) ||
+  (items === primitives.string && readTexts(tap, count, into))
 
 function wroteNumbers(items: unknown, tap: Tap, values: readonly unknown[]): boolean {
   if (items !== primitives.double || !Array.isArray(values) || values.length === 0) return false

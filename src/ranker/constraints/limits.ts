@@ -20,7 +20,7 @@ export interface Limits {
   /** 1 where the next draw may go; current after `open`. */
   readonly available: Uint8Array
   /** Added to the logits of the next draw; null: nothing. Current after `open`. */
-  readonly shift: Float64Array | null
+  shift: Float64Array | null
   /** Gets ready for the next draw. @returns false when there is nothing that it may take */
   open(): boolean
   /** The candidate has the slot. */
@@ -62,17 +62,14 @@ export function createLimits(
   const available = quotas ? new Uint8Array(left.length) : left
   const boosts = boostsOf(constraints, vectors.length)
   const diversity = constraints.diversity && createDiversity(constraints.diversity, vectors, boosts)
-  let shift = boosts
   return {
     pins,
     available,
     quotas: constraints.quotas.map((quota, q) => ({ ...quota, floor: quotas!.floors[q] })),
-    get shift() {
-      return shift
-    },
+    shift: boosts,
     open() {
       quotas?.allow(left, available)
-      if (diversity) shift = diversity.current()
+      if (diversity) this.shift = diversity.current()
       return available.includes(1)
     },
     show(candidate) {

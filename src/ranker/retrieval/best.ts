@@ -8,7 +8,7 @@ export interface Scored {
  * below the least that counts are gathered, and halved when there are twice too many (quickselect, Hoare 1961). */
 export interface Best {
   /** A score below this is not among the best: -∞ and NaN never are. */
-  readonly least: number
+  least: number
   offer(row: number, score: number): void
   /** Copies of the best so far. */
   scored(): Scored
@@ -56,14 +56,14 @@ export function createBest(count: number): Best {
     for (let i = 1; i < length; i++) least = Math.min(least, scores[i])
   }
   return {
-    get least() {
-      return least
-    },
+    least,
     offer(row, score) {
       if (!(score >= least)) return
       scores[length] = score
       rows[length++] = row
-      if (length === scores.length) halve()
+      if (length < scores.length) return
+      halve()
+      this.least = least
     },
     scored() {
       if (length > count) halve()
