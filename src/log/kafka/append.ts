@@ -7,7 +7,7 @@
  * "Not leader" with an offset is uncertain too: that leader had stored the batch and lost its office while it waited for
  * its followers. Without an offset it stored nothing, and the batch goes to the new leader.
  */
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { FeedloopError } from '../../errors.ts'
 import type { NewRecord } from '../log.ts'
 import { recordBytesAtMost } from '../size.ts'
@@ -78,7 +78,6 @@ export function createAppend(router: Router, closed: AbortSignal): Append {
   }
   const drain = async (lane: Lane): Promise<void> => {
     lane.busy = true
-    await nextTurn()
     while (lane.queue.length > 0) {
       try {
         await lane.node.connect('calls')
