@@ -110,7 +110,7 @@ function* armsOf(
 /** So many of what costs next to nothing are a piece. */
 const LIGHT = 256
 /** One time in so many that a version scores it says what it looked at. */
-const NOTED = 8
+const NOTED = 32
 /** What so many decisions have not looked at is made when one does: some seconds' worth of them. */
 const ASKED_WITHIN = 5000
 /** Decisions scored in this process. Nothing but what is made ready depends on it. */

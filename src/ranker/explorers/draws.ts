@@ -54,7 +54,7 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   }
   const rungs: Rung[] = []
   const rungAt = (contenders: number, available: Uint8Array): Rung => {
-    const level = levelOf(draw(seeds[0], whole.floors, roughly(posterior)), available, contenders)
+    const level = levelOf(posterior, seeds[0], available, contenders)
     return level === whole.level
       ? whole
       : { level, contenders, floors: floorsOf(posterior, level), tight: new Uint8Array(length) }
@@ -82,25 +82,20 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   })
 }
 
-/** What a candidate scores by its bits. */
-type Score = (k: number, bits: number) => number
-
 /** The candidates whose bits are at least their floor, with their draws. Many draws share a pair of arrays: one each would cost
  * more than the draws of a few candidates. */
 function createDraw(posterior: Posterior, count: number) {
   const { length } = posterior.mean
   const room = length + count * Math.min(length, 2 * CONTENDERS[0])
-  const exactly = exact(posterior)
+  const scoreOf = exact(posterior)
   let candidates = new Int32Array(room)
   let scores = new Float64Array(room)
   let to = 0
-  let score = exactly
   const keep = (k: number, bits: number): void => {
     candidates[to] = k
-    scores[to++] = score(k, bits)
+    scores[to++] = scoreOf(k, bits)
   }
-  return (seed: number, floors: Uint32Array, how = exactly): Scored => {
-    score = how
+  return (seed: number, floors: Uint32Array): Scored => {
     if (to + length > room) {
       candidates = new Int32Array(room)
       scores = new Float64Array(room)
@@ -112,37 +107,35 @@ function createDraw(posterior: Posterior, count: number) {
   }
 }
 
+/** What a candidate scores by its bits. */
 const exact =
-  ({ mean, deviations, alpha, optimistic }: Posterior): Score =>
-  (k, bits) =>
+  ({ mean, deviations, alpha, optimistic }: Posterior) =>
+  (k: number, bits: number): number =>
     optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * deviations.of(k) * quantileOf(bits)
 
-/** Good enough to set a level by, for a whole draw at the price of a few exact ones. */
-const roughly =
-  ({ mean, deviations: { most }, alpha, optimistic }: Posterior): Score =>
-  (k, bits) =>
-    optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * most[k] * roughQuantile(bits)
-
-/** What so many of the available reach in a draw; -Infinity: there are no more than that. */
-function levelOf({ candidates, scores, from, to }: Scored, available: Uint8Array, contenders: number): number {
+/** What so many of the available reach in a draw, about: a whole draw at the price of a few exact ones. -Infinity: there are no more than that. */
+function levelOf(posterior: Posterior, seed: number, available: Uint8Array, contenders: number): number {
+  const { mean, deviations, alpha, optimistic } = posterior
+  const { most } = deviations
+  const all = new Uint32Array(mean.length)
   // the greatest so far, the least of them first
   const greatest = new Float64Array(contenders).fill(Number.NEGATIVE_INFINITY)
   let count = 0
-  for (let i = from; i < to; i++) {
-    if (available[candidates[i]] === 0) continue
+  eachReaching(seed, all, (k, bits) => {
+    if (available[k] === 0) return
     count++
-    if (scores[i] <= greatest[0]) continue
+    const score = optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * most[k] * ROUGH[bits >>> ROUGH_SHIFT]
+    if (!(score > greatest[0])) return
     let place = 1
-    for (; place < contenders && greatest[place] < scores[i]; place++) greatest[place - 1] = greatest[place]
-    greatest[place - 1] = scores[i]
-  }
+    for (; place < contenders && greatest[place] < score; place++) greatest[place - 1] = greatest[place]
+    greatest[place - 1] = score
+  })
   return count > contenders ? greatest[0] : Number.NEGATIVE_INFINITY
 }
 
 /** Quantiles at as many places of a draw, each alike. */
 const ROUGH = Float64Array.from({ length: 4096 }, (_, i) => quantileOf((BITS / 4096) * (i + 0.5)))
-
-const roughQuantile = (bits: number): number => ROUGH[Math.floor(bits / (BITS / ROUGH.length))]
+const ROUGH_SHIFT = Math.log2(BITS / ROUGH.length)
 
 /** Bits below which a candidate's draw is below the level, however unsure it is; a little less than that, never more. */
 function floorsOf(posterior: Posterior, level: number): Uint32Array {
