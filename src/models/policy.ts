@@ -24,7 +24,7 @@ export interface VectorsByRow {
 export interface Rows {
   readonly catalogue: VectorsByRow
   /** One an item, -1 for one that is not in it. */
-  readonly numbers: readonly number[]
+  readonly numbers: ArrayLike<number>
 }
 
 /** What a version states of the decisions in its statistics. Schedules of exploration are functions of it. */

@@ -98,7 +98,7 @@ function fromRequest(config: Config) {
 interface Allowed {
   readonly itemIds: readonly string[]
   /** -1: not known yet. */
-  readonly rows: readonly number[]
+  readonly rows: ArrayLike<number>
 }
 
 function allow(
@@ -107,23 +107,21 @@ function allow(
   filters: readonly Condition[],
   moment: Moment,
 ) {
-  const itemIds: string[] = []
-  const rows: number[] = []
-  const dropped: Drop[] = []
-  const found = features.rowsOf(named)
-  for (let i = 0; i < found.length; i++) {
-    const row = found[i]
-    const isKnown = row >= 0
-    if (!isKnown && catalogueReady) dropped.push('unknown')
-    else if (isKnown && !features.isAvailable(row)) dropped.push('unavailable')
-    else if (filters.length > 0 && !filters.every(filter => filter(isKnown ? features.at(row) : undefined, moment)))
-      dropped.push('filtered')
-    else {
-      itemIds.push(named[i])
-      rows.push(row)
-    }
+  const rows = features.rowsOf(named)
+  const faultOf = (row: number): Drop | undefined => {
+    if (row < 0 ? catalogueReady : !features.isAvailable(row)) return row < 0 ? 'unknown' : 'unavailable'
+    const item = () => (row < 0 ? undefined : features.at(row))
+    return filters.length === 0 || filters.every(filter => filter(item(), moment)) ? undefined : 'filtered'
   }
-  return { allowed: { itemIds, rows } satisfies Allowed, dropped }
+  const dropped = new Map<number, Drop>()
+  for (let i = 0; i < rows.length; i++) {
+    const fault = faultOf(rows[i])
+    if (fault !== undefined) dropped.set(i, fault)
+  }
+  const isLeft = (_: unknown, place: number): boolean => !dropped.has(place)
+  const allowed: Allowed =
+    dropped.size === 0 ? { itemIds: named, rows } : { itemIds: named.filter(isLeft), rows: rows.filter(isLeft) }
+  return { allowed, dropped: [...dropped.values()] }
 }
 
 function fromCatalogue(config: Config, encoder: StateEncoder) {

@@ -5,7 +5,7 @@ import type { CandidateVectors, Rows } from '../models/policy.ts'
 export interface Named {
   readonly itemIds: readonly string[]
   /** -1: not in the catalogue, so that its vector is zeros. */
-  readonly rows: readonly number[]
+  readonly rows: ArrayLike<number>
 }
 
 export interface RowVectors extends CandidateVectors {

@@ -34,7 +34,9 @@ export function findPins(
   const may = wanted.filter(({ item }) => mayBeShown(item))
   const candidates = found.candidates.slice()
   const itemIds = found.vectors.itemIds.slice()
-  const rows = found.vectors.rows.numbers.slice()
+  const { numbers } = found.vectors.rows
+  const rows: number[] = []
+  for (let i = 0; i < numbers.length; i++) rows.push(numbers[i])
   const pins = may.map(({ position, item }) => {
     const among = itemIds.indexOf(item)
     if (among >= 0) {
