@@ -110,7 +110,7 @@ function* armsOf(
 /** So many of what costs next to nothing are a piece. */
 const LIGHT = 256
 /** One time in so many that a version scores it says what it looked at. */
-const NOTED = 32
+const NOTED = 8
 /** What so many decisions have not looked at is made when one does: some seconds' worth of them. */
 const ASKED_WITHIN = 5000
 /** Decisions scored in this process. Nothing but what is made ready depends on it. */
@@ -215,6 +215,9 @@ function panelsFor(posterior: Posterior, { map }: Reading): Panels {
   return posterior.panels
 }
 
+/** Part of a sum of products, for each of them, several times over. */
+const ROUNDING = 1e-14
+
 /** A posterior is never less sure than the prior that it began with and the axis say; what rounding says above that is cut. Where float32 does not
  * reach far enough, the matrix is solved in float64. */
 function deviationsOf(known: Found, phi: Float64Array, reading: Reading, noise: number): Deviations {
@@ -222,11 +225,14 @@ function deviationsOf(known: Found, phi: Float64Array, reading: Reading, noise: 
   const { precision } = reading.prior
   const d = phi.length
   const square = phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0)
+  /** Of the two that are nearly the same where very much was seen: nobody is surer than that. */
+  const rounding = ROUNDING * d * square
   const lengthOf = lengthsFor(phi)
   const most = new Float64Array(slots.length).fill(noise * Math.sqrt(square))
   const isFound = new Uint8Array(slots.length)
   for (let k = 0; k < most.length; k++)
-    if (slots[k] >= 0) most[k] = noise * Math.sqrt(Math.max(0, square - dotAt(axes, d * slots[k], phi, 0, d) ** 2))
+    if (slots[k] >= 0)
+      most[k] = noise * Math.sqrt(Math.max(0, square - dotAt(axes, d * slots[k], phi, 0, d) ** 2) + rounding)
   const workOut = (slot: number): number => {
     const posterior = posteriors[slot]
     const length = lengthOf(panelsFor(posterior, reading))

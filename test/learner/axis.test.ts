@@ -45,6 +45,14 @@ describe('the axis of a posterior', () => {
     }
   })
 
+  test('bounds it whatever the first feature is', () => {
+    for (const first of [-3, 0, 0.2]) {
+      const seen = Array.from({ length: 30 }, (_, n) => [state(1).fill(first * (n % 2), 0, 1), uniform()] as const)
+      const { prior, square, most } = squares(seen, state(1))
+      assert.ok(square <= most * (1 + 1e-9) && most <= prior, `${square} of ${most}`)
+    }
+  })
+
   test('is nothing where nothing was seen', () => {
     const { square, most, prior } = squares([], state(1))
     assert.equal(most, prior)

@@ -176,6 +176,17 @@ describe('likeness of candidates', () => {
     }
   })
 
+  test('of vectors and histories so large that their directions are lost in float32', () => {
+    const size = 1e23
+    const huge = { ...likeness, covariance: covariance.map(value => size * size * value) }
+    const state = phi.map(value => size * value)
+    const vector = vectorOf(width)
+    const large = vector.map(value => size * value)
+    const value = likenessIn(huge, state, named(large), [0])[0]
+    isNear(value / size, expected(vector), 1e-4)
+    assert.equal(likenessIn(huge, state, inRow(0, catalogueOf(large)), [0])[0], value)
+  })
+
   test('of some of the candidates, in their order, those among them that have nothing left out', () => {
     const vectors = [vectorOf(width), new Float32Array(width), vectorOf(width), vectorOf(width + 1), vectorOf(width)]
     const candidates = {

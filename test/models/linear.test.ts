@@ -109,6 +109,20 @@ describe('a linear-Gaussian policy', () => {
       }
     })
 
+  test('nobody is so sure that nothing is left of the deviation', () => {
+    const learner = newLearner()
+    // one state of a size at which the prior is lost in rounding
+    learnAll(
+      learner,
+      history(20).map(each => ({ ...each, x: new Float64Array(d).fill(1e9) })),
+      'a',
+    )
+    const policy = loadPolicy(publish(learner, '1', true), policyConfig())
+    const { deviations } = policy.scorer(new Float64Array(d).fill(1e9), candidates('a', 'b'))
+    assert.ok(deviations!.most[0] > 0 && deviations!.of(0) > 0)
+    assert.ok(deviations!.most[0] < 1e-5 * deviations!.most[1])
+  })
+
   test('weights change without a reset', () => {
     const learner = newLearner()
     learnAll(learner, history(9))

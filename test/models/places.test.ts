@@ -70,7 +70,7 @@ describe('places', () => {
     assert.deepEqual(told(places.of(asked(['b'], createFeatureStore(), [0]))), [b])
   })
 
-  test('of a version that changes are asked for each time', () => {
+  test('without a memory of them', () => {
     assert.deepEqual(told(foundNow(2, [b, undefined, a])), [b, undefined, a])
   })
 

@@ -53,9 +53,9 @@ function plainVotes({ mean, deviation, optimistic }: Plain, seed: number, count:
   }
 }
 
-/** Bounds that are wide at times until the deviation is asked for: it may not show. */
+/** Bounds that are wide at times, and so much that nobody reaches a level, until the deviation is asked for: it may not show. */
 function doubted(deviation: Float64Array, random: () => number) {
-  const most = deviation.map(each => each * (random() < 0.5 ? 1 : 1 + 3 * random()))
+  const most = deviation.map(each => each * (random() < 0.5 ? 1 : 1 + (random() < 0.5 ? 3 : 100) * random()))
   const of = (k: number): number => {
     most[k] = deviation[k]
     return most[k]

@@ -31,5 +31,6 @@ test('a decision over a thousand candidates leaves next to nothing in the old sp
     gc({ type: 'minor' })
   }
   const kilobytes = (oldBytes() - before) / 120 / 1024
-  assert.ok(kilobytes < 10, `${kilobytes} kB each`)
+  // less than nothing: the whole heap was looked through meanwhile, and nothing is known
+  assert.ok(kilobytes > -1 && kilobytes < 10, `${kilobytes} kB each`)
 })

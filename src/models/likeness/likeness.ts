@@ -11,9 +11,9 @@ import { type Pages, pageAt } from '../pages.ts'
 import type { CandidateVectors, VectorsByRow } from '../policy.ts'
 import { dotsWith } from './dots.ts'
 
-/** Of each row where v / |S v| stands, and v's stamp, since an item's vector may be another one later. */
+/** Of each row where v / |S v| stands, 1 / |S v|, and v's stamp, since an item's vector may be another one later. */
 type Page = Float64Array
-const [LINE, STAMP, EACH] = [0, 1, 2]
+const [LINE, STAMP, PART, EACH] = [0, 1, 2, 4]
 interface RowsKnown {
   readonly catalogue: object
   readonly pages: Pages<Page>
@@ -39,23 +39,39 @@ export function likenessIn(
   if (length === 0 || of.length === 0) return added
   const unit = along.map(value => value / length)
   const { pages, ats } = placesOf(likeness, candidates, of)
-  const directionOf = (i: number): Float64Array => partOf(likeness, vectorOf(candidates, of[i]))
+  const partOf = (i: number): number => pages[i][ats[i] + PART]
+  const directionIn = <T extends Float64Array | Float32Array>(i: number, out: T): T =>
+    times(partOf(i), vectorOf(candidates, of[i]), out)
   const sums = dotsWith(unit, of.length, {
-    vector: i => Float32Array.from(directionOf(i)),
+    vector(i) {
+      const direction = directionIn(i, new Float32Array(unit.length))
+      return partOf(i) > 0 && isLost(direction) ? direction.fill(Number.NaN) : direction
+    },
     lineOf: i => pages[i][ats[i] + LINE],
     standsIn(i, line) {
       pages[i][ats[i] + LINE] = line
     },
   })
-  for (let i = 0; i < added.length; i++)
-    added[i] += coefficient * length * (Number.isFinite(sums[i]) ? sums[i] : dot(unit, directionOf(i)))
+  for (let i = 0; i < added.length; i++) {
+    const sum = Number.isFinite(sums[i]) ? sums[i] : dot(unit, directionIn(i, new Float64Array(unit.length)))
+    if (sum !== 0) added[i] = coefficient * length * sum
+  }
   return added
 }
 
-/** v / |S v|; zeros where nothing goes with the item, and for a vector of another length. */
-function partOf(likeness: Likeness, vector: Float32Array): Float64Array {
-  const part = inverseLength(likeness, vector)
-  return part > 0 ? Float64Array.from(vector, value => part * value) : new Float64Array(widthOf(likeness))
+/** Zeros for a part of 0. */
+function times<T extends Float64Array | Float32Array>(part: number, vector: Float32Array, out: T): T {
+  if (part > 0) for (let i = 0; i < out.length; i++) out[i] = part * vector[i]
+  return out
+}
+
+/** What float32 does not reach down to. */
+const LEAST = 1e-30
+
+/** Where all are: no numbers in its place have no sum, which is worked out in float64 then. */
+function isLost(direction: Float32Array): boolean {
+  for (let i = 0; i < direction.length; i++) if (Math.abs(direction[i]) >= LEAST) return false
+  return true
 }
 
 /** Pages of candidates, and where in them. */
@@ -69,18 +85,23 @@ function placesOf(likeness: Likeness, candidates: CandidateVectors, of: readonly
     if (kept && row >= 0) {
       pages[i] = pageAt(kept, Math.floor(row / PAGE), unknown)
       ats[i] = EACH * (row % PAGE)
-      keepUp(pages[i], ats[i], rows!.catalogue.stampOf(row))
-    } else pages[i] = alone(likeness, candidates.vectors[of[i]], nowhere)
+      keepUp(likeness, pages[i], ats[i], rows!.catalogue, row)
+    } else pages[i] = ofVector(likeness, candidates.vectors[of[i]])
   }
   return { pages, ats }
 }
 
 /** A row's vector may be another one than that which stands there. */
-function keepUp(page: Page, at: number, stamp: number): void {
+function keepUp(likeness: Likeness, page: Page, at: number, catalogue: VectorsByRow, row: number): void {
+  const stamp = catalogue.stampOf(row)
   if (page[at + STAMP] === stamp) return
   page[at + LINE] = NOWHERE
   page[at + STAMP] = stamp
+  page[at + PART] = inverseLength(likeness, catalogue.vectorOf(row))
 }
+
+const ofVector = (likeness: Likeness, vector: Float32Array): Page =>
+  alone(likeness, vector, () => Float64Array.of(NOWHERE, 0, inverseLength(likeness, vector)))
 
 function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
   const { rows } = candidates
@@ -97,4 +118,3 @@ function pagesFor(likeness: Likeness, catalogue: VectorsByRow): Pages<Page> {
 }
 
 const unknown = (): Page => new Float64Array(EACH * PAGE)
-const nowhere = (): Page => Float64Array.of(NOWHERE, 0)

@@ -53,6 +53,7 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
     tight: new Uint8Array(length).fill(1),
   }
   const rungs: Rung[] = []
+  let isWorkedOut = false
   const rungAt = (contenders: number, available: Uint8Array): Rung => {
     const level = levelOf(posterior, seeds[0], available, contenders)
     return level === whole.level
@@ -64,18 +65,26 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
     rungs[depth] ??= rungAt(CONTENDERS[depth], available)
     return rungs[depth]
   }
+  /** Levels that bounds have set so high that nobody reaches them would do the same to every other draw. */
+  const setAnew = (): void => {
+    if (isWorkedOut) return
+    isWorkedOut = true
+    for (let k = 0; k < length; k++) posterior.deviations.of(k)
+    rungs.length = 0
+  }
 
   return seeds.map(seed => {
     let depth = 0
-    let kept: Scored | undefined
+    let kept: (Scored & { readonly level: number }) | undefined
     return (available, out) => {
       for (; depth <= CONTENDERS.length; depth++) {
-        const rung = rungOf(depth, available)
         if (!kept) {
-          kept = draw(seed, rung.floors)
+          const rung = rungOf(depth, available)
+          kept = { ...draw(seed, rung.floors), level: rung.level }
           tighten(rung, posterior, kept)
+          if (rung === whole) setAnew()
         }
-        if (castVote(kept, available, out, rung.level)) return
+        if (castVote(kept, available, out, kept.level)) return
         kept = undefined
       }
     }

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import avro from 'avsc'
+import { isCode } from '../../src/errors.ts'
+import { readDoubles, readTexts, wroteDoubles } from '../../src/log/wire/lists.ts'
+import { compile, type Tap } from '../../src/log/wire/types.ts'
+
+const texts = compile({ type: 'array', items: 'string' })
+const doubles = compile({ type: 'array', items: 'double' })
+const plain = {
+  texts: avro.Type.forSchema({ type: 'array', items: 'string' }),
+  doubles: avro.Type.forSchema({ type: 'array', items: 'double' }),
+}
+const at = (buf: Buffer): Tap => ({ buf, pos: 0 }) as Tap
+const textBytes = (text: string): Buffer => plain.texts.toBuffer([text]).subarray(1, -1)
+const long = 'a'.repeat(13)
+const lists: Readonly<Record<string, readonly string[]>> = {
+  'no text': [],
+  'an empty one': [''],
+  'short ones': ['a', 'item-123', '', 'a'.repeat(12)],
+  'one of thirteen units': ['a', long, 'b'],
+  'one of bytes above 127 amid others': ['a', 'é', 'b', '日本', 'c'],
+  'one of a hundred': ['a', 'x'.repeat(100)],
+  'a thousand': Array.from({ length: 1000 }, (_, i) => `item-${i}`),
+}
+
+describe('lists of texts', () => {
+  for (const [name, list] of Object.entries(lists))
+    test(`${name}: read as they were written, in one block and in several`, () => {
+      const bytes = plain.texts.toBuffer([...list])
+      assert.deepEqual(texts.fromBuffer(bytes), list)
+      // blocks of one, the second with its size in bytes
+      const blocks = list.map((text, i) => {
+        const item = textBytes(text)
+        const size = avro.Type.forSchema('long').toBuffer(item.length)
+        return Buffer.concat(i === 1 ? [Buffer.from([1]), size, item] : [Buffer.from([2]), item])
+      })
+      assert.deepEqual(texts.fromBuffer(Buffer.concat([...blocks, Buffer.from([0])])), list)
+      for (let end = 0; end < Math.min(bytes.length, 60); end++)
+        assert.throws(() => texts.fromBuffer(bytes.subarray(0, end)))
+    })
+
+  test('all at a time where they are short and ASCII, and else not at all', () => {
+    for (const [list, all] of [
+      [['a', '', 'a'.repeat(12)], true],
+      [['a', long], false],
+      [['a', 'é'], false],
+    ] as const) {
+      const tap = at(Buffer.concat(list.map(textBytes)))
+      const read: unknown[] = []
+      assert.equal(readTexts(tap, list.length, read), all)
+      assert.deepEqual([read, tap.pos], all ? [list, tap.buf.length] : [[], 0])
+    }
+    assert.equal(readTexts(at(Buffer.from([2])), 1, []), false)
+    assert.equal(readTexts(at(Buffer.from([2, 97])), 2, []), false)
+  })
+})
+
+describe('lists of numbers', () => {
+  for (const length of [0, 1, 7, 1000, 5000])
+    test(`${length} of them: the same bytes as one by one, and read as they were`, () => {
+      const list = Array.from({ length }, (_, i) => (i % 3 ? i / 7 : -i * 1e300))
+      const bytes = doubles.toBuffer(list)
+      assert.ok(bytes.equals(plain.doubles.toBuffer(list)))
+      assert.deepEqual(doubles.fromBuffer(bytes), list)
+      if (length > 0) assert.throws(() => doubles.fromBuffer(bytes.subarray(0, -3)))
+    })
+
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, null, '1'])
+    test(`${String(wrong)} amid others is refused as alone`, () => {
+      assert.throws(
+        () => doubles.toBuffer([1, wrong, 2]),
+        error => isCode(error, 'WIRE_UNSAFE_NUMBER'),
+      )
+    })
+
+  test('what is not finite is refused when it is read', () => {
+    const bytes = plain.doubles.toBuffer([1, Number.NaN, 2])
+    assert.throws(
+      () => doubles.fromBuffer(bytes),
+      error => isCode(error, 'WIRE_UNSAFE_NUMBER'),
+    )
+  })
+
+  test('all at a time where there is room, and else not at all', () => {
+    const tap = at(Buffer.alloc(17))
+    assert.equal(wroteDoubles(tap, [1, 2]), true)
+    assert.equal(tap.pos, 16)
+    assert.equal(wroteDoubles(tap, [3]), false)
+    assert.equal(tap.pos, 16)
+    const read: unknown[] = []
+    tap.pos = 0
+    assert.equal(readDoubles(tap, 2, read), true)
+    assert.deepEqual(read, [1, 2])
+    assert.equal(readDoubles(tap, 1, read), false)
+  })
+})
