@@ -11,9 +11,10 @@ import { type Pages, pageAt } from '../pages.ts'
 import type { CandidateVectors, VectorsByRow } from '../policy.ts'
 import { dotsWith } from './dots.ts'
 
-/** Of each row where v / |S v| stands, 1 / |S v|, and v's stamp, since an item's vector may be another one later. */
+/** Of each row where v / |S v| stands, and v's stamp, since an item's vector may be another one later; behind those of all rows, 1 / |S v| of each. */
 type Page = Float64Array
-const [LINE, STAMP, PART, EACH] = [0, 1, 2, 4]
+const [LINE, STAMP, EACH] = [0, 1, 2]
+const partAt = ({ length }: Page, at: number): number => (EACH * length) / (EACH + 1) + at / EACH
 interface RowsKnown {
   readonly catalogue: object
   readonly pages: Pages<Page>
@@ -39,7 +40,7 @@ export function likenessIn(
   if (length === 0 || of.length === 0) return added
   const unit = along.map(value => value / length)
   const { pages, ats } = placesOf(likeness, candidates, of)
-  const partOf = (i: number): number => pages[i][ats[i] + PART]
+  const partOf = (i: number): number => pages[i][partAt(pages[i], ats[i])]
   const directionIn = <T extends Float64Array | Float32Array>(i: number, out: T): T =>
     times(partOf(i), vectorOf(candidates, of[i]), out)
   const sums = dotsWith(unit, of.length, {
@@ -97,7 +98,7 @@ function keepUp(likeness: Likeness, page: Page, at: number, catalogue: VectorsBy
   if (page[at + STAMP] === stamp) return
   page[at + LINE] = NOWHERE
   page[at + STAMP] = stamp
-  page[at + PART] = inverseLength(likeness, catalogue.vectorOf(row))
+  page[partAt(page, at)] = inverseLength(likeness, catalogue.vectorOf(row))
 }
 
 const ofVector = (likeness: Likeness, vector: Float32Array): Page =>
@@ -117,4 +118,4 @@ function pagesFor(likeness: Likeness, catalogue: VectorsByRow): Pages<Page> {
   return pages
 }
 
-const unknown = (): Page => new Float64Array(EACH * PAGE)
+const unknown = (): Page => new Float64Array((EACH + 1) * PAGE)

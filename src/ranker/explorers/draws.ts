@@ -75,16 +75,18 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
 
   return seeds.map(seed => {
     let depth = 0
-    let kept: (Scored & { readonly level: number }) | undefined
+    let kept: Scored | undefined
+    let level = Number.NEGATIVE_INFINITY
     return (available, out) => {
       for (; depth <= CONTENDERS.length; depth++) {
         if (!kept) {
           const rung = rungOf(depth, available)
-          kept = { ...draw(seed, rung.floors), level: rung.level }
+          kept = draw(seed, rung.floors)
+          level = rung.level
           tighten(rung, posterior, kept)
           if (rung === whole) setAnew()
         }
-        if (castVote(kept, available, out, kept.level)) return
+        if (castVote(kept, available, out, level)) return
         kept = undefined
       }
     }
