@@ -32,7 +32,7 @@ class LazyScorer implements Scorer {
     return this.#deviations
   }
   get deviation(): Float64Array | undefined {
-    this.#deviation ??= this.deviations ? allOf(this.deviations) : this.#parts.deviation?.()
+    this.#deviation ??= this.deviations ? workedOut(this.deviations) : this.#parts.deviation?.()
     return this.#deviation
   }
   get members(): readonly Float64Array[] | undefined {
@@ -41,7 +41,8 @@ class LazyScorer implements Scorer {
   }
 }
 
-function allOf({ most, of }: Deviations): Float64Array {
+/** The deviations themselves, all of them. */
+export function workedOut({ most, of }: Deviations): Float64Array {
   for (let k = 0; k < most.length; k++) of(k)
   return most
 }

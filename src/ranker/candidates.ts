@@ -109,9 +109,11 @@ function allow(
 ) {
   const rows = features.rowsOf(named)
   const faultOf = (row: number): Drop | undefined => {
-    if (row < 0 ? catalogueReady : !features.isAvailable(row)) return row < 0 ? 'unknown' : 'unavailable'
-    const item = () => (row < 0 ? undefined : features.at(row))
-    return filters.length === 0 || filters.every(filter => filter(item(), moment)) ? undefined : 'filtered'
+    if (row < 0 && catalogueReady) return 'unknown'
+    if (row >= 0 && !features.isAvailable(row)) return 'unavailable'
+    if (filters.length === 0) return undefined
+    const item = row < 0 ? undefined : features.at(row)
+    return filters.every(filter => filter(item, moment)) ? undefined : 'filtered'
   }
   const dropped = new Map<number, Drop>()
   for (let i = 0; i < rows.length; i++) {

@@ -4,6 +4,7 @@
  * those alone. Where none of a draw's contenders is available any more, or none came, the level is lowered, in the end for the draw as a whole. No vote
  * depends on where levels are.
  */
+import { workedOut } from '../../models/lazy-scorer.ts'
 import type { Deviations } from '../../models/policy.ts'
 import type { Random } from '../../state/random.ts'
 import { eachReaching, setFloor } from './bits.ts'
@@ -69,7 +70,7 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   const setAnew = (): void => {
     if (isWorkedOut) return
     isWorkedOut = true
-    for (let k = 0; k < length; k++) posterior.deviations.of(k)
+    workedOut(posterior.deviations)
     rungs.length = 0
   }
 
@@ -178,7 +179,7 @@ function tighten(rung: Rung, posterior: Posterior, { candidates, from, to }: Sco
     if (floor > floors[k]) setFloor(floors, k, floor)
   }
   if (fresh <= CROWD * contenders) return
-  for (let k = 0; k < floors.length; k++) posterior.deviations.of(k)
+  workedOut(posterior.deviations)
   rung.floors = floorsOf(posterior, level)
   tight.fill(1)
 }

@@ -23,7 +23,6 @@ export function createBest(count: number): Best {
   const scores = new Float32Array(2 * count)
   const rows = new Int32Array(2 * count)
   let length = 0
-  let least = LEAST
   const swap = (i: number, j: number): void => {
     const score = scores[i]
     scores[i] = scores[j]
@@ -52,27 +51,26 @@ export function createBest(count: number): Best {
       else break
     }
     length = Math.min(length, count)
-    least = scores[0]
-    for (let i = 1; i < length; i++) least = Math.min(least, scores[i])
+    best.least = scores[0]
+    for (let i = 1; i < length; i++) best.least = Math.min(best.least, scores[i])
   }
-  return {
-    least,
+  const best: Best = {
+    least: LEAST,
     offer(row, score) {
-      if (!(score >= least)) return
+      if (!(score >= best.least)) return
       scores[length] = score
       rows[length++] = row
-      if (length < scores.length) return
-      halve()
-      this.least = least
+      if (length === scores.length) halve()
     },
     scored() {
       if (length > count) halve()
       return { rows: rows.slice(0, length), scores: scores.slice(0, length) }
     },
     rows() {
-      return this.scored().rows.sort()
+      return best.scored().rows.sort()
     },
   }
+  return best
 }
 
 /** The `count` best of all parts, in the order of their numbers. */
