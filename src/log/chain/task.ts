@@ -135,6 +135,7 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
       }
       const startedMs = rim.now()
       stepping = true
+      await options.log.turn?.()
       const fate = await lags.during(stepper.step)
       stepping = false
       if (fate === 'accepted')

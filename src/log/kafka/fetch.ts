@@ -93,9 +93,13 @@ async function run(fetcher: Fetcher, router: Router): Promise<void> {
     } catch (error) {
       for (const waiting of round) fail(fetcher, waiting, error, router)
     }
+    await answersHeard()
   }
   fetcher.busy = false
 }
+
+/** Who was answered asks again at once: in the round that goes out now, not in the one after it, which the broker may hold. */
+const answersHeard = (): Promise<void> => new Promise(resolve => process.nextTick(resolve))
 
 function fail(fetcher: Fetcher, waiting: Waiting, error: unknown, router: Router): void {
   router.forget(waiting.topic)

@@ -16,6 +16,7 @@ import type { Address } from './node.ts'
 import { persist } from './retry.ts'
 import { createRouter } from './router.ts'
 import { committed, createTopics, describeTopics, EARLIEST, LATEST, listOffset } from './topics.ts'
+import { turn } from './turn.ts'
 
 export interface KafkaLogOptions {
   /** `host:port` of some brokers of the cluster. */
@@ -65,6 +66,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     throw error
   })
   return {
+    turn,
     place: `kafka ${brokers.join(',')}`,
     identity,
     append: (topic, partition, records) =>

@@ -398,6 +398,31 @@ test('the embedded stage is honest: step and fold leave the same', () => {
   assert.equal(one.sums.get('all'), two.sums.get('all'))
 })
 
+test('a log that is read between steps is let have its turn before each of them', async () => {
+  let turns = 0
+  let held: PromiseWithResolvers<void> | undefined
+  const turn = async (): Promise<void> => {
+    turns++
+    await held?.promise
+  }
+  const log = { ...(await fresh()), turn }
+  let steps = 0
+  const task = start(log, '', { accepted: () => steps++ })
+  await put(log, 'requests', { n: 0 })
+  await valuesOf(log, 1)
+  assert.ok(turns >= steps && steps > 0, `${turns} turns, ${steps} steps`)
+  held = Promise.withResolvers()
+  await sleep(20) // one that has begun ends
+  const before = steps
+  await put(log, 'requests', { n: 1 })
+  await sleep(40)
+  assert.equal(steps, before, 'no step before its turn')
+  held.resolve()
+  held = undefined
+  await valuesOf(log, 2)
+  await task.stop()
+})
+
 test('a step that hangs in its append shows how long what it has taken waits', async () => {
   const log = await fresh()
   const open = Promise.withResolvers<void>()

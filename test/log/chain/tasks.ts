@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import pino from 'pino'
 import type { Batch } from '../../../src/log/chain/batches.ts'
 import { openFeed } from '../../../src/log/chain/feed.ts'
-import { realRim } from '../../../src/log/chain/rim.ts'
+import { type Rim, realRim } from '../../../src/log/chain/rim.ts'
 import { chainRules } from '../../../src/log/chain/rules.ts'
 import { jsonWire } from '../../../src/log/chain/simulation/stages.ts'
 import type { Task, TaskOptions } from '../../../src/log/chain/task.ts'
@@ -99,9 +99,10 @@ export async function readUntil(
 }
 
 /** A process that can be killed: what it waits for never comes, what it sent may arrive. */
-export function killable(log: Log): { log: Log; kill(): void } {
+export function killable(log: Log): { log: Log; rim: Rim; kill(): void } {
   let dead = false
   const never = new Promise<never>(() => {})
+  const rim = realRim(Date.now)
   const guarded = new Proxy(log, {
     get(target, name: keyof Log) {
       const member = target[name]
@@ -115,6 +116,7 @@ export function killable(log: Log): { log: Log; kill(): void } {
   })
   return {
     log: guarded,
+    rim: { ...rim, sleep: (...args) => (dead ? never : rim.sleep(...args)) },
     kill() {
       dead = true
     },
@@ -127,7 +129,7 @@ export async function rivalsAgree(log: Log, prefix: string): Promise<void> {
   await createTopics(log, prefix)
   const processes = [killable(log), killable(log)]
   const step = { intervalMs: 2, maxRecords: 4, maxBytes: 1 << 20, progressMs: 30, idleMs: 100 }
-  const tasks = processes.map(process => start(process.log, prefix, { step }))
+  const tasks = processes.map(process => start(process.log, prefix, { step, rim: process.rim }))
   await Promise.all(tasks.map(task => task.ready))
   const requests = 60
   for (let id = 0; id < requests; id++) {
@@ -137,7 +139,7 @@ export async function rivalsAgree(log: Log, prefix: string): Promise<void> {
     const killed = (id / 10) % 2
     processes[killed]!.kill()
     processes[killed] = killable(log)
-    tasks[killed] = start(processes[killed]!.log, prefix, { step })
+    tasks[killed] = start(processes[killed]!.log, prefix, { step, rim: processes[killed]!.rim })
   }
   const records = await readUntil(log, prefix, all => all.length >= requests)
   const answers = records.map(
