@@ -15,6 +15,7 @@ import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
 import { stateValue } from '../towers/towers.ts'
+import { createBaseline, isHeldOut } from './baseline.ts'
 import { objective } from './objective.ts'
 
 /** `bootstraps`: the policy discounts what comes after. */
@@ -38,6 +39,7 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
   const { batchSize, stepsPerBatch, seed } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
   const scale = createScale('advantage_square')
+  const baseline = createBaseline()
   const batch = (entries: readonly Entry[], now: Now): Batch => {
     const items = entries.map(entry => batchItem(now.weights, entry))
     return {
@@ -47,8 +49,10 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
           ...options,
           advantageScale: scale.size,
           valueUnit: now.valueUnit,
+          baseline: baseline.of,
         })
         scale.observe(result.advantages)
+        baseline.observe(result.outcomes)
         return result
       },
     }
@@ -67,9 +71,12 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
     },
     recall: take,
     holds: buffer.holds,
-    stats: () => ({ buffer: buffer.size }),
-    snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
-    restore: scale.restore,
+    stats: () => ({ buffer: buffer.size, critic_share: baseline.share }),
+    snapshot: () => ({ parameters: { ...scale.snapshot(), ...baseline.snapshot() }, tensors: [] }),
+    restore(model) {
+      scale.restore(model)
+      baseline.restore(model)
+    },
   }
 }
 
@@ -81,4 +88,5 @@ const batchItem = (weights: Parameters, { example, reward, discount, nextState }
   discount: discount ?? 0,
   nextValue: discount && nextState ? stateValue(weights, nextState) : 0,
   weight: example.transition.weight,
+  heldOut: isHeldOut(example.transition.transition_id),
 })
