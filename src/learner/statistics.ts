@@ -23,6 +23,8 @@ export const learnerStatistics = {
   none_probability: 'Mean probability that nothing of a slate is taken.',
   explained_variance:
     "Share of the variance of the value's targets that it explained before the update; below 0: their mean would be nearer.",
+  critic_share:
+    'Coefficient of the critic in the baseline, from 0 to 1: how much of it holds for decisions whose value it never learned.',
   // importance weights
   importance: 'Mean importance weight, bounded as the learner bounds it.',
   importance_weight_p99: '99th percentile of the importance weights, without bound.',

@@ -15,6 +15,7 @@ import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
 import { stateValue } from '../towers/towers.ts'
+import { createBaseline, isHeldOut } from './baseline.ts'
 import { objective } from './objective.ts'
 
 /** `bootstraps`: the policy discounts what comes after. */
@@ -35,11 +36,13 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
 }
 
 function twoTowerMethod(options: TwoTowerOptions): Method {
-  const { batchSize, stepsPerBatch, seed } = options
+  const { batchSize, stepsPerBatch, seed, bootstraps } = options
   const buffer = createBuffer(options.bufferSize, options.bootstraps)
   const scale = createScale('advantage_square')
+  // with γ > 0 values are half of the outcome: the critic learns all, and is asked in full
+  const baseline = createBaseline()
   const batch = (entries: readonly Entry[], now: Now): Batch => {
-    const items = entries.map(entry => batchItem(now.weights, entry))
+    const items = entries.map(entry => batchItem(now.weights, entry, bootstraps))
     return {
       decisions: entries.map(({ example }) => example),
       loss(logits, values) {
@@ -47,8 +50,10 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
           ...options,
           advantageScale: scale.size,
           valueUnit: now.valueUnit,
+          baseline: bootstraps ? value => value : baseline.of,
         })
         scale.observe(result.advantages)
+        if (!bootstraps) baseline.observe(result.outcomes)
         return result
       },
     }
@@ -67,13 +72,16 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
     },
     recall: take,
     holds: buffer.holds,
-    stats: () => ({ buffer: buffer.size }),
-    snapshot: () => ({ parameters: scale.snapshot(), tensors: [] }),
-    restore: scale.restore,
+    stats: () => ({ buffer: buffer.size, critic_share: bootstraps ? 1 : baseline.share }),
+    snapshot: () => ({ parameters: { ...scale.snapshot(), ...baseline.snapshot() }, tensors: [] }),
+    restore(model) {
+      scale.restore(model)
+      baseline.restore(model)
+    },
   }
 }
 
-const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry) => ({
+const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry, bootstraps: boolean) => ({
   action: example.action,
   candidates: example.candidates.length,
   propensity: example.transition.first_draw_propensity,
@@ -81,4 +89,5 @@ const batchItem = (weights: Parameters, { example, reward, discount, nextState }
   discount: discount ?? 0,
   nextValue: discount && nextState ? stateValue(weights, nextState) : 0,
   weight: example.transition.weight,
+  heldOut: !bootstraps && isHeldOut(example.transition.transition_id),
 })

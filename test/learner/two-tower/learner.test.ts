@@ -131,6 +131,29 @@ describe('learning', () => {
     assert.ok(correct(learner) > 0.95, String(correct(learner)))
   })
 
+  test('a few decisions, each by heart: a critic that has learned them leaves the policy something to learn', () => {
+    const dimensions = 64
+    const random = createRandom(6)
+    const share = Array.from({ length: dimensions }, random.normal)
+    const shared = { stateDimensions: dimensions, hidden: 32, batchSize: 64, stepsPerBatch: 2 }
+    const learner = newLearner(shared)
+    const draw = () => Float64Array.from({ length: dimensions }, random.normal)
+    const isFirst = (state: Float64Array) => state.reduce((sum, each, i) => sum + each * share[i], 0) > 0
+    for (let n = 0; n < 250; n++) {
+      const state = draw()
+      const action = random.uniform() < 0.5 ? 0 : 1
+      const cumulative = { click: isFirst(state) === (action === 0) ? 0 : -1 }
+      const transition = { transition_id: String(n), action: [['a', 'b'][action]], cumulative }
+      learner.learn([exampleOf(state, transition, { candidates: items })])
+    }
+    const policy = loadPolicy(publish(learner, '1', true), config)
+    const right = Array.from({ length: 500 }, draw).filter(state => {
+      const { mean } = policy.scorer(state, { itemIds: ['a', 'b'], vectors: items })
+      return mean[0] > mean[1] === isFirst(state)
+    })
+    assert.ok(right.length > 390, String(right.length))
+  })
+
   test('replace: rewards that come as revisions teach exactly what cumulative rewards teach', () => {
     const [whole, revised] = [newLearner({ batchSize: 1000 }), newLearner({ batchSize: 1000 })]
     learnBandit(whole, 5, 1)
@@ -160,7 +183,8 @@ describe('learning', () => {
     const learner = newLearner()
     const tensors = () => publish(learner, '1', true).tensors
     const before = tensors()
-    const huge = example('huge', { cumulative: { click: 1e-3 }, weight: 3e38 })
+    // of one whose value is learned (baseline.ts)
+    const huge = example('immense', { cumulative: { click: 1e-3 }, weight: 3e38 })
     const { stats } = learner.learn([huge])
     assert.equal(stats.refused_updates, 1)
     assert.equal(stats.updates, 0)
@@ -170,7 +194,7 @@ describe('learning', () => {
 
   test('the count of such updates goes on after a restart: an alert looks at its change', () => {
     const learner = newLearner()
-    learner.learn([example('huge', { cumulative: { click: 1e-3 }, weight: 3e38 })])
+    learner.learn([example('immense', { cumulative: { click: 1e-3 }, weight: 3e38 })])
     const restarted = newLearner()
     restarted.restore(publish(learner, '1', true))
     assert.equal(restarted.learn([example('next')]).stats.refused_updates, 1)

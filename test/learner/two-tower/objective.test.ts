@@ -3,7 +3,14 @@ import { describe, test } from 'node:test'
 import { type BatchItem, objective, vtraceTarget } from '../../../src/learner/two-tower/objective.ts'
 import { createRandom } from '../../../src/state/random.ts'
 
-const options = { maxImportanceWeight: 1.5, entropy: 0.1, valueLoss: 0.5, valueUnit: 1.3, advantageScale: 0.7 }
+const options = {
+  maxImportanceWeight: 1.5,
+  entropy: 0.1,
+  valueLoss: 0.5,
+  valueUnit: 1.3,
+  advantageScale: 0.7,
+  baseline: (value: number) => 0.3 + 0.6 * value,
+}
 const random = createRandom(3)
 const B = 6
 const K = 4
@@ -15,6 +22,7 @@ const batch: BatchItem[] = Array.from({ length: B }, (_, b) => ({
   discount: b % 2 ? 0.9 : 0,
   nextValue: random.normal(),
   weight: 0.5 + random.uniform(),
+  heldOut: b === 4,
 }))
 const logits = Float32Array.from({ length: B * K }, random.normal)
 const values = Float32Array.from({ length: B }, random.normal)
@@ -27,16 +35,17 @@ const probabilities = (scores: readonly number[]) => {
 }
 const row = (from: readonly number[], item: BatchItem, b: number) => from.slice(b * K, b * K + item.candidates)
 
-/** The loss by its definition, with ρ, δ and v held where they are at `logits` and `values`. */
+/** The loss by its definition, with ρ, A and v held where they are at `logits` and `values`. */
 function plainLoss(theseLogits: readonly number[], theseValues: readonly number[]): number {
   return batch.reduce((sum, item, b) => {
     const fixed = probabilities(row([...logits], item, b))
     const rho = Math.min(fixed[item.action] / item.propensity, options.maxImportanceWeight)
-    const delta = item.reward + item.discount * item.nextValue - values[b]
-    const target = values[b] + rho * delta
+    const outcome = item.reward + item.discount * item.nextValue
+    const target = item.heldOut ? values[b] : values[b] + rho * (outcome - values[b])
+    const advantage = outcome - (0.3 + 0.6 * values[b])
     const p = probabilities(row(theseLogits, item, b))
     const entropy = -p.reduce((h, each) => h + each * Math.log(each), 0)
-    const policy = -rho * (delta / options.advantageScale) * Math.log(p[item.action])
+    const policy = -rho * (advantage / options.advantageScale) * Math.log(p[item.action])
     const value = options.valueLoss * 0.5 * ((theseValues[b] - target) / options.valueUnit) ** 2
     return sum + (item.weight / B) * (policy + value - options.entropy * entropy)
   }, 0)
@@ -65,6 +74,21 @@ describe('the objective', () => {
         1e-5,
       )
   })
+})
+
+test('what the baseline is made of: outcomes with values and weights', () => {
+  const { outcomes } = objective(batch, logits, values, options)
+  const { reward, discount, nextValue, weight } = batch[1]
+  assert.deepEqual(outcomes[1], {
+    outcome: reward + discount * nextValue,
+    value: values[1],
+    weight,
+    heldOut: false,
+  })
+  assert.deepEqual(
+    outcomes.map(each => each.heldOut),
+    batch.map((_, b) => b === 4),
+  )
 })
 
 describe('the V-trace target', () => {
