@@ -29,6 +29,9 @@ export interface Waiting {
   fail(asked: Asked, error: unknown): void
 }
 
+/** Why nobody waits any more. Given, since what stands in for no reason is an error with a stack, and each request's wait ends. */
+const OVER = new Stopped()
+
 type Waiter = PromiseWithResolvers<Decision>
 
 interface Entry extends Asked {
@@ -45,7 +48,7 @@ export function createWaiting(now: () => number): Waiting {
   const close = (entry: Entry): void => {
     if (entries.get(entry.request.request_id) !== entry) return
     entries.delete(entry.request.request_id)
-    entry.abort.abort()
+    entry.abort.abort(OVER)
   }
   const settle = (entry: Entry, each: (waiter: Waiter) => void): void => {
     for (const waiter of entry.waiters) each(waiter)
