@@ -98,7 +98,7 @@ export interface Log {
   /** Creates those that do not exist; the others stay as they are. Resolves when all can be written to.
    * @throws FeedloopError TOPIC_MISCONFIGURED */
   createTopics(specs: readonly TopicSpec[]): Promise<void>
-  /** Awaited before each step: the steps of a process let what comes over sockets in between. Absent where nothing does. */
+  /** Awaited before each step: the steps of a process let what comes over sockets in between. Absent where no record does. */
   turn?(): Promise<void>
   /** Where the log is, for people: `embedded`, `kafka 127.0.0.1:9092`. */
   readonly place: string

@@ -1,5 +1,6 @@
 /** Long work on the event loop that everybody else's work may come between. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { stepsWait } from '../log/kafka/turn.ts'
 
 /** What is done at a time lasts about so long: a tenth of the interval at which steps begin. */
 const LEAST_MS = 2
@@ -16,7 +17,10 @@ export async function inTurns<T>(pieces: Generator<void, T>): Promise<T> {
       if (done) return value
     }
     const pausedMs = performance.now()
-    await nextTurn()
-    restedMs = performance.now() - pausedMs
+    // steps take a turn each: between any two of them would be far too often
+    do {
+      await nextTurn()
+      restedMs = performance.now() - pausedMs
+    } while (stepsWait() && restedMs < LEAST_MS / SHARE)
   }
 }

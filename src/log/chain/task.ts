@@ -133,9 +133,10 @@ export function startTask<S extends StageState, V>(options: TaskOptions<S, V>): 
         await bell.wait(io, Math.max(pollMs, options.step.intervalMs))
         continue
       }
+      await options.log.turn?.()
+      if (stopping) continue
       const startedMs = rim.now()
       stepping = true
-      await options.log.turn?.()
       const fate = await lags.during(stepper.step)
       stepping = false
       if (fate === 'accepted')

@@ -11,6 +11,9 @@ export const turn = (): Promise<void> =>
     if (waiting.push(resolve) === 1) setImmediate(next)
   })
 
+/** A step waits for its turn. */
+export const stepsWait = (): boolean => waiting.length > 0
+
 function next(): void {
   waiting.shift()!()
   if (waiting.length > 0) setImmediate(next)

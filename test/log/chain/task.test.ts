@@ -398,7 +398,7 @@ test('the embedded stage is honest: step and fold leave the same', () => {
   assert.equal(one.sums.get('all'), two.sums.get('all'))
 })
 
-test('a log that is read between steps is let have its turn before each of them', async () => {
+test('a log that is read between steps is let have its turn before each of them', async t => {
   let turns = 0
   let held: PromiseWithResolvers<void> | undefined
   const turn = async (): Promise<void> => {
@@ -408,6 +408,10 @@ test('a log that is read between steps is let have its turn before each of them'
   const log = { ...(await fresh()), turn }
   let steps = 0
   const task = start(log, '', { accepted: () => steps++ })
+  t.after(() => {
+    held?.resolve()
+    return task.stop()
+  })
   await put(log, 'requests', { n: 0 })
   await valuesOf(log, 1)
   assert.ok(turns >= steps && steps > 0, `${turns} turns, ${steps} steps`)
@@ -420,7 +424,22 @@ test('a log that is read between steps is let have its turn before each of them'
   held.resolve()
   held = undefined
   await valuesOf(log, 2)
-  await task.stop()
+})
+
+test('a task that is stopped before its turn takes no step', async () => {
+  const held = Promise.withResolvers<void>()
+  let asked = 0
+  const turn = (): Promise<void> => {
+    asked++
+    return held.promise
+  }
+  const log = { ...(await fresh()), turn }
+  const task = start(log, '', { accepted: () => assert.fail('a step') })
+  await put(log, 'requests', { n: 0 })
+  while (asked === 0) await sleep(1)
+  const stopped = task.stop()
+  held.resolve()
+  await stopped
 })
 
 test('a step that hangs in its append shows how long what it has taken waits', async () => {

@@ -116,6 +116,7 @@ export function killable(log: Log): { log: Log; rim: Rim; kill(): void } {
   })
   return {
     log: guarded,
+    // nor do its timers fire: it would look for inputs for ever
     rim: { ...rim, sleep: (...args) => (dead ? never : rim.sleep(...args)) },
     kill() {
       dead = true
