@@ -41,7 +41,17 @@ export const learning: readonly Row[] = [
       series(
         'Values and errors',
         'short',
-        [stats('td_error', 'td_error_max', 'value_unit', 'q_mean', 'none_probability', 'explained_variance')],
+        [
+          stats(
+            'td_error',
+            'td_error_max',
+            'value_unit',
+            'q_mean',
+            'none_probability',
+            'explained_variance',
+            'critic_share',
+          ),
+        ],
         { signed: true },
       ),
       series('What is kept', 'short', [
