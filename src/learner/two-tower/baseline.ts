@@ -46,6 +46,8 @@ type Sums = Record<(typeof names)[number], number>
 const GROUP = 'baseline_'
 
 export interface Baseline {
+  /** The critic does not learn this transition's value, ever. */
+  isHeldOut(transitionId: string): boolean
   /** λ, in [0, 1]; 0 while nothing is known. */
   readonly share: number
   /** b(s). @param value V(s) */
@@ -57,8 +59,9 @@ export interface Baseline {
 }
 
 export function createBaseline(): Baseline {
-  let sums = Object.fromEntries(names.map(name => [name, 0])) as Sums
+  let sums = mapSums(() => 0)
   return {
+    isHeldOut,
     get share() {
       return shareOf(sums)
     },
@@ -79,6 +82,16 @@ export function createBaseline(): Baseline {
         throw new FeedloopError('MODEL_INCOMPATIBLE', `version ${model.version}: a weight of the baseline is negative`)
     },
   }
+}
+
+/** b = V: the critic learns every value and is asked in full. */
+export const criticInFull: Baseline = {
+  isHeldOut: () => false,
+  share: 1,
+  of: value => value,
+  observe() {},
+  snapshot: () => ({}),
+  restore() {},
 }
 
 const mapSums = (of: (name: keyof Sums) => number): Sums =>

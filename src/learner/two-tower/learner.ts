@@ -15,7 +15,7 @@ import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
 import { stateValue } from '../towers/towers.ts'
-import { createBaseline, isHeldOut } from './baseline.ts'
+import { type Baseline, createBaseline, criticInFull } from './baseline.ts'
 import { objective } from './objective.ts'
 
 /** `bootstraps`: the policy discounts what comes after. */
@@ -37,12 +37,12 @@ export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow
 
 function twoTowerMethod(options: TwoTowerOptions): Method {
   const { batchSize, stepsPerBatch, seed, bootstraps } = options
-  const buffer = createBuffer(options.bufferSize, options.bootstraps)
+  const buffer = createBuffer(options.bufferSize, bootstraps)
   const scale = createScale('advantage_square')
-  // with γ > 0 values are half of the outcome: the critic learns all, and is asked in full
-  const baseline = createBaseline()
+  // with γ > 0 values are half of the outcome
+  const baseline = bootstraps ? criticInFull : createBaseline()
   const batch = (entries: readonly Entry[], now: Now): Batch => {
-    const items = entries.map(entry => batchItem(now.weights, entry, bootstraps))
+    const items = entries.map(entry => batchItem(now.weights, entry, baseline))
     return {
       decisions: entries.map(({ example }) => example),
       loss(logits, values) {
@@ -50,10 +50,10 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
           ...options,
           advantageScale: scale.size,
           valueUnit: now.valueUnit,
-          baseline: bootstraps ? value => value : baseline.of,
+          baseline: baseline.of,
         })
         scale.observe(result.advantages)
-        if (!bootstraps) baseline.observe(result.outcomes)
+        baseline.observe(result.outcomes)
         return result
       },
     }
@@ -72,7 +72,7 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
     },
     recall: take,
     holds: buffer.holds,
-    stats: () => ({ buffer: buffer.size, critic_share: bootstraps ? 1 : baseline.share }),
+    stats: () => ({ buffer: buffer.size, critic_share: baseline.share }),
     snapshot: () => ({ parameters: { ...scale.snapshot(), ...baseline.snapshot() }, tensors: [] }),
     restore(model) {
       scale.restore(model)
@@ -81,7 +81,7 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
   }
 }
 
-const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry, bootstraps: boolean) => ({
+const batchItem = (weights: Parameters, { example, reward, discount, nextState }: Entry, baseline: Baseline) => ({
   action: example.action,
   candidates: example.candidates.length,
   propensity: example.transition.first_draw_propensity,
@@ -89,5 +89,5 @@ const batchItem = (weights: Parameters, { example, reward, discount, nextState }
   discount: discount ?? 0,
   nextValue: discount && nextState ? stateValue(weights, nextState) : 0,
   weight: example.transition.weight,
-  heldOut: !bootstraps && isHeldOut(example.transition.transition_id),
+  heldOut: baseline.isHeldOut(example.transition.transition_id),
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isCode } from '../../../src/errors.ts'
-import { createBaseline, isHeldOut, type Outcome } from '../../../src/learner/two-tower/baseline.ts'
+import { createBaseline, criticInFull, isHeldOut, type Outcome } from '../../../src/learner/two-tower/baseline.ts'
 import { createRandom } from '../../../src/state/random.ts'
 import { versionOf } from '../examples.ts'
 
@@ -89,4 +89,11 @@ test('a quarter of the transitions is held out, by their ids alone', () => {
   const ids = Array.from({ length: 4000 }, (_, i) => `decision-${i}/0`)
   const held = ids.filter(isHeldOut).length
   assert.ok(held > 880 && held < 1120, `${held}`)
+})
+
+test('the critic in full learns of every transition, and is the baseline whatever came', () => {
+  assert.ok(Array.from({ length: 40 }, (_, i) => `decision-${i}/0`).every(id => !criticInFull.isHeldOut(id)))
+  criticInFull.observe([outcome(0, 10), outcome(2, 11)])
+  assert.equal(criticInFull.of(5), 5)
+  assert.equal(criticInFull.share, 1)
 })
