@@ -35,7 +35,8 @@ export interface Fleet {
 
 const RESTART_MS = 300
 /** Of its metrics, or the reason why it has none. */
-const SHOWN = /^(feedloop_(tasks|lag_records|steps_total|records_consumed_total)\{|\w*Error)/
+const SHOWN =
+  /^(feedloop_(tasks|lag_records|steps_total|records_consumed_total|commit_failures_total|rebalances_total)\{|\w*Error)/
 
 /** @param configFile of the n-th service: each has local state of its own, which outlives its process */
 export function startFleet(

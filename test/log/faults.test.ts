@@ -6,6 +6,8 @@ import pino from 'pino'
 import { FeedloopError, isCode } from '../../src/errors.ts'
 import { type RunningBroker, startLocalBroker } from '../../src/log/kafka/broker/local.ts'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
+import { createSocketFactory, kafkajs, logCreator } from '../../src/log/kafka/kafkajs.ts'
+import { createNode } from '../../src/log/kafka/node.ts'
 import { persist } from '../../src/log/kafka/retry.ts'
 import type { Log } from '../../src/log/log.ts'
 import { type Line, startLine } from './line.ts'
@@ -13,6 +15,8 @@ import { type Line, startLine } from './line.ts'
 const logger = pino({ level: 'silent' })
 const records = (...values: string[]) => values.map(value => ({ key: null, value: Buffer.from(value) }))
 const OUTAGE_MS = 700
+/** A broker lets nobody into an empty group before. */
+const REGATHER_MS = 1000
 /** So long that kafkajs gives its member up and starts it anew. */
 const ANEW_MS = 14_000
 
@@ -25,7 +29,10 @@ describe('the Kafka log on a line that fails', () => {
   before(async () => {
     let port = 0
     line = await startLine(() => port)
-    const properties = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${line.port}` }
+    const properties = {
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${line.port}`,
+      'group.initial.rebalance.delay.ms': String(REGATHER_MS),
+    }
     broker = await startLocalBroker({ logger, properties })
     port = Number(broker.brokers[0].split(':')[1])
     log = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: 'faults', logger })
@@ -41,6 +48,16 @@ describe('the Kafka log on a line that fails', () => {
     const name = `t${++made}`
     await log.createTopics([{ topic: name, partitions: 1, replicationFactor: 1, config: {} }])
     return name
+  }
+  /** As a broker does to whom it has not heard of for long. */
+  const expel = async (groupId: string, memberId: string) => {
+    const address = { host: '127.0.0.1', port: line.port }
+    const kafka = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) })
+    const limits = { connectionTimeout: 1000, requestTimeout: 5000, enforceRequestTimeout: true }
+    const settings = { clientId: 'expel', logger: kafka.logger(), socketFactory: createSocketFactory(), ...limits }
+    const node = createNode(settings, address)
+    await node.ask('LeaveGroup', { groupId, memberId })
+    await node.close()
   }
   const outage = async () => {
     await line.set('closed')
@@ -138,6 +155,41 @@ describe('the Kafka log on a line that fails', () => {
     assert.deepEqual(told, [[0]])
     await member.leave()
   })
+
+  for (const [cutMs, what] of [
+    [0, 'asks for the coordinator'],
+    [REGATHER_MS / 2, 'waits to be let in'],
+  ] as const)
+    test(`a member whom the broker has forgotten joins again, also where it is cut off while it ${what}`, async () => {
+      const name = await topic()
+      const group = `back-${cutMs}`
+      let memberId = ''
+      let cut: Promise<void> | undefined
+      const heard = ({ msg, memberId: id }: { msg: string; memberId: string }): void => {
+        if (msg.includes('has joined the group')) memberId = id
+        if (msg.includes('is not aware of this member, re-joining'))
+          cut ??= (cutMs === 0 ? line.set('closed') : pause(cutMs).then(() => line.set('closed'))).then(() =>
+            line.set('open'),
+          )
+      }
+      const watching = pino({ level: 'debug' }, { write: (text: string) => heard(JSON.parse(text)) })
+      const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: group, logger: watching })
+      const member = await other.join(group, [name], { assigned: async () => {}, failed: error => assert.fail(error) })
+      try {
+        await expel(group, memberId)
+        const giveUpAt = performance.now() + 20_000
+        const position = { topic: name, partition: 0, offset: 2, metadata: 'm' }
+        for (;;) {
+          if (cut) await cut.then(() => member.commit([position])).catch(() => {})
+          if ((await log.committed(group, name))[0]?.offset === 2) break
+          assert.ok(performance.now() < giveUpAt, 'no commit within 20 s')
+          await pause(100)
+        }
+      } finally {
+        await member.leave()
+        await other.close()
+      }
+    })
 
   test('what a member says is committed is, also where it starts anew meanwhile', async () => {
     const name = await topic()

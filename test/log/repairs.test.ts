@@ -1,4 +1,4 @@
-/** The three repairs of kafkajs: that they are in place, that they do what the originals did, and that they mend the fault. */
+/** The four repairs of kafkajs: that they are in place, that they do what the originals did, and that they mend the fault. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -124,6 +124,32 @@ describe('the request queue', () => {
     t.mock.timers.tick(20)
     assert.deepEqual(sent, [1, 2, 3])
     queue.destroy()
+  })
+})
+
+describe('consumer/consumerGroup', () => {
+  const ConsumerGroup = require('kafkajs/src/consumer/consumerGroup') as new (
+    options: object,
+  ) => {
+    memberId: string | null
+    coordinator: object
+    heartbeat(options: { interval: number }): Promise<void>
+  }
+  const group = new ConsumerGroup({
+    logger: { namespace: () => ({}) },
+    topics: [],
+    instrumentationEmitter: { emit: () => {} },
+    cluster: {},
+  })
+
+  test('whom the broker has forgotten hears of it at the next heartbeat, until it is a member again', async () => {
+    let sent = 0
+    group.coordinator = { heartbeat: async () => void sent++ }
+    group.memberId = null
+    await assert.rejects(group.heartbeat({ interval: 0 }), { type: 'UNKNOWN_MEMBER_ID' })
+    group.memberId = 'm'
+    await group.heartbeat({ interval: 0 })
+    assert.equal(sent, 1)
   })
 })
 

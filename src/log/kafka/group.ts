@@ -14,6 +14,8 @@ const REBALANCE_MS = 20_000
 /** A rebalance is noticed at a heartbeat. */
 const HEARTBEAT_MS = 300
 const PAUSED_LOOP_MS = 100
+/** From what kafkajs gives up for good, though it may pass, to the next try. */
+const AGAIN_MS = 500
 
 /** Joins; resolves when the group has let the member in. */
 export async function joinGroup(
@@ -60,8 +62,14 @@ export async function joinGroup(
     telling = telling.then(() => tell(partitions))
     joined.resolve()
   })
+  const run = () => {
+    if (!left) started = consumer.run({ autoCommit: false, eachBatch: async () => {} })
+    return started
+  }
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
-    if (!restart) fail(error)
+    if (restart) return
+    if (isUnanswered(error)) setTimeout(run, AGAIN_MS)
+    else fail(error)
   })
   // While its member starts anew, kafkajs resolves a commit and forgets it: only this event says that the broker has it.
   let stored = false
@@ -81,8 +89,7 @@ export async function joinGroup(
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: [...topics] })
-    started = consumer.run({ autoCommit: false, eachBatch: async () => {} })
-    await started
+    await run()
     await joined.promise
   } catch (error) {
     left = true
@@ -102,6 +109,13 @@ export async function joinGroup(
       await consumer.disconnect()
     },
   }
+}
+
+/** No broker said who coordinates the group: all were asked once, just then. kafkajs takes that for final. */
+function isUnanswered(error: unknown): boolean {
+  for (let each = error as Error | undefined; each; each = each.cause as Error | undefined)
+    if (each.name === 'KafkaJSGroupCoordinatorNotFound') return true
+  return false
 }
 
 const unavailable = (group: string, cause: unknown) => failureOf(`group ${group}`, cause)

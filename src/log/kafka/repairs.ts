@@ -1,9 +1,11 @@
 /**
- * Three repairs of kafkajs 2.2.4 (unmaintained since 2023), applied to its modules before the library is loaded:
+ * Four repairs of kafkajs 2.2.4 (unmaintained since 2023), applied to its modules before the library is loaded:
  * - `network/requestQueue` re-arms a timer after every response although nothing waits, about one a millisecond;
  * - `producer/groupMessagesPerPartition` copies the array of a partition for every message: quadratic in the batch.
- * - `protocol/request` copies a body twice more, into buffers that are powers of two and zeroed first.
- * Together they more than halve the CPU of a record. They are applied here and not by a patch of node_modules, because a patch would
+ * - `protocol/request` copies a body twice more, into buffers that are powers of two and zeroed first;
+ * - `consumer/consumerGroup` sends no heartbeat without a member id and says nothing of it: whom the broker has forgotten and
+ *   who then failed to join again would be outside of the group for ever, and no commit of theirs would be taken.
+ * The first three more than halve the CPU of a record. They are applied here and not by a patch of node_modules, because a patch would
  * not reach those who install feedloop as a package. The version is pinned; another one is refused, not patched blindly.
  */
 import { createRequire } from 'node:module'
@@ -80,6 +82,25 @@ async function createRequest({ correlationId, clientId, request }: Sending): Pro
   return { buffer: body.withHead?.(head) ?? Buffer.concat([head, body.buffer]) }
 }
 
+interface ConsumerGroup {
+  readonly memberId: string | null
+  heartbeat(options: { interval: number }): Promise<void>
+}
+
+const UNKNOWN_MEMBER_ID = 25
+
+/** As the original, but who is no member hears it, as from the broker: the runner then joins again. */
+function repairHeartbeat(group: ConsumerGroup): void {
+  const { createErrorFromCode } = require('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error }
+  const { heartbeat } = group
+  group.heartbeat = async function (this: ConsumerGroup, options) {
+    if (!this.memberId) throw createErrorFromCode(UNKNOWN_MEMBER_ID)
+    return heartbeat.call(this, options)
+  }
+}
+
+let repaired = false
+
 /** Loads kafkajs with the repairs in place. Calling it again returns the same module.
  * @throws FeedloopError DEPENDENCY_MISSING when another version than the one repaired is installed */
 export function loadRepairedKafkaJs(): typeof import('kafkajs') {
@@ -90,6 +111,9 @@ export function loadRepairedKafkaJs(): typeof import('kafkajs') {
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests
   replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupMessagesPerPartition)
   replaceModule('kafkajs/src/protocol/request', createRequest)
+  if (!repaired)
+    repairHeartbeat((require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup }).prototype)
+  repaired = true
   return require('kafkajs') as typeof import('kafkajs')
 }
 
