@@ -6,7 +6,7 @@ import pino from 'pino'
 import { FeedloopError, isCode } from '../../src/errors.ts'
 import { type RunningBroker, startLocalBroker } from '../../src/log/kafka/broker/local.ts'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
-import { createSocketFactory, kafkajs, logCreator } from '../../src/log/kafka/kafkajs.ts'
+import { apiKeys, createSocketFactory, kafkajs, logCreator } from '../../src/log/kafka/kafkajs.ts'
 import { createNode } from '../../src/log/kafka/node.ts'
 import { persist } from '../../src/log/kafka/retry.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -17,6 +17,8 @@ const records = (...values: string[]) => values.map(value => ({ key: null, value
 const OUTAGE_MS = 700
 /** A broker lets nobody into an empty group before. */
 const REGATHER_MS = 1000
+/** Longer than from one try of a member to the next. */
+const LEFT_MS = 3000
 /** So long that kafkajs gives its member up and starts it anew. */
 const ANEW_MS = 14_000
 
@@ -156,40 +158,67 @@ describe('the Kafka log on a line that fails', () => {
     await member.leave()
   })
 
-  for (const [cutMs, what] of [
-    [0, 'asks for the coordinator'],
-    [REGATHER_MS / 2, 'waits to be let in'],
-  ] as const)
-    test(`a member whom the broker has forgotten joins again, also where it is cut off while it ${what}`, async () => {
+  for (const api of ['GroupCoordinator', 'JoinGroup', 'SyncGroup'])
+    test(`a member whom the broker has forgotten joins again, also where the answer to its ${api} is lost`, async () => {
       const name = await topic()
-      const group = `back-${cutMs}`
-      let memberId = ''
-      let cut: Promise<void> | undefined
-      const heard = ({ msg, memberId: id }: { msg: string; memberId: string }): void => {
-        if (msg.includes('has joined the group')) memberId = id
-        if (msg.includes('is not aware of this member, re-joining'))
-          cut ??= (cutMs === 0 ? line.set('closed') : pause(cutMs).then(() => line.set('closed'))).then(() =>
-            line.set('open'),
-          )
+      const group = `lost-${api}`
+      const seen: { memberId?: string } = {}
+      const watching = pino({ level: 'debug' }, { write: (text: string) => note(JSON.parse(text)) })
+      const note = ({ msg, memberId }: { msg: string; memberId: string }): void => {
+        if (msg.includes('has joined the group')) seen.memberId = memberId
       }
-      const watching = pino({ level: 'debug' }, { write: (text: string) => heard(JSON.parse(text)) })
+      const failures: Error[] = []
       const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: group, logger: watching })
-      const member = await other.join(group, [name], { assigned: async () => {}, failed: error => assert.fail(error) })
+      const member = await other.join(group, [name], {
+        assigned: async () => {},
+        failed: error => void failures.push(error),
+      })
       try {
-        await expel(group, memberId)
-        const giveUpAt = performance.now() + 20_000
+        const lost = line.loseAnswer(apiKeys[api])
+        await expel(group, seen.memberId!)
+        await lost
+        const giveUpAt = performance.now() + 60_000
         const position = { topic: name, partition: 0, offset: 2, metadata: 'm' }
         for (;;) {
-          if (cut) await cut.then(() => member.commit([position])).catch(() => {})
+          await member.commit([position]).catch(() => {})
           if ((await log.committed(group, name))[0]?.offset === 2) break
-          assert.ok(performance.now() < giveUpAt, 'no commit within 20 s')
+          assert.ok(performance.now() < giveUpAt, 'no commit within a minute')
           await pause(100)
         }
+        assert.deepEqual(failures, [])
       } finally {
         await member.leave()
         await other.close()
       }
     })
+
+  test('a member that leaves while it joins is not in the group afterwards', async () => {
+    const name = await topic()
+    const kafka = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) })
+    const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: 'leaves', logger })
+    const admin = kafka.admin()
+    await admin.connect()
+    const members = async () => (await admin.describeGroups(['leaves'])).groups[0].members
+    const member = await other.join('leaves', [name], { assigned: async () => {}, failed: error => assert.fail(error) })
+    try {
+      const [{ memberId }] = await members()
+      const lost = line.loseAnswer(apiKeys.JoinGroup)
+      await expel('leaves', memberId)
+      await lost
+      await member.leave()
+      const giveUpAt = performance.now() + 30_000
+      // whose connection was cut stays for a session
+      while ((await members()).length > 0) {
+        assert.ok(performance.now() < giveUpAt, 'still a member after 30 s')
+        await pause(500)
+      }
+      await pause(LEFT_MS)
+      assert.deepEqual(await members(), [])
+    } finally {
+      await admin.disconnect()
+      await other.close()
+    }
+  })
 
   test('what a member says is committed is, also where it starts anew meanwhile', async () => {
     const name = await topic()

@@ -1,4 +1,4 @@
-/** A line between a client and a broker that can be cut, or made to swallow answers. */
+/** A line between a client and a broker that can be cut, or made to swallow answers, all of them or that to one request. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface Line {
@@ -7,12 +7,37 @@ export interface Line {
   readonly harm: { readonly cut: number; readonly swallowed: number }
   /** `open`: passes everything. `closed`: cuts all connections, refuses new ones. `deaf`: requests pass, answers do not. */
   set(state: 'open' | 'closed' | 'deaf'): Promise<void>
+  /** The next request of that api (Kafka's number for it) passes, its answer does not: all connections are cut instead. Resolves then. */
+  loseAnswer(api: number): Promise<void>
   close(): Promise<void>
+}
+
+/** Of a frame: its length without that, then the api. */
+const [LENGTH_BYTES, API_BYTES] = [4, 2]
+
+/** Tells `heard` of the api of each request, from the bytes of a connection as they come. */
+function apisOf(heard: (api: number) => void): (chunk: Buffer) => void {
+  let rest = Buffer.alloc(0)
+  /** Of a request whose head was seen. */
+  let left = 0
+  return chunk => {
+    rest = Buffer.concat([rest, chunk])
+    for (;;) {
+      const skipped = Math.min(left, rest.length)
+      left -= skipped
+      rest = rest.subarray(skipped)
+      if (left > 0 || rest.length < LENGTH_BYTES + API_BYTES) return
+      heard(rest.readInt16BE(LENGTH_BYTES))
+      left = LENGTH_BYTES + rest.readInt32BE(0)
+    }
+  }
 }
 
 /** @param target the broker's port, asked at each connection: it may not be known yet */
 export async function startLine(target: () => number): Promise<Line> {
   let deaf = false
+  let losing: { readonly api: number; readonly lost: () => void } | undefined
+  let port = 0
   const harm = { cut: 0, swallowed: 0 }
   const sockets = new Set<Socket>()
   const hold = (socket: Socket) => {
@@ -24,9 +49,20 @@ export async function startLine(target: () => number): Promise<Line> {
     const broker = connect(target(), '127.0.0.1')
     hold(client)
     hold(broker)
+    let lost: (() => void) | undefined
+    const look = apisOf(api => {
+      if (losing?.api !== api) return
+      lost = losing.lost
+      losing = undefined
+    })
+    client.on('data', look)
     client.pipe(broker)
     broker.on('data', chunk => {
-      if (deaf) harm.swallowed += chunk.length
+      if (lost !== undefined)
+        cut()
+          .then(() => listen(port))
+          .then(lost)
+      else if (deaf) harm.swallowed += chunk.length
       else client.write(chunk)
     })
     broker.on('close', () => client.destroy())
@@ -41,7 +77,7 @@ export async function startLine(target: () => number): Promise<Line> {
       for (const socket of sockets) socket.destroy()
     })
   await listen(0)
-  const { port } = server.address() as { port: number }
+  port = (server.address() as { port: number }).port
   return {
     port,
     harm,
@@ -50,6 +86,10 @@ export async function startLine(target: () => number): Promise<Line> {
       if (state === 'closed') await cut()
       else if (!server.listening) await listen(port)
     },
+    loseAnswer: api =>
+      new Promise(lost => {
+        losing = { api, lost }
+      }),
     close: cut,
   }
 }

@@ -3,28 +3,33 @@
  * topics paused, so it never fetches; reading is fetch.ts's. Losing a partition is told late or, to a process that was
  * stopped, not at all: who reads must expect a rival (the chain does).
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kafka } from 'kafkajs'
 import { FeedloopError } from '../../errors.ts'
 import type { Committed, GroupHandlers, Membership } from '../log.ts'
 import { type Claim, createAssigner } from './assigner.ts'
-import { failureOf } from './refusals.ts'
+import { failureOf, isRefusal } from './refusals.ts'
+import { PATIENCE_MS, persist } from './retry.ts'
+import type { Router } from './router.ts'
 
 const SESSION_MS = 10_000
 const REBALANCE_MS = 20_000
 /** A rebalance is noticed at a heartbeat. */
 const HEARTBEAT_MS = 300
 const PAUSED_LOOP_MS = 100
-/** From what kafkajs gives up for good, though it may pass, to the next try. */
+/** From where kafkajs gives up for good, though it may pass, to the next try. */
 const AGAIN_MS = 500
 
 /** Joins; resolves when the group has let the member in. */
 export async function joinGroup(
   kafka: Kafka,
+  router: Router,
   group: string,
   topics: readonly string[],
   handlers: GroupHandlers,
 ): Promise<Membership> {
   let claim: Claim = { partitions: [], sinceMs: 0 }
+  const over = new AbortController()
   const consumer = kafka.consumer({
     groupId: group,
     partitionAssigners: [createAssigner(() => claim)],
@@ -33,25 +38,36 @@ export async function joinGroup(
     heartbeatInterval: HEARTBEAT_MS,
     maxWaitTimeInMs: PAUSED_LOOP_MS,
     allowAutoTopicCreation: false,
-    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 },
+    // kafkajs would start a member again after it was told to stop
+    retry: {
+      initialRetryTime: 100,
+      maxRetryTime: 2000,
+      retries: 8,
+      restartOnFailure: async () => !over.signal.aborted,
+    },
   })
   const joined = Promise.withResolvers<void>()
   let started: Promise<unknown> = Promise.resolve()
   let ending: Promise<void> = Promise.resolve()
   joined.promise.catch(() => {})
-  let left = false
+  let outsideSinceMs = Number.POSITIVE_INFINITY
   let told: readonly number[] | undefined
   let telling = Promise.resolve()
-  const fail = (error: Error) => {
-    if (left) return
-    left = true
+  /** While it joins, kafkajs takes no stop: it would go on behind our back. */
+  const end = async (): Promise<void> => {
+    await consumer.disconnect()
+    await started
+    await consumer.disconnect()
+  }
+  const fail = (error: unknown) => {
+    if (over.signal.aborted) return
+    over.abort()
+    ending = end().catch(() => {})
     joined.reject(unavailable(group, error))
     handlers.failed(unavailable(group, error))
-    // While it joins, kafkajs takes no stop: it would go on behind our back.
-    ending = started.then(() => consumer.disconnect()).catch(() => {})
   }
   const tell = async (partitions: readonly number[]) => {
-    if (left || told?.join() === partitions.join()) return
+    if (over.signal.aborted || told?.join() === partitions.join()) return
     told = partitions
     await handlers.assigned(partitions).catch(fail)
   }
@@ -59,17 +75,25 @@ export async function joinGroup(
     consumer.pause(topics.map(topic => ({ topic })))
     const partitions = [...new Set(Object.values(memberAssignment).flat())].sort((a, b) => a - b)
     claim = { partitions, sinceMs: Date.now() }
+    outsideSinceMs = Number.POSITIVE_INFINITY
     telling = telling.then(() => tell(partitions))
     joined.resolve()
   })
-  const run = () => {
-    if (!left) started = consumer.run({ autoCommit: false, eachBatch: async () => {} })
-    return started
+  const run = (): void => {
+    if (!over.signal.aborted) started = consumer.run({ autoCommit: false, eachBatch: async () => {} }).catch(fail)
+  }
+  /** Runs it again once a broker says who coordinates the group, which also tells a missing right from an outage. */
+  const again = async (error: unknown): Promise<void> => {
+    outsideSinceMs = Math.min(outsideSinceMs, performance.now())
+    if (performance.now() > outsideSinceMs + PATIENCE_MS) throw error
+    await sleep(AGAIN_MS)
+    await persist(() => router.coordinator(group), over.signal)
+    run()
   }
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     if (restart) return
-    if (isUnanswered(error)) setTimeout(run, AGAIN_MS)
-    else fail(error)
+    if (isAnswer(error) || isRefusal(unavailable(group, error))) fail(error)
+    else again(error).catch(fail)
   })
   // While its member starts anew, kafkajs resolves a commit and forgets it: only this event says that the broker has it.
   let stored = false
@@ -77,7 +101,7 @@ export async function joinGroup(
     stored = true
   })
   const commit = async (positions: readonly Committed[]): Promise<void> => {
-    if (left) throw new FeedloopError('LOG_UNAVAILABLE', `${group}: the member has left`)
+    if (over.signal.aborted) throw new FeedloopError('LOG_UNAVAILABLE', `${group}: the member has left`)
     stored = false
     const offsets = positions.map(position => ({ ...position, offset: String(position.offset) }))
     await consumer.commitOffsets(offsets).catch(error => {
@@ -89,10 +113,10 @@ export async function joinGroup(
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: [...topics] })
-    await run()
+    run()
     await joined.promise
   } catch (error) {
-    left = true
+    over.abort()
     await consumer.disconnect().catch(() => {})
     throw unavailable(group, error)
   }
@@ -103,18 +127,18 @@ export async function joinGroup(
       return own
     },
     async leave() {
-      if (left) return ending
-      left = true
+      if (over.signal.aborted) return ending
+      over.abort()
       await telling
-      await consumer.disconnect()
+      await end()
     },
   }
 }
 
-/** No broker said who coordinates the group: all were asked once, just then. kafkajs takes that for final. */
-function isUnanswered(error: unknown): boolean {
-  for (let each = error as Error | undefined; each; each = each.cause as Error | undefined)
-    if (each.name === 'KafkaJSGroupCoordinatorNotFound') return true
+/** What a broker has said stays so; that none has said anything may pass. kafkajs takes both for final. */
+function isAnswer(error: unknown): boolean {
+  for (let each = error as { type?: string; cause?: unknown } | undefined; each; each = each.cause as typeof each)
+    if (each.type !== undefined && each.type !== 'UNKNOWN') return true
   return false
 }
 

@@ -91,7 +91,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
           'TOPIC_MISCONFIGURED',
           `${topics.join(', ')}: partition counts ${[...counts].join(', ')}`,
         )
-      const membership = await joinGroup(kafka, group, topics, handlers)
+      const membership = await joinGroup(kafka, router, group, topics, handlers)
       memberships.add(membership)
       return membership
     },
