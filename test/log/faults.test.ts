@@ -9,7 +9,7 @@ import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
 import { apiKeys, createSocketFactory, kafkajs, logCreator } from '../../src/log/kafka/kafkajs.ts'
 import { createNode } from '../../src/log/kafka/node.ts'
 import { persist } from '../../src/log/kafka/retry.ts'
-import type { Log } from '../../src/log/log.ts'
+import type { Log, Membership } from '../../src/log/log.ts'
 import { type Line, startLine } from './line.ts'
 
 const logger = pino({ level: 'silent' })
@@ -21,6 +21,13 @@ const REGATHER_MS = 1000
 const LEFT_MS = 3000
 /** So long that kafkajs gives its member up and starts it anew. */
 const ANEW_MS = 14_000
+
+interface Leaving {
+  readonly member: Membership
+  readonly memberId: string
+  /** kafkajs has given its member up, and lets go of its connections. */
+  readonly crash: Promise<void>
+}
 
 describe('the Kafka log on a line that fails', () => {
   let broker: RunningBroker
@@ -192,32 +199,47 @@ describe('the Kafka log on a line that fails', () => {
       }
     })
 
-  test('a member that leaves while it joins is not in the group afterwards', async () => {
-    const name = await topic()
-    const kafka = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) })
-    const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: 'leaves', logger })
-    const admin = kafka.admin()
-    await admin.connect()
-    const members = async () => (await admin.describeGroups(['leaves'])).groups[0].members
-    const member = await other.join('leaves', [name], { assigned: async () => {}, failed: error => assert.fail(error) })
-    try {
-      const [{ memberId }] = await members()
-      const lost = line.loseAnswer(apiKeys.JoinGroup)
-      await expel('leaves', memberId)
-      await lost
-      await member.leave()
-      const giveUpAt = performance.now() + 30_000
-      // whose connection was cut stays for a session
-      while ((await members()).length > 0) {
-        assert.ok(performance.now() < giveUpAt, 'still a member after 30 s')
-        await pause(500)
+  describe('a member that leaves is not in the group afterwards', () => {
+    const stay = async (group: string, leave: (left: Leaving) => Promise<void>) => {
+      const name = await topic()
+      const crash = Promise.withResolvers<void>()
+      const watching = pino({ level: 'debug' }, { write: (text: string) => text.includes('Crash:') && crash.resolve() })
+      const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: group, logger: watching })
+      const admin = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) }).admin()
+      await admin.connect()
+      const members = async () => (await admin.describeGroups([group])).groups[0].members
+      const member = await other.join(group, [name], { assigned: async () => {}, failed: error => assert.fail(error) })
+      try {
+        await leave({ member, memberId: (await members())[0].memberId, crash: crash.promise })
+        const giveUpAt = performance.now() + 30_000
+        // whose connection was cut stays for a session
+        while ((await members()).length > 0) {
+          assert.ok(performance.now() < giveUpAt, 'still a member after 30 s')
+          await pause(500)
+        }
+        await pause(LEFT_MS)
+        assert.deepEqual(await members(), [])
+      } finally {
+        await line.set('open')
+        await admin.disconnect()
+        await other.close()
       }
-      await pause(LEFT_MS)
-      assert.deepEqual(await members(), [])
-    } finally {
-      await admin.disconnect()
-      await other.close()
     }
+    test('where it leaves while it joins', () =>
+      stay('leaves-joining', async ({ member, memberId }) => {
+        const lost = line.loseAnswer(apiKeys.GroupCoordinator)
+        await expel('leaves-joining', memberId)
+        await lost
+        await line.request(apiKeys.JoinGroup)
+        await member.leave()
+      }))
+    test('where it leaves while kafkajs is about to start it anew', () =>
+      stay('leaves-crashing', async ({ member, crash }) => {
+        await line.set('closed')
+        await crash
+        await member.leave()
+        await line.set('open')
+      }))
   })
 
   test('what a member says is committed is, also where it starts anew meanwhile', async () => {

@@ -9,6 +9,8 @@ export interface Line {
   set(state: 'open' | 'closed' | 'deaf'): Promise<void>
   /** The next request of that api (Kafka's number for it) passes, its answer does not: all connections are cut instead. Resolves then. */
   loseAnswer(api: number): Promise<void>
+  /** Resolves when the next request of that api passes. */
+  request(api: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -36,6 +38,7 @@ function apisOf(heard: (api: number) => void): (chunk: Buffer) => void {
 /** @param target the broker's port, asked at each connection: it may not be known yet */
 export async function startLine(target: () => number): Promise<Line> {
   let deaf = false
+  const awaited = new Map<number, () => void>()
   let losing: { readonly api: number; readonly lost: () => void } | undefined
   let port = 0
   const harm = { cut: 0, swallowed: 0 }
@@ -51,6 +54,8 @@ export async function startLine(target: () => number): Promise<Line> {
     hold(broker)
     let lost: (() => void) | undefined
     const look = apisOf(api => {
+      awaited.get(api)?.()
+      awaited.delete(api)
       if (losing?.api !== api) return
       lost = losing.lost
       losing = undefined
@@ -90,6 +95,7 @@ export async function startLine(target: () => number): Promise<Line> {
       new Promise(lost => {
         losing = { api, lost }
       }),
+    request: api => new Promise(seen => void awaited.set(api, seen)),
     close: cut,
   }
 }
