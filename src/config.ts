@@ -86,7 +86,8 @@ export interface ConfigUse {
   readonly openSchemas?: boolean
 }
 
-/** Checks a whole configuration. @throws FeedloopError CONFIG_INVALID listing every problem, one a line */
+/** Checks a whole configuration. @throws FeedloopError CONFIG_INVALID listing every problem, one a line;
+ * how values go together is checked once each by itself is right */
 export function parseConfig(input: unknown, use: ConfigUse = {}): Config {
   const result = configSchema.safeParse(named(input ?? {}))
   const problems = result.success ? crossChecks(result.data) : shapeProblems(result.error.issues)

@@ -34,7 +34,7 @@ interface Flags {
 export function addBakeoff(program: Command): void {
   program
     .command('bakeoff [files...]')
-    .description('every learner and explorer on files (classification as a bandit) or in an environment')
+    .description('every learner and explorer on files (.arff, .csv: classification as a bandit) or in an environment')
     .option('--shuffles <n>', 'passes over each file, each in another order', atLeast(1), 10)
     .addOption(new Option('--environment <name>', 'a world instead of files').choices(environmentNames))
     .option('--world <file>', 'constants of another recogym world (JSON)')

@@ -5,7 +5,11 @@ import { configOf, withConfig } from './shared.ts'
 
 export function addConfig(program: Command): void {
   const config = program.command('config').description('check or print the configuration')
-  withConfig(config.command('check').description('read and check it; every problem is listed')).action(options => {
+  withConfig(
+    config
+      .command('check')
+      .description('read and check it; every problem is listed (of what goes together, once each value is right)'),
+  ).action(options => {
     configOf(options, { openSchemas: true })
     process.stdout.write('the configuration is valid\n')
   })

@@ -75,11 +75,13 @@ const configOf = ({ partitions, algorithm }: DemoOptions): ConfigInput => ({
 /** Redraws on a terminal; elsewhere a line now and then. */
 function showProgress(environment: Environment, totalSeconds: number): (progress: LoopProgress) => void {
   let saidSeconds = -PLAIN_EVERY_S
+  let saidPhase = ''
   return progress => {
     const now = snapshot(environment, totalSeconds, progress)
     if (process.stdout.isTTY) logUpdate(renderDemo(now, process.stdout.columns))
-    else if (progress.elapsedSeconds >= saidSeconds + PLAIN_EVERY_S) {
+    else if (progress.phase !== saidPhase || progress.elapsedSeconds >= saidSeconds + PLAIN_EVERY_S) {
       saidSeconds = progress.elapsedSeconds
+      saidPhase = progress.phase
       process.stdout.write(`${plainLine(now)}\n`)
     }
   }

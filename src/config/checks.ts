@@ -35,6 +35,10 @@ export function crossChecks(config: Config): string[] {
       problems.push(
         `policies.${name}: slateQ.choices: none of ${own.choices.join(', ')} is among its rewards, so nothing would ever be taken`,
       )
+  for (const { name, rewards } of config.policies)
+    for (const [type, { cancels }] of Object.entries(rewards))
+      if (cancels && !Object.hasOwn(rewards, cancels))
+        problems.push(`policies.${name}: rewards.${type} cancels ${cancels}, which is not among its rewards`)
   for (const { name, constraints } of config.policies)
     for (const type of constraints.excludeSeen?.types ?? [])
       if (!Object.hasOwn(config.state.typeWeights, type))
