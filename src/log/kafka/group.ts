@@ -19,6 +19,8 @@ const HEARTBEAT_MS = 300
 const PAUSED_LOOP_MS = 100
 /** From where kafkajs gives up for good, though it may pass, to the next try. */
 const AGAIN_MS = 500
+/** For one that is to leave, and joins just then. */
+const JOINING_MS = 3000
 
 /** Joins; resolves when the group has let the member in. */
 export async function joinGroup(
@@ -53,8 +55,9 @@ export async function joinGroup(
   let outsideSinceMs = Number.POSITIVE_INFINITY
   let told: readonly number[] | undefined
   let telling = Promise.resolve()
-  /** While it joins, kafkajs takes no stop: it would go on behind our back. */
+  /** While it joins, kafkajs takes no stop: it would go on behind our back. Who has joined takes its leave, who has not is cut off. */
   const end = async (): Promise<void> => {
+    await Promise.race([started, sleep(JOINING_MS, undefined, { ref: false })])
     await consumer.disconnect()
     await started
     await consumer.disconnect()
