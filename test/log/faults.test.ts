@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Admin, Kafka } from 'kafkajs'
 import pino from 'pino'
 import { FeedloopError, isCode } from '../../src/errors.ts'
 import { type RunningBroker, startLocalBroker } from '../../src/log/kafka/broker/local.ts'
@@ -33,6 +34,8 @@ describe('the Kafka log on a line that fails', () => {
   let broker: RunningBroker
   let line: Line
   let log: Log
+  let kafka: Kafka
+  let admin: Admin
   let made = 0
 
   before(async () => {
@@ -45,9 +48,13 @@ describe('the Kafka log on a line that fails', () => {
     broker = await startLocalBroker({ logger, properties })
     port = Number(broker.brokers[0].split(':')[1])
     log = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: 'faults', logger })
+    kafka = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) })
+    admin = kafka.admin()
+    await admin.connect()
   })
   after(async () => {
     await line.set('open')
+    await admin.disconnect()
     await log.close()
     await line.close()
     await broker.stop()
@@ -58,10 +65,10 @@ describe('the Kafka log on a line that fails', () => {
     await log.createTopics([{ topic: name, partitions: 1, replicationFactor: 1, config: {} }])
     return name
   }
+  const members = async (group: string) => (await admin.describeGroups([group])).groups[0].members
   /** As a broker does to whom it has not heard of for long. */
   const expel = async (groupId: string, memberId: string) => {
     const address = { host: '127.0.0.1', port: line.port }
-    const kafka = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) })
     const limits = { connectionTimeout: 1000, requestTimeout: 5000, enforceRequestTimeout: true }
     const settings = { clientId: 'expel', logger: kafka.logger(), socketFactory: createSocketFactory(), ...limits }
     const node = createNode(settings, address)
@@ -169,20 +176,15 @@ describe('the Kafka log on a line that fails', () => {
     test(`a member whom the broker has forgotten joins again, also where the answer to its ${api} is lost`, async () => {
       const name = await topic()
       const group = `lost-${api}`
-      const seen: { memberId?: string } = {}
-      const watching = pino({ level: 'debug' }, { write: (text: string) => note(JSON.parse(text)) })
-      const note = ({ msg, memberId }: { msg: string; memberId: string }): void => {
-        if (msg.includes('has joined the group')) seen.memberId = memberId
-      }
       const failures: Error[] = []
-      const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: group, logger: watching })
-      const member = await other.join(group, [name], {
+      const member = await log.join(group, [name], {
         assigned: async () => {},
         failed: error => void failures.push(error),
       })
       try {
+        const [{ memberId }] = await members(group)
         const lost = line.loseAnswer(apiKeys[api])
-        await expel(group, seen.memberId!)
+        await expel(group, memberId)
         await lost
         const giveUpAt = performance.now() + 60_000
         const position = { topic: name, partition: 0, offset: 2, metadata: 'm' }
@@ -195,38 +197,33 @@ describe('the Kafka log on a line that fails', () => {
         assert.deepEqual(failures, [])
       } finally {
         await member.leave()
-        await other.close()
       }
     })
 
   describe('a member that leaves is not in the group afterwards', () => {
-    const stay = async (group: string, leave: (left: Leaving) => Promise<void>) => {
+    const leaves = async (group: string, leave: (left: Leaving) => Promise<void>) => {
       const name = await topic()
       const crash = Promise.withResolvers<void>()
       const watching = pino({ level: 'debug' }, { write: (text: string) => text.includes('Crash:') && crash.resolve() })
       const other = await openKafkaLog({ brokers: [`127.0.0.1:${line.port}`], clientId: group, logger: watching })
-      const admin = new kafkajs.Kafka({ brokers: [`127.0.0.1:${line.port}`], logCreator: logCreator(logger) }).admin()
-      await admin.connect()
-      const members = async () => (await admin.describeGroups([group])).groups[0].members
       const member = await other.join(group, [name], { assigned: async () => {}, failed: error => assert.fail(error) })
       try {
-        await leave({ member, memberId: (await members())[0].memberId, crash: crash.promise })
+        await leave({ member, memberId: (await members(group))[0].memberId, crash: crash.promise })
         const giveUpAt = performance.now() + 30_000
         // whose connection was cut stays for a session
-        while ((await members()).length > 0) {
+        while ((await members(group)).length > 0) {
           assert.ok(performance.now() < giveUpAt, 'still a member after 30 s')
           await pause(500)
         }
         await pause(LEFT_MS)
-        assert.deepEqual(await members(), [])
+        assert.deepEqual(await members(group), [])
       } finally {
         await line.set('open')
-        await admin.disconnect()
         await other.close()
       }
     }
     test('where it leaves while it joins', () =>
-      stay('leaves-joining', async ({ member, memberId }) => {
+      leaves('leaves-joining', async ({ member, memberId }) => {
         const lost = line.loseAnswer(apiKeys.GroupCoordinator)
         await expel('leaves-joining', memberId)
         await lost
@@ -234,7 +231,7 @@ describe('the Kafka log on a line that fails', () => {
         await member.leave()
       }))
     test('where it leaves while kafkajs is about to start it anew', () =>
-      stay('leaves-crashing', async ({ member, crash }) => {
+      leaves('leaves-crashing', async ({ member, crash }) => {
         await line.set('closed')
         await crash
         await member.leave()

@@ -19,11 +19,11 @@ const [LENGTH_BYTES, API_BYTES] = [4, 2]
 
 /** Tells `heard` of the api of each request, from the bytes of a connection as they come. */
 function apisOf(heard: (api: number) => void): (chunk: Buffer) => void {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   /** Of a request whose head was seen. */
   let left = 0
   return chunk => {
-    rest = Buffer.concat([rest, chunk])
+    rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk
     for (;;) {
       const skipped = Math.min(left, rest.length)
       left -= skipped
@@ -63,10 +63,7 @@ export async function startLine(target: () => number): Promise<Line> {
     client.on('data', look)
     client.pipe(broker)
     broker.on('data', chunk => {
-      if (lost !== undefined)
-        cut()
-          .then(() => listen(port))
-          .then(lost)
+      if (lost !== undefined) void reopen().then(lost)
       else if (deaf) harm.swallowed += chunk.length
       else client.write(chunk)
     })
@@ -81,16 +78,18 @@ export async function startLine(target: () => number): Promise<Line> {
       harm.cut += sockets.size / 2
       for (const socket of sockets) socket.destroy()
     })
+  const set: Line['set'] = async state => {
+    deaf = state === 'deaf'
+    if (state === 'closed') await cut()
+    else if (!server.listening) await listen(port)
+  }
+  const reopen = () => set('closed').then(() => set('open'))
   await listen(0)
   port = (server.address() as { port: number }).port
   return {
     port,
     harm,
-    async set(state) {
-      deaf = state === 'deaf'
-      if (state === 'closed') await cut()
-      else if (!server.listening) await listen(port)
-    },
+    set,
     loseAnswer: api =>
       new Promise(lost => {
         losing = { api, lost }

@@ -8,7 +8,7 @@ import type { Kafka } from 'kafkajs'
 import { FeedloopError } from '../../errors.ts'
 import type { Committed, GroupHandlers, Membership } from '../log.ts'
 import { type Claim, createAssigner } from './assigner.ts'
-import { failureOf, isRefusal } from './refusals.ts'
+import { failureOf, isFinal } from './refusals.ts'
 import { PATIENCE_MS, persist } from './retry.ts'
 import type { Router } from './router.ts'
 
@@ -40,11 +40,11 @@ export async function joinGroup(
     heartbeatInterval: HEARTBEAT_MS,
     maxWaitTimeInMs: PAUSED_LOOP_MS,
     allowAutoTopicCreation: false,
-    // kafkajs would start a member again after it was told to stop
     retry: {
       initialRetryTime: 100,
       maxRetryTime: 2000,
       retries: 8,
+      // it would start again after it was told to stop
       restartOnFailure: async () => !over.signal.aborted,
     },
   })
@@ -95,7 +95,7 @@ export async function joinGroup(
   }
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     if (restart) return
-    if (isAnswer(error) || isRefusal(unavailable(group, error))) fail(error)
+    if (isFinal(error)) fail(error)
     else again(error).catch(fail)
   })
   // While its member starts anew, kafkajs resolves a commit and forgets it: only this event says that the broker has it.
@@ -120,7 +120,7 @@ export async function joinGroup(
     await joined.promise
   } catch (error) {
     over.abort()
-    await consumer.disconnect().catch(() => {})
+    await end().catch(() => {})
     throw unavailable(group, error)
   }
   return {
@@ -136,13 +136,6 @@ export async function joinGroup(
       await end()
     },
   }
-}
-
-/** What a broker has said stays so; that none has said anything may pass. kafkajs takes both for final. */
-function isAnswer(error: unknown): boolean {
-  for (let each = error as { type?: string; cause?: unknown } | undefined; each; each = each.cause as typeof each)
-    if (each.type !== undefined && each.type !== 'UNKNOWN') return true
-  return false
 }
 
 const unavailable = (group: string, cause: unknown) => failureOf(`group ${group}`, cause)

@@ -19,13 +19,22 @@ interface Failure {
 
 /** The error of a call that failed without an answer. @param where for people */
 export function failureOf(where: string, error: unknown): FeedloopError {
-  for (let each = error as Failure | undefined; each; each = each.cause as Failure | undefined) {
+  for (const each of chainOf(error)) {
     if (each instanceof FeedloopError) return each
     const code = refusalIn(each)
     if (code) return new FeedloopError(code, `${where}: ${each.message}`, { cause: error })
   }
   return new FeedloopError('LOG_UNAVAILABLE', `${where}: ${(error as Error).message}`, { cause: error })
 }
+
+/** An error, its cause, the cause of that. */
+function* chainOf(error: unknown): Generator<Failure> {
+  for (let each = error as Failure | undefined; each; each = each.cause as Failure | undefined) yield each
+}
+
+/** Whether kafkajs is right to give up: what a broker has said stays so, that none has said anything may pass. */
+export const isFinal = (error: unknown): boolean =>
+  chainOf(error).some(each => refusalIn(each) !== undefined || (each.type ?? 'UNKNOWN') !== 'UNKNOWN')
 
 function refusalIn({ name, type, code, message }: Failure): ErrorCode | undefined {
   if (name === 'KafkaJSSASLAuthenticationError' || /^(SASL_AUTHENTICATION_FAILED|UNSUPPORTED_SASL)/.test(type ?? ''))
