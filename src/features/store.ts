@@ -35,8 +35,10 @@ export interface FeatureStore {
   versionOf(row: number): number
   isAvailable(row: number): boolean
   vectorOf(row: number): Float32Array
-  /** Another one whenever the row's vector is: to compare numbers takes no look at the vectors. */
+  /** A greater one whenever the row's vector is another: to compare numbers takes no look at the vectors. */
   stampOf(row: number): number
+  /** The greatest of all rows: what was looked at when it was the same is as it was. */
+  readonly newestStamp: number
   /** The earliest time of the item that was read, ms since the epoch: compaction lets older ones go. */
   firstMs(row: number): number
   /** Told of every row that is there, and from now on of every change. */
@@ -96,6 +98,9 @@ export function createFeatureStore(): FeatureStore {
     isAvailable: row => availables[row] === 1,
     vectorOf: row => vectors[row],
     stampOf: row => stamps[row],
+    get newestStamp() {
+      return stamp
+    },
     firstMs: row => pasts[row].firstMs,
     follow(listener) {
       rows.forEach((_, row) => void listener(row))

@@ -12,7 +12,7 @@ import { componentsOf } from '../learner/linear/checkpoint.ts'
 import { decodeContent, itemOfContent, offsetOf } from '../learner/linear/content.ts'
 import { decodeFeatureMap } from '../learner/linear/feature-tensors.ts'
 import { decodeVector, itemOfVector } from '../learner/linear/likeness.ts'
-import { dot, dotAt, solveLower } from '../learner/linear/matrix.ts'
+import { dot, solveLower } from '../learner/linear/matrix.ts'
 import { decodeMoments } from '../learner/linear/moments.ts'
 import {
   type Arm,
@@ -27,10 +27,12 @@ import { decodePrior } from '../learner/linear/prior-tensors.ts'
 import { isFiniteArray } from '../learner/tensors.ts'
 import { createPanels, lengthsFor, type Panels } from './deviations/lengths.ts'
 import { panelsOf } from './deviations/panels.ts'
+import { roundingOfDots } from './dots/dots.ts'
+import { addForetold } from './foretold.ts'
 import { lazyScorer } from './lazy-scorer.ts'
-import { likenessIn } from './likeness/likeness.ts'
 import { createPlaces, type Found, foundNow, type Places } from './places.ts'
 import type { CandidateVectors, Deviations, Loading, Policy, Scorer } from './policy.ts'
+import { productsOf } from './products.ts'
 
 /** Weight of each reward component in the scalar reward. */
 export type ComponentWeights = (component: string) => number
@@ -65,7 +67,7 @@ export function* loadLinear(model: ModelVersion, policy: Policy | undefined, wei
     yield
   }
   const noise = noiseOf(decodeMoments(model.parameters), arms, reading, sample)
-  const places = createPlaces(reading.map.dimensions, itemId => knownOf(arms, itemId, reading))
+  const places = createPlaces(itemId => knownOf(arms, itemId, reading))
   const version = { version: model.version, reading, noise, arms, places }
   yield* makeReady(version)
   const loaded: Policy = {
@@ -162,39 +164,30 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
       `version ${version.version} scores states of ${stateDimensions} dimensions, not ${state.length}`,
     )
   const phi = reading.map.apply(state)
-  const d = phi.length
-  const known =
-    places?.of(candidates) ??
-    foundNow(
-      d,
-      itemIds.map(itemId => knownOf(arms, itemId, reading)),
-    )
+  const known = places?.of(candidates) ?? foundNow(itemIds.map(itemId => knownOf(arms, itemId, reading)))
   scored++
   version.scored = (version.scored ?? 0) + 1
   if (version.scored % NOTED === 1) note(known)
-  const { content, mean: prior, likeness } = reading.prior
-  const offset = (k: number): number => (content ? offsetOf(content, itemIds[k], candidates.vectors[k]) : 0)
-  const common = dot(prior, phi)
-  const mean = new Float64Array(itemIds.length)
-  const { slots, thetas } = known
+  const { prior } = reading
+  const common = dot(prior.mean, phi)
+  const { slots } = known
+  const { mean, along } = productsOf(known, phi)
   const undecided: number[] = []
   for (let k = 0; k < mean.length; k++) {
-    mean[k] = slots[k] >= 0 ? dotAt(thetas, d * slots[k], phi, 0, d) : common + offset(k) * phi[0]
-    if (slots[k] < 0) undecided.push(k)
+    if (slots[k] >= 0) continue
+    mean[k] = common
+    undecided.push(k)
   }
-  if (likeness) addAt(mean, undecided, likenessIn(likeness, phi, candidates, undecided))
+  addForetold(prior, phi, candidates, undecided, mean)
   return lazyScorer({
     mean,
-    deviations: () => deviationsOf(known, phi, reading, noise),
+    deviations: () => deviationsOf(known, phi, along, reading, noise),
     bias: k => ({
       shared: common,
-      content: (arms.get(itemIds[k])?.block.offset ?? offset(k)) * phi[0],
+      content:
+        (arms.get(itemIds[k])?.block.offset ?? offsetOf(prior.content, itemIds[k], candidates.vectors[k])) * phi[0],
     }),
   })
-}
-
-function addAt(values: Float64Array, places: readonly number[], added: Float64Array): void {
-  for (let i = 0; i < added.length; i++) values[places[i]] += added[i]
 }
 
 function knownOf(arms: Version['arms'], itemId: string, reading: Reading): Posterior | undefined {
@@ -220,19 +213,25 @@ const ROUNDING = 1e-14
 
 /** A posterior is never less sure than the prior that it began with and the axis say; what rounding says above that is cut. Where float32 does not
  * reach far enough, the matrix is solved in float64. */
-function deviationsOf(known: Found, phi: Float64Array, reading: Reading, noise: number): Deviations {
-  const { slots, posteriors, axes } = known
+function deviationsOf(
+  { slots, posteriors }: Found,
+  phi: Float64Array,
+  along: Float64Array,
+  reading: Reading,
+  noise: number,
+): Deviations {
   const { precision } = reading.prior
   const d = phi.length
   const square = phi.reduce((sum, value, i) => sum + value ** 2 / precision[i], 0)
   /** Of the two that are nearly the same where very much was seen: nobody is surer than that. */
   const rounding = ROUNDING * d * square
+  const missed = roundingOfDots(d) * Math.sqrt(square)
   const lengthOf = lengthsFor(phi)
   const most = new Float64Array(slots.length).fill(noise * Math.sqrt(square))
   const isFound = new Uint8Array(slots.length)
   for (let k = 0; k < most.length; k++)
     if (slots[k] >= 0)
-      most[k] = noise * Math.sqrt(Math.max(0, square - dotAt(axes, d * slots[k], phi, 0, d) ** 2) + rounding)
+      most[k] = noise * Math.sqrt(Math.max(0, square - Math.max(0, Math.abs(along[k]) - missed) ** 2) + rounding)
   const workOut = (slot: number): number => {
     const posterior = posteriors[slot]
     const length = lengthOf(panelsFor(posterior, reading))

@@ -1,10 +1,10 @@
 /**
- * What a version has learned of items, found by row in place of name, and laid out side by side: a decision over a thousand items asks a map
- * a thousand times else, each time for a name that was just read from bytes and is hashed and compared anew, and waits for what it finds all over the
- * heap. An item is looked up by name once a version. Only the versions that serve remember, so that a large catalogue costs some numbers an
- * item, and θ and u of each that was asked for, and not that a version.
+ * What a version has learned of items, found by row in place of name: a decision over a thousand items asks a map a thousand times
+ * else, each time for a name that was just read from bytes and is hashed and compared anew, and waits for what it finds all over the heap. An item is
+ * looked up by name once a version. Only the versions that serve remember, so that a large catalogue costs some numbers an item, and not that a version.
  */
 import type { Posterior } from '../learner/linear/posterior.ts'
+import { NOWHERE } from '../wasm/ring.ts'
 import { type Pages, pageAt } from './pages.ts'
 import type { CandidateVectors } from './policy.ts'
 
@@ -14,10 +14,8 @@ export interface Found {
   readonly slots: Int32Array
   /** By slot. */
   readonly posteriors: readonly Posterior[]
-  /** θ of each posterior, one after the other. */
-  readonly thetas: Float64Array
-  /** u of each (src/learner/linear/axis.ts), likewise. */
-  readonly axes: Float64Array
+  /** Where each posterior's vectors stand (products.ts), by slot: side by side, lest a thousand posteriors be read for it. */
+  readonly lines: Float64Array
 }
 
 export interface Places {
@@ -33,38 +31,33 @@ const NEVER = -2
 const NOTHING = -1
 const unasked = (): Int32Array => new Int32Array(PAGE).fill(NEVER)
 
-/** Posteriors side by side, as they come. @param d length of θ @param count how many are expected */
-function createColumns(d: number, count: number) {
+/** Posteriors in the order in which they were asked for. @param count how many are expected */
+function createColumns(count: number) {
   const posteriors: Posterior[] = []
   const slots = new Map<Posterior, number>()
-  let thetas = new Float64Array(d * count)
-  let axes = new Float64Array(d * count)
+  let lines = new Float64Array(Math.max(1, count))
   return {
-    found: (slots: Int32Array): Found => ({ slots, posteriors, thetas, axes }),
+    found: (slots: Int32Array): Found => ({ slots, posteriors, lines }),
     slotOf(posterior: Posterior): number {
       const known = slots.get(posterior)
       if (known !== undefined) return known
       const slot = posteriors.push(posterior) - 1
-      if (d * slot >= thetas.length) {
-        thetas = twice(thetas, d)
-        axes = twice(axes, d)
-      }
+      if (slot === lines.length) lines = twice(lines)
       slots.set(posterior, slot)
-      thetas.set(posterior.theta, d * slot)
-      axes.set(posterior.axis, d * slot)
+      lines[slot] = posterior.line ?? NOWHERE
       return slot
     },
   }
 }
 
-function twice(values: Float64Array, least: number): Float64Array<ArrayBuffer> {
-  const longer = new Float64Array(Math.max(least, 2 * values.length))
+function twice(values: Float64Array): Float64Array<ArrayBuffer> {
+  const longer = new Float64Array(2 * values.length)
   longer.set(values)
   return longer
 }
 
-/** @param d length of θ @param named what is known of an item, the same whenever it is asked */
-export function createPlaces(d: number, named: (itemId: string) => Posterior | undefined): Places {
+/** @param named what is known of an item, the same whenever it is asked */
+export function createPlaces(named: (itemId: string) => Posterior | undefined): Places {
   let catalogue: object | undefined
   /** Slots by row. */
   let pages: Pages<Int32Array> = []
@@ -84,15 +77,11 @@ export function createPlaces(d: number, named: (itemId: string) => Posterior | u
   }
   return {
     of({ itemIds, rows }) {
-      if (!rows)
-        return foundNow(
-          d,
-          itemIds.map(itemId => named(itemId)),
-        )
+      if (!rows) return foundNow(itemIds.map(itemId => named(itemId)))
       if (catalogue !== rows.catalogue) memory.forget()
       catalogue = rows.catalogue
       use(memory)
-      columns ??= createColumns(d, itemIds.length)
+      columns ??= createColumns(itemIds.length)
       const slots = new Int32Array(itemIds.length)
       for (let i = 0; i < slots.length; i++) {
         const row = rows.numbers[i]
@@ -105,8 +94,8 @@ export function createPlaces(d: number, named: (itemId: string) => Posterior | u
 }
 
 /** What is known of candidates by a version that changes: nothing is remembered. */
-export function foundNow(d: number, known: readonly (Posterior | undefined)[]): Found {
-  const columns = createColumns(d, known.length)
+export function foundNow(known: readonly (Posterior | undefined)[]): Found {
+  const columns = createColumns(known.length)
   return columns.found(Int32Array.from(known, each => (each ? columns.slotOf(each) : NOTHING)))
 }
 

@@ -16,8 +16,10 @@ export interface CandidateVectors {
 /** Where an item's row is the same for ever: a store (src/features/store.ts). */
 export interface VectorsByRow {
   vectorOf(row: number): Float32Array
-  /** Above 0; another one whenever the row's vector is. */
+  /** Above 0; a greater one whenever the row's vector is another. */
   stampOf(row: number): number
+  /** The greatest of all rows. */
+  readonly newestStamp: number
 }
 
 /** Items by number, so that who keeps something of each need not look it up by name. */

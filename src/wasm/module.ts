@@ -22,6 +22,13 @@ export const [plus32, minus32, times32] = [228, 229, 230].map(binary)
 export const sumOfLanes = (local: number): Code =>
   [0, 1, 2, 3].map((lane): Code => [...get(local), ...simd(31), lane]).reduce(plusScalar)
 const plusScalar = (a: Code, b: Code): Code => [...a, ...b, 0x92]
+/** Of two float64 each. */
+export const [plus64, times64] = [240, 242].map(binary)
+/** The sum of the two float64 in a local, as a scalar. */
+export const sumOfHalves = (local: number): Code => [
+  ...[0, 1].flatMap((lane): Code => [...get(local), ...simd(33), lane]),
+  0xa0,
+]
 /** 128 zeros. */
 export const none128: Code = [...simd(12), ...new Array(16).fill(0)]
 export const splat32 = simd(17)
@@ -52,6 +59,7 @@ export const store32 = (address: number, offset: number, value: Code): Code => [
 ]
 export const load32 = (address: number): Code => [...get(address), 0x28, 2, 0]
 export const storeFloat32 = (address: number, value: Code): Code => [...get(address), ...value, 0x38, 2, 0]
+export const storeFloat64 = (address: number, value: Code): Code => [...get(address), ...value, 0x39, 3, 0]
 /** Of what is computed for its effect alone. */
 export const drop: Code = [0x1a]
 export const constant = (value: number): Code => [0x41, ...signed(value)]

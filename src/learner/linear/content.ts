@@ -11,7 +11,6 @@
 import type { Tensor } from '../../../schemas/records.ts'
 import { idVector } from '../../features/hashed.ts'
 import { decodeTensor, encodeTensor } from '../tensors.ts'
-import { createByVector } from './by-vector.ts'
 import { addOuter, addScaled, cholesky, dot, packedLength, solveLower, solveUpper } from './matrix.ts'
 
 /** An item's bias by its own decisions alone, less the common mean. */
@@ -42,15 +41,11 @@ export function contentOf(itemId: string, vector: Float32Array): Float64Array | 
   return length > NOTHING ? z.map(value => value / length) : undefined
 }
 
-const offsets = createByVector<Float64Array, number>()
-
 /** wᵀz of an item; 0 where vectors say nothing. @param weights w */
 export function offsetOf(weights: Float64Array | undefined, itemId: string, vector: Float32Array | undefined): number {
   if (!weights || vector?.length !== weights.length) return 0
-  return offsets(weights, vector, () => {
-    const content = contentOf(itemId, vector)
-    return content ? dot(weights, content) : 0
-  })
+  const content = contentOf(itemId, vector)
+  return content ? dot(weights, content) : 0
 }
 
 /** κ, in units of the precision of biases around their mean. */

@@ -33,6 +33,8 @@ export interface Posterior {
   readonly axis: Float64Array
   /** The factor for serving (src/models/deviations), once that was needed. */
   panels?: Panels
+  /** Where θ and u stand for serving (src/models/products.ts), once they were asked for. */
+  line?: number
   /** The arm's. */
   readonly asked?: Asked
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { offsetOf } from '../../src/learner/linear/content.ts'
 import { directionOf, type Likeness } from '../../src/learner/linear/likeness.ts'
 import { dot, packedLength } from '../../src/learner/linear/matrix.ts'
-import { dotsWith, RING_BYTES, type Stood } from '../../src/models/likeness/dots.ts'
-import { likenessIn } from '../../src/models/likeness/likeness.ts'
-import type { VectorsByRow } from '../../src/models/policy.ts'
+import type { Prior } from '../../src/learner/linear/posterior.ts'
+import { addForetold } from '../../src/models/foretold.ts'
+import type { CandidateVectors, VectorsByRow } from '../../src/models/policy.ts'
 import { createRandom } from '../../src/state/random.ts'
 
 const { normal } = createRandom(8)
@@ -12,91 +13,21 @@ const normals = (length: number): Float64Array => Float64Array.from({ length }, 
 const vectorOf = (length: number): Float32Array => Float32Array.from(normals(length))
 const isNear = (value: number, expected: number, within: number) =>
   assert.ok(Math.abs(value - expected) <= within, `${value} and not ${expected}`)
-/** Of float32, as far as x looks at the vector. */
-const roundingOf = (x: Float64Array, vector: Float32Array): number =>
-  x.reduce((sum, value, i) => sum + Math.abs(value * vector[i]), 0) * 1e-6
-
-/** Of vectors that stand nowhere yet. */
-function standing(vectors: readonly Float32Array[]): Stood & { readonly lines: number[]; readonly asked: number[] } {
-  const lines = vectors.map(() => -1)
-  const asked: number[] = []
-  return {
-    lines,
-    asked,
-    vector(i) {
-      asked.push(i)
-      return vectors[i]
-    },
-    lineOf: i => lines[i],
-    standsIn(i, line) {
-      lines[i] = line
-    },
-  }
+const none = new Float64Array(0)
+/** Priors that are the same one as long as their likeness is. */
+const priors = new WeakMap<Likeness, Prior>()
+function priorWith(likeness: Likeness): Prior {
+  if (!priors.has(likeness)) priors.set(likeness, { mean: none, precision: none, likeness })
+  return priors.get(likeness)!
 }
-
-describe('dot products in the kernel', () => {
-  for (const length of [1, 2, 15, 16, 17, 64, 100, 1000])
-    test(`of vectors of ${length} elements, after longer and shorter ones stood where they stand`, () => {
-      for (const other of [length + 40, Math.max(1, length - 1)])
-        dotsWith(normals(other), 1, standing([vectorOf(other).fill(-1)]))
-      const x = normals(length)
-      const vectors = Array.from({ length: 1200 }, () => vectorOf(length))
-      const sums = dotsWith(x, vectors.length, standing(vectors))
-      for (const [i, vector] of vectors.entries()) {
-        isNear(sums[i], dot(x, Float64Array.from(vector)), roundingOf(x, vector))
-      }
-    })
-
-  test('of none, and of the first of many', () => {
-    assert.equal(dotsWith(normals(4), 0, standing([])).length, 0)
-    const stood = standing([vectorOf(4), vectorOf(4)])
-    assert.equal(dotsWith(normals(4), 1, stood).length, 1)
-    assert.deepEqual(stood.asked, [0])
-  })
-
-  test('more vectors than the ring holds: each is what it was, and only who was written over is read again', () => {
-    const x = Float64Array.from({ length: 1024 }, (_, i) => (i < 2 ? 1 : 0))
-    const count = Math.ceil((1.5 * RING_BYTES) / (4 * x.length))
-    const vectors = Array.from({ length: count }, (_, n) => Float32Array.from(x, (_, i) => (i === 0 ? 1 : n / count)))
-    const stood = standing(vectors)
-    for (let round = 0; round < 2; round++) {
-      const sums = dotsWith(x, count, stood)
-      for (let n = 0; n < count; n++) isNear(sums[n], 1 + n / count, 1e-6)
-    }
-    // the oldest that are there, amid others that are not and are put where those stand before they are added up
-    const oldest = count - RING_BYTES / (4 * x.length)
-    const mixed = Array.from({ length: 400 }, (_, i) => (i % 2 ? i : oldest + i))
-    const some = {
-      vector: (i: number) => stood.vector(mixed[i]),
-      lineOf: (i: number) => stood.lineOf(mixed[i]),
-      standsIn: (i: number, line: number) => stood.standsIn(mixed[i], line),
-    }
-    const sums = dotsWith(x, mixed.length, some)
-    for (const [i, n] of mixed.entries()) isNear(sums[i], 1 + n / count, 1e-6)
-    stood.asked.length = 0
-    dotsWith(x, mixed.length, some)
-    assert.deepEqual(stood.asked, [])
-  })
-
-  test('vectors of which few fit into the ring', () => {
-    const x = new Float64Array(RING_BYTES / 12).fill(1e-6)
-    const vectors = [1, 2, 3, 4, 5].map(n => new Float32Array(x.length).fill(n))
-    const stood = standing(vectors)
-    for (let round = 0; round < 2; round++)
-      for (const [i, sum] of dotsWith(x, vectors.length, stood).entries()) isNear(sum / (x.length * 1e-6), i + 1, 0.1)
-  })
-
-  test('two states in turns', () => {
-    const stood = standing([Float32Array.of(1, 1)])
-    for (const [x, sum] of [
-      [[3, 4], 7],
-      [[1, 2], 3],
-      [[3, 4], 7],
-    ] as const)
-      assert.equal(dotsWith(Float64Array.from(x), 1, stood)[0], sum)
-    assert.deepEqual(stood.asked, [0])
-  })
-})
+/** What is added to the mean of each. */
+function foretoldIn(prior: Prior, phi: Float64Array, candidates: CandidateVectors, of: number[]): Float64Array {
+  const mean = new Float64Array(candidates.itemIds.length)
+  addForetold(prior, phi, candidates, of, mean)
+  return Float64Array.from(of, k => mean[k])
+}
+const likenessIn = (likeness: Likeness, phi: Float64Array, candidates: CandidateVectors, of: number[]): Float64Array =>
+  foretoldIn(priorWith(likeness), phi, candidates, of)
 
 describe('likeness of candidates', () => {
   const width = 5
@@ -116,6 +47,9 @@ describe('likeness of candidates', () => {
     return {
       vectorOf: row => vectors[row],
       stampOf: row => stamps[row],
+      get newestStamp() {
+        return stamp
+      },
       set(row, vector) {
         vectors[row] = vector
         stamps[row] = ++stamp
@@ -198,5 +132,35 @@ describe('likeness of candidates', () => {
     const alone = (k: number) => likenessIn(likeness, phi, named(vectors[k]), [0])[0]
     assert.deepEqual([...added], [alone(4), 0, 0, alone(0)])
     assert.deepEqual(likenessIn(likeness, phi, candidates, []), new Float64Array(0))
+  })
+
+  test('an offset is added, times the constant, with likeness and without, by row and without', () => {
+    const content = normals(width)
+    const vectors = [vectorOf(width), vectorOf(width), vectorOf(width + 1), new Float32Array(width)]
+    const itemIds = ['a', 'b', 'c', 'd']
+    const rows = { catalogue: catalogueOf(...vectors), numbers: [0, 1, 2, 3] }
+    for (const prior of [
+      { mean: none, precision: none, content },
+      { mean: none, precision: none, content, likeness },
+    ])
+      for (const candidates of [
+        { itemIds, vectors },
+        { itemIds, vectors, rows },
+      ]) {
+        const added = foretoldIn(prior, phi, candidates, [0, 1, 2, 3])
+        for (const [k, itemId] of itemIds.entries()) {
+          const alike = 'likeness' in prior ? likenessIn(likeness, phi, candidates, [k])[0] : 0
+          isNear(added[k], offsetOf(content, itemId, vectors[k]) * phi[0] + alike, 1e-12)
+        }
+        assert.ok(added[0] !== added[1] && added[2] === 0)
+      }
+  })
+
+  test('nothing is added where neither says anything, nor to others', () => {
+    const candidates = named(vectorOf(width))
+    assert.equal(foretoldIn({ mean: none, precision: none }, phi, candidates, [0])[0], 0)
+    const mean = Float64Array.of(1)
+    addForetold(priorWith(likeness), phi, candidates, [], mean)
+    assert.equal(mean[0], 1)
   })
 })

@@ -1,0 +1,143 @@
+/**
+ * What items' vectors foretell of them in one state, before anybody was shown them: an offset of their bias (src/learner/linear/content.ts), and
+ * likeness (likeness.ts there), c rᵀx with r = S v / |S v|, as c |S x| times the product of S x and v, each as part of what it is long:
+ * S x / |S x| and v / |S v|. The latter of each item stands beside the others' (dots/dots.ts), and where is found by its row, with all else that is kept of
+ * it: a decision waits for memory. A score is the same, to the bit, with a row and without.
+ */
+import { createByVector } from '../learner/linear/by-vector.ts'
+import { offsetOf } from '../learner/linear/content.ts'
+import { inverseLength, type Likeness, multiply, widthOf } from '../learner/linear/likeness.ts'
+import { dot } from '../learner/linear/matrix.ts'
+import type { Prior } from '../learner/linear/posterior.ts'
+import { NOWHERE } from '../wasm/ring.ts'
+import { dotsWith } from './dots/dots.ts'
+import { type Pages, pageAt } from './pages.ts'
+import type { CandidateVectors, VectorsByRow } from './policy.ts'
+
+/** Of each row half a cache line: where v / |S v| stands, the stamp up to which that is v, since an item's vector may be another one later, the offset,
+ * and 1 / |S v|. */
+type Page = Float64Array
+const [LINE, UNTIL, OFFSET, PART, EACH] = [0, 1, 2, 3, 4]
+interface RowsKnown {
+  readonly catalogue: object
+  readonly pages: Pages<Page>
+}
+/** Rows of a page: of a large catalogue a decision looks at few, all over it. */
+const PAGE = 128
+const rowsKnown = new WeakMap<Prior, RowsKnown>()
+/** Pages of one, of items that have no row. */
+const alone = createByVector<Prior, Page>()
+
+/** Where each of some candidates is kept. */
+interface Kept {
+  readonly pages: readonly Page[]
+  readonly ats: Int32Array
+}
+
+/** Adds it to the means. @param of candidates, by index, that have no block @param mean of all; nothing is added for a vector of another length */
+export function addForetold(
+  prior: Prior,
+  phi: Float64Array,
+  candidates: CandidateVectors,
+  of: ArrayLike<number>,
+  mean: Float64Array,
+): void {
+  const { content, likeness } = prior
+  if (of.length === 0 || !(content || likeness)) return
+  const kept = keptOf(prior, candidates, of)
+  const { pages, ats } = kept
+  for (let i = 0; i < of.length; i++) mean[of[i]] += pages[i][ats[i] + OFFSET] * phi[0]
+  if (likeness) addLikeness(likeness, phi, candidates, of, kept, mean)
+}
+
+function addLikeness(
+  likeness: Likeness,
+  phi: Float64Array,
+  candidates: CandidateVectors,
+  of: ArrayLike<number>,
+  { pages, ats }: Kept,
+  mean: Float64Array,
+): void {
+  const { from, covariance, coefficient } = likeness
+  const along = multiply(covariance, phi.subarray(from, from + widthOf(likeness)))
+  const length = Math.sqrt(dot(along, along))
+  if (length === 0) return
+  const unit = along.map(value => value / length)
+  const partOf = (i: number): number => pages[i][ats[i] + PART]
+  const directionIn = <T extends Float64Array | Float32Array>(i: number, out: T): T =>
+    times(partOf(i), vectorOf(candidates, of[i]), out)
+  const [sums] = dotsWith(unit, of.length, {
+    vector(i) {
+      const direction = directionIn(i, new Float32Array(unit.length))
+      return partOf(i) > 0 && isLost(direction) ? direction.fill(Number.NaN) : direction
+    },
+    lineOf: i => pages[i][ats[i] + LINE],
+    standsIn(i, line) {
+      pages[i][ats[i] + LINE] = line
+    },
+  })
+  for (let i = 0; i < of.length; i++) {
+    const sum = Number.isFinite(sums[i]) ? sums[i] : dot(unit, directionIn(i, new Float64Array(unit.length)))
+    if (sum !== 0) mean[of[i]] += coefficient * length * sum
+  }
+}
+
+/** Zeros for a part of 0. */
+function times<T extends Float64Array | Float32Array>(part: number, vector: Float32Array, out: T): T {
+  if (part > 0) for (let i = 0; i < out.length; i++) out[i] = part * vector[i]
+  return out
+}
+
+/** What float32 does not reach down to. */
+const LEAST = 1e-30
+
+/** Where all are: no numbers in its place have no sum, which is worked out in float64 then. */
+function isLost(direction: Float32Array): boolean {
+  for (let i = 0; i < direction.length; i++) if (Math.abs(direction[i]) >= LEAST) return false
+  return true
+}
+
+function keptOf(prior: Prior, candidates: CandidateVectors, of: ArrayLike<number>): Kept {
+  const { rows, itemIds } = candidates
+  const kept = rows && pagesFor(prior, rows.catalogue)
+  const newest = rows?.catalogue.newestStamp ?? 0
+  const pages = new Array<Page>(of.length)
+  const ats = new Int32Array(of.length)
+  for (let i = 0; i < of.length; i++) {
+    const row = rows ? rows.numbers[of[i]] : -1
+    if (kept && row >= 0) {
+      pages[i] = pageAt(kept, Math.floor(row / PAGE), unknown)
+      ats[i] = EACH * (row % PAGE)
+      if (pages[i][ats[i] + UNTIL] < newest) keepUp(prior, itemIds[of[i]], rows!.catalogue, row, pages[i], ats[i])
+    } else pages[i] = ofVector(prior, itemIds[of[i]], candidates.vectors[of[i]])
+  }
+  return { pages, ats }
+}
+
+/** A row's vector may be another one than that which stands there. */
+function keepUp(prior: Prior, itemId: string, catalogue: VectorsByRow, row: number, page: Page, at: number): void {
+  if (catalogue.stampOf(row) > page[at + UNTIL]) page.set(foretell(prior, itemId, catalogue.vectorOf(row)), at)
+  page[at + UNTIL] = catalogue.newestStamp
+}
+
+const ofVector = (prior: Prior, itemId: string, vector: Float32Array): Page =>
+  alone(prior, vector, () => foretell(prior, itemId, vector))
+
+const foretell = ({ content, likeness }: Prior, itemId: string, vector: Float32Array): Page =>
+  Float64Array.of(NOWHERE, 0, offsetOf(content, itemId, vector), likeness ? inverseLength(likeness, vector) : 0)
+
+function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
+  const { rows } = candidates
+  const row = rows ? rows.numbers[k] : -1
+  return rows && row >= 0 ? rows.catalogue.vectorOf(row) : candidates.vectors[k]
+}
+
+function pagesFor(prior: Prior, catalogue: VectorsByRow): Pages<Page> {
+  const known = rowsKnown.get(prior)
+  if (known?.catalogue === catalogue) return known.pages
+  const pages: Pages<Page> = []
+  rowsKnown.set(prior, { catalogue, pages })
+  return pages
+}
+
+const unknown = (): Page => new Float64Array(EACH * PAGE)
