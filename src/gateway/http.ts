@@ -10,6 +10,7 @@ import { FeedloopError } from '../errors.ts'
 import { Stopped } from '../log/chain/rim.ts'
 import type { Meter } from '../metrics.ts'
 import type { Tracer } from '../tracing/tracer.ts'
+import { parseCall } from './door/body.ts'
 import { createGuard } from './door/guard.ts'
 import { createServer, listen, pathRefusal } from './door/server.ts'
 import { headersOf, knownError, PROBLEM_TYPE, problemOf } from './problem.ts'
@@ -52,7 +53,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   // Decoded leniently two ids could become one.
   server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) =>
     isUtf8(body)
-      ? parse(request, body.toString(), done)
+      ? parseCall(body.toString(), (text, told) => parse(request, text, told), done)
       : done(new FeedloopError('RECORD_UNREADABLE', 'the body is not UTF-8')),
   )
   // Who has left hears nothing.
