@@ -8,6 +8,7 @@ export const learnerStatistics = {
   loss: 'The whole loss of the last update.',
   policy_loss: "The policy's term.",
   value_loss: "The value's term.",
+  advantage_loss: 'That of the foretold advantages, in units of their usual size.',
   imitation_loss: 'Cross-entropy of the logged choices.',
   choice_loss: 'Cross-entropy of what was taken of slates.',
   behaviour_loss: 'Cross-entropy of what was shown, of the head that estimates who logged.',

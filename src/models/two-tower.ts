@@ -1,6 +1,7 @@
 /** Serving of two-tower versions: a candidate's score is its logit. */
 import type { ModelVersion } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
+import { firstHead } from '../learner/towers/heads.ts'
 import type { Shape } from '../learner/towers/parameters.ts'
 import { createTowers, logit, type Towers } from '../learner/towers/towers.ts'
 import { decodeWeights } from '../learner/towers/training.ts'
@@ -8,7 +9,7 @@ import type { CandidateVectors, Loading, Retrieval } from './policy.ts'
 
 /** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE */
 export function* loadTwoTower(model: ModelVersion): Loading {
-  const { shape, weights } = decodeWeights(model)
+  const { shape, weights } = firstHead(decodeWeights(model))
   yield
   const towers = createTowers(weights)
   const scores = (state: Float64Array, { vectors }: CandidateVectors): Float64Array => {

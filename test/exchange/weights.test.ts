@@ -28,7 +28,7 @@ const input: ConfigInput = {
   policies: [{ algorithm: 'two-tower', explorer: { name: 'softmax' }, twoTower: { hidden: 5, embedding: 4 } }],
 }
 const config = parseConfig(input)
-const shape = { stateDimensions: 1 + 3 + 2, itemDimensions: 3, hidden: 5, embedding: 4 }
+const shape = { stateDimensions: 1 + 3 + 2, itemDimensions: 3, hidden: 5, embedding: 4, heads: 2 }
 const shapes = parameterShapes(shape)
 
 /** Weights as another program would write them. */
@@ -139,12 +139,15 @@ describe('a file of other sizes says what to set', () => {
     [
       'the network, all of it at once',
       ['two-tower', { twoTower: { hidden: 7, embedding: 3 } }],
-      ['policies[].twoTower.embedding to 3 (it is 32)', 'policies[].twoTower.hidden to 7 (it is 64)'],
+      [
+        'policies[].twoTower.embedding to 3 (it is 32, 2 heads side by side)',
+        'policies[].twoTower.hidden to 7 (it is 64)',
+      ],
     ],
     [
       'an embedding of two heads',
       ['slate-q', { slateQ: { embedding: 3 } }],
-      ['policies[].slateQ.embedding to 3 (it is 32)'],
+      ['policies[].slateQ.embedding to 3 (it is 32, 2 heads side by side)'],
     ],
     [
       'vectors of items, of which the state holds a mean',

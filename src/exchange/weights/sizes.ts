@@ -47,12 +47,14 @@ function settingOf({ algorithm, parameters }: Model, size: Size, wanted: number,
   if (size === 'item') return `features.dimensions to ${wanted} (it is ${now})`
   if (size === 'state')
     return `state.blocks, and the dimensions of each, so that a state has ${wanted} numbers, its leading 1 included (it has ${now})`
+  const { heads = 1 } = parameters
   const from = (count: number): number => {
     // class 0 is any other item
     if (size === 'maxActions') return count - 1
-    return size === 'embedding' ? count / (parameters.heads ?? 1) : count
+    return size === 'embedding' ? count / heads : count
   }
-  return `policies[].${sectionOf(algorithm)}.${size} to ${from(wanted)} (it is ${from(now)})`
+  const beside = size === 'embedding' && heads > 1 ? `, ${heads} heads side by side` : ''
+  return `policies[].${sectionOf(algorithm)}.${size} to ${from(wanted)} (it is ${from(now)}${beside})`
 }
 
 /** `two-tower` is configured under `twoTower`. */

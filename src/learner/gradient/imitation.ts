@@ -6,6 +6,7 @@
 import { createRandom, seedOf } from '../../state/random.ts'
 import type { Example } from '../learner.ts'
 import { createBuffer, type Entry } from '../replay/buffer.ts'
+import { headOf, interleaved } from '../towers/heads.ts'
 import { stateValue } from '../towers/towers.ts'
 import type { Weights } from './actor-critic.ts'
 import type { Batch, Loss, Method, Now } from './method.ts'
@@ -19,6 +20,8 @@ export interface ImitationOptions {
   readonly seed: number
   /** A transition waits for its continuation. */
   readonly bootstraps: boolean
+  /** Logits of a candidate, the first of which is the policy's. Default 1. */
+  readonly heads?: number
 }
 
 /** By what a transition says alone. What a rule put there is nobody's choice. */
@@ -46,7 +49,7 @@ export function withImitation(method: Method, options: ImitationOptions): Method
       for (let left = options.stepsPerBatch * Math.ceil(imitated / options.batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${options.seed}/imitation/${now.draws() + 1}`))
         const entries = buffer.sample(random, Math.min(options.batchSize, buffer.size))
-        if (entries.length > 0) yield imitationBatch(entries, now, options.valueLoss)
+        if (entries.length > 0) yield imitationBatch(entries, now, options)
       }
       yield* method.batches(taken - imitated, now)
     },
@@ -62,7 +65,11 @@ export function withImitation(method: Method, options: ImitationOptions): Method
   }
 }
 
-function imitationBatch(entries: readonly Entry[], { weights, valueUnit }: Now, valueLoss: number): Batch {
+function imitationBatch(
+  entries: readonly Entry[],
+  { weights, valueUnit }: Now,
+  { valueLoss, heads = 1 }: ImitationOptions,
+): Batch {
   const choices = entries.map(({ example, reward, discount, nextState }) => ({
     action: example.action,
     candidates: example.candidates.length,
@@ -71,7 +78,11 @@ function imitationBatch(entries: readonly Entry[], { weights, valueUnit }: Now, 
   }))
   return {
     decisions: entries.map(({ example }) => example),
-    loss: (logits, values) => imitationLoss(choices, logits, values, { valueLoss, valueUnit }),
+    loss(logits, values) {
+      const loss = imitationLoss(choices, headOf(logits, 0, heads), values, { valueLoss, valueUnit })
+      const others = Array.from({ length: heads - 1 }, () => new Float32Array(loss.logitGradient.length))
+      return { ...loss, logitGradient: interleaved([loss.logitGradient, ...others]) }
+    },
   }
 }
 

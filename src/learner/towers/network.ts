@@ -5,6 +5,7 @@
  */
 import type { Tensor2D, Tensor as TfTensor } from '@tensorflow/tfjs'
 import type { TensorFlow } from '../tensorflow.ts'
+import { headOf, interleaved } from './heads.ts'
 import { type ParameterName, type Parameters, parameterNames, parameterShapes, type Shape } from './parameters.ts'
 import { byRows, type Scoring, shared } from './scoring.ts'
 
@@ -166,7 +167,7 @@ export function createNetwork({ tf, backend }: TensorFlow, shape: Shape): Networ
         const w = upload(weights)
         const pass = forward(w, batch)
         const { logitGradient, valueGradient } = at(pass.logits, pass.values)
-        const byHead = eachHead.map(head => everyNth(logitGradient, head, heads))
+        const byHead = eachHead.map(head => headOf(logitGradient, head, heads))
         const gradients = backward(w, pass, byHead, tf.tensor2d(valueGradient, [batch.size, 1]))
         return Object.fromEntries(
           parameterNames.map(name => [name, gradients[name].dataSync<'float32'>().slice()]),
@@ -182,17 +183,4 @@ function tidy<T>(tf: TensorFlow['tf'], work: () => T): T {
     made = { result: work() }
   })
   return made!.result
-}
-
-const everyNth = (values: Float32Array, from: number, step: number): Float32Array =>
-  step === 1 ? values : Float32Array.from({ length: values.length / step }, (_, i) => values[from + i * step])
-
-/** [B, K, heads] of [B, K] each. */
-function interleaved(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0]
-  const all = new Float32Array(parts.length * parts[0].length)
-  parts.forEach((part, head) => {
-    for (let i = 0; i < part.length; i++) all[i * parts.length + head] = part[i]
-  })
-  return all
 }

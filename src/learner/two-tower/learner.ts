@@ -4,7 +4,7 @@
  * propensity of the shown item: every kind but `exact` is refused, or imitated (src/learner/gradient/imitation.ts). For
  * slots after the first π and μ are those of a first draw.
  */
-import { createRandom, seedOf } from '../../state/random.ts'
+import { createRandom, type Random, seedOf } from '../../state/random.ts'
 import { type ImitationOptions, withImitation } from '../gradient/imitation.ts'
 import { type GradientOptions, gradientLearner } from '../gradient/learner.ts'
 import type { Batch, Method, Now } from '../gradient/method.ts'
@@ -16,11 +16,14 @@ import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
 import { stateValue } from '../towers/towers.ts'
 import { type Baseline, createBaseline, criticInFull } from './baseline.ts'
+import { withDropout } from './dropout.ts'
 import { objective } from './objective.ts'
 
 /** `bootstraps`: the policy discounts what comes after. */
-export interface TwoTowerOptions extends GradientOptions, ImitationOptions {
+export interface TwoTowerOptions extends Omit<GradientOptions, 'heads'>, Omit<ImitationOptions, 'heads'> {
   readonly maxImportanceWeight: number
+  /** Share of a sparse state's inputs that a step does without (dropout.ts). */
+  readonly dropout: number
   readonly entropy: number
   /** Logs of a baseline without exact propensities are imitated. */
   readonly imitate: boolean
@@ -31,22 +34,28 @@ export const createTwoTowerLearner = async (options: TwoTowerOptions): Promise<L
   twoTowerLearner(options, await loadTensorFlow())
 
 export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow): Learner {
-  const method = twoTowerMethod(options)
-  return gradientLearner(options, tensorflow, options.imitate ? withImitation(method, options) : method)
+  // with γ > 0 what candidates are foretold to bring led the policy astray, and a state that lacks something is another state
+  const shaped = {
+    ...options,
+    heads: options.bootstraps ? 1 : 2,
+    dropout: options.bootstraps ? 0 : options.dropout,
+  } as const
+  const method = twoTowerMethod(shaped)
+  return gradientLearner(shaped, tensorflow, options.imitate ? withImitation(method, shaped) : method)
 }
 
-function twoTowerMethod(options: TwoTowerOptions): Method {
+function twoTowerMethod(options: TwoTowerOptions & { readonly heads: 1 | 2 }): Method {
   const { batchSize, stepsPerBatch, seed, bootstraps } = options
   const buffer = createBuffer(options.bufferSize, bootstraps)
   const scale = createScale('advantage_square')
   // with γ > 0 values are half of the outcome
   const baseline = bootstraps ? criticInFull : createBaseline()
-  const batch = (entries: readonly Entry[], now: Now): Batch => {
+  const batch = (entries: readonly Entry[], random: Random, now: Now): Batch => {
     const items = entries.map(entry => batchItem(now.weights, entry, baseline))
     return {
-      decisions: entries.map(({ example }) => example),
-      loss(logits, values) {
-        const result = objective(items, logits, values, {
+      decisions: entries.map(({ example }) => withDropout(example, options.dropout, random)),
+      loss(outputs, values) {
+        const result = objective(items, outputs, values, {
           ...options,
           advantageScale: scale.size,
           valueUnit: now.valueUnit,
@@ -67,7 +76,7 @@ function twoTowerMethod(options: TwoTowerOptions): Method {
       for (let left = stepsPerBatch * Math.ceil(taken / batchSize); left > 0; left--) {
         const random = createRandom(seedOf(`${seed}/draw/${now.draws() + 1}`))
         const entries = buffer.sample(random, Math.min(batchSize, buffer.size))
-        if (entries.length > 0) yield batch(entries, now)
+        if (entries.length > 0) yield batch(entries, random, now)
       }
     },
     recall: take,

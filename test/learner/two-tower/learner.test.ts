@@ -5,6 +5,7 @@ import { parseConfig } from '../../../src/config.ts'
 import { isCode } from '../../../src/errors.ts'
 import type { Example, Learner } from '../../../src/learner/learner.ts'
 import { loadTensorFlow } from '../../../src/learner/tensorflow.ts'
+import { headOf } from '../../../src/learner/towers/heads.ts'
 import { createNetwork, type NetworkBatch } from '../../../src/learner/towers/network.ts'
 import { initialParameters, parameterNames } from '../../../src/learner/towers/parameters.ts'
 import { stateValue } from '../../../src/learner/towers/towers.ts'
@@ -28,6 +29,7 @@ const options: TwoTowerOptions = {
   entropy: 0.001,
   valueLoss: 0.5,
   maxGradientNorm: 1,
+  dropout: 0,
   seed: 1,
   bootstraps: false,
   imitate: false,
@@ -79,8 +81,9 @@ describe(`the network on ${tensorflow.backend}`, () => {
   test('the plain policy and value equal the network within 1e-5', () => {
     const learner = newLearner()
     const model = publish(learner, '1', true)
-    const same = initialParameters(options, options.seed)
-    const { logits, values } = network.forward(same, batch)
+    const same = initialParameters({ ...options, heads: 2 }, options.seed)
+    const outputs = createNetwork(tensorflow, { ...options, heads: 2 }).forward(same, batch)
+    const [logits, values] = [headOf(outputs.logits, 0, 2), outputs.values]
     const policy = loadPolicy(model, config)
     for (let b = 0; b < 5; b++) {
       const state = Float64Array.from(batch.states.subarray(3 * b, 3 * b + 3))
@@ -250,10 +253,39 @@ describe('the buffer', () => {
   })
 })
 
-test('another shape: MODEL_INCOMPATIBLE', () => {
-  const model = publish(newLearner(), '1', true)
-  assert.throws(
-    () => newLearner({ hidden: 9 }).restore(model),
-    error => isCode(error, 'MODEL_INCOMPATIBLE'),
-  )
+describe('another shape: MODEL_INCOMPATIBLE', () => {
+  const cases: [string, Partial<TwoTowerOptions>, Partial<TwoTowerOptions>][] = [
+    ['another hidden layer', {}, { hidden: 9 }],
+    ['advantages are foretold with γ = 0 alone', { bootstraps: true }, {}],
+    ['and not with γ > 0', {}, { bootstraps: true }],
+  ]
+  for (const [name, before, after] of cases)
+    test(name, () => {
+      const model = publish(newLearner(before), '1', true)
+      assert.throws(
+        () => newLearner(after).restore(model),
+        error => isCode(error, 'MODEL_INCOMPATIBLE'),
+      )
+    })
+})
+
+test('with dropout a checkpoint goes on as if never stopped, too, and a sparse state is learned without some of it', () => {
+  const sparse = { stateDimensions: 40, bufferSize: 64 }
+  const learners = [0.3, 0.3, 0].map(dropout => newLearner({ ...sparse, dropout }))
+  const learn = (learner: Learner, from: number) =>
+    learner.learn(
+      Array.from({ length: 64 }, (_, i) => {
+        const state = Float64Array.from({ length: 40 }, (_, k) => (k === 0 || k % 13 === i % 13 ? 1 : 0))
+        const cumulative = { click: i % 2 }
+        const transition = { transition_id: `${from + i}`, action: [['a', 'b'][i % 2]], cumulative }
+        return exampleOf(state, transition, { candidates: items })
+      }),
+    )
+  learn(learners[0], 0)
+  learners[1].restore(publish(learners[0], '1', true))
+  for (const learner of [learners[0], learners[1]]) learn(learner, 64)
+  const [first, second] = learners.map(learner => publish(learner, '2', true))
+  assert.deepEqual(second, first)
+  for (const from of [0, 64]) learn(learners[2], from)
+  assert.notDeepEqual(publish(learners[2], '2', true).tensors, first.tensors)
 })
