@@ -108,7 +108,7 @@ export const twoTower = z.strictObject({
     .number()
     .min(0)
     .lt(1)
-    .default(0.1)
+    .default(0.2)
     .describe(
       'Share of the inputs that a state has which a gradient step does without, where it has few of all there are (words); times 1 less the share that it has, so that numbers are kept. Not with `gamma` above 0.',
     ),

@@ -10,10 +10,9 @@ import type { Seen } from '../gradient/method.ts'
 export function withDropout(decision: Seen, rate: number, random: Random): Seen {
   if (rate === 0) return decision
   const state = decision.state.slice()
-  let present = 0
-  for (let i = 0; i < state.length; i++) if (state[i] !== 0) present++
-  const chance = rate * (1 - present / state.length)
-  for (let i = 0; i < state.length; i++)
-    if (state[i] !== 0) state[i] = random.uniform() < chance ? 0 : state[i] / (1 - chance)
+  const present: number[] = []
+  for (let i = 0; i < state.length; i++) if (state[i] !== 0) present.push(i)
+  const chance = rate * (1 - present.length / state.length)
+  for (const i of present) state[i] = random.uniform() < chance ? 0 : state[i] / (1 - chance)
   return { state, candidates: decision.candidates }
 }
