@@ -19,7 +19,7 @@ import { linesOf } from './docs.ts'
 const folder = mkdtempSync(join(tmpdir(), 'feedloop-exchange-'))
 after(() => rmSync(folder, { recursive: true }))
 const main = join(import.meta.dirname, '../../src/main.ts')
-const shape = { stateDimensions: 6, itemDimensions: 3, hidden: 5, embedding: 4 }
+const shape = { stateDimensions: 6, itemDimensions: 3, hidden: 5, embedding: 4, heads: 2 }
 
 const start = (args: readonly string[]): ChildProcess =>
   spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })

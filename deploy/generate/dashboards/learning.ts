@@ -19,7 +19,17 @@ export const learning: readonly Row[] = [
       series(
         'Terms of the loss',
         'short',
-        [stats('loss', 'policy_loss', 'value_loss', 'imitation_loss', 'choice_loss', 'behaviour_loss')],
+        [
+          stats(
+            'loss',
+            'policy_loss',
+            'value_loss',
+            'advantage_loss',
+            'imitation_loss',
+            'choice_loss',
+            'behaviour_loss',
+          ),
+        ],
         {
           signed: true,
         },
