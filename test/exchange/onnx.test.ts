@@ -68,6 +68,21 @@ describe('the model', () => {
       assert.deepEqual(tensors.get(name)?.get(9)?.[0], own.data, name)
     }
   })
+  test('of two-tower it is the head that serves, of others all heads are there', () => {
+    const training = startTraining({ ...shape, heads: 2 }, 1)
+    const exported = (algorithm: string) => {
+      const version = versionOf(
+        { baseVersion: null, ...encodeTraining(training, { ...shape, heads: 2 }) },
+        { algorithm },
+      )
+      const [graph] = messages(fieldsOf(onnxOf(version)), 7)
+      return messages(graph, 5)
+        .find(each => texts(each, 8)[0] === 'user/embedding/bias')!
+        .get(1)
+    }
+    assert.deepEqual(exported('two-tower'), [shape.embedding])
+    assert.deepEqual(exported('slate-q'), [2 * shape.embedding])
+  })
   test('a version without towers is refused', () => {
     const linear = versionOf({ baseVersion: null, parameters: {}, tensors: [] })
     assert.throws(

@@ -44,7 +44,8 @@ function someVersion(heads: number): ModelVersion {
   const training = startTraining({ ...shape, heads }, 11)
   for (const values of Object.values(training.weights))
     for (let i = 0; i < values.length; i++) values[i] += 0.3 * (2 * random.uniform() - 1)
-  return versionOf({ baseVersion: null, ...encodeTraining(training, { ...shape, heads }) }, { algorithm: 'two-tower' })
+  const algorithm = heads === 1 ? 'two-tower' : 'slate-q'
+  return versionOf({ baseVersion: null, ...encodeTraining(training, { ...shape, heads }) }, { algorithm })
 }
 
 /** As it serves. */
@@ -183,7 +184,7 @@ print(json.dumps([told(*session.run(["logits", "value"], {"state": states, "item
       ['logits', 'tensor(float)', ['batch', 'candidates', ...(heads > 1 ? [heads] : [])]],
       ['value', 'tensor(float)', ['batch']],
     ])
-    assert.deepEqual(metadata, { policy: 'default', version: '1', algorithm: 'two-tower' })
+    assert.deepEqual(metadata, { policy: 'default', version: '1', algorithm: model.algorithm })
   })
 
 test('the reference implementation writes the same bytes', async t => {

@@ -2,9 +2,10 @@
  * The two towers as an ONNX model (onnx/onnx, onnx.proto3; IR version 8, operators of opset 13):
  *   state [batch, S], items [batch, candidates, I]  ->  logits [batch, candidates], value [batch]
  * with several heads logits [batch, candidates, heads],
- * so that other runtimes score what feedloop learned. Numbers of fields are onnx.proto3's.
+ * so that other runtimes score what feedloop learned. Of `two-tower` that is the policy's head alone, as it serves. Numbers of fields are onnx.proto3's.
  */
 import type { ModelVersion } from '../../../schemas/records.ts'
+import { firstHead } from '../../learner/towers/heads.ts'
 import {
   type ParameterName,
   type Parameters,
@@ -22,7 +23,8 @@ const INT64 = 7
 
 /** @throws FeedloopError MODEL_NOT_FINITE, MODEL_INCOMPATIBLE for a version of another algorithm */
 export function onnxOf(model: ModelVersion): Buffer {
-  const { shape, weights } = decodeWeights(model)
+  const network = decodeWeights(model)
+  const { shape, weights } = model.algorithm === 'two-tower' ? firstHead(network) : network
   const metadata = { policy: model.policy, version: model.version, algorithm: model.algorithm }
   return Buffer.concat([
     whole(1, IR_VERSION),
