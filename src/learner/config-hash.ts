@@ -13,7 +13,10 @@ export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: str
     'linear-gaussian': () => [halfLifeMs, ...map],
     'bagged-linear': () => [halfLifeMs, ...map, policy.baggedLinear.members],
     'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
-    'two-tower': () => [...towers(policy.twoTower), ...(policy.gamma > 0 ? [] : ['advantages'])],
+    'two-tower': () => [
+      ...towers(policy.twoTower),
+      ...(policy.gamma > 0 || policy.twoTower.valueLoss === 0 ? [] : ['advantages']),
+    ],
     'v-trace': () => towers(policy.vTrace),
     reinforce: () => [...towers(policy.reinforce), policy.reinforce.behaviour],
     ppo: () => towers(policy.ppo),

@@ -103,14 +103,18 @@ export const twoTower = z.strictObject({
     .default(1)
     .describe('Cap of the importance weight (rho-bar = c-bar of V-trace).'),
   entropy: z.number().nonnegative().default(0.01).describe('Weight of the entropy bonus in the loss.'),
-  valueLoss: z.number().nonnegative().default(0.5).describe('Weight of the value loss.'),
+  valueLoss: z
+    .number()
+    .nonnegative()
+    .default(0.5)
+    .describe('Weight of the value loss, and of that of the advantages, of which 0 foretells none.'),
   dropout: z
     .number()
     .min(0)
     .lt(1)
     .default(0.2)
     .describe(
-      'Share of the inputs that a state has which a gradient step does without, where it has few of all there are (words); times 1 less the share that it has, so that numbers are kept. Not with `gamma` above 0.',
+      'Share of the inputs that a state has which a gradient step does without, where it has few of all there are (words); times 1 less the share that it has, so that of states of numbers nothing is missing. Not with `gamma` above 0.',
     ),
   maxGradientNorm: z.number().positive().default(1).describe('Gradients are scaled down to this global norm.'),
   imitate: z

@@ -140,4 +140,5 @@ function pagesFor(prior: Prior, catalogue: VectorsByRow): Pages<Page> {
   return pages
 }
 
+/** Up to no stamp: each row is foretold before its line is looked at. */
 const unknown = (): Page => new Float64Array(EACH * PAGE)

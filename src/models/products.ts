@@ -42,9 +42,16 @@ export function productsOf({ slots, posteriors, lines }: Found, phi: Float64Arra
   return { mean, along }
 }
 
+/** Exponent of the largest power of two. */
+const LARGEST = 1023
+
 /** A power of two, about as large as the largest element: in units of it float32 reaches as far as float64 does, and nothing is rounded. */
 const sizeOf = (phi: Float64Array): number =>
-  2 ** Math.floor(Math.log2(phi.reduce((most, value) => Math.max(most, Math.abs(value)), Number.MIN_VALUE)))
+  2 **
+  Math.min(
+    LARGEST,
+    Math.floor(Math.log2(phi.reduce((most, value) => Math.max(most, Math.abs(value)), Number.MIN_VALUE))),
+  )
 
 function indicesOf(slots: Int32Array): Int32Array {
   const known = new Int32Array(slots.length)

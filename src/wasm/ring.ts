@@ -13,7 +13,7 @@ export interface Ring {
   hold(before: number, piece: number): Uint8Array
   /** @param line what `put` has returned @returns -1: it was written over, or never was there */
   addressOf(line: number): number
-  /** In one piece, of no more bytes than `hold` was told. @returns what it is found by again */
+  /** In one piece, of no more bytes than `hold` was told, and zeros up to the end of its last line. @returns what it is found by again */
   put(bytes: Uint8Array): number
 }
 
@@ -49,7 +49,9 @@ export function createRing(own: Memory, bytes: number): Ring {
       // what does not fit before the ring's end begins at its start
       const line = lines <= left ? written : written + left
       written = line + lines
-      memory.set(bytes, LINE_BYTES * (begin + (line % size)))
+      const at = LINE_BYTES * (begin + (line % size))
+      memory.set(bytes, at)
+      memory.fill(0, at + bytes.length, at + LINE_BYTES * lines)
       return line
     },
   }

@@ -200,6 +200,27 @@ describe('a file that is not of this network', () => {
         (error: FeedloopError) => isCode(error, code) && message.test(error.message),
       )
     })
+  test('has one of two heads: it is not said to have half of an embedding, nor taken as two halves', () => {
+    const model = versionOf(checkpoint, { algorithm: 'two-tower' })
+    const oneHead = (embedding: number): Tensor[] => {
+      const one = { ...shape, embedding, heads: 1 }
+      const weights = initialParameters(one, 7)
+      return parameterNames.map(name => encodeTensor(`weights/${name}`, weights[name], parameterShapes(one)[name]))
+    }
+    const { embedding } = shape
+    const cases: [ReturnType<typeof stored>, RegExp][] = [
+      [stored(oneHead(embedding)), /one of the 2 heads that lie side by side here \(docs\/exchange.md\)$/],
+      [
+        stored(oneHead(2 * embedding), { parameters: JSON.stringify({ embedding: 2 * embedding }) }),
+        /the file's network has heads: 1, configured is 2/,
+      ],
+    ]
+    for (const [file, message] of cases)
+      assert.throws(
+        () => replaced(model, file),
+        (error: Error) => isCode(error, 'MODEL_INCOMPATIBLE') && message.test(error.message),
+      )
+  })
   test('has counters that are no numbers', () => {
     for (const parameters of ['{', '{"adam_steps":"many"}', 'null'])
       assert.throws(() => replaced(model, stored(model.tensors, { parameters })), has('MODEL_INCOMPATIBLE'))

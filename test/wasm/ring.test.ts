@@ -32,6 +32,18 @@ test('a piece is in one piece: what does not fit before the end begins at the st
   }
 })
 
+test('behind a piece there are zeros up to the end of its line, whatever stood there', () => {
+  const ring = createRing(memoryOf(), 10 * 64)
+  const memory = ring.hold(0, 4 * 64)
+  for (let n = 0; n < 10; n++) ring.put(piece(255))
+  const at = ring.addressOf(ring.put(piece(7, 65)))
+  assert.deepEqual(
+    memory.subarray(at, at + 128),
+    Uint8Array.from({ length: 128 }, (_, i) => (i < 65 ? 7 : 0)),
+  )
+  assert.equal(memory[at + 128], 255)
+})
+
 test('more room before the ring, or a larger piece, moves it: nothing of before is found', () => {
   const ring = createRing(memoryOf(), 10 * 64)
   for (const [before, bytes] of [

@@ -58,12 +58,13 @@ export function replaced(model: ModelVersion, { tensors, metadata }: StoredTenso
   const own = new Map(model.tensors.map(tensor => [tensor.name, tensor]))
   const needed = [...own.keys()].filter(name => name.startsWith(WEIGHTS))
   if (needed.length === 0) refuse(model, `${model.algorithm} has no network whose weights could be replaced`)
+  const told = parametersIn(model, metadata.get(PARAMETERS))
   for (const tensor of tensors) assertSame(model, tensor, own.get(tensor.name), () => whatToSet(model, tensors, own))
   const absent = needed.find(name => !given.has(name))
   if (absent !== undefined) refuse(model, `tensor ${absent} is not in the file`)
   assertFinite(model.version, tensors)
+  if (told) assertHeads(model, told)
   const isWhole = [...own.keys()].every(name => given.has(name))
-  const told = parametersIn(model, metadata.get(PARAMETERS))
   if (isWhole && !told) refuse(model, `the file holds the whole checkpoint, but no ${PARAMETERS} in its metadata`)
   return {
     ...model,
@@ -88,6 +89,14 @@ function assertSame(model: ModelVersion, tensor: Tensor, own: Tensor | undefined
   if (!own) refuse(model, `tensor ${shown(tensor.name)} is none of ${model.algorithm}`)
   if (said(own) !== said(tensor))
     refuse(model, `tensor ${tensor.name} is ${said(tensor)}, configured is ${said(own)}${advice()}`)
+}
+
+/** Two heads are as wide as one of twice the embedding: only what the file says tells them apart. */
+function assertHeads(model: ModelVersion, told: Parameters): void {
+  const { heads: own = 1 } = model.parameters
+  const { heads = 1 } = told
+  if (Object.hasOwn(told, 'embedding') && heads !== own)
+    refuse(model, `the file's network has heads: ${heads}, configured is ${own} (docs/exchange.md)`)
 }
 
 /** What the file says of the network is what is configured: a learner that has taken it says the very same. */

@@ -35,6 +35,9 @@ export function whatToSet(model: Model, given: readonly Tensor[], own: ReadonlyM
     if (!now || named?.length !== shape.length) continue
     if (now.length > 1 && `${now}` !== `${shape}` && `${now}` === `${shape.toReversed()}`)
       return ': it is the transpose, weights are [inputs, outputs]'
+    const { heads = 1 } = model.parameters
+    if (heads > 1 && named.some((size, i) => size === 'embedding' && heads * shape[i] === now[i]))
+      return `: it has one of the ${heads} heads that lie side by side here (docs/exchange.md)`
     for (const [i, size] of named.entries())
       if (shape[i] !== now[i]) settings.add(settingOf(model, size, shape[i], now[i]))
   }

@@ -40,9 +40,11 @@ function cut(text: string, parse: Parse): unknown {
   return rest
 }
 
-/** @param inside between the first quote and the last */
-function textsOf(inside: string): string[] | undefined {
-  if (ESCAPED.test(inside)) return undefined
+/** @param between the first quote and the last */
+function textsOf(between: string): string[] | undefined {
+  if (ESCAPED.test(between)) return undefined
+  // pieces of a text keep all of it: those of the call would keep the call
+  const inside = Buffer.from(between).toString()
   const texts = inside.split(inside.includes('", "') ? '", "' : '","')
   return texts.some(each => each.includes('"')) ? undefined : texts
 }

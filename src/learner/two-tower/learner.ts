@@ -35,14 +35,14 @@ export const createTwoTowerLearner = async (options: TwoTowerOptions): Promise<L
 
 export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow): Learner {
   // with γ > 0 what candidates are foretold to bring led the policy astray, and a state that lacks something is another state
-  const shaped = {
-    ...options,
-    heads: options.bootstraps ? 1 : 2,
-    dropout: options.bootstraps ? 0 : options.dropout,
-  } as const
+  const shaped = { ...options, heads: headsOf(options), dropout: options.bootstraps ? 0 : options.dropout }
   const method = twoTowerMethod(shaped)
   return gradientLearner(shaped, tensorflow, options.imitate ? withImitation(method, shaped) : method)
 }
+
+/** What nothing is learned of, with a loss of weight 0, must not lead the policy either. */
+const headsOf = ({ bootstraps, valueLoss }: Pick<TwoTowerOptions, 'bootstraps' | 'valueLoss'>): 1 | 2 =>
+  bootstraps || valueLoss === 0 ? 1 : 2
 
 function twoTowerMethod(options: TwoTowerOptions & { readonly heads: 1 | 2 }): Method {
   const { batchSize, stepsPerBatch, seed, bootstraps } = options

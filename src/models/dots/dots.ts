@@ -73,11 +73,10 @@ function find(stood: Stood, from: number, addresses: Int32Array): void {
   }
 }
 
-/** What stands after them, up to a turn of the kernel, is of other vectors, and is taken by zeros. */
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)
 
 /** Of a sum of products of so many float32, what rounding may say at most, as part of the two vectors' lengths: each product goes through its own rounding
  * and its factors', and through those of a sum of a 16th of them, of the four sums and of their lanes (Higham 2002, "Accuracy and stability of numerical
  * algorithms", 3.1). */
-export const roundingOfDots = (length: number): number => (length / 16 + 8) * 2 ** -24
+export const roundingOfDots = (length: number): number => (Math.ceil(length / 16) + 8) * 2 ** -24

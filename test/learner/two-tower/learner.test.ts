@@ -258,6 +258,7 @@ describe('another shape: MODEL_INCOMPATIBLE', () => {
     ['another hidden layer', {}, { hidden: 9 }],
     ['advantages are foretold with γ = 0 alone', { bootstraps: true }, {}],
     ['and not with γ > 0', {}, { bootstraps: true }],
+    ['nor where nothing is learned of them', {}, { valueLoss: 0 }],
   ]
   for (const [name, before, after] of cases)
     test(name, () => {
