@@ -1,4 +1,5 @@
-"""Asks for a slate and tells of a click: python3 recommend.py http://127.0.0.1:8080 (standard library only)"""
+"""Asks for a slate and tells of a click: python3 recommend.py http://127.0.0.1:8080 (standard library only).
+A policy in `apprentice` mode shows what a request sends along as `baseline`, and nothing without."""
 import json, sys, time, urllib.request, uuid
 
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080"

@@ -1,4 +1,5 @@
-/** Asks for a slate and tells of a click: node examples/client/recommend.ts http://127.0.0.1:8080 */
+/** Asks for a slate and tells of a click: node_modules/.bin/node examples/client/recommend.ts http://127.0.0.1:8080 (Node 24). A policy in `apprentice` mode
+ * shows what a request sends along as `baseline`, and nothing without. */
 import { createClient, FeedloopProblem } from '../../src/gateway/client.ts'
 
 const client = createClient({ url: process.argv[2] ?? 'http://127.0.0.1:8080', timeoutMs: 5000 })

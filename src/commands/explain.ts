@@ -82,18 +82,20 @@ const LATEST_MS = 8.64e15
 
 const describeItem = (item: ExplainedItem, decision: Recommendation): string[] => [
   `${item.slot < 0 ? 'not shown' : `slot ${item.slot}`}  ${item.item_id}: score ${rounded(item.score)} (rank ${item.rank}), ` +
-    `first-slot probability ${rounded(item.probability)}${howChosen(item, decision)}`,
+    `${decision.chosen_by === 'policy' ? '' : "the policy's own "}first-slot probability ${rounded(item.probability)}${howChosen(item, decision)}`,
   ...Object.entries(item.contributions)
     .filter(([, value]) => value !== 0)
     .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
     .map(([name, value]) => `  ${value < 0 ? '-' : '+'}${rounded(Math.abs(value)).padEnd(10)} ${name}`),
 ]
 
-/** Only what the policy drew explores or exploits. */
+/** Only what the policy drew explores or exploits; of what another showed the policy's own probability is not the logged one. */
 function howChosen({ slot, explored }: ExplainedItem, { slots, chosen_by }: Recommendation): string {
-  if (slot < 0) return ''
-  if (slots.find(({ position }) => position === slot)?.pinned) return ', pinned'
-  return chosen_by !== 'policy' ? '' : explored ? ', exploration' : ', exploitation'
+  const shown = slots.find(({ position }) => position === slot)
+  if (!shown) return ''
+  if (shown.pinned) return ', pinned'
+  if (chosen_by === 'policy') return explored ? ', exploration' : ', exploitation'
+  return `, shown by ${chosen_by} with ${rounded(shown.first_draw_propensity)}`
 }
 
 const pairs = (values: Readonly<Record<string, unknown>>): string =>

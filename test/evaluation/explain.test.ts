@@ -65,6 +65,9 @@ test('a decision of the log is explained as the ranker explained it', { timeout:
     `version ${silent.model_version}`,
   ])
     assert.ok(text.includes(part), `${part} is not in\n${text}`)
+  const beside = describeDecision({ ...told, decision: { ...told.decision, chosen_by: 'baseline' } })
+  assert.match(beside, /slot 0 .*the policy's own first-slot probability [\d.]+, shown by baseline with [\d.]+$/m)
+  assert.doesNotMatch(text, /the policy's own|shown by/)
   await world.settled()
   const { joined, decision } = await explainDecision(context, first.decision_id)
   assert.deepEqual(
