@@ -1,7 +1,7 @@
 import cliProgress from 'cli-progress'
 import { type Command, Option } from 'commander'
 import type { ConfigInput } from '../config.ts'
-import { createClassification, readRows } from '../environments/classification.ts'
+import { createClassification, type Rows, readRows } from '../environments/classification.ts'
 import { environmentNames, openEnvironment } from '../environments/open.ts'
 import { FeedloopError } from '../errors.ts'
 import {
@@ -66,7 +66,11 @@ async function bakeoff(files: readonly string[], flags: Flags): Promise<void> {
   const options = { ...chosen, ...shown, tensorflow, seeds: runs, overrides: flags.set }
   const results = flags.environment
     ? bakeEnvironment(openEnvironment(flags.environment, flags), flags.decisions, options)
-    : files.flatMap(file => bakeFile(createClassification(readRows(file)), options))
+    : files.flatMap(file => {
+        const rows = readRows(file)
+        tell(describeRows(rows, runs), flags.json === true)
+        return bakeFile(createClassification(rows), options)
+      })
   shown.stop()
   if (flags.json) printJson({ results })
 }
@@ -85,12 +89,20 @@ function showProgress(
   return {
     progress: ({ learner, explorer }) => bar.increment({ entrant: `${learner} ${explorer}` }),
     onResult(result) {
-      const out = json ? process.stderr : process.stdout
-      out.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${describe(result)}\n`)
+      tell(describe(result), json)
     },
     stop: () => bar.stop(),
   }
 }
+
+/** In place of the bar. */
+function tell(line: string, json: boolean): void {
+  const out = json ? process.stderr : process.stdout
+  out.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${line}\n`)
+}
+
+const describeRows = ({ name, labels, columns, classes }: Rows, orders: number): string =>
+  `${name}  ${labels.length} rows, ${columns.length} features, ${classes.length} classes; loss: share of the rows of which another class was chosen, in one pass, over ${orders} orders`
 
 function namesOf<Name extends string>(
   wanted: string | undefined,
