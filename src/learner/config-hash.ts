@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Config, PolicyConfig } from '../config.ts'
 import { algorithms } from './algorithms.ts'
+import { headsOf } from './two-tower/advantages.ts'
 
 /** Hash of all settings whose change makes a checkpoint unusable. Weights of rewards, the prior, learning rates, alpha
  * and the like are not among them: they may change from one start to the next. */
@@ -15,7 +16,7 @@ export function hashOf(config: Config, policy: PolicyConfig, encoderVersion: str
     'neural-linear': () => [halfLifeMs, ...towers(policy.neuralLinear)],
     'two-tower': () => [
       ...towers(policy.twoTower),
-      ...(policy.gamma > 0 || policy.twoTower.valueLoss === 0 ? [] : ['advantages']),
+      ...(headsOf({ ...policy.twoTower, bootstraps: policy.gamma > 0 }) === 2 ? ['advantages'] : []),
     ],
     'v-trace': () => towers(policy.vTrace),
     reinforce: () => [...towers(policy.reinforce), policy.reinforce.behaviour],

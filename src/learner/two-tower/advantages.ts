@@ -11,6 +11,16 @@ import type { Policies, Row } from '../gradient/actor-critic.ts'
 import type { Loss } from '../gradient/method.ts'
 import { interleaved } from '../towers/heads.ts'
 
+/** 2 where advantages are foretold. With γ > 0 they led the policy astray (docs/learning.md), and what nothing is learned of, with a loss of weight 0,
+ * must not lead it either. */
+export const headsOf = ({
+  bootstraps,
+  valueLoss,
+}: {
+  readonly bootstraps: boolean
+  readonly valueLoss: number
+}): 1 | 2 => (bootstraps || valueLoss === 0 ? 1 : 2)
+
 export interface Foretold {
   readonly policies: Policies
   /** q, [B, K]. */

@@ -15,6 +15,7 @@ import { createBuffer, type Entry } from '../replay/buffer.ts'
 import { loadTensorFlow, type TensorFlow } from '../tensorflow.ts'
 import type { Parameters } from '../towers/parameters.ts'
 import { stateValue } from '../towers/towers.ts'
+import { headsOf } from './advantages.ts'
 import { type Baseline, createBaseline, criticInFull } from './baseline.ts'
 import { withDropout } from './dropout.ts'
 import { objective } from './objective.ts'
@@ -34,15 +35,11 @@ export const createTwoTowerLearner = async (options: TwoTowerOptions): Promise<L
   twoTowerLearner(options, await loadTensorFlow())
 
 export function twoTowerLearner(options: TwoTowerOptions, tensorflow: TensorFlow): Learner {
-  // with γ > 0 what candidates are foretold to bring led the policy astray, and a state that lacks something is another state
+  // with γ > 0 a state that lacks something is another state
   const shaped = { ...options, heads: headsOf(options), dropout: options.bootstraps ? 0 : options.dropout }
   const method = twoTowerMethod(shaped)
   return gradientLearner(shaped, tensorflow, options.imitate ? withImitation(method, shaped) : method)
 }
-
-/** What nothing is learned of, with a loss of weight 0, must not lead the policy either. */
-const headsOf = ({ bootstraps, valueLoss }: Pick<TwoTowerOptions, 'bootstraps' | 'valueLoss'>): 1 | 2 =>
-  bootstraps || valueLoss === 0 ? 1 : 2
 
 function twoTowerMethod(options: TwoTowerOptions & { readonly heads: 1 | 2 }): Method {
   const { batchSize, stepsPerBatch, seed, bootstraps } = options
