@@ -28,13 +28,22 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
   const ids: string[] = []
   let slots = emptySlots(LEAST_SLOTS)
 
+  /** Rows of the slots in which the search begins: of short passes over all the processor waits for many slots, and names, at a time. Most are the ones. */
+  const guess = (hashes: Int32Array): Int32Array => {
+    const last = slots.length - 2
+    const rows = new Int32Array(hashes.length)
+    for (let i = 0; i < rows.length; i++) rows[i] = slots[((2 * hashes[i]) & last) + 1] - 1
+    for (let i = 0; i < rows.length; i++) if (slots[(2 * hashes[i]) & last] !== hashes[i]) rows[i] = next(hashes[i])
+    return rows
+  }
   /** The first row with that hash, nearly always the one that is looked for; -1: there is none. */
-  const firstWith = (hash: number): number => {
+  const next = (hash: number): number => {
     const last = slots.length - 2
     let at = (2 * hash) & last
     while (slots[at + 1] !== 0 && slots[at] !== hash) at = (at + 2) & last
     return slots[at + 1] - 1
   }
+  const placed = (itemId: string, hash: number): number => slots[placeOf(slots, ids, itemId, hash) + 1] - 1
   const grow = (): void => {
     const before = slots
     slots = emptySlots(before.length)
@@ -48,14 +57,16 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
     }
   }
   return {
-    find: itemId => slots[placeOf(slots, ids, itemId, hashOf(itemId)) + 1] - 1,
+    find: itemId => placed(itemId, hashOf(itemId)),
     findAll(itemIds) {
       const hashes = hashOf === hashOfText ? hashesOf(itemIds) : Int32Array.from(itemIds, hashOf)
-      const rows = new Int32Array(itemIds.length)
-      for (let i = 0; i < rows.length; i++) rows[i] = firstWith(hashes[i])
+      const rows = guess(hashes)
+      for (let i = 0; i < rows.length; i++) {
+        const row = rows[i]
+        if (row >= 0 && ids[row].length !== itemIds[i].length) rows[i] = placed(itemIds[i], hashes[i])
+      }
       for (let i = 0; i < rows.length; i++)
-        if (rows[i] >= 0 && ids[rows[i]] !== itemIds[i])
-          rows[i] = slots[placeOf(slots, ids, itemIds[i], hashes[i]) + 1] - 1
+        if (rows[i] >= 0 && ids[rows[i]] !== itemIds[i]) rows[i] = placed(itemIds[i], hashes[i])
       return rows
     },
     put(itemId) {

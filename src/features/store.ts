@@ -77,9 +77,9 @@ export function createFeatureStore(): FeatureStore {
     return row < 0 ? undefined : rows[row]
   }
   const vector = (itemId: string, featureVersion: number): Float32Array | undefined => {
-    const item = current(itemId)
-    if (item === undefined) return undefined
-    return item.featureVersion === featureVersion ? item.vector : pasts[item.row].others?.get(featureVersion)
+    const row = index.find(itemId)
+    if (row < 0) return undefined
+    return versions[row] === featureVersion ? vectors[row] : pasts[row].others?.get(featureVersion)
   }
   return {
     current,

@@ -11,26 +11,24 @@ import { dot } from '../learner/linear/matrix.ts'
 import type { Prior } from '../learner/linear/posterior.ts'
 import { NOWHERE } from '../wasm/ring.ts'
 import { dotsWith } from './dots/dots.ts'
-import { type Pages, pageAt } from './pages.ts'
-import type { CandidateVectors, VectorsByRow } from './policy.ts'
+import type { CandidateVectors, Rows, VectorsByRow } from './policy.ts'
 
 /** Of each row half a cache line: where v / |S v| stands, the stamp up to which that is v, since an item's vector may be another one later, the offset,
- * and 1 / |S v|. */
-type Page = Float64Array
+ * and 1 / |S v|. What is never written takes up no memory. */
+type Table = Float64Array
 const [LINE, UNTIL, OFFSET, PART, EACH] = [0, 1, 2, 3, 4]
 interface RowsKnown {
   readonly catalogue: object
-  readonly pages: Pages<Page>
+  table: Table
 }
-/** Rows of a page: of a large catalogue a decision looks at few, all over it. */
-const PAGE = 128
+const none: Table = new Float64Array(0)
 const rowsKnown = new WeakMap<Prior, RowsKnown>()
-/** Pages of one, of items that have no row. */
-const alone = createByVector<Prior, Page>()
+/** Tables of one, of items that have no row. */
+const alone = createByVector<Prior, Table>()
 
 /** Where each of some candidates is kept. */
 interface Kept {
-  readonly pages: readonly Page[]
+  readonly tables: readonly Table[]
   readonly ats: Int32Array
 }
 
@@ -45,8 +43,8 @@ export function addForetold(
   const { content, likeness } = prior
   if (of.length === 0 || !(content || likeness)) return
   const kept = keptOf(prior, candidates, of)
-  const { pages, ats } = kept
-  for (let i = 0; i < of.length; i++) mean[of[i]] += pages[i][ats[i] + OFFSET] * phi[0]
+  const { tables, ats } = kept
+  for (let i = 0; i < of.length; i++) mean[of[i]] += tables[i][ats[i] + OFFSET] * phi[0]
   if (likeness) addLikeness(likeness, phi, candidates, of, kept, mean)
 }
 
@@ -55,7 +53,7 @@ function addLikeness(
   phi: Float64Array,
   candidates: CandidateVectors,
   of: ArrayLike<number>,
-  { pages, ats }: Kept,
+  { tables, ats }: Kept,
   mean: Float64Array,
 ): void {
   const { from, covariance, coefficient } = likeness
@@ -63,7 +61,7 @@ function addLikeness(
   const length = Math.sqrt(dot(along, along))
   if (length === 0) return
   const unit = along.map(value => value / length)
-  const partOf = (i: number): number => pages[i][ats[i] + PART]
+  const partOf = (i: number): number => tables[i][ats[i] + PART]
   const directionIn = <T extends Float64Array | Float32Array>(i: number, out: T): T =>
     times(partOf(i), vectorOf(candidates, of[i]), out)
   const [sums] = dotsWith(unit, of.length, {
@@ -71,9 +69,9 @@ function addLikeness(
       const direction = directionIn(i, new Float32Array(unit.length))
       return partOf(i) > 0 && isLost(direction) ? direction.fill(Number.NaN) : direction
     },
-    lineOf: i => pages[i][ats[i] + LINE],
+    lineOf: i => tables[i][ats[i] + LINE],
     standsIn(i, line) {
-      pages[i][ats[i] + LINE] = line
+      tables[i][ats[i] + LINE] = line
     },
   })
   for (let i = 0; i < of.length; i++) {
@@ -99,31 +97,34 @@ function isLost(direction: Float32Array): boolean {
 
 function keptOf(prior: Prior, candidates: CandidateVectors, of: ArrayLike<number>): Kept {
   const { rows, itemIds } = candidates
-  const kept = rows && pagesFor(prior, rows.catalogue)
-  const newest = rows?.catalogue.newestStamp ?? 0
-  const pages = new Array<Page>(of.length)
+  const table = rows ? tableFor(prior, rows) : none
+  const tables = new Array<Table>(of.length).fill(table)
   const ats = new Int32Array(of.length)
-  for (let i = 0; i < of.length; i++) {
-    const row = rows ? rows.numbers[of[i]] : -1
-    if (kept && row >= 0) {
-      pages[i] = pageAt(kept, Math.floor(row / PAGE), unknown)
-      ats[i] = EACH * (row % PAGE)
-      if (pages[i][ats[i] + UNTIL] < newest) keepUp(prior, itemIds[of[i]], rows!.catalogue, row, pages[i], ats[i])
-    } else pages[i] = ofVector(prior, itemIds[of[i]], candidates.vectors[of[i]])
-  }
-  return { pages, ats }
+  for (let i = 0; i < ats.length; i++) ats[i] = rows ? EACH * rows.numbers[of[i]] : NOWHERE
+  // by itself and short, so that the processor waits for many at a time
+  const newest = rows?.catalogue.newestStamp ?? 0
+  let isOld = false
+  for (let i = 0; i < ats.length; i++) if (!(table[ats[i] + UNTIL] >= newest)) isOld = true
+  for (let i = 0; isOld && i < ats.length; i++)
+    if (ats[i] >= 0) keepUp(prior, itemIds[of[i]], rows!.catalogue, rows!.numbers[of[i]], table)
+    else {
+      tables[i] = ofVector(prior, itemIds[of[i]], candidates.vectors[of[i]])
+      ats[i] = 0
+    }
+  return { tables, ats }
 }
 
 /** A row's vector may be another one than that which stands there. */
-function keepUp(prior: Prior, itemId: string, catalogue: VectorsByRow, row: number, page: Page, at: number): void {
-  if (catalogue.stampOf(row) > page[at + UNTIL]) page.set(foretell(prior, itemId, catalogue.vectorOf(row)), at)
-  page[at + UNTIL] = catalogue.newestStamp
+function keepUp(prior: Prior, itemId: string, catalogue: VectorsByRow, row: number, table: Table): void {
+  const at = EACH * row
+  if (catalogue.stampOf(row) > table[at + UNTIL]) table.set(foretell(prior, itemId, catalogue.vectorOf(row)), at)
+  table[at + UNTIL] = catalogue.newestStamp
 }
 
-const ofVector = (prior: Prior, itemId: string, vector: Float32Array): Page =>
+const ofVector = (prior: Prior, itemId: string, vector: Float32Array): Table =>
   alone(prior, vector, () => foretell(prior, itemId, vector))
 
-const foretell = ({ content, likeness }: Prior, itemId: string, vector: Float32Array): Page =>
+const foretell = ({ content, likeness }: Prior, itemId: string, vector: Float32Array): Table =>
   Float64Array.of(NOWHERE, 0, offsetOf(content, itemId, vector), likeness ? inverseLength(likeness, vector) : 0)
 
 function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
@@ -132,13 +133,18 @@ function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
   return rows && row >= 0 ? rows.catalogue.vectorOf(row) : candidates.vectors[k]
 }
 
-function pagesFor(prior: Prior, catalogue: VectorsByRow): Pages<Page> {
-  const known = rowsKnown.get(prior)
-  if (known?.catalogue === catalogue) return known.pages
-  const pages: Pages<Page> = []
-  rowsKnown.set(prior, { catalogue, pages })
-  return pages
+function tableFor(prior: Prior, { catalogue, numbers }: Rows): Table {
+  let known = rowsKnown.get(prior)
+  if (known?.catalogue !== catalogue) {
+    known = { catalogue, table: none }
+    rowsKnown.set(prior, known)
+  }
+  let largest = 0
+  for (let k = 0; k < numbers.length; k++) if (numbers[k] > largest) largest = numbers[k]
+  if (EACH * largest >= known.table.length) {
+    const longer = new Float64Array(2 * EACH * (largest + 1))
+    longer.set(known.table)
+    known.table = longer
+  }
+  return known.table
 }
-
-/** Up to no stamp: each row is foretold before its line is looked at. */
-const unknown = (): Page => new Float64Array(EACH * PAGE)

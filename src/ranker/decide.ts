@@ -11,7 +11,7 @@ import { createStateEncoder } from '../state/encode.ts'
 import { seedOf } from '../state/random.ts'
 import { isUnknown, noSnapshot, placeInSession, snapshotOf, type UserState } from '../state/user.ts'
 import { apprentice, loggingOnly, shed } from './baseline.ts'
-import { type Catalogue, createCandidateFinder, type Drop, type Found } from './candidates.ts'
+import { type Catalogue, createCandidateFinder, type Drop, type Found, versionAt } from './candidates.ts'
 import { type Chosen, choose, logged } from './choose.ts'
 import { type Moment, momentOf } from './condition.ts'
 import { createHidden } from './constraints/hidden.ts'
@@ -105,7 +105,7 @@ export function createDecide(config: Config): Decide {
       return { recommendation: buildDecision(thin, shed(request, mode, { may, catalogue: view })), dropped: [], failed }
     }
     const lookup = view.features.vector
-    const versionOf = (itemId: string): number => view.features.current(itemId)?.featureVersion ?? 0
+    const versionOf = (itemId: string): number => versionAt(view.features, view.features.rowOf(itemId))
     const snapshot = snapshotOf(user, request.context, nowMs, versionOf)
     const circumstances = { ...thin, snapshot }
     const state = encoder.encode(snapshot, lookup)

@@ -1,6 +1,7 @@
 /**
  * Pieces of data that stay in a function's memory once they were asked for, since copying one there takes as long as what is done with
- * it: round and round in a ring, where the next are written over the oldest. Who was written over is put there again.
+ * it: round and round in a ring, where the next are written over the oldest. Who was written over is put there again; a ring in which that
+ * is why most are put gets twice as large.
  */
 import { type Memory, makeRoom } from './module.ts'
 
@@ -20,8 +21,8 @@ export interface Ring {
 /** What was never put. */
 export const NOWHERE = -1
 
-/** @param bytes that it has at least */
-export function createRing(own: Memory, bytes: number): Ring {
+/** @param bytes that it has at least @param most that it grows to; the system gives it memory as it is written */
+export function createRing(own: Memory, bytes: number, most = bytes): Ring {
   /** Line of the ring's first. */
   let begin = 0
   /** Lines of the ring. */
@@ -30,22 +31,38 @@ export function createRing(own: Memory, bytes: number): Ring {
   let written = 0
   /** What was written before these is where nobody looks for it any more. */
   let moved = 0
+  /** Since the last time round: pieces that were put, and those that had been written over when somebody looked for them. */
+  let [puts, lost] = [0, 0]
+  let isTooSmall = false
   let memory = new Uint8Array(own.buffer)
+  const comeRound = (): void => {
+    isTooSmall ||= 2 * lost > puts && 2 * LINE_BYTES * size <= most
+    puts = 0
+    lost = 0
+  }
   return {
     hold(before, piece) {
-      const [lines, most] = [linesOf(before), linesOf(piece)]
-      if (lines <= begin && most <= size) return memory
+      const [lines, least] = [linesOf(before), linesOf(piece)]
+      if (lines <= begin && least <= size && !isTooSmall) return memory
       begin = Math.max(begin, lines)
-      size = Math.max(size, most, linesOf(bytes))
+      size = Math.max(isTooSmall ? 2 * size : size, least, linesOf(bytes))
+      isTooSmall = false
       moved = written
       makeRoom(own, LINE_BYTES * (begin + size))
       memory = new Uint8Array(own.buffer)
       return memory
     },
-    addressOf: line => (line >= moved && written <= line + size ? LINE_BYTES * (begin + (line % size)) : NOWHERE),
+    addressOf(line) {
+      if (line < moved) return NOWHERE
+      if (written <= line + size) return LINE_BYTES * (begin + (line % size))
+      lost++
+      return NOWHERE
+    },
     put(bytes) {
       const lines = linesOf(bytes.length)
       const left = size - (written % size)
+      puts++
+      if (lines >= left) comeRound()
       // what does not fit before the ring's end begins at its start
       const line = lines <= left ? written : written + left
       written = line + lines

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { instantiate, type Memory } from '../../src/wasm/module.ts'
 import { createRing, NOWHERE } from '../../src/wasm/ring.ts'
 
@@ -59,4 +59,46 @@ test('more room before the ring, or a larger piece, moves it: nothing of before 
     ring.hold(before + 64, bytes)
     assert.equal(ring.addressOf(line), NOWHERE)
   }
+})
+
+describe('a ring that may grow', () => {
+  const most = 40 * 64
+  /** Looks for `count` pieces again and again, as who reads them does. @returns how many had to be put in the last round */
+  function read(ring: ReturnType<typeof createRing>, count: number, rounds: number): number {
+    const lines = new Array<number>(count).fill(NOWHERE)
+    let puts = 0
+    for (let round = 0; round < rounds; round++) {
+      const memory = ring.hold(0, 64)
+      puts = 0
+      for (const [n, line] of lines.entries()) {
+        if (ring.addressOf(line) < 0) {
+          lines[n] = ring.put(piece(n))
+          puts++
+        }
+        const at = ring.addressOf(lines[n])
+        assert.deepEqual(memory.subarray(at, at + 64), piece(n))
+      }
+    }
+    return puts
+  }
+  test('grows until it holds what is looked for again and again', () => {
+    assert.equal(read(createRing(memoryOf(), 10 * 64, most), 35, 12), 0)
+    assert.equal(read(createRing(memoryOf(), 10 * 64), 35, 12), 35)
+  })
+  test('to no more than the most', () => {
+    const ring = createRing(memoryOf(), 10 * 64, most)
+    assert.equal(read(ring, 50, 12), 50)
+    assert.equal(read(createRing(memoryOf(), 10 * 64, 2 * most), 50, 12), 0)
+  })
+  test('stays as it is where what comes is new each time, and where few were written over', () => {
+    const ring = createRing(memoryOf(), 10 * 64, most)
+    ring.hold(0, 64)
+    const lines = Array.from({ length: 60 }, (_, n) => {
+      if (n % 3 === 0) ring.addressOf(0) // one of three
+      ring.hold(0, 64)
+      return ring.put(piece(n % 256))
+    })
+    assert.ok(lines.slice(-10).every(line => ring.addressOf(line) >= 0))
+    assert.equal(ring.addressOf(lines.at(-11)!), NOWHERE)
+  })
 })

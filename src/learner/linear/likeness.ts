@@ -54,17 +54,44 @@ export function covarianceOf(blocks: Iterable<Block>, { from, count }: NumberRan
   return squares
 }
 
-/** S x. @param matrix symmetric, packed */
+/** S x. Four rows at a time, so that the processor need not wait for one sum. @param matrix symmetric, packed; never changed afterwards */
 export function multiply(matrix: Float64Array, x: ArrayLike<number>): Float64Array {
-  const out = new Float64Array(x.length)
-  for (let i = 0, row = 0; i < x.length; row += ++i) {
-    for (let j = 0; j < i; j++) {
-      out[i] += matrix[row + j] * x[j]
-      out[j] += matrix[row + j] * x[i]
+  const d = x.length
+  const whole = unpacked(matrix, d)
+  const out = new Float64Array(d + 3)
+  const v = new Float64Array(x)
+  for (let i = 0; i < d; i += 4) {
+    let [s0, s1, s2, s3] = [0, 0, 0, 0]
+    let row = i * d
+    for (let j = 0; j < d; j++, row++) {
+      const value = v[j]
+      s0 += whole[row] * value
+      s1 += whole[row + d] * value
+      s2 += whole[row + 2 * d] * value
+      s3 += whole[row + 3 * d] * value
     }
-    out[i] += matrix[row + i] * x[i]
+    out[i] = s0
+    out[i + 1] = s1
+    out[i + 2] = s2
+    out[i + 3] = s3
   }
-  return out
+  return out.subarray(0, d)
+}
+
+const wholes = new WeakMap<Float64Array, Float64Array>()
+
+/** All rows, and three of zeros. */
+function unpacked(matrix: Float64Array, d: number): Float64Array {
+  const known = wholes.get(matrix)
+  if (known) return known
+  const whole = new Float64Array(d * (d + 3))
+  for (let i = 0, k = 0; i < d; i++)
+    for (let j = 0; j <= i; j++, k++) {
+      whole[i * d + j] = matrix[k]
+      whole[j * d + i] = matrix[k]
+    }
+  wholes.set(matrix, whole)
+  return whole
 }
 
 /** r of a vector; zeros where nothing goes with the item. */

@@ -2,13 +2,15 @@
 import { createRing } from '../../wasm/ring.ts'
 import { createKernel, TURN_BYTES } from './kernel.ts'
 
-/** Of 130,000 vectors of 64 float32. */
+/** Of 130,000 vectors of 64 float32; where those do, no more are kept. */
 export const RING_BYTES = 2 ** 25
+/** Of a million. */
+const MOST_BYTES = 2 ** 28
 /** So many are added up at a time, fewer where they would take up the ring. */
 const AT_ONCE = 512
 const WORD_BYTES = 4
 const kernel = createKernel()
-const ring = createRing(kernel.memory, RING_BYTES)
+const ring = createRing(kernel.memory, RING_BYTES, MOST_BYTES)
 
 /** Vectors, as long as x, and their lines in the ring, by number. A line may hold several, each of which begins at a place of `placesOf`. */
 export interface Stood {
