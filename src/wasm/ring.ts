@@ -21,52 +21,67 @@ export interface Ring {
 /** What was never put. */
 export const NOWHERE = -1
 
-/** @param bytes that it has at least @param most that it grows to; the system gives it memory as it is written */
+/** @param bytes that it has at least @param most that it grows to */
 export function createRing(own: Memory, bytes: number, most = bytes): Ring {
-  /** Line of the ring's first. */
+  /** Line of the memory at which the ring begins. */
   let begin = 0
   /** Lines of the ring. */
   let size = 0
+  /** Lines that it may go on to without more memory. */
+  let room = 0
   /** Lines that were ever written. */
   let written = 0
+  /** The first that was written since it last began at its start. */
+  let first = 0
   /** What was written before these is where nobody looks for it any more. */
   let moved = 0
-  /** Since the last time round: pieces that were put, and those that had been written over when somebody looked for them. */
+  /** Since then: pieces that were put, and those that had been written over when somebody looked for them. */
   let [puts, lost] = [0, 0]
-  let isTooSmall = false
   let memory = new Uint8Array(own.buffer)
-  const comeRound = (): void => {
-    isTooSmall ||= 2 * lost > puts && 2 * LINE_BYTES * size <= most
+  const isTooSmall = (): boolean =>
+    room === size && 2 * LINE_BYTES * size <= most && 2 * lost > puts && 2 * (written - first) > size
+  /** What is there stays where it is: what is put next goes on behind it, if there is room, and over the oldest else. */
+  const goOn = (): void => {
     puts = 0
     lost = 0
+    if (room > size) {
+      size = room
+      moved = Math.max(moved, first)
+      return
+    }
+    written = first + size
+    first = written
   }
   return {
     hold(before, piece) {
       const [lines, least] = [linesOf(before), linesOf(piece)]
-      if (lines <= begin && least <= size && !isTooSmall) return memory
-      begin = Math.max(begin, lines)
-      size = Math.max(isTooSmall ? 2 * size : size, least, linesOf(bytes))
-      isTooSmall = false
-      moved = written
-      makeRoom(own, LINE_BYTES * (begin + size))
+      const isElsewhere = lines > begin || least > size
+      if (!isElsewhere && !isTooSmall()) return memory
+      if (isElsewhere) {
+        begin = Math.max(begin, lines)
+        size = Math.max(size, least, linesOf(bytes))
+        moved = written
+        first = written
+      }
+      room = isElsewhere ? size : 2 * size
+      makeRoom(own, LINE_BYTES * (begin + room))
       memory = new Uint8Array(own.buffer)
       return memory
     },
     addressOf(line) {
       if (line < moved) return NOWHERE
-      if (written <= line + size) return LINE_BYTES * (begin + (line % size))
+      if (written <= line + size) return LINE_BYTES * (begin + line - first + (line < first ? size : 0))
       lost++
       return NOWHERE
     },
     put(bytes) {
       const lines = linesOf(bytes.length)
-      const left = size - (written % size)
+      // what does not fit before the ring's end begins elsewhere
+      if (written - first + lines > size) goOn()
       puts++
-      if (lines >= left) comeRound()
-      // what does not fit before the ring's end begins at its start
-      const line = lines <= left ? written : written + left
-      written = line + lines
-      const at = LINE_BYTES * (begin + (line % size))
+      const line = written
+      written += lines
+      const at = LINE_BYTES * (begin + line - first)
       memory.set(bytes, at)
       memory.fill(0, at + bytes.length, at + LINE_BYTES * lines)
       return line
