@@ -6,11 +6,12 @@
  */
 import { createByVector } from '../learner/linear/by-vector.ts'
 import { offsetOf } from '../learner/linear/content.ts'
-import { inverseLength, type Likeness, multiply, widthOf } from '../learner/linear/likeness.ts'
-import { dot } from '../learner/linear/matrix.ts'
+import { type Likeness, multiply, widthOf } from '../learner/linear/likeness.ts'
+import { dot, packedLength } from '../learner/linear/matrix.ts'
 import type { Prior } from '../learner/linear/posterior.ts'
 import { NOWHERE } from '../wasm/ring.ts'
 import { dotsWith } from './dots/dots.ts'
+import { lengthThrough } from './dots/lengths.ts'
 import type { CandidateVectors, Rows, VectorsByRow } from './policy.ts'
 
 /** Of each row half a cache line: where v / |S v| stands, the stamp up to which that is v, since an item's vector may be another one later, the offset,
@@ -61,13 +62,13 @@ function addLikeness(
   const length = Math.sqrt(dot(along, along))
   if (length === 0) return
   const unit = along.map(value => value / length)
-  const partOf = (i: number): number => tables[i][ats[i] + PART]
+  const part = (i: number): number => tables[i][ats[i] + PART]
   const directionIn = <T extends Float64Array | Float32Array>(i: number, out: T): T =>
-    times(partOf(i), vectorOf(candidates, of[i]), out)
+    times(part(i), vectorOf(candidates, of[i]), out)
   const [sums] = dotsWith(unit, of.length, {
     vector(i) {
       const direction = directionIn(i, new Float32Array(unit.length))
-      return partOf(i) > 0 && isLost(direction) ? direction.fill(Number.NaN) : direction
+      return part(i) > 0 && isLost(direction) ? direction.fill(Number.NaN) : direction
     },
     lineOf: i => tables[i][ats[i] + LINE],
     standsIn(i, line) {
@@ -117,15 +118,26 @@ function keptOf(prior: Prior, candidates: CandidateVectors, of: ArrayLike<number
 /** A row's vector may be another one than that which stands there. */
 function keepUp(prior: Prior, itemId: string, catalogue: VectorsByRow, row: number, table: Table): void {
   const at = EACH * row
-  if (catalogue.stampOf(row) > table[at + UNTIL]) table.set(foretell(prior, itemId, catalogue.vectorOf(row)), at)
+  if (catalogue.stampOf(row) > table[at + UNTIL]) foretell(prior, itemId, catalogue.vectorOf(row), table, at)
   table[at + UNTIL] = catalogue.newestStamp
 }
 
 const ofVector = (prior: Prior, itemId: string, vector: Float32Array): Table =>
-  alone(prior, vector, () => foretell(prior, itemId, vector))
+  alone(prior, vector, () => foretell(prior, itemId, vector, new Float64Array(EACH), 0))
 
-const foretell = ({ content, likeness }: Prior, itemId: string, vector: Float32Array): Table =>
-  Float64Array.of(NOWHERE, 0, offsetOf(content, itemId, vector), likeness ? inverseLength(likeness, vector) : 0)
+function foretell({ content, likeness }: Prior, itemId: string, vector: Float32Array, table: Table, at: number): Table {
+  table[at + LINE] = NOWHERE
+  table[at + OFFSET] = offsetOf(content, itemId, vector)
+  table[at + PART] = likeness ? partOf(likeness, vector) : 0
+  return table
+}
+
+/** 1 / |S v|; 0 where nothing goes with the item, and for a vector of another length. */
+function partOf({ covariance }: Likeness, vector: Float32Array): number {
+  if (packedLength(vector.length) !== covariance.length) return 0
+  const length = lengthThrough(covariance, vector)
+  return length > 0 ? 1 / length : 0
+}
 
 function vectorOf(candidates: CandidateVectors, k: number): Float32Array {
   const { rows } = candidates

@@ -54,44 +54,17 @@ export function covarianceOf(blocks: Iterable<Block>, { from, count }: NumberRan
   return squares
 }
 
-/** S x. Four rows at a time, so that the processor need not wait for one sum. @param matrix symmetric, packed; never changed afterwards */
+/** S x. @param matrix symmetric, packed */
 export function multiply(matrix: Float64Array, x: ArrayLike<number>): Float64Array {
-  const d = x.length
-  const whole = unpacked(matrix, d)
-  const out = new Float64Array(d + 3)
-  const v = new Float64Array(x)
-  for (let i = 0; i < d; i += 4) {
-    let [s0, s1, s2, s3] = [0, 0, 0, 0]
-    let row = i * d
-    for (let j = 0; j < d; j++, row++) {
-      const value = v[j]
-      s0 += whole[row] * value
-      s1 += whole[row + d] * value
-      s2 += whole[row + 2 * d] * value
-      s3 += whole[row + 3 * d] * value
+  const out = new Float64Array(x.length)
+  for (let i = 0, row = 0; i < x.length; row += ++i) {
+    for (let j = 0; j < i; j++) {
+      out[i] += matrix[row + j] * x[j]
+      out[j] += matrix[row + j] * x[i]
     }
-    out[i] = s0
-    out[i + 1] = s1
-    out[i + 2] = s2
-    out[i + 3] = s3
+    out[i] += matrix[row + i] * x[i]
   }
-  return out.subarray(0, d)
-}
-
-const wholes = new WeakMap<Float64Array, Float64Array>()
-
-/** All rows, and three of zeros. */
-function unpacked(matrix: Float64Array, d: number): Float64Array {
-  const known = wholes.get(matrix)
-  if (known) return known
-  const whole = new Float64Array(d * (d + 3))
-  for (let i = 0, k = 0; i < d; i++)
-    for (let j = 0; j <= i; j++, k++) {
-      whole[i * d + j] = matrix[k]
-      whole[j * d + i] = matrix[k]
-    }
-  wholes.set(matrix, whole)
-  return whole
+  return out
 }
 
 /** r of a vector; zeros where nothing goes with the item. */
@@ -113,14 +86,6 @@ export function addLikeness(
   if (!likeness || !vector || packedLength(vector.length) !== likeness.covariance.length) return
   const direction = directions(likeness, vector, () => directionOf(likeness.covariance, vector))
   for (let i = 0; i < direction.length; i++) mean[likeness.from + i] += likeness.coefficient * direction[i]
-}
-
-/** 1 / |S v|; 0 where nothing goes with the item, and for a vector of another length. */
-export function inverseLength({ covariance }: Likeness, vector: Float32Array): number {
-  if (packedLength(vector.length) !== covariance.length) return 0
-  const along = multiply(covariance, vector)
-  const length = Math.sqrt(dot(along, along))
-  return length > 0 ? 1 / length : 0
 }
 
 export const likenessName = 'prior/likeness'
