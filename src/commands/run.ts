@@ -6,7 +6,7 @@ import { runGateway } from '../gateway/service.ts'
 import { steadyNow } from '../log/chain/steady.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
-import { boundHeap, countBuffersWithHeap, makeNothingOld } from '../operate/collector.ts'
+import { boundHeap, countBuffersWithHeap, keepMemoryWhenIdle, makeNothingOld } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { services, startServices, stopServices } from '../operate/run.ts'
@@ -47,6 +47,7 @@ async function run(stages: readonly StageName[], options: { config?: string }): 
   const signal = untilSignal()
   const config = configOf(options, { openSchemas: stages.includes('intake') })
   makeNothingOld()
+  keepMemoryWhenIdle()
   if (config.state.folder) boundHeap()
   else countBuffersWithHeap()
   const logger = createLogger(config.log.level)

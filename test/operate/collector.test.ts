@@ -39,3 +39,28 @@ test('with state on disk the heap becomes three times what is alive, and not the
   const times = run(true, work)
   assert.ok(times > 2 && times < 3.8, `${times} times`)
 })
+
+test('where nothing happens the heap is not looked through to give memory back', () => {
+  const work = (isKept: boolean) => `
+    import { keepMemoryWhenIdle } from '${collector}'
+    if (${isKept}) keepMemoryWhenIdle()
+    for (let round = 0; round < 20; round++) {
+      globalThis.kept = []
+      for (let i = 0; i < 400_000; i++) kept.push({ i, text: 'item ' + i })
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    await new Promise(resolve => setTimeout(resolve, 500))`
+  const [kept, given] = [true, false].map(isKept => {
+    const args = [
+      '--trace-memory-reducer',
+      '--gc-memory-reducer-start-delay-ms=100',
+      '--input-type=module',
+      '--eval',
+      work(isKept),
+    ]
+    return spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout
+  })
+  const plans = /Memory reducer: waiting/
+  assert.doesNotMatch(kept, plans)
+  assert.match(given, plans)
+})
