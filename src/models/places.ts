@@ -5,7 +5,6 @@
  */
 import type { Posterior } from '../learner/linear/posterior.ts'
 import { NOWHERE } from '../wasm/ring.ts'
-import { type Pages, pageAt } from './pages.ts'
 import type { CandidateVectors } from './policy.ts'
 
 /** Of some candidates. */
@@ -24,12 +23,10 @@ export interface Places {
 
 /** Versions that remember: of several policies, each with a champion and a challenger. */
 const KEPT = 16
-const PAGE = 1024
 const remembering = new Set<{ forget(): void }>()
-/** In pages: nobody asked. */
-const NEVER = -2
 const NOTHING = -1
-const unasked = (): Int32Array => new Int32Array(PAGE).fill(NEVER)
+/** Slots by row are larger by it: 0 where nobody asked, so that what is never written takes up no memory. */
+const ASKED = 2
 
 /** Posteriors in the order in which they were asked for. @param count how many are expected */
 function createColumns(count: number) {
@@ -59,21 +56,28 @@ function twice(values: Float64Array): Float64Array<ArrayBuffer> {
 /** @param named what is known of an item, the same whenever it is asked */
 export function createPlaces(named: (itemId: string) => Posterior | undefined): Places {
   let catalogue: object | undefined
-  /** Slots by row. */
-  let pages: Pages<Int32Array> = []
+  let byRow = new Int32Array(0)
   let columns: ReturnType<typeof createColumns> | undefined
   const memory = {
     forget() {
       catalogue = undefined
-      pages = []
+      byRow = new Int32Array(0)
       columns = undefined
     },
   }
   const find = (itemId: string, row: number): number => {
     const posterior = named(itemId)
     const slot = posterior ? columns!.slotOf(posterior) : NOTHING
-    if (row >= 0) pageAt(pages, Math.floor(row / PAGE), unasked)[row % PAGE] = slot
+    if (row >= 0) byRow[row] = slot + ASKED
     return slot
+  }
+  const makeRoom = (rows: ArrayLike<number>): void => {
+    let largest = -1
+    for (let i = 0; i < rows.length; i++) if (rows[i] > largest) largest = rows[i]
+    if (largest < byRow.length) return
+    const longer = new Int32Array(2 * (largest + 1))
+    longer.set(byRow)
+    byRow = longer
   }
   return {
     of({ itemIds, rows }) {
@@ -82,12 +86,11 @@ export function createPlaces(named: (itemId: string) => Posterior | undefined): 
       catalogue = rows.catalogue
       use(memory)
       columns ??= createColumns(itemIds.length)
+      makeRoom(rows.numbers)
       const slots = new Int32Array(itemIds.length)
-      for (let i = 0; i < slots.length; i++) {
-        const row = rows.numbers[i]
-        const slot = pages[Math.floor(row / PAGE)]?.[row % PAGE] ?? NEVER
-        slots[i] = slot === NEVER ? find(itemIds[i], row) : slot
-      }
+      // by itself and short, so that the processor waits for many at a time
+      for (let i = 0; i < slots.length; i++) slots[i] = (byRow[rows.numbers[i]] ?? 0) - ASKED
+      for (let i = 0; i < slots.length; i++) if (slots[i] + ASKED === 0) slots[i] = find(itemIds[i], rows.numbers[i])
       return columns.found(slots)
     },
   }
