@@ -22,8 +22,8 @@ export const countBuffersWithHeap = (): void => setFlagsFromString('--external-m
 export const makeNothingOld = (): void => setFlagsFromString('--no-allocation-site-pretenuring')
 
 /**
- * V8 looks through the whole heap some seconds after load has gone, to give memory back, piece by piece and finds itself at it when load is back: with a catalogue of
- * a million decisions then waited for .4 s. Without it memory that was taken once is given back when the heap has grown. Call before the heap grows.
+ * Some seconds after load has gone V8 looks through the whole heap, to give memory back, and may still be at it when load is back: with a catalogue of
+ * a million items decisions then waited for .4 s. Without that, what was taken is given back when the heap has grown. Call before it grows.
  */
 export const keepMemoryWhenIdle = (): void => setFlagsFromString('--memory-reducer-gc-count=0')
 

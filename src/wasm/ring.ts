@@ -37,9 +37,19 @@ export function createRing(own: Memory, bytes: number, most = bytes): Ring {
   let moved = 0
   /** Since then: pieces that were put, and those that had been written over when somebody looked for them. */
   let [puts, lost] = [0, 0]
+  let isRefused = false
   let memory = new Uint8Array(own.buffer)
   const isTooSmall = (): boolean =>
-    room === size && 2 * LINE_BYTES * size <= most && 2 * lost > puts && 2 * (written - first) > size
+    !isRefused && room === size && 2 * LINE_BYTES * size <= most && 2 * lost > puts && 2 * (written - first) > size
+  /** Where the system refuses the memory it stays as large as it is. */
+  const grow = (): void => {
+    try {
+      makeRoom(own, LINE_BYTES * (begin + 2 * size))
+      room = 2 * size
+    } catch {
+      isRefused = true
+    }
+  }
   /** What is there stays where it is: what is put next goes on behind it, if there is room, and over the oldest else. */
   const goOn = (): void => {
     puts = 0
@@ -62,9 +72,9 @@ export function createRing(own: Memory, bytes: number, most = bytes): Ring {
         size = Math.max(size, least, linesOf(bytes))
         moved = written
         first = written
-      }
-      room = isElsewhere ? size : 2 * size
-      makeRoom(own, LINE_BYTES * (begin + room))
+        room = size
+        makeRoom(own, LINE_BYTES * (begin + size))
+      } else grow()
       memory = new Uint8Array(own.buffer)
       return memory
     },

@@ -72,11 +72,11 @@ describe('a ring that may grow', () => {
       puts = 0
       for (const [n, line] of lines.entries()) {
         if (ring.addressOf(line) < 0) {
-          lines[n] = ring.put(piece(n))
+          lines[n] = ring.put(piece(n % 251))
           puts++
         }
         const at = ring.addressOf(lines[n])
-        assert.deepEqual(memory.subarray(at, at + 64), piece(n))
+        assert.deepEqual(memory.subarray(at, at + 64), piece(n % 251))
       }
     }
     return puts
@@ -89,6 +89,20 @@ describe('a ring that may grow', () => {
     const ring = createRing(memoryOf(), 10 * 64, most)
     assert.equal(read(ring, 50, 12), 50)
     assert.equal(read(createRing(memoryOf(), 10 * 64, 2 * most), 50, 12), 0)
+  })
+  test('where the memory is refused it stays as large as it is, and holds what is put', () => {
+    const own = memoryOf()
+    const refusing: Memory = {
+      get buffer() {
+        return own.buffer
+      },
+      grow: pages => {
+        if (own.buffer.byteLength > 65536) throw new RangeError('refused')
+        return own.grow(pages)
+      },
+    } as Memory
+    const lines = 1024 + 100
+    assert.equal(read(createRing(refusing, lines * 64, 8 * lines * 64), 2000, 12), 2000)
   })
   test('stays as it is where what comes is new each time, and where few were written over', () => {
     const ring = createRing(memoryOf(), 10 * 64, most)

@@ -38,8 +38,12 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Run
     try {
       return await startOnce(files, options)
     } catch (error) {
-      // Somebody may have taken the port between our asking for a free one and the broker's use of it.
-      if (attempt === ATTEMPTS || !/BindException|Address already in use/.test((error as Error).message)) throw error
+      // Somebody may have taken the port between our asking for a free one and the broker's use of it, or it is one of the caller's own.
+      if (
+        attempt === ATTEMPTS ||
+        !/BindException|Address already in use|listeners on the same port/.test((error as Error).message)
+      )
+        throw error
     }
   }
 }
