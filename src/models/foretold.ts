@@ -10,12 +10,13 @@ import { type Likeness, multiply, widthOf } from '../learner/linear/likeness.ts'
 import { dot, packedLength } from '../learner/linear/matrix.ts'
 import type { Prior } from '../learner/linear/posterior.ts'
 import { NOWHERE } from '../wasm/ring.ts'
+import { withRoom } from './by-row.ts'
 import { dotsWith } from './dots/dots.ts'
 import { lengthThrough } from './dots/lengths.ts'
 import type { CandidateVectors, Rows, VectorsByRow } from './policy.ts'
 
 /** Of each row half a cache line: where v / |S v| stands, the stamp up to which that is v, since an item's vector may be another one later, the offset,
- * and 1 / |S v|. What is never written takes up no memory. */
+ * and 1 / |S v|. */
 type Table = Float64Array
 const [LINE, UNTIL, OFFSET, PART, EACH] = [0, 1, 2, 3, 4]
 interface RowsKnown {
@@ -151,12 +152,6 @@ function tableFor(prior: Prior, { catalogue, numbers }: Rows): Table {
     known = { catalogue, table: none }
     rowsKnown.set(prior, known)
   }
-  let largest = 0
-  for (let k = 0; k < numbers.length; k++) if (numbers[k] > largest) largest = numbers[k]
-  if (EACH * largest >= known.table.length) {
-    const longer = new Float64Array(2 * EACH * (largest + 1))
-    longer.set(known.table)
-    known.table = longer
-  }
+  known.table = withRoom(known.table, numbers, EACH)
   return known.table
 }

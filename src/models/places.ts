@@ -5,6 +5,7 @@
  */
 import type { Posterior } from '../learner/linear/posterior.ts'
 import { NOWHERE } from '../wasm/ring.ts'
+import { withRoom } from './by-row.ts'
 import type { CandidateVectors } from './policy.ts'
 
 /** Of some candidates. */
@@ -71,14 +72,6 @@ export function createPlaces(named: (itemId: string) => Posterior | undefined): 
     if (row >= 0) byRow[row] = slot + ASKED
     return slot
   }
-  const makeRoom = (rows: ArrayLike<number>): void => {
-    let largest = -1
-    for (let i = 0; i < rows.length; i++) if (rows[i] > largest) largest = rows[i]
-    if (largest < byRow.length) return
-    const longer = new Int32Array(2 * (largest + 1))
-    longer.set(byRow)
-    byRow = longer
-  }
   return {
     of({ itemIds, rows }) {
       if (!rows) return foundNow(itemIds.map(itemId => named(itemId)))
@@ -86,7 +79,7 @@ export function createPlaces(named: (itemId: string) => Posterior | undefined): 
       catalogue = rows.catalogue
       use(memory)
       columns ??= createColumns(itemIds.length)
-      makeRoom(rows.numbers)
+      byRow = withRoom(byRow, rows.numbers)
       const slots = new Int32Array(itemIds.length)
       // by itself and short, so that the processor waits for many at a time
       for (let i = 0; i < slots.length; i++) slots[i] = (byRow[rows.numbers[i]] ?? 0) - ASKED

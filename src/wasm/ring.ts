@@ -35,7 +35,7 @@ export function createRing(own: Memory, bytes: number, most = bytes): Ring {
   let first = 0
   /** What was written before these is where nobody looks for it any more. */
   let moved = 0
-  /** Since then: pieces that were put, and those that had been written over when somebody looked for them. */
+  /** Since it began there or grew: pieces that were put, and those that had been written over when somebody looked for them. */
   let [puts, lost] = [0, 0]
   let isRefused = false
   let memory = new Uint8Array(own.buffer)

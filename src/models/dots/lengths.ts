@@ -1,7 +1,8 @@
 /** |S v| of many v for one S, whose rows stay in the kernel's memory: of each item it is worked out before its first decision. */
 import { packedLength } from '../../learner/linear/matrix.ts'
 import { makeRoom } from '../../wasm/module.ts'
-import { createKernel, TURN_BYTES } from './kernel.ts'
+import { placesOf } from './dots.ts'
+import { createKernel } from './kernel.ts'
 
 const kernel = createKernel()
 /** What stands there: v first, then addresses of the rows, the products, and the rows, each as long as v is with what fills its last turn. */
@@ -15,16 +16,14 @@ export function lengthThrough(matrix: Float64Array, vector: Float32Array): numbe
   if (held?.matrix !== matrix) held = hold(matrix, vector.length)
   const { v, list, products } = held
   v.set(vector)
-  kernel.dots64(0, turns(v.byteLength), list, list + Int32Array.BYTES_PER_ELEMENT * v.length, products.byteOffset)
+  kernel.dots64(0, list, list, list + Int32Array.BYTES_PER_ELEMENT * v.length, products.byteOffset)
   let squares = 0
   for (let i = 0; i < products.length; i++) squares += products[i] * products[i]
   return Math.sqrt(squares)
 }
 
-const turns = (bytes: number): number => TURN_BYTES * Math.ceil(bytes / TURN_BYTES)
-
 function hold(matrix: Float64Array, d: number): NonNullable<typeof held> {
-  const row = turns(Float64Array.BYTES_PER_ELEMENT * d)
+  const [, row] = placesOf(d, [Float64Array])
   const list = row
   const out = list + Int32Array.BYTES_PER_ELEMENT * (d + (d % 2))
   const rows = out + row
