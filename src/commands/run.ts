@@ -6,7 +6,7 @@ import { runGateway } from '../gateway/service.ts'
 import { steadyNow } from '../log/chain/steady.ts'
 import type { Log } from '../log/log.ts'
 import { createMeter } from '../metrics.ts'
-import { boundHeap, countBuffersWithHeap, keepMemoryWhenIdle, makeNothingOld } from '../operate/collector.ts'
+import { suitCollector } from '../operate/collector.ts'
 import { createLogger, type Running, type ServiceContext } from '../operate/context.ts'
 import { type Awaited, openOperatorDoor } from '../operate/http.ts'
 import { services, startServices, stopServices } from '../operate/run.ts'
@@ -46,10 +46,7 @@ type Base = Pick<ServiceContext, 'config' | 'logger' | 'meter' | 'now' | 'tracer
 async function run(stages: readonly StageName[], options: { config?: string }): Promise<0> {
   const signal = untilSignal()
   const config = configOf(options, { openSchemas: stages.includes('intake') })
-  makeNothingOld()
-  keepMemoryWhenIdle()
-  if (config.state.folder) boundHeap()
-  else countBuffersWithHeap()
+  suitCollector(stages, config.state.folder !== '')
   const logger = createLogger(config.log.level)
   const meter = createMeter({ processMetrics: true })
   const connect = await kafkaOf(config, logger, meter)

@@ -64,3 +64,34 @@ test('where nothing happens the heap is not looked through to give memory back',
   assert.doesNotMatch(kept, plans)
   assert.match(given, plans)
 })
+
+/** How often the whole heap was looked through while two gigabytes came and went outside of it, beside a million objects that stay. */
+function looksOf(stages: readonly string[], stateOnDisk: boolean): number {
+  const work = `
+    import { PerformanceObserver } from 'node:perf_hooks'
+    import { setTimeout as sleep } from 'node:timers/promises'
+    import { suitCollector } from '${collector}'
+    suitCollector(${JSON.stringify(stages)}, ${stateOnDisk})
+    globalThis.kept = Array.from({ length: 1_000_000 }, (_, i) => ({ i }))
+    let looks = 0
+    new PerformanceObserver(list => (looks += list.getEntries().filter(each => each.detail.kind === 4).length)).observe({ entryTypes: ['gc'] })
+    await sleep(50)
+    const before = looks
+    for (let i = 0; i < 2000; i++) {
+      Buffer.alloc(1 << 20)
+      if (i % 50 === 0) await sleep(1)
+    }
+    await sleep(50)
+    process.stdout.write(String(looks - before))`
+  return Number(spawnSync(process.execPath, ['--input-type=module', '--eval', work], { encoding: 'utf8' }).stdout)
+}
+
+test('what passes by outside of the heap makes V8 look through it only where state on disk keeps the heap small', () => {
+  const often = looksOf(['joiner'], true)
+  assert.ok(often >= 8, `joiner with state on disk: ${often} times`)
+  for (const stages of [['ranker'], ['gateway'], ['gateway', 'ranker', 'joiner']])
+    for (const stateOnDisk of [true, false]) {
+      const looks = looksOf(stages, stateOnDisk)
+      assert.ok(looks <= 4, `${stages} ${stateOnDisk}: ${looks} times`)
+    }
+})
