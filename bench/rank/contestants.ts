@@ -75,8 +75,13 @@ function startEcho(config: string, canned: Readonly<Record<number, Recommendatio
   return { process: child, ready: async () => void (await Promise.race([ready, ended(child)])) }
 }
 
-function forkWithUs(file: string, args: readonly string[] = []): ChildProcess {
-  return endWithUs(fork(fileOf(file), args, { env: { ...process.env, FEEDLOOP_LOG_LEVEL: 'warn' } }))
+function forkWithUs(file: string, args: readonly string[] = [], flags: readonly string[] = []): ChildProcess {
+  return endWithUs(
+    fork(fileOf(file), args, {
+      env: { ...process.env, FEEDLOOP_LOG_LEVEL: 'warn' },
+      execArgv: [...process.execArgv, ...flags],
+    }),
+  )
 }
 
 /** Whoever interrupts the benchmark must not leave a process behind that looks for its broker for ever. */
@@ -107,7 +112,7 @@ export interface Generator {
 
 /** @param broker its process, where it is a child of this one */
 export function startGenerator(broker: number | undefined): Generator {
-  const child = forkWithUs('generate.ts')
+  const child = forkWithUs('generate.ts', [], ['--expose-gc'])
   const gone = ended(child)
   gone.catch(() => {})
   const messages = on(child, 'message')

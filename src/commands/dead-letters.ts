@@ -49,13 +49,26 @@ const filterOf = ({ code, topic, stage, since, until }: FilterOptions): Filter =
   untilMs: until,
 })
 
+/** One a line. @returns how many there were */
+export async function list(letters: AsyncIterable<DeadLetter>, say: (line: string) => void): Promise<number> {
+  let found = 0
+  for await (const letter of letters) {
+    say(`${lineOf(letter)}\n`)
+    found++
+  }
+  return found
+}
+
 export function addDeadLetters(program: Command): void {
   const letters = program.command('dead-letters').description('records that were refused: list, show, put back')
   withFilter(letters.command('list').description('one a line: id, time, stage, code, message')).action(
     (options: FilterOptions) =>
       onBus(options, async context => {
-        for await (const letter of listDeadLetters(morgueOf(context), filterOf(options)))
-          process.stdout.write(`${lineOf(letter)}\n`)
+        const found = await list(listDeadLetters(morgueOf(context), filterOf(options)), line =>
+          process.stdout.write(line),
+        )
+        // Not on stdout, where a script counts lines.
+        if (found === 0) process.stderr.write('no dead letter fits\n')
       }),
   )
   withConfig(letters.command('show <id>').description('all of one')).action((id: string, options: FilterOptions) =>

@@ -1,7 +1,7 @@
 /** Dead letters as people see them: one on one line, whatever the record that it quotes; and what came of a redrive. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { lineOf, report } from '../../src/commands/dead-letters.ts'
+import { lineOf, list, report } from '../../src/commands/dead-letters.ts'
 import { FeedloopError } from '../../src/errors.ts'
 import type { RedriveResult } from '../../src/events/redrive.ts'
 import type { DeadLetter } from '../../src/log/deadletters.ts'
@@ -12,6 +12,23 @@ test('control characters of a message are escaped', () => {
     lineOf({ ...letter, message: 'field "a\nb\r\u001b[2J\u2028" – é' }),
     'p.events/0/7  1970-01-01T00:00:00.000Z  intake  FIELD_UNCONVERTIBLE  field "a\\u000ab\\u000d\\u001b[2J\\u2028" – é',
   )
+})
+
+test('a list tells how many it found, so that an empty one is not mistaken for one that hangs', async () => {
+  const letter = {
+    id: 'p.events/0/7',
+    timestampMs: 0,
+    stage: 'intake',
+    code: 'FIELD_MISSING',
+    message: 'no id',
+  } as DeadLetter
+  const lines: string[] = []
+  const of = async function* (letters: readonly DeadLetter[]) {
+    yield* letters
+  }
+  assert.equal(await list(of([]), line => lines.push(line)), 0)
+  assert.equal(await list(of([letter, letter]), line => lines.push(line)), 2)
+  assert.deepEqual(lines, [`${lineOf(letter)}\n`, `${lineOf(letter)}\n`])
 })
 
 describe('what came of a redrive', () => {
