@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Recommendation } from '../../schemas/records.ts'
 import { parseConfig } from '../../src/config.ts'
 import { createWire } from '../../src/log/wire/create.ts'
-import { boundHeap, countBuffersWithHeap } from '../../src/operate/collector.ts'
+import { suitCollector } from '../../src/operate/collector.ts'
 import type { Input } from '../../src/stage.ts'
 import { openDisk } from '../../src/state/disk.ts'
 import { joinerCodecs } from '../../src/transitions/codec.ts'
@@ -61,15 +61,12 @@ const inputOf = ({ topic, bytes, value }: Taken, offset: number): Input => ({
   headers: {},
 })
 
-/** As `feedloop run` does (src/commands/run.ts). */
-const collect = (store: StepsOptions['store']): void => (store === 'disk' ? boundHeap : countBuffersWithHeap)()
-
 /** The i-th of all numbers below `open` in an order without pattern, each once: a click that is there already would cost
  * nothing, and few joins would be met again sooner than many. (2,654,435,761 is prime.) */
 const anyOf = (open: number, i: number): number => Number((BigInt(i) * 2_654_435_761n) % BigInt(open))
 
 async function run({ store, folder, open, records }: StepsOptions): Promise<StepsResult> {
-  collect(store)
+  suitCollector(['joiner'], store === 'disk')
   const disk =
     store === 'disk'
       ? await openDisk({

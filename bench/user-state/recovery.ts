@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises'
 import { parseConfig } from '../../src/config.ts'
 import { recover } from '../../src/log/chain/recover.ts'
 import { startTask, type TaskOptions } from '../../src/log/chain/task.ts'
-import { boundHeap } from '../../src/operate/collector.ts'
+import { suitCollector } from '../../src/operate/collector.ts'
 import { localState } from '../../src/operate/local-state.ts'
 import type { TopicName } from '../../src/pipeline.ts'
 import type { RankerView } from '../../src/ranker/decide.ts'
@@ -36,7 +36,7 @@ const EVENTS_EACH = 2
 const DECISIONS_FOR = 0.1
 const TAIL = 5000
 const { folder, users } = JSON.parse(process.argv[2]!) as { folder: string; users: number }
-boundHeap()
+suitCollector(['ranker'], true)
 const prefix = 'bench.'
 const config = parseConfig({ state: { folder, snapshotMs: 0 }, topics: { prefix, partitions: 1 } })
 const { log, io, wire, meter, logger } = await openEmbeddedBench(prefix)

@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises'
 import { parseConfig } from '../../src/config.ts'
 import { recover } from '../../src/log/chain/recover.ts'
-import { boundHeap } from '../../src/operate/collector.ts'
+import { suitCollector } from '../../src/operate/collector.ts'
 import { localState } from '../../src/operate/local-state.ts'
 import { openNewChain } from '../../src/operate/repartition/chains.ts'
 import { rankerCodecs, rankerVersion } from '../../src/ranker/layout.ts'
@@ -26,7 +26,7 @@ export interface RestoreResult {
 
 const BATCH = 200
 const { folder, users } = JSON.parse(process.argv[2]!) as { folder: string; users: number }
-boundHeap()
+suitCollector(['ranker'], true)
 const prefix = 'bench.'
 const config = parseConfig({ state: { folder }, topics: { prefix, partitions: 1 } })
 const { log, io, wire, meter, logger } = await openEmbeddedBench(prefix)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { parseConfig } from '../../src/config.ts'
 import { createWire } from '../../src/log/wire/create.ts'
-import { boundHeap, countBuffersWithHeap } from '../../src/operate/collector.ts'
+import { suitCollector } from '../../src/operate/collector.ts'
 import { rankerCodecs } from '../../src/ranker/layout.ts'
 import { heapTables } from '../../src/ranker/state.ts'
 import { createRanker } from '../../src/ranker/step.ts'
@@ -56,9 +56,7 @@ const openTables = ({ folder }: StepsOptions) =>
 
 async function run(options: StepsOptions): Promise<StepsResult> {
   const { store, users, decisions } = options
-  // As `feedloop run` does (src/commands/run.ts).
-  if (store === 'disk') boundHeap()
-  else countBuffersWithHeap()
+  suitCollector(['ranker'], store === 'disk')
   const ranker = createRanker(config, async () => (store === 'disk' ? openTables(options) : heapTables()))
   const state = await ranker.open(0)
   const serving = { policy, releaseVersion: 'bench', mode: 'online', evidence: {} } as const

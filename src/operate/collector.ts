@@ -7,9 +7,10 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import type { StageName } from '../pipeline.ts'
 
 /**
- * What its stages keep decides. The ranker's catalogue is on the heap wherever the people are: with a million items a look through it whenever 64 MiB
- * had passed by made one decision in a hundred wait five times as long. The gateway keeps nothing, and all that it passes on is garbage at once: in a large space
- * of new objects it held so much memory outside of the heap that V8 looked through everything twice a second.
+ * What V8 is told by what the stages of a process keep. The ranker's catalogue is on the heap wherever the people are: with a million items a look through it
+ * whenever 64 MiB had passed by made one decision in a hundred wait five times as long. (The learner keeps one, too, but nobody waits for it, and its statistics,
+ * counted as if they were heap, could grow beyond what its pod may take.) The gateway keeps nothing, and all that it passes on is garbage at once: in a large space
+ * of new objects that held so much memory outside of the heap that V8 looked through everything twice a second.
  */
 export function suitCollector(stages: readonly StageName[], stateOnDisk: boolean): void {
   const keepsNothing = stages.every(stage => stage === 'gateway')
@@ -20,10 +21,10 @@ export function suitCollector(stages: readonly StageName[], stateOnDisk: boolean
 }
 
 /**
- * For state on the heap: V8 looks through the whole heap whenever 64 MiB have come and gone outside of it, and all that is
+ * For a large heap, and for whatever passes much on: V8 looks through the whole heap whenever 64 MiB have come and gone outside of it, and all that is
  * read and sent does: with 200,000 open joins that is a quarter of the joiner's CPU, with 500,000 half. Counted together
  * with the heap, as V8 can, such memory makes it look once both have grown by the usual factor; the process takes up to
- * three quarters more memory. A state on disk leaves a small heap, which is quickly looked through: there the memory
+ * three quarters more memory. A joiner's state on disk leaves a small heap, which is quickly looked through: there the memory
  * matters more. Call before the state grows.
  */
 export const countBuffersWithHeap = (): void => setFlagsFromString('--external-memory-accounted-in-global-limit')
@@ -48,7 +49,7 @@ const NEW_SPACE_BYTES = 32 << 20
 const GROWTH_PERCENT = 150
 
 /**
- * For state on disk: what waits there for its write outlives many collections of the new space and then is garbage in the
+ * For state on disk, and for a process that keeps nothing, whose new objects it frees sooner: what waits on a disk for its write outlives many collections of the new space and then is garbage in the
  * old one, which may become four times what is alive; two and a half times costs no more CPU. The space of new objects
  * grows to 128 MiB under load, a third of all that the process holds; a quarter of it costs hardly more CPU. Its size is no
  * flag that V8 reads again, but the factor by which it grows is: it grows here, at once, and after that only where V8 made

@@ -1,7 +1,7 @@
 /** In a process of its own: what it sets holds for the whole process. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 
 const collector = new URL('../../src/operate/collector.ts', import.meta.url)
 /** Without incremental marking, which lets the heap go on growing while it is looked through, by chance more or less.
@@ -65,14 +65,23 @@ test('where nothing happens the heap is not looked through to give memory back',
   assert.match(given, plans)
 })
 
-/** How often the whole heap was looked through while two gigabytes came and went outside of it, beside a million objects that stay. */
-function looksOf(stages: readonly string[], stateOnDisk: boolean): number {
+interface Suited {
+  /** How often the whole heap was looked through while two gigabytes came and went outside of it, beside a million objects that stay. */
+  readonly looks: number
+  readonly newSpaceMiB: number
+}
+
+/** Of a process of such stages, whatever this one's own limits are. */
+function suited(stages: readonly string[], stateOnDisk: boolean): Suited {
   const work = `
     import { PerformanceObserver } from 'node:perf_hooks'
     import { setTimeout as sleep } from 'node:timers/promises'
+    import { getHeapSpaceStatistics } from 'node:v8'
     import { suitCollector } from '${collector}'
     suitCollector(${JSON.stringify(stages)}, ${stateOnDisk})
-    globalThis.kept = Array.from({ length: 1_000_000 }, (_, i) => ({ i }))
+    const kept = []
+    for (let i = 0; i < 3_000_000; i++) kept[i % 1_000_000] = { i }
+    const newSpaceMiB = getHeapSpaceStatistics().find(each => each.space_name === 'new_space').space_size / 2 ** 20
     let looks = 0
     new PerformanceObserver(list => (looks += list.getEntries().filter(each => each.detail.kind === 4).length)).observe({ entryTypes: ['gc'] })
     await sleep(50)
@@ -82,16 +91,35 @@ function looksOf(stages: readonly string[], stateOnDisk: boolean): number {
       if (i % 50 === 0) await sleep(1)
     }
     await sleep(50)
-    process.stdout.write(String(looks - before))`
-  return Number(spawnSync(process.execPath, ['--input-type=module', '--eval', work], { encoding: 'utf8' }).stdout)
+    process.stdout.write(JSON.stringify({ looks: looks - before, newSpaceMiB, kept: kept.length }))`
+  const args = ['--max-old-space-size=2048', '--input-type=module', '--eval', work]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  assert.equal(status, 0, stderr)
+  return JSON.parse(stdout)
 }
 
-test('what passes by outside of the heap makes V8 look through it only where state on disk keeps the heap small', () => {
-  const often = looksOf(['joiner'], true)
-  assert.ok(often >= 8, `joiner with state on disk: ${often} times`)
-  for (const stages of [['ranker'], ['gateway'], ['gateway', 'ranker', 'joiner']])
-    for (const stateOnDisk of [true, false]) {
-      const looks = looksOf(stages, stateOnDisk)
-      assert.ok(looks <= 4, `${stages} ${stateOnDisk}: ${looks} times`)
-    }
+describe('what passes by outside of the heap', () => {
+  const often = suited(['joiner'], true)
+  const cases: readonly (readonly [stages: readonly string[], stateOnDisk: boolean, smallSpace: boolean])[] = [
+    [['joiner'], false, false],
+    [['ranker'], true, true],
+    [['ranker'], false, false],
+    [['gateway'], true, true],
+    [['gateway'], false, true],
+    [['gateway', 'ranker', 'joiner'], true, true],
+    [['gateway', 'ranker', 'joiner'], false, false],
+  ]
+  test('makes V8 look through that of a joiner with state on disk, which is small', () => {
+    assert.ok(often.looks >= 4, `${often.looks} times`)
+    assert.equal(often.newSpaceMiB, 32)
+  })
+  for (const [stages, stateOnDisk, smallSpace] of cases)
+    test(`does not so of ${stages.join(', ')} with state ${stateOnDisk ? 'on disk' : 'in memory'}`, () => {
+      const { looks, newSpaceMiB } = suited(stages, stateOnDisk)
+      assert.ok(looks <= often.looks / 2, `${looks} times, ${often.looks} with state on disk`)
+      assert.equal(newSpaceMiB === 32, smallSpace, `${newSpaceMiB} MiB of new objects`)
+    })
 })
