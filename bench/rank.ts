@@ -13,7 +13,7 @@ import { createFeatureStore } from '../src/features/store.ts'
 import { type Bus, findBus } from '../src/log/open.ts'
 import { applyTopics, topicSpecs } from '../src/log/topics.ts'
 import { createWire } from '../src/log/wire/create.ts'
-import { countBuffersWithHeap, makeNothingOld } from '../src/operate/collector.ts'
+import { suitCollector } from '../src/operate/collector.ts'
 import type { ServiceContext } from '../src/operate/context.ts'
 import { settle } from '../src/operate/settle.ts'
 import { childWith } from './join/process.ts'
@@ -44,8 +44,7 @@ interface Settings {
 
 export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
   // the own work is that of the ranker's process
-  makeNothingOld()
-  countBuffersWithHeap()
+  suitCollector(['ranker'], false)
   const quick = args.quick === true
   const only = typeof args.only === 'string' ? args.only.split(',') : quick ? QUICK : PARTS
   const settings = {

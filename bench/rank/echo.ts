@@ -9,7 +9,7 @@ import type { Recommendation, Request } from '../../schemas/records.ts'
 import { openContext } from '../../src/commands/shared.ts'
 import { loadConfig } from '../../src/config.ts'
 import { runChainStage } from '../../src/operate/chain-stage.ts'
-import { countBuffersWithHeap, makeNothingOld } from '../../src/operate/collector.ts'
+import { suitCollector } from '../../src/operate/collector.ts'
 import type { Input, Output, Stage, StageState } from '../../src/stage.ts'
 import { seedOf } from '../../src/state/random.ts'
 
@@ -42,9 +42,7 @@ function answer(canned: Canned, { value }: Input, timeMs: number): Output<Recomm
   return { key: request.user_id, value: decision }
 }
 
-// as the ranker's process
-makeNothingOld()
-countBuffersWithHeap()
+suitCollector(['ranker'], false)
 const [configFile, decisionsFile] = process.argv.slice(2)
 const canned = JSON.parse(readFileSync(decisionsFile, 'utf8')) as Canned
 const context = await openContext(loadConfig(configFile, process.env))

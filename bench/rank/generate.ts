@@ -48,7 +48,7 @@ const TURN_MS = 1
 async function run(load: Load, started: () => void, over: () => void): Promise<Seen> {
   const asker = await openAsker(load)
   const request = createRequests(load)
-  // Half a million names that the space of new objects would copy to and fro while answers are waited for, 50 ms each time.
+  // Half a million names that the space of new objects would copy to and fro while answers are waited for, 50 ms each time: what has been copied twice is old.
   for (const type of ['minor', 'minor'] as const) globalThis.gc!({ type, execution: 'sync' })
   const random = createRandom(load.seed)
   const name = `${load.seed}-${process.pid}-${Date.now()}`

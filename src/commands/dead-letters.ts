@@ -49,11 +49,13 @@ const filterOf = ({ code, topic, stage, since, until }: FilterOptions): Filter =
   untilMs: until,
 })
 
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
 /** One a line. @returns how many there were */
 export async function list(letters: AsyncIterable<DeadLetter>, say: (line: string) => void): Promise<number> {
   let found = 0
   for await (const letter of letters) {
-    say(`${lineOf(letter)}\n`)
+    say(lineOf(letter))
     found++
   }
   return found
@@ -64,9 +66,7 @@ export function addDeadLetters(program: Command): void {
   withFilter(letters.command('list').description('one a line: id, time, stage, code, message')).action(
     (options: FilterOptions) =>
       onBus(options, async context => {
-        const found = await list(listDeadLetters(morgueOf(context), filterOf(options)), line =>
-          process.stdout.write(line),
-        )
+        const found = await list(listDeadLetters(morgueOf(context), filterOf(options)), print)
         // Not on stdout, where a script counts lines.
         if (found === 0) process.stderr.write('no dead letter fits\n')
       }),
@@ -85,7 +85,7 @@ export function addDeadLetters(program: Command): void {
     onBus(options, async context => {
       const morgue = morgueOf(context)
       const chosen = id === undefined ? listDeadLetters(morgue, filterOf(options)) : [await findDeadLetter(morgue, id)]
-      await report(redriveAll(morgue, chosen, { again }), line => process.stdout.write(`${line}\n`))
+      await report(redriveAll(morgue, chosen, { again }), print)
     }),
   )
 }

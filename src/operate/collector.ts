@@ -49,11 +49,12 @@ const NEW_SPACE_BYTES = 32 << 20
 const GROWTH_PERCENT = 150
 
 /**
- * For state on disk, and for a process that keeps nothing, whose new objects it frees sooner: what waits on a disk for its write outlives many collections of the new space and then is garbage in the
+ * For state on disk: what waits there for its write outlives many collections of the new space and then is garbage in the
  * old one, which may become four times what is alive; two and a half times costs no more CPU. The space of new objects
- * grows to 128 MiB under load, a third of all that the process holds; a quarter of it costs hardly more CPU. Its size is no
- * flag that V8 reads again, but the factor by which it grows is: it grows here, at once, and after that only where V8 made
- * it small meanwhile, which it does while there is nothing to do.
+ * grows to 128 MiB under load, a third of all that the process holds; a quarter of it costs hardly more CPU, and gives back
+ * sooner what a process passes on that keeps nothing. Its size is no flag that V8 reads again, but the factor by which it
+ * grows is: it grows here, at once, and after that only where V8 made it small meanwhile, which it does while there is
+ * nothing to do.
  */
 export function boundHeap(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)

@@ -28,7 +28,7 @@ test('a list tells how many it found, so that an empty one is not mistaken for o
   }
   assert.equal(await list(of([]), line => lines.push(line)), 0)
   assert.equal(await list(of([letter, letter]), line => lines.push(line)), 2)
-  assert.deepEqual(lines, [`${lineOf(letter)}\n`, `${lineOf(letter)}\n`])
+  assert.deepEqual(lines, [lineOf(letter), lineOf(letter)])
 })
 
 describe('what came of a redrive', () => {

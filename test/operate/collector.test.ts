@@ -4,6 +4,15 @@ import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 
 const collector = new URL('../../src/operate/collector.ts', import.meta.url)
+/** What a program prints, whatever the limits of this process are. */
+function evaluate(flags: readonly string[], program: string): string {
+  const args = [...flags, '--input-type=module', '--eval', program]
+  const env = { ...process.env, NODE_OPTIONS: '' }
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env })
+  assert.equal(status, 0, stderr)
+  return stdout
+}
+
 /** Without incremental marking, which lets the heap go on growing while it is looked through, by chance more or less.
  * @param work a program, prints a number */
 function run(bounded: boolean, work: string): number {
@@ -12,8 +21,7 @@ function run(bounded: boolean, work: string): number {
     import { boundHeap } from '${collector}'
     const spaceOf = name => getHeapSpaceStatistics().find(each => each.space_name === name)
     if (${bounded}) boundHeap()`
-  const args = ['--expose-gc', '--no-incremental-marking', '--input-type=module', '--eval', `${begin}\n${work}`]
-  return Number(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout)
+  return Number(evaluate(['--expose-gc', '--no-incremental-marking'], `${begin}\n${work}`))
 }
 
 test('with state on disk the space of new objects is a quarter of what it grows to by itself', () => {
@@ -50,16 +58,8 @@ test('where nothing happens the heap is not looked through to give memory back',
       await new Promise(resolve => setTimeout(resolve, 20))
     }
     await new Promise(resolve => setTimeout(resolve, 500))`
-  const [kept, given] = [true, false].map(isKept => {
-    const args = [
-      '--trace-memory-reducer',
-      '--gc-memory-reducer-start-delay-ms=100',
-      '--input-type=module',
-      '--eval',
-      work(isKept),
-    ]
-    return spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout
-  })
+  const flags = ['--trace-memory-reducer', '--gc-memory-reducer-start-delay-ms=100']
+  const [kept, given] = [true, false].map(isKept => evaluate(flags, work(isKept)))
   const plans = /Memory reducer: waiting/
   assert.doesNotMatch(kept, plans)
   assert.match(given, plans)
@@ -71,7 +71,7 @@ interface Suited {
   readonly newSpaceMiB: number
 }
 
-/** Of a process of such stages, whatever this one's own limits are. */
+/** Of a process of such stages. */
 function suited(stages: readonly string[], stateOnDisk: boolean): Suited {
   const work = `
     import { PerformanceObserver } from 'node:perf_hooks'
@@ -92,13 +92,7 @@ function suited(stages: readonly string[], stateOnDisk: boolean): Suited {
     }
     await sleep(50)
     process.stdout.write(JSON.stringify({ looks: looks - before, newSpaceMiB, kept: kept.length }))`
-  const args = ['--max-old-space-size=2048', '--input-type=module', '--eval', work]
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
-  assert.equal(status, 0, stderr)
-  return JSON.parse(stdout)
+  return JSON.parse(evaluate(['--max-old-space-size=2048'], work))
 }
 
 describe('what passes by outside of the heap', () => {
