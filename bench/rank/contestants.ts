@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { Recommendation } from '../../schemas/records.ts'
-import { type Child, endChild, startChild } from '../../src/operate/children.ts'
+import { type Child, endChild, NODE_FLAGS, startChild } from '../../src/operate/children.ts'
 import { end } from '../join/measure.ts'
 import { cpuMsOf } from '../join/process.ts'
 import type { Load, Seen } from './generate.ts'
@@ -70,7 +70,7 @@ const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta
 function startEcho(config: string, canned: Readonly<Record<number, Recommendation>>, prefix: string) {
   const decisions = `${config}-${prefix}json`
   writeFileSync(decisions, JSON.stringify(canned))
-  const child = forkWithUs('echo.ts', [config, decisions])
+  const child = forkWithUs('echo.ts', [config, decisions], NODE_FLAGS)
   const ready = once(child, 'message')
   return { process: child, ready: async () => void (await Promise.race([ready, ended(child)])) }
 }
@@ -112,7 +112,7 @@ export interface Generator {
 
 /** @param broker its process, where it is a child of this one */
 export function startGenerator(broker: number | undefined): Generator {
-  const child = forkWithUs('generate.ts', [], ['--expose-gc'])
+  const child = forkWithUs('generate.ts', [], [...NODE_FLAGS, '--expose-gc'])
   const gone = ended(child)
   gone.catch(() => {})
   const messages = on(child, 'message')

@@ -8,6 +8,12 @@ import type { StageName } from '../pipeline.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
+/**
+ * How Node is started for a stage, here and in the image (deploy/Dockerfile): one thread beside the main one to collect garbage, and not four. On two cores, or
+ * by as much as a pod may take, four of them stand in the way of whoever is to answer.
+ */
+export const NODE_FLAGS = ['--v8-pool-size=1']
+
 const METRICS_MS = 5000
 
 export interface Child {
@@ -22,7 +28,7 @@ export interface Child {
 }
 
 export function startChild(stage: StageName, configFile: string, environment: NodeJS.ProcessEnv): Child {
-  const child = spawn(process.execPath, [MAIN, 'run', stage, '--config', configFile], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, 'run', stage, '--config', configFile], {
     env: { ...environment, FEEDLOOP_HTTP_PORT: '0', FEEDLOOP_GATEWAY_PORT: '0' },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -9,6 +9,7 @@ import { chosen } from '../../deploy/generate/dashboards/panel.ts'
 import { generatedFiles } from '../../deploy/generate.ts'
 import { learnerStatistics } from '../../src/learner/statistics.ts'
 import { type MetricEntry, type MetricName, metricTable } from '../../src/metric-table.ts'
+import { NODE_FLAGS } from '../../src/operate/children.ts'
 import { pipeline } from '../../src/pipeline.ts'
 import { expressions, panelExpressions } from './expressions.ts'
 
@@ -58,6 +59,10 @@ describe('deploy files', () => {
     const { version } = JSON.parse(read('../package.json'))
     assert.match(read('Dockerfile'), new RegExp(`^ARG VERSION=${version}$`, 'm'))
     assert.match(read('helm/feedloop/Chart.yaml'), new RegExp(`^appVersion: ${version}$`, 'm'))
+  })
+  test('the image starts Node as stages are started', () => {
+    const started = ['/sbin/tini', '--', 'node', ...NODE_FLAGS, 'src/main.ts'].map(word => JSON.stringify(word))
+    assert.ok(read('Dockerfile').includes(`\nENTRYPOINT [${started.join(', ')}]\n`))
   })
   test('are well-formed YAML', () => {
     const files = globSync(

@@ -48,6 +48,25 @@ test('with state on disk the heap becomes three times what is alive, and not the
   assert.ok(times > 2 && times < 3.8, `${times} times`)
 })
 
+/** How often V8 looks then shows in a running ranker alone (bench/README.md). */
+test('of a ranker with state in memory half of what is alive may pass by, of other stages what V8 likes', () => {
+  const told = (stages: readonly string[]): readonly string[] => {
+    const program = `
+      import { syncBuiltinESMExports } from 'node:module'
+      import v8 from 'node:v8'
+      const told = []
+      v8.setFlagsFromString = flag => told.push(flag)
+      syncBuiltinESMExports()
+      const { suitCollector } = await import('${collector}')
+      suitCollector(${JSON.stringify(stages)}, false)
+      process.stdout.write(JSON.stringify(told))`
+    return JSON.parse(evaluate([], program))
+  }
+  const growth = '--heap-growing-percent=50'
+  for (const stages of [['ranker'], ['joiner', 'ranker']]) assert.ok(told(stages).includes(growth), stages.join())
+  for (const stages of [['joiner'], ['learner']]) assert.doesNotMatch(told(stages).join(), /percent/)
+})
+
 test('where nothing happens the heap is not looked through to give memory back', () => {
   const work = (isKept: boolean) => `
     import { keepMemoryWhenIdle } from '${collector}'

@@ -97,5 +97,5 @@ const environment = (advertised: string): Record<string, string> => ({
   KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
   KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
   KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
-  KAFKA_HEAP_OPTS: '-Xms64m -Xmx512m',
+  KAFKA_HEAP_OPTS: '-Xms512m -Xmx512m',
 })
