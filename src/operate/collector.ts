@@ -18,7 +18,7 @@ export function suitCollector(stages: readonly StageName[], stateOnDisk: boolean
   keepMemoryWhenIdle()
   if (!stateOnDisk || keepsNothing || stages.includes('ranker')) countBuffersWithHeap()
   if (stateOnDisk || keepsNothing) boundHeap()
-  else if (stages.includes('ranker')) growByHalf()
+  else if (stages.includes('ranker')) growSteadily()
 }
 
 /**
@@ -33,9 +33,9 @@ export const countBuffersWithHeap = (): void => setFlagsFromString('--external-m
 /**
  * Of a heap in which little gets old V8 thinks that it is cheap to look through, and does so once it has grown by a tenth. What a ranker
  * passes on within a quarter of a second is more: it was looked through every second, and for a tenth of one each time that took a core from all who
- * have two. Half of what is alive is room enough for hours.
+ * have two. (Half of what is alive would do for ten thousand items; of a million one look a minute is one too many.)
  */
-export const growByHalf = (): void => setFlagsFromString('--heap-growing-percent=50')
+export const growSteadily = (): void => setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
 
 /**
  * V8 remembers of a place in the code that what it makes outlives a collection, and makes it old at once from then on. It goes by the first collections,
@@ -65,7 +65,7 @@ const GROWTH_PERCENT = 150
  * nothing to do.
  */
 export function boundHeap(): void {
-  setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
+  growSteadily()
   growNewSpace()
   new PerformanceObserver(list => {
     const collected = list
