@@ -12,6 +12,7 @@ import { findVersion, servingStart } from '../models/start.ts'
 import { watchServing } from '../models/watch.ts'
 import { type Follower, type FollowOptions, follow, type Take } from '../operate/broadcast.ts'
 import { runChainStage } from '../operate/chain-stage.ts'
+import { collectAll } from '../operate/collector.ts'
 import type { Running, ServiceContext } from '../operate/context.ts'
 import { localState } from '../operate/local-state.ts'
 import { inTurns } from '../operate/turns.ts'
@@ -66,6 +67,7 @@ export async function runRanker(context: ServiceContext): Promise<Running> {
     await following.first(abort.signal)
     slices = setInterval(following.slice, SLICE_EVERY_MS)
     await Promise.all(policies.map(bring))
+    collectAll()
     catalogueReady = true
   }
   const sought = new Set<string>()

@@ -67,6 +67,19 @@ test('the heap of a ranker with state in memory grows as one with state on disk,
   for (const stages of [['joiner'], ['learner']]) assert.doesNotMatch(told(stages).join(), /percent/)
 })
 
+test('what reading left behind is gone at once', () => {
+  const work = `
+    import { collectAll } from '${collector}'
+    import { getHeapStatistics } from 'node:v8'
+    let read = []
+    for (let i = 0; i < 1_000_000; i++) read.push({ i })
+    const full = getHeapStatistics().used_heap_size
+    read = undefined
+    collectAll()
+    process.stdout.write(String(getHeapStatistics().used_heap_size / full))`
+  assert.ok(Number(evaluate(['--max-semi-space-size=1'], work)) < 0.5)
+})
+
 test('where nothing happens the heap is not looked through to give memory back', () => {
   const work = (isKept: boolean) => `
     import { keepMemoryWhenIdle } from '${collector}'
