@@ -43,7 +43,7 @@ interface Settings {
 }
 
 export async function bench({ args, say }: BenchOptions): Promise<BenchResult> {
-  // the own work is that of the ranker's process
+  // the own work has the ranker's collector, but for its threads: what is taken is the CPU of the main one
   suitCollector(['ranker'], false)
   const quick = args.quick === true
   const only = typeof args.only === 'string' ? args.only.split(',') : quick ? QUICK : PARTS

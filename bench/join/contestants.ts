@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { NODE_FLAGS } from '../../src/operate/children.ts'
 import { buildPeers } from './java.ts'
 import { type InputTopics, PARTITIONS } from './load.ts'
 
@@ -88,7 +89,7 @@ function joinerArgs({ folder }: Place, round: number): string[] {
     file,
     stringify({ topics: { prefix: PREFIX, partitions: PARTITIONS }, policies, log: { level: 'warn' } }),
   )
-  const flags = process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? []
+  const flags = [...NODE_FLAGS, ...(process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? [])]
   return [...flags, mainFile, 'run', 'joiner', '--config', file]
 }
 

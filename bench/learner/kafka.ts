@@ -16,6 +16,7 @@ import type { Log } from '../../src/log/log.ts'
 import { findBus } from '../../src/log/open.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { createWire } from '../../src/log/wire/create.ts'
+import { NODE_FLAGS } from '../../src/operate/children.ts'
 import { topicName } from '../../src/pipeline.ts'
 import { mainFile, run } from '../join/contestants.ts'
 import { chainedLanes, PARTITIONS } from '../join/load.ts'
@@ -66,7 +67,7 @@ export async function learnFromKafka(told: KafkaLoad): Promise<KafkaRun> {
       file,
       stringify({ ...settings, topics: { prefix: PREFIX, partitions: PARTITIONS }, log: { level: 'warn' } }),
     )
-    const flags = [...(told.flags ?? []), ...(process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? [])]
+    const flags = [...NODE_FLAGS, ...(told.flags ?? []), ...(process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? [])]
     const environment = { KAFKA_BROKERS: bus.brokers!.join(','), FEEDLOOP_HTTP_PORT: '0' }
     const { child, tail } = run(process.execPath, [...flags, mainFile, 'run', 'learner', '--config', file], environment)
     try {

@@ -9,7 +9,7 @@ import type { Recommendation, Request } from '../../schemas/records.ts'
 import { openContext } from '../../src/commands/shared.ts'
 import { loadConfig } from '../../src/config.ts'
 import { runChainStage } from '../../src/operate/chain-stage.ts'
-import { suitCollector } from '../../src/operate/collector.ts'
+import { collectAll, suitCollector } from '../../src/operate/collector.ts'
 import type { Input, Output, Stage, StageState } from '../../src/stage.ts'
 import { seedOf } from '../../src/state/random.ts'
 
@@ -58,6 +58,8 @@ const running = await runChainStage(context, {
   view: () => undefined,
 })
 while (running.waitingFor() !== '') await sleep(50)
+// as the ranker does before it begins
+collectAll()
 process.send!('ready')
 process.once('SIGTERM', () => void running.stop().then(() => process.exit(0)))
 await running.done

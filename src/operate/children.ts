@@ -9,8 +9,8 @@ import type { StageName } from '../pipeline.ts'
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /**
- * How Node is started for a stage, here and in the image (deploy/Dockerfile): one thread beside the main one to collect garbage, and not four. On two cores, or
- * by as much as a pod may take, four of them stand in the way of whoever is to answer.
+ * How Node is started for a stage, here and in the image (deploy/Dockerfile): one thread beside the main one for what V8 does on the side (garbage, compilation), and not four. On two
+ * cores four of them stand in the way of whoever is to answer.
  */
 export const NODE_FLAGS = ['--v8-pool-size=1']
 

@@ -33,8 +33,8 @@ export const countBuffersWithHeap = (): void => setFlagsFromString('--external-m
 
 /**
  * Of a heap in which little gets old V8 thinks that it is cheap to look through, and does so once it has grown by a tenth. What a ranker
- * passes on within a quarter of a second is more: it was looked through every second, and for a tenth of one each time that took a core from all who
- * have two. (Half of what is alive would do for ten thousand items; of a million one look a minute is one too many.)
+ * passes on within a quarter of a second is more: while it decided it was looked through every second or two, and for a tenth of one each time that took a core from all
+ * who have two. (By a half would do for ten thousand items; of a million one look a minute is one too many.) What nobody refers to any more stays longer: docs/sizing.md.
  */
 export const growSteadily = (): void => setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
 
@@ -52,13 +52,14 @@ export const makeNothingOld = (): void => setFlagsFromString('--no-allocation-si
 export const keepMemoryWhenIdle = (): void => setFlagsFromString('--memory-reducer-gc-count=0')
 
 /**
- * Looks through the whole heap at once, and nothing else is done meanwhile: a second of a million items. For a service that has read what it keeps and has not begun: what reading
- * left behind is gone, and V8 counts growth from there. Else it looked some minutes later, while decisions waited for .4 s.
+ * Looks through the whole heap at once; nothing else is done in the process meanwhile, .2 s of a million items. For a service that has read its catalogue and has not begun: what
+ * reading left behind is gone, and V8 counts growth from there. Else it looked some minutes later, while decisions waited for .4 s.
  */
 export function collectAll(): void {
   setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as NonNullable<typeof globalThis.gc>
-  collect({ type: 'major', execution: 'sync' })
+  const collect = runInNewContext('globalThis.gc') as typeof globalThis.gc
+  setFlagsFromString('--no-expose-gc')
+  collect?.({ type: 'major', execution: 'sync' })
 }
 
 /** Both halves of the space that new objects are made in, bytes. */

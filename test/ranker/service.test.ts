@@ -1,5 +1,6 @@
-/** The ranker as a service: an order may name a version from long ago, or one that is nowhere any more. */
+/** The ranker as a service: what it does before it begins; an order may name a version from long ago, or one that is nowhere any more. */
 import assert from 'node:assert/strict'
+import { constants, PerformanceObserver } from 'node:perf_hooks'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Recommendation, Release, Share } from '../../schemas/records.ts'
@@ -86,3 +87,31 @@ test('a pinned version is fetched from the log, and one that is gone keeps nobod
   await until(20)
   for (let i = 0; i < 20; i++) assert.equal(await serves(`u${i}`), name(20))
 })
+
+test('what reading the catalogue left behind is gone before the first decision', { timeout: 60_000 }, async t => {
+  const looks: number[] = []
+  const observer = new PerformanceObserver(list => {
+    for (const { startTime, detail } of list.getEntries() as unknown as GarbageEntry[])
+      if (
+        detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR &&
+        detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED
+      )
+        looks.push(startTime)
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  const context = await openBus(config)
+  const ranker = await runRanker(context)
+  t.after(async () => {
+    observer.disconnect()
+    await ranker.stop()
+    await context.log.close()
+  })
+  while (ranker.waitingFor() !== '') await sleep(5)
+  await sleep(50)
+  assert.equal(looks.length, 1)
+})
+
+interface GarbageEntry {
+  readonly startTime: number
+  readonly detail: { readonly kind: number; readonly flags: number }
+}

@@ -109,7 +109,7 @@ function removeLeftovers(archive: string): void {
 
 /** One class data archive is made by the first broker, when it is stopped in order. */
 export const javaFlags = (files: BrokerFiles, makeArchive?: string): string[] => [
-  // all at once: a heap that grows bit by bit is collected whole, 50 to 90 ms in which nobody is answered
+  // all at once: this collector goes through a heap that grows bit by bit whole each time, 50 to 90 ms in which nobody is answered
   '-Xms512m',
   '-Xmx512m',
   '-XX:+UseSerialGC',
