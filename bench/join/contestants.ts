@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { NODE_FLAGS } from '../../src/operate/children.ts'
+import type { StageName } from '../../src/pipeline.ts'
 import { buildPeers } from './java.ts'
 import { type InputTopics, PARTITIONS } from './load.ts'
 
@@ -78,9 +79,14 @@ export async function contestants(place: Place): Promise<readonly Contestant[]> 
 }
 
 const copyFile = fileURLToPath(new URL('../peers/copy.ts', import.meta.url))
-export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-/** `FEEDLOOP_BENCH_NODE` holds further flags of Node for the joiner, such as --cpu-prof. */
+/** Of a stage as the image starts it. `FEEDLOOP_BENCH_NODE` holds further flags of Node, such as --cpu-prof. */
+export const stageArgs = (stage: StageName, config: string, flags: readonly string[] = []): string[] => {
+  const given = process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? []
+  return [...NODE_FLAGS, ...flags, ...given, mainFile, 'run', stage, '--config', config]
+}
+
 function joinerArgs({ folder }: Place, round: number): string[] {
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `joiner-${round}.yaml`)
@@ -89,8 +95,7 @@ function joinerArgs({ folder }: Place, round: number): string[] {
     file,
     stringify({ topics: { prefix: PREFIX, partitions: PARTITIONS }, policies, log: { level: 'warn' } }),
   )
-  const flags = [...NODE_FLAGS, ...(process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? [])]
-  return [...flags, mainFile, 'run', 'joiner', '--config', file]
+  return stageArgs('joiner', file)
 }
 
 export function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {

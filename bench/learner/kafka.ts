@@ -16,9 +16,8 @@ import type { Log } from '../../src/log/log.ts'
 import { findBus } from '../../src/log/open.ts'
 import { applyTopics, topicSpecs } from '../../src/log/topics.ts'
 import { createWire } from '../../src/log/wire/create.ts'
-import { NODE_FLAGS } from '../../src/operate/children.ts'
 import { topicName } from '../../src/pipeline.ts'
-import { mainFile, run } from '../join/contestants.ts'
+import { run, stageArgs } from '../join/contestants.ts'
 import { chainedLanes, PARTITIONS } from '../join/load.ts'
 import { end } from '../join/measure.ts'
 import { cpuMsOf, peakMiBOf } from '../join/process.ts'
@@ -67,9 +66,8 @@ export async function learnFromKafka(told: KafkaLoad): Promise<KafkaRun> {
       file,
       stringify({ ...settings, topics: { prefix: PREFIX, partitions: PARTITIONS }, log: { level: 'warn' } }),
     )
-    const flags = [...NODE_FLAGS, ...(told.flags ?? []), ...(process.env.FEEDLOOP_BENCH_NODE?.split(' ') ?? [])]
     const environment = { KAFKA_BROKERS: bus.brokers!.join(','), FEEDLOOP_HTTP_PORT: '0' }
-    const { child, tail } = run(process.execPath, [...flags, mainFile, 'run', 'learner', '--config', file], environment)
+    const { child, tail } = run(process.execPath, stageArgs('learner', file, told.flags), environment)
     try {
       const total = transitions.length * passes
       await through(bus.log, () => child.exitCode !== null || child.signalCode !== null, tail)

@@ -36,7 +36,7 @@ export const countBuffersWithHeap = (): void => setFlagsFromString('--external-m
  * passes on within a quarter of a second is more: while it decided it was looked through every second or two, and for a tenth of one each time that took a core from all
  * who have two. (By a half would do for ten thousand items; of a million one look a minute is one too many.) What nobody refers to any more stays longer: docs/sizing.md.
  */
-export const growSteadily = (): void => setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
+const growSteadily = (): void => setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
 
 /**
  * V8 remembers of a place in the code that what it makes outlives a collection, and makes it old at once from then on. It goes by the first collections,
