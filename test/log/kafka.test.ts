@@ -1,6 +1,7 @@
 /** The contract on a real Kafka; without one this fails and says what is missing. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import pino from 'pino'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
@@ -49,6 +50,23 @@ describe('Kafka itself', () => {
       assert.match(text, new RegExp(`^feedloop_kafka_request_seconds_count\\{api="${api}"\\} [1-9]`, 'm'))
     const [, bytes] = /^feedloop_kafka_received_bytes_total\{api="Fetch"\} (\d+)$/m.exec(text)!
     assert.ok(Number(bytes) > 1000, bytes)
+  })
+
+  test('sends at once what is written, also as a member of a group', async t => {
+    const opened = t.mock.method(Socket.prototype, 'connect')
+    const atOnce = t.mock.method(Socket.prototype, 'setNoDelay')
+    const log = await openKafkaLog({ brokers: bus.brokers!, clientId: 'at-once', logger })
+    const topic = `${prefix}at-once`
+    await log.createTopics([{ topic, partitions: 1, replicationFactor: 1, config: {} }])
+    await log.append(topic, 0, [{ key: null, value: Buffer.alloc(1000) }])
+    await log.read(topic, 0, 0)
+    const before = opened.mock.callCount()
+    const member = await log.join(`${prefix}at-once`, [topic], { assigned: async () => {}, failed: () => {} })
+    await member.leave()
+    await log.close()
+    assert.ok(before >= 2 && opened.mock.callCount() > before, 'a connection each for calls, fetches and the group')
+    const told = atOnce.mock.calls.filter(({ arguments: [on] }) => on === true).map(call => call.this)
+    for (const { this: socket } of opened.mock.calls) assert.ok(told.includes(socket))
   })
 
   test('says which cluster it is, whoever asks', async () => {

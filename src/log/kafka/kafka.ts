@@ -43,15 +43,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     clientId,
     ssl,
     sasl,
+    socketFactory: createSocketFactory(),
     connectionTimeout: CONNECT_MS,
     requestTimeout: REQUEST_MS,
     enforceRequestTimeout: true,
   }
   const kafka = new kafkajs.Kafka({ ...common, brokers: [...brokers], logCreator: logCreator(logger) })
-  const router = createRouter(
-    { ...common, socketFactory: createSocketFactory(), logger: kafka.logger(), meter },
-    brokers.map(toAddress),
-  )
+  const router = createRouter({ ...common, logger: kafka.logger(), meter }, brokers.map(toAddress))
   const closing = new AbortController()
   const { signal: closed } = closing
   const memberships = new Set<Membership>()
