@@ -1,5 +1,6 @@
 /** The policy's own slate: scores, an explorer's distribution, draws from it. */
 import type { Candidate, Constraints, Explorer as Logged, Quota, Slot } from '../../schemas/records.ts'
+import { listOf } from '../log/wire/lists.ts'
 import type { Learned, Scorer } from '../models/policy.ts'
 import type { Choice } from '../recommendations/decision.ts'
 import type { Reason } from '../recommendations/reasons.ts'
@@ -38,7 +39,7 @@ export function choose({ limited, scorer, learned, explorer, slots: wanted, seed
     candidates,
     constraints: counted(constraints, slots),
     slots,
-    firstSlotProbabilities: toArray(sampled.firstSlot),
+    firstSlotProbabilities: listOf(sampled.firstSlot),
     propensityKind: isDrawn ? used.propensityKind(learned) : isEmpty ? 'unknown' : 'deterministic',
     chosenBy: isDrawn || isEmpty ? 'policy' : 'pinned',
     reason: sound ? limited.reason || shortOf(slots.length, wanted) : 'scores_not_finite',
@@ -69,13 +70,6 @@ export const slotsOf = ({ draws }: SampledSlate, candidates: readonly Candidate[
     conditional_propensity: draw.conditional,
     pinned: draw.pinned,
   }))
-
-/** `Array.from` asks an iterator for each: 30 times as long. */
-function toArray(values: Float64Array): number[] {
-  const array = new Array<number>(values.length)
-  for (let i = 0; i < values.length; i++) array[i] = values[i]
-  return array
-}
 
 /** Only what the explorer uses is looked at: what it does not is not computed. Deviations are numbers where the most that they may be are. */
 function areFinite(scorer: Scorer, { name }: Explorer): boolean {

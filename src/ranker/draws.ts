@@ -21,7 +21,8 @@ export function firstDrawOf({
   const first = slots.find(slot => !slot.pinned)
   if (chosen_by !== 'policy' || first === undefined || probabilities.length === 0) return undefined
   let greatest = 0
-  for (const probability of probabilities) if (probability > greatest) greatest = probability
+  // an iterator makes an object of each
+  for (let i = 0; i < probabilities.length; i++) if (probabilities[i] > greatest) greatest = probabilities[i]
   return { greatest, likeliest: probabilities[first.candidate] === greatest }
 }
 

@@ -146,9 +146,19 @@ function readCount(tap: Tap): number {
   return count
 }
 
-const readAll = (items: unknown, tap: Tap, count: number, into: unknown[]): boolean =>
-  (items === primitives.double && readDoubles(tap, count, into)) ||
-  (items === primitives.string && readTexts(tap, count, into))
+/** So many elements of a list. */
+function readBlock(items: unknown, tap: Tap, count: number): unknown[] {
+  const atOnce =
+    items === primitives.double
+      ? readDoubles(tap, count)
+      : items === primitives.string
+        ? readTexts(tap, count)
+        : undefined
+  if (atOnce) return atOnce
+  const values: unknown[] = []
+  for (let left = count; left > 0; left--) values.push((items as Readable)._read(tap))
+  return values
+}
 
 function wroteNumbers(items: unknown, tap: Tap, values: readonly unknown[]): boolean {
   if (items !== primitives.double || !Array.isArray(values) || values.length === 0) return false
@@ -160,10 +170,11 @@ function wroteNumbers(items: unknown, tap: Tap, values: readonly unknown[]): boo
 
 export class BoundedArray extends ArrayType {
   _read(tap: Tap): unknown[] {
-    const items = this.itemsType as never as Readable
-    const values: unknown[] = []
+    const count = readCount(tap)
+    if (count === 0) return []
+    const values = readBlock(this.itemsType, tap, count)
     for (let n = readCount(tap); n > 0; n = readCount(tap))
-      if (!readAll(items, tap, n, values)) while (n-- > 0) values.push(items._read(tap))
+      for (const value of readBlock(this.itemsType, tap, n)) values.push(value)
     return values
   }
   override _write(tap: Tap, values: readonly unknown[]): void {
