@@ -26,22 +26,26 @@ export function seedOf(id: string, salt = 0): number {
 
 /** Values are made so many at a time: a loop that keeps the generator's state in registers makes one in 2 ns. */
 const AT_ONCE = 32
+/** What a seed says little about. */
+const FIRST = 12
+/** After the values, in the same array: a decision makes several generators, and each array takes longer than its values. */
+const STATE = AT_ONCE
 
 export function createRandom(seed: number): Random {
-  const state = seeded(seed)
-  const bits = new Uint32Array(AT_ONCE)
+  const values = seeded(seed)
   let used = AT_ONCE
   const uniform = (): number => {
     if (used === AT_ONCE) {
-      advance(state, bits)
+      advance(values, AT_ONCE)
       used = 0
     }
-    return bits[used++] / 4294967296
+    return values[used++] / 4294967296
   }
-  const spare = new Float64Array([Number.NaN])
+  let spare: Float64Array | undefined
   return {
     uniform,
     normal() {
+      spare ??= Float64Array.of(Number.NaN)
       const kept = spare[0]
       if (!Number.isNaN(kept)) {
         spare[0] = Number.NaN
@@ -63,32 +67,32 @@ export function createRandom(seed: number): Random {
   }
 }
 
-function seeded(seed: number): Int32Array {
-  const state = new Int32Array(4)
-  state[0] = seed >>> 0
-  state[1] = Math.floor(seed / 4294967296) >>> 0
-  state[2] = 0x9e3779b9
-  state[3] = 1
-  advance(state, new Uint32Array(12))
-  return state
+function seeded(seed: number): Uint32Array {
+  const values = new Uint32Array(AT_ONCE + 4)
+  values[STATE] = seed >>> 0
+  values[STATE + 1] = Math.floor(seed / 4294967296) >>> 0
+  values[STATE + 2] = 0x9e3779b9
+  values[STATE + 3] = 1
+  advance(values, FIRST)
+  return values
 }
 
-/** The next values of sfc32. */
-function advance(state: Int32Array, out: Uint32Array): void {
-  let a = state[0]
-  let b = state[1]
-  let c = state[2]
-  let counter = state[3]
-  for (let i = 0; i < out.length; i++) {
+/** The next values of sfc32, so many. */
+function advance(values: Uint32Array, count: number): void {
+  let a = values[STATE] | 0
+  let b = values[STATE + 1] | 0
+  let c = values[STATE + 2] | 0
+  let counter = values[STATE + 3] | 0
+  for (let i = 0; i < count; i++) {
     const t = (((a + b) | 0) + counter) | 0
     counter = (counter + 1) | 0
     a = b ^ (b >>> 9)
     b = (c + (c << 3)) | 0
     c = (((c << 21) | (c >>> 11)) + t) | 0
-    out[i] = t
+    values[i] = t
   }
-  state[0] = a
-  state[1] = b
-  state[2] = c
-  state[3] = counter
+  values[STATE] = a
+  values[STATE + 1] = b
+  values[STATE + 2] = c
+  values[STATE + 3] = counter
 }
