@@ -82,29 +82,64 @@ const kernel = instantiate<Kernel>([
   { name: 'reach', parameters: [i32, i32, i32, i32, i32], results: [i32], locals: [[5, v128]], code: body },
 ])
 
+/** Candidates, ascending, and their bits. */
+export interface Reached {
+  readonly candidates: Int32Array
+  readonly bits: Uint32Array
+  readonly count: number
+}
+
 /** Floors that stand in memory. */
 let held: Uint32Array | undefined
 let memory = new Uint32Array(kernel.memory.buffer)
+let candidates = new Int32Array(0)
+let bitsOf = new Uint32Array(0)
 
-/** @param floors one for each candidate: the least bits that are told. Once handed in they are changed by `setFloor` alone
- * @param tell a candidate, ascending, and its bits */
-export function eachReaching(seed: number, floors: Uint32Array, tell: (candidate: number, bits: number) => void): void {
-  const groups = Math.ceil(floors.length / 4)
-  const firstHit = 16 * groups
-  makeRoom(kernel.memory, firstHit + HIT_BYTES * groups)
-  if (memory.buffer !== kernel.memory.buffer) memory = new Uint32Array(kernel.memory.buffer)
+/** Who reaches the floor. @param floors one for each candidate: the least bits that are told. Once handed in they are changed by `setFloor` alone
+ * @returns until the next call */
+export function reaching(seed: number, floors: Uint32Array): Reached {
+  makeReady(floors.length)
   // the draws of a decision have the same ones
   if (floors !== held) memory.set(floors)
   held = floors
-  const until = kernel.reach(seed, seed / 2 ** 32, 0, firstHit, firstHit) / 4
-  for (let at = firstHit / 4; at < until; at += HIT_BYTES / 4) {
-    const first = memory[at + 4] / 4
-    for (let lane = 0; lane < 4 && first + lane < floors.length; lane++)
-      if (memory[at + lane] >= floors[first + lane]) tell(first + lane, memory[at + lane])
-  }
+  return reached(seed, floors.length)
+}
+
+/** All of so many. @returns until the next call */
+export function drawn(seed: number, count: number): Reached {
+  makeReady(count)
+  memory.fill(0, 0, count)
+  held = undefined
+  return reached(seed, count)
 }
 
 export function setFloor(floors: Uint32Array, candidate: number, bits: number): void {
   floors[candidate] = bits
   if (floors === held) memory[candidate] = bits
+}
+
+const groupsOf = (count: number): number => Math.ceil(count / 4)
+
+function makeReady(count: number): void {
+  const groups = groupsOf(count)
+  makeRoom(kernel.memory, (16 + HIT_BYTES) * groups)
+  if (memory.buffer !== kernel.memory.buffer) memory = new Uint32Array(kernel.memory.buffer)
+  if (candidates.length >= count) return
+  candidates = new Int32Array(4 * groups)
+  bitsOf = new Uint32Array(4 * groups)
+}
+
+function reached(seed: number, length: number): Reached {
+  const firstHit = 16 * groupsOf(length)
+  const until = kernel.reach(seed, seed / 2 ** 32, 0, firstHit, firstHit) / 4
+  let count = 0
+  for (let at = firstHit / 4; at < until; at += HIT_BYTES / 4) {
+    const first = memory[at + 4] / 4
+    for (let lane = 0; lane < 4 && first + lane < length; lane++) {
+      if (memory[at + lane] < memory[first + lane]) continue
+      candidates[count] = first + lane
+      bitsOf[count++] = memory[at + lane]
+    }
+  }
+  return { candidates, bits: bitsOf, count }
 }

@@ -7,7 +7,7 @@
 import { workedOut } from '../../models/lazy-scorer.ts'
 import type { Deviations } from '../../models/policy.ts'
 import type { Random } from '../../state/random.ts'
-import { eachReaching, setFloor } from './bits.ts'
+import { drawn, reaching, setFloor } from './bits.ts'
 import { BITS, bitsBelow, quantileOf } from './floors.ts'
 import { castVote, type Scored, type Voter } from './votes.ts'
 
@@ -27,6 +27,8 @@ export const allOf = (deviation: Float64Array): Deviations => ({
 
 /** About so many of a draw's candidates reach a level, one after the other; the last level lets all through. */
 const CONTENDERS = [8, 64]
+/** Draws of so many candidates each stand in a pair of arrays. */
+const SHARED = 12
 /** Times as many as should reach a level are a crowd. */
 const CROWD = 8
 
@@ -47,22 +49,22 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
   const seeds = Array.from({ length: count }, (_, m) => m * BITS + random.uniform() * BITS)
   const draw = createDraw(posterior, count)
   const { length } = posterior.mean
-  const whole: Rung = {
-    level: Number.NEGATIVE_INFINITY,
-    contenders: length,
-    floors: new Uint32Array(length),
-    tight: new Uint8Array(length).fill(1),
+  let whole: Rung | undefined
+  const wholeRung = (): Rung => {
+    const level = Number.NEGATIVE_INFINITY
+    whole ??= { level, contenders: length, floors: new Uint32Array(length), tight: new Uint8Array(length).fill(1) }
+    return whole
   }
   const rungs: Rung[] = []
   let isWorkedOut = false
   const rungAt = (contenders: number, available: Uint8Array): Rung => {
     const level = levelOf(posterior, seeds[0], available, contenders)
-    return level === whole.level
-      ? whole
+    return level === Number.NEGATIVE_INFINITY
+      ? wholeRung()
       : { level, contenders, floors: floorsOf(posterior, level), tight: new Uint8Array(length) }
   }
   const rungOf = (depth: number, available: Uint8Array): Rung => {
-    if (depth >= CONTENDERS.length) return whole
+    if (depth >= CONTENDERS.length) return wholeRung()
     rungs[depth] ??= rungAt(CONTENDERS[depth], available)
     return rungs[depth]
   }
@@ -97,24 +99,23 @@ export function drawVoters(posterior: Posterior, random: Random, count: number):
 /** The candidates whose bits are at least their floor, with their draws. Many draws share a pair of arrays: one each would cost
  * more than the draws of a few candidates. */
 function createDraw(posterior: Posterior, count: number) {
-  const { length } = posterior.mean
-  const room = length + count * Math.min(length, 2 * CONTENDERS[0])
+  const room = count * Math.min(posterior.mean.length, SHARED)
   const scoreOf = exact(posterior)
   let candidates = new Int32Array(room)
   let scores = new Float64Array(room)
   let to = 0
-  const keep = (k: number, bits: number): void => {
-    candidates[to] = k
-    scores[to++] = scoreOf(k, bits)
-  }
   return (seed: number, floors: Uint32Array): Scored => {
-    if (to + length > room) {
-      candidates = new Int32Array(room)
-      scores = new Float64Array(room)
+    const reached = reaching(seed, floors)
+    if (to + reached.count > candidates.length) {
+      candidates = new Int32Array(Math.max(room, reached.count))
+      scores = new Float64Array(candidates.length)
       to = 0
     }
     const from = to
-    eachReaching(seed, floors, keep)
+    for (let i = 0; i < reached.count; i++) {
+      candidates[to] = reached.candidates[i]
+      scores[to++] = scoreOf(reached.candidates[i], reached.bits[i])
+    }
     return { candidates, scores, from, to }
   }
 }
@@ -125,23 +126,26 @@ const exact =
   (k: number, bits: number): number =>
     optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * deviations.of(k) * quantileOf(bits)
 
+/** The greatest so far, the least of them first. */
+const greatest = new Float64Array(Math.max(...CONTENDERS))
+
 /** What so many of the available reach in a draw, about: a whole draw at the price of a few exact ones. -Infinity: there are no more than that. */
 function levelOf(posterior: Posterior, seed: number, available: Uint8Array, contenders: number): number {
   const { mean, deviations, alpha, optimistic } = posterior
   const { most } = deviations
-  const all = new Uint32Array(mean.length)
-  // the greatest so far, the least of them first
-  const greatest = new Float64Array(contenders).fill(Number.NEGATIVE_INFINITY)
+  const { bits } = drawn(seed, mean.length)
+  greatest.fill(Number.NEGATIVE_INFINITY, 0, contenders)
   let count = 0
-  eachReaching(seed, all, (k, bits) => {
-    if (available[k] === 0) return
+  for (let k = 0; k < mean.length; k++) {
+    if (available[k] === 0) continue
     count++
-    const score = optimistic && bits < BITS / 2 ? mean[k] : mean[k] + alpha * most[k] * ROUGH[bits >>> ROUGH_SHIFT]
-    if (!(score > greatest[0])) return
+    const score =
+      optimistic && bits[k] < BITS / 2 ? mean[k] : mean[k] + alpha * most[k] * ROUGH[bits[k] >>> ROUGH_SHIFT]
+    if (!(score > greatest[0])) continue
     let place = 1
     for (; place < contenders && greatest[place] < score; place++) greatest[place - 1] = greatest[place]
     greatest[place - 1] = score
-  })
+  }
   return count > contenders ? greatest[0] : Number.NEGATIVE_INFINITY
 }
 
