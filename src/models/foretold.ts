@@ -30,7 +30,10 @@ const alone = createByVector<Prior, Table>()
 
 /** Where each of some candidates is kept. */
 interface Kept {
-  readonly tables: readonly Table[]
+  /** Of those that have no other. */
+  readonly table: Table
+  /** Of candidates that have no row, where there are any. */
+  readonly others: readonly (Table | undefined)[]
   readonly ats: Int32Array
 }
 
@@ -45,8 +48,7 @@ export function addForetold(
   const { content, likeness } = prior
   if (of.length === 0 || !(content || likeness)) return
   const kept = keptOf(prior, candidates, of)
-  const { tables, ats } = kept
-  for (let i = 0; i < of.length; i++) mean[of[i]] += tables[i][ats[i] + OFFSET] * phi[0]
+  for (let i = 0; i < of.length; i++) mean[of[i]] += tableOf(kept, i)[kept.ats[i] + OFFSET] * phi[0]
   if (likeness) addLikeness(likeness, phi, candidates, of, kept, mean)
 }
 
@@ -55,15 +57,16 @@ function addLikeness(
   phi: Float64Array,
   candidates: CandidateVectors,
   of: ArrayLike<number>,
-  { tables, ats }: Kept,
+  kept: Kept,
   mean: Float64Array,
 ): void {
+  const { ats } = kept
   const { from, covariance, coefficient } = likeness
   const along = multiply(covariance, phi.subarray(from, from + widthOf(likeness)))
   const length = Math.sqrt(dot(along, along))
   if (length === 0) return
   const unit = along.map(value => value / length)
-  const part = (i: number): number => tables[i][ats[i] + PART]
+  const part = (i: number): number => tableOf(kept, i)[ats[i] + PART]
   const directionIn = <T extends Float64Array | Float32Array>(i: number, out: T): T =>
     times(part(i), vectorOf(candidates, of[i]), out)
   const [sums] = dotsWith(unit, of.length, {
@@ -71,9 +74,9 @@ function addLikeness(
       const direction = directionIn(i, new Float32Array(unit.length))
       return part(i) > 0 && isLost(direction) ? direction.fill(Number.NaN) : direction
     },
-    lineOf: i => tables[i][ats[i] + LINE],
+    lineOf: i => tableOf(kept, i)[ats[i] + LINE],
     standsIn(i, line) {
-      tables[i][ats[i] + LINE] = line
+      tableOf(kept, i)[ats[i] + LINE] = line
     },
   })
   for (let i = 0; i < of.length; i++) {
@@ -100,7 +103,7 @@ function isLost(direction: Float32Array): boolean {
 function keptOf(prior: Prior, candidates: CandidateVectors, of: ArrayLike<number>): Kept {
   const { rows, itemIds } = candidates
   const table = rows ? tableFor(prior, rows) : none
-  const tables = new Array<Table>(of.length).fill(table)
+  const others: Table[] = []
   const ats = new Int32Array(of.length)
   for (let i = 0; i < ats.length; i++) ats[i] = rows ? EACH * rows.numbers[of[i]] : NOWHERE
   // by itself and short, so that the processor waits for many at a time
@@ -110,11 +113,13 @@ function keptOf(prior: Prior, candidates: CandidateVectors, of: ArrayLike<number
   for (let i = 0; isOld && i < ats.length; i++)
     if (ats[i] >= 0) keepUp(prior, itemIds[of[i]], rows!.catalogue, rows!.numbers[of[i]], table)
     else {
-      tables[i] = ofVector(prior, itemIds[of[i]], candidates.vectors[of[i]])
+      others[i] = ofVector(prior, itemIds[of[i]], candidates.vectors[of[i]])
       ats[i] = 0
     }
-  return { tables, ats }
+  return { table, others, ats }
 }
+
+const tableOf = ({ table, others }: Kept, i: number): Table => (others.length === 0 ? table : (others[i] ?? table))
 
 /** A row's vector may be another one than that which stands there. */
 function keepUp(prior: Prior, itemId: string, catalogue: VectorsByRow, row: number, table: Table): void {

@@ -170,15 +170,10 @@ export function scoreCandidates(version: Version, state: Float64Array, candidate
   if (version.scored % NOTED === 1) note(known)
   const { prior } = reading
   const common = dot(prior.mean, phi)
-  const { slots } = known
+  const { unknown } = known
   const { mean, along } = productsOf(known, phi)
-  const undecided: number[] = []
-  for (let k = 0; k < mean.length; k++) {
-    if (slots[k] >= 0) continue
-    mean[k] = common
-    undecided.push(k)
-  }
-  addForetold(prior, phi, candidates, undecided, mean)
+  for (let i = 0; i < unknown.length; i++) mean[unknown[i]] = common
+  addForetold(prior, phi, candidates, unknown, mean)
   return lazyScorer({
     mean,
     deviations: () => deviationsOf(known, phi, along, reading, noise),
@@ -196,9 +191,9 @@ function knownOf(arms: Version['arms'], itemId: string, reading: Reading): Poste
 }
 
 /** Says that a decision has looked at them. */
-function note({ slots, posteriors }: Found): void {
-  for (const slot of slots) {
-    const { asked } = posteriors[slot] ?? {}
+function note({ slots, known, posteriors }: Found): void {
+  for (let i = 0; i < known.length; i++) {
+    const { asked } = posteriors[slots[known[i]]]
     if (asked) asked.last = scored
   }
 }

@@ -12,6 +12,10 @@ import type { CandidateVectors } from './policy.ts'
 export interface Found {
   /** Where each one's posterior stands; -1: nothing is known of it. */
   readonly slots: Int32Array
+  /** Of which something is known, by index, ascending. */
+  readonly known: Int32Array
+  /** The others, descending. */
+  readonly unknown: Int32Array
   /** By slot. */
   readonly posteriors: readonly Posterior[]
   /** Where each posterior's vectors stand (products.ts), by slot: side by side, lest a thousand posteriors be read for it. */
@@ -35,7 +39,7 @@ function createColumns(count: number) {
   const slots = new Map<Posterior, number>()
   let lines = new Float64Array(Math.max(1, count))
   return {
-    found: (slots: Int32Array): Found => ({ slots, posteriors, lines }),
+    found: (slots: Int32Array): Found => ({ slots, ...parted(slots), posteriors, lines }),
     slotOf(posterior: Posterior): number {
       const known = slots.get(posterior)
       if (known !== undefined) return known
@@ -46,6 +50,14 @@ function createColumns(count: number) {
       return slot
     },
   }
+}
+
+function parted(slots: Int32Array): Pick<Found, 'known' | 'unknown'> {
+  const indices = new Int32Array(slots.length)
+  let count = 0
+  let end = slots.length
+  for (let k = 0; k < slots.length; k++) indices[slots[k] >= 0 ? count++ : --end] = k
+  return { known: indices.subarray(0, count), unknown: indices.subarray(count) }
 }
 
 function twice(values: Float64Array): Float64Array<ArrayBuffer> {

@@ -16,8 +16,7 @@ export interface Products {
 
 const NUMBERS = [Float64Array, Float32Array] as const
 
-export function productsOf({ slots, posteriors, lines }: Found, phi: Float64Array): Products {
-  const known = indicesOf(slots)
+export function productsOf({ slots, known, posteriors, lines }: Found, phi: Float64Array): Products {
   const of = (i: number): Posterior => posteriors[slots[known[i]]]
   const size = sizeOf(phi)
   const [means, alongs] = dotsWith(
@@ -52,13 +51,6 @@ const sizeOf = (phi: Float64Array): number =>
     LARGEST,
     Math.floor(Math.log2(phi.reduce((most, value) => Math.max(most, Math.abs(value)), Number.MIN_VALUE))),
   )
-
-function indicesOf(slots: Int32Array): Int32Array {
-  const known = new Int32Array(slots.length)
-  let count = 0
-  for (let k = 0; k < slots.length; k++) if (slots[k] >= 0) known[count++] = k
-  return known.subarray(0, count)
-}
 
 function together({ theta, axis }: Posterior): Uint8Array {
   const [, second, end] = placesOf(theta.length, NUMBERS)
