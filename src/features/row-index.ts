@@ -5,11 +5,12 @@
  * one, next to always. Rows are never taken out.
  */
 import { hashesOf, hashOfText, placeOf } from '../state/text-hash.ts'
+import { createRowLines } from './row-lines.ts'
 
 export interface RowIndex {
   /** -1: there is none. */
   find(itemId: string): number
-  /** Of many; in passes over all of them, so that the processor waits for several at a time. */
+  /** Of many, in passes over all of them. */
   findAll(itemIds: readonly string[]): Int32Array
   /** Its row, a new one (the next number) where there was none. */
   put(itemId: string): number
@@ -23,8 +24,8 @@ const FULL = 0.7
 /** Of two int32 each: the hash, and the row plus 1; 0 is empty. */
 const emptySlots = (count: number): Int32Array => new Int32Array(2 * count)
 
-/** @param hashOf int32 of an id; for tests, in which ids must collide */
-export function createRowIndex(hashOf = hashOfText): RowIndex {
+/** @param lines in which ids are known without reading them @param hashOf int32 of an id; for tests, in which ids must collide */
+export function createRowIndex(lines = createRowLines(), hashOf = hashOfText): RowIndex {
   const ids: string[] = []
   let slots = emptySlots(LEAST_SLOTS)
 
@@ -44,6 +45,9 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
     return slots[at + 1] - 1
   }
   const placed = (itemId: string, hash: number): number => slots[placeOf(slots, ids, itemId, hash) + 1] - 1
+  /** @param row that was guessed; -1: none has the hash */
+  const exactly = (row: number, itemId: string, hash: number): number =>
+    row < 0 || ids[row] === itemId ? row : placed(itemId, hash)
   const grow = (): void => {
     const before = slots
     slots = emptySlots(before.length)
@@ -61,12 +65,13 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
     findAll(itemIds) {
       const hashes = hashOf === hashOfText ? hashesOf(itemIds) : Int32Array.from(itemIds, hashOf)
       const rows = guess(hashes)
+      // by itself and short, so that the processor waits for many lines at a time
+      let asLong = 0
+      for (let i = 0; i < rows.length; i++) if (lines.isAsLong(rows[i], itemIds[i])) asLong++
       for (let i = 0; i < rows.length; i++) {
-        const row = rows[i]
-        if (row >= 0 && ids[row].length !== itemIds[i].length) rows[i] = placed(itemIds[i], hashes[i])
+        const isAsLong = asLong === rows.length || lines.isAsLong(rows[i], itemIds[i])
+        if (!(isAsLong && lines.isNamed(rows[i], itemIds[i]))) rows[i] = exactly(rows[i], itemIds[i], hashes[i])
       }
-      for (let i = 0; i < rows.length; i++)
-        if (rows[i] >= 0 && ids[rows[i]] !== itemIds[i]) rows[i] = placed(itemIds[i], hashes[i])
       return rows
     },
     put(itemId) {
@@ -74,6 +79,7 @@ export function createRowIndex(hashOf = hashOfText): RowIndex {
       const at = placeOf(slots, ids, itemId, hash)
       if (slots[at + 1] !== 0) return slots[at + 1] - 1
       const row = ids.push(itemId) - 1
+      lines.push(itemId)
       slots[at] = hash
       slots[at + 1] = row + 1
       if (ids.length > FULL * (slots.length / 2)) grow()

@@ -7,6 +7,7 @@
 import type { ItemFeatures } from '../../schemas/records.ts'
 import { FeedloopError } from '../errors.ts'
 import { createRowIndex } from './row-index.ts'
+import { createRowLines } from './row-lines.ts'
 
 export interface CatalogueItem {
   readonly itemId: string
@@ -60,15 +61,12 @@ interface Past {
 }
 
 export function createFeatureStore(): FeatureStore {
-  const index = createRowIndex()
+  const lines = createRowLines()
+  const index = createRowIndex(lines)
   // the current version itself and not an entry that holds it: a decision over a thousand items looks each up
   const rows: CatalogueItem[] = []
-  const versions: number[] = []
   const vectors: Float32Array[] = []
-  const stamps: number[] = []
   let stamp = 0
-  /** 1: it is. Bytes, since a decision looks at a thousand. */
-  let availables = new Uint8Array(1024)
   const pasts: Past[] = []
   const listeners: ((row: number) => void)[] = []
   let available: readonly string[] | undefined
@@ -79,7 +77,7 @@ export function createFeatureStore(): FeatureStore {
   const vector = (itemId: string, featureVersion: number): Float32Array | undefined => {
     const row = index.find(itemId)
     if (row < 0) return undefined
-    return versions[row] === featureVersion ? vectors[row] : pasts[row].others?.get(featureVersion)
+    return lines.versionOf(row) === featureVersion ? vectors[row] : pasts[row].others?.get(featureVersion)
   }
   return {
     current,
@@ -94,10 +92,10 @@ export function createFeatureStore(): FeatureStore {
     at: row => rows[row],
     rowOf: index.find,
     rowsOf: index.findAll,
-    versionOf: row => versions[row],
-    isAvailable: row => availables[row] === 1,
+    versionOf: lines.versionOf,
+    isAvailable: lines.isAvailable,
     vectorOf: row => vectors[row],
-    stampOf: row => stamps[row],
+    stampOf: lines.stampOf,
     get newestStamp() {
       return stamp
     },
@@ -112,11 +110,9 @@ export function createFeatureStore(): FeatureStore {
       const row = index.put(item.itemId)
       if (before === undefined) pasts.push({ firstMs: item.timeMs })
       rows[row] = before === undefined ? item : newer(before, item, pasts[row])
-      versions[row] = rows[row].featureVersion
-      if (vectors[row] !== rows[row].vector) stamps[row] = ++stamp
-      vectors[row] = rows[row].vector
-      if (row >= availables.length) availables = twice(availables)
-      availables[row] = rows[row].available ? 1 : 0
+      const { available: isAvailable, featureVersion, vector: now } = rows[row]
+      lines.set(row, isAvailable, featureVersion, vectors[row] === now ? lines.stampOf(row) : ++stamp)
+      vectors[row] = now
       available = undefined
       for (const listener of listeners) listener(row)
     },
@@ -130,12 +126,6 @@ export function createFeatureStore(): FeatureStore {
       else past.others?.delete(version)
     },
   }
-}
-
-function twice(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const longer = new Uint8Array(2 * bytes.length)
-  longer.set(bytes)
-  return longer
 }
 
 /** @returns which of both is current from now on; the other's vector is kept with the past */

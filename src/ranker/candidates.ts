@@ -5,7 +5,7 @@
  */
 import type { Candidate, Request } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
-import type { FeatureStore } from '../features/store.ts'
+import type { CatalogueItem, FeatureStore } from '../features/store.ts'
 import type { Policy, Retrieval } from '../models/policy.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
@@ -111,9 +111,9 @@ function allow(
   const faultOf = (row: number): Drop | undefined => {
     if (row < 0 && catalogueReady) return 'unknown'
     if (row >= 0 && !features.isAvailable(row)) return 'unavailable'
-    if (filters.length === 0) return undefined
-    const item = row < 0 ? undefined : features.at(row)
-    return filters.every(filter => filter(item, moment)) ? undefined : 'filtered'
+    return filters.length === 0 || meets(filters, row < 0 ? undefined : features.at(row), moment)
+      ? undefined
+      : 'filtered'
   }
   const dropped = new Map<number, Drop>()
   for (let i = 0; i < rows.length; i++) {
@@ -125,6 +125,9 @@ function allow(
     dropped.size === 0 ? { itemIds: named, rows } : { itemIds: named.filter(isLeft), rows: rows.filter(isLeft) }
   return { allowed, dropped: [...dropped.values()] }
 }
+
+const meets = (filters: readonly Condition[], item: CatalogueItem | undefined, moment: Moment): boolean =>
+  filters.every(filter => filter(item, moment))
 
 function fromCatalogue(config: Config, encoder: StateEncoder) {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))

@@ -3,9 +3,10 @@ import { describe, test } from 'node:test'
 import { createRowIndex } from '../../src/features/row-index.ts'
 import { createRandom } from '../../src/state/random.ts'
 
+const BEGIN = ['a', 'A', 'item-', 'ä', '商品', '', 'about-13-long', 'longer than what stands in a row ']
 /** Ids as they come, among them what only differs at the end, by case, by length, or beyond Latin. */
 const names = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => ['a', 'A', 'item-', 'ä', '商品', ''][i % 6] + Math.floor(i / 6))
+  Array.from({ length: count }, (_, i) => BEGIN[i % BEGIN.length] + Math.floor(i / BEGIN.length))
 
 describe('rows by item id', () => {
   for (const count of [0, 1, 45, 46, 5000])
@@ -26,7 +27,7 @@ describe('rows by item id', () => {
     })
 
   test('ids of one hash are told apart, found one by one and together', () => {
-    const index = createRowIndex(text => text.length % 3)
+    const index = createRowIndex(undefined, text => text.length % 3)
     const all = names(120)
     for (const name of all.slice(0, 90)) index.put(name)
     const expected = all.map((_, i) => (i < 90 ? i : -1))
