@@ -110,9 +110,12 @@ export interface Generator {
   stop(): Promise<void>
 }
 
+/** It looks through its heap before each run: of its own it would do so several times a run, with a core that whoever answers meanwhile has not. */
+const GENERATOR_FLAGS = [...NODE_FLAGS, '--expose-gc', '--heap-growing-percent=400']
+
 /** @param broker its process, where it is a child of this one */
 export function startGenerator(broker: number | undefined): Generator {
-  const child = forkWithUs('generate.ts', [], [...NODE_FLAGS, '--expose-gc'])
+  const child = forkWithUs('generate.ts', [], GENERATOR_FLAGS)
   const gone = ended(child)
   gone.catch(() => {})
   const messages = on(child, 'message')

@@ -4,7 +4,7 @@
  * omission). Takes a `Load` from its parent, runs it, sends what it saw as `Seen`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { countBuffersWithHeap } from '../../src/operate/collector.ts'
+import { countBuffersWithHeap, makeNothingOld } from '../../src/operate/collector.ts'
 import { createRandom } from '../../src/state/random.ts'
 import { openAsker } from './ask.ts'
 import { createRequests } from './world.ts'
@@ -49,7 +49,7 @@ async function run(load: Load, started: () => void, over: () => void): Promise<S
   const asker = await openAsker(load)
   const request = createRequests(load)
   // Half a million names that the space of new objects would copy to and fro while answers are waited for, 50 ms each time: what has been copied twice is old.
-  for (const type of ['minor', 'minor'] as const) globalThis.gc!({ type, execution: 'sync' })
+  for (const type of ['minor', 'minor', 'major'] as const) globalThis.gc!({ type, execution: 'sync' })
   const random = createRandom(load.seed)
   const name = `${load.seed}-${process.pid}-${Date.now()}`
   const dueMs: number[] = []
@@ -104,6 +104,7 @@ export const quantile = (values: readonly number[], q: number): number =>
 
 process.on('message', (load: Load) => {
   // It reads 20 MB/s of decisions: else V8 looks through its heap five times a second, with threads that take the cores from who is measured.
+  makeNothingOld()
   countBuffersWithHeap()
   const tell = (what: 'started' | 'over') => () => void process.send!(what)
   run(load, tell('started'), tell('over')).then(
