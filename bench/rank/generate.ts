@@ -103,8 +103,8 @@ export const quantile = (values: readonly number[], q: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))] ?? Number.NaN
 
 process.on('message', (load: Load) => {
-  // It reads 20 MB/s of decisions: else V8 looks through its heap five times a second, with threads that take the cores from who is measured.
   makeNothingOld()
+  // It reads 20 MB/s of decisions: else V8 looks through its heap five times a second, with threads that take the cores from who is measured.
   countBuffersWithHeap()
   const tell = (what: 'started' | 'over') => () => void process.send!(what)
   run(load, tell('started'), tell('over')).then(

@@ -1,12 +1,12 @@
 /**
- * What a decision asks of each of a thousand items, half a cache line a row: its id, so that no text is read to know that it is the one, whether it is
- * available, its version and its stamp (store.ts). A decision over a large catalogue waits for memory, and so only for one line a row.
+ * What a decision asks of each of a thousand items, side by side in 32 bytes a row: its id, so that no text is read to know that it is the one, whether it is
+ * available, its version and its stamp (store.ts). A decision over a large catalogue waits for memory. Of an id that is longer than 14, or not ASCII, the text is read.
  */
 
 export interface RowLines {
   /** Of the next row. */
   push(itemId: string): void
-  /** False where its id is of another length or does not stand here, and where there is no such row. */
+  /** False where its id is of another length or does not stand here, and for row -1. */
   isAsLong(row: number, text: string): boolean
   /** @param text as long as the row's id */
   isNamed(row: number, text: string): boolean

@@ -128,3 +128,15 @@ test('the stamp of a row is another one when its vector is, and else the same', 
   assert.equal(stampAfter(record('a', 3, 25)), second)
   assert.ok(![first, second].includes(stampAfter(record('a', 1, 40))))
 })
+
+test('rows tell what is current of them, however many there are, and each its own', () => {
+  const store = createFeatureStore()
+  const rows = Array.from({ length: 2500 }, (_, row) => row)
+  for (const row of rows) store.put(record(`i${row}`, row + 1, 10, { available: row % 2 === 0 }))
+  store.put(record('i0', 5, 20, { available: false }))
+  for (const row of rows) {
+    assert.equal(store.versionOf(row), row === 0 ? 5 : row + 1)
+    assert.equal(store.isAvailable(row), row > 0 && row % 2 === 0)
+    assert.equal(store.stampOf(row), row === 0 ? 2501 : row + 1)
+  }
+})

@@ -32,12 +32,18 @@ function counting(of: Readonly<Record<string, Posterior>> = all) {
   return { names, named, places: createPlaces(named) }
 }
 /** Posteriors as they are found, each with its line. */
-const told = ({ slots, posteriors, lines }: Found) =>
-  [...slots].map(slot => {
+const told = ({ slots, known, unknown, posteriors, lines }: Found) => {
+  const indices = [...slots.keys()]
+  assert.deepEqual(
+    [[...known], [...unknown]],
+    [indices.filter(k => slots[k] >= 0), indices.filter(k => slots[k] < 0).reverse()],
+  )
+  return [...slots].map(slot => {
     if (slot < 0) return undefined
     assert.equal(lines[slot], posteriors[slot].line ?? -1)
     return posteriors[slot]
   })
+}
 
 describe('places', () => {
   test('are looked up by name once an item, those that are not there too', () => {

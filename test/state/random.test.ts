@@ -23,6 +23,14 @@ describe('seeded chance', () => {
       [573063952, 3268221502, 703077755],
     )
   })
+  test('and so is that of a seed of 53 bits, beyond the first values and as normals', () => {
+    const seed = 2 ** 53 - 12_345
+    const random = createRandom(seed)
+    const values = Array.from({ length: 40 }, () => random.uniform() * 2 ** 32)
+    assert.deepEqual([...values.slice(0, 3), values[39]], [2284005389, 2077483303, 35789017, 2712156596])
+    const { normal } = createRandom(seed)
+    assert.deepEqual([normal(), normal(), normal()], [2.8910337522988927, -1.4823526171378596, 0.41872536521417775])
+  })
   test('the quantile inverts the normal distribution, in the centre and in both tails', () => {
     for (let z = -4; z <= 4; z += 0.01) {
       const error = Math.abs(normalQuantile(phi(z)) - z)

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
 import avro from 'avsc'
 import { isCode } from '../../src/errors.ts'
-import { readDoubles, readTexts, wroteDoubles } from '../../src/log/wire/lists.ts'
+import { listOf, readDoubles, readTexts, wroteDoubles } from '../../src/log/wire/lists.ts'
 import { compile, type Tap } from '../../src/log/wire/types.ts'
 
+const { Tap: AvroTap } = createRequire(import.meta.url)('avsc/lib/utils') as {
+  Tap: new (bytes: Buffer) => Tap
+}
 const texts = compile({ type: 'array', items: 'string' })
 const doubles = compile({ type: 'array', items: 'double' })
 const plain = {
@@ -79,6 +84,29 @@ describe('lists of numbers', () => {
       () => doubles.fromBuffer(bytes),
       error => isCode(error, 'WIRE_UNSAFE_NUMBER'),
     )
+  })
+
+  test('a count that is no number is refused, of whatever it is, read or skipped', () => {
+    // zeros times infinity: avsc reads it so
+    const bytes = Buffer.concat([Buffer.alloc(160, 0x80), Buffer.alloc(40)])
+    const schemas = [
+      { type: 'array', items: 'double' },
+      { type: 'array', items: 'string' },
+      { type: 'array', items: 'long' },
+      { type: 'map', values: 'long' },
+    ]
+    for (const schema of schemas) {
+      const type = compile(schema) as unknown as Record<'_read' | '_skip', (tap: Tap) => unknown>
+      for (const look of ['_read', '_skip'] as const)
+        assert.throws(() => type[look](new AvroTap(bytes)), /claims NaN elements/)
+    }
+  })
+
+  test('a list that was made at a time has no holes', () => {
+    setFlagsFromString('--allow-natives-syntax')
+    const hasHoles = new Function('list', 'return %HasHoleyElements(list)') as (list: unknown) => boolean
+    for (const count of [1, 5, 3000]) assert.equal(hasHoles(listOf(new Float64Array(count).fill(0.5))), false)
+    assert.equal(hasHoles(new Array(3)), true)
   })
 
   test('all at a time where there is room, and else not at all', () => {
