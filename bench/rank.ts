@@ -107,7 +107,7 @@ async function onBus(items: number, parts: readonly string[], trained: Trained, 
   const { prefix, partitions } = config.topics
   const echo = parseConfig(settingsOf(`echo-${prefix}`))
   const canned = Object.fromEntries(CANDIDATES.map(candidates => [candidates, sampleOf(own, candidates)]))
-  const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }) })
+  const bus = await findBus({ kind: 'kafka', logger: pino({ level: 'silent' }), lasting: true })
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-bench-'))
   const contestants: Contestant[] = []
   const generator = startGenerator(childWith('Broker'))

@@ -16,6 +16,8 @@ export interface BusOptions {
   readonly clientId?: string
   /** How long to wait for a first answer of named brokers. */
   readonly firstContactMs?: number
+  /** A broker that is started for it will work for many minutes: as fast as it gets, not as soon as it can (javaFlags in kafka/broker/local.ts). */
+  readonly lasting?: boolean
 }
 
 export interface Bus {
@@ -31,7 +33,7 @@ export interface Bus {
 /** Finds or starts the bus, and logs the choice with its reason.
  * @throws FeedloopError BUS_UNAVAILABLE with what was tried; LOG_UNAVAILABLE when KAFKA_BROKERS do not answer */
 export async function findBus(options: BusOptions): Promise<Bus> {
-  const { kind, logger } = options
+  const { kind, logger, lasting } = options
   if (kind === 'embedded') return announce(embedded('as asked'), logger)
   const named = namedBrokers()
   if (named)
@@ -39,7 +41,7 @@ export async function findBus(options: BusOptions): Promise<Bus> {
   try {
     const { started, because } = await startFirst({
       docker: async () => (await import('./kafka/broker/docker.ts')).startDockerBroker({ logger }),
-      java: async () => (await import('./kafka/broker/local.ts')).startLocalBroker({ logger }),
+      java: async () => (await import('./kafka/broker/local.ts')).startLocalBroker({ logger, lasting }),
     })
     return announce(await onKafka(started, because, options), logger)
   } catch (error) {

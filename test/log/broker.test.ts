@@ -10,6 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pino from 'pino'
 import { isCode } from '../../src/errors.ts'
 import { brokerStart, brokerStatus, brokerStop } from '../../src/log/kafka/broker/detached.ts'
+import { brokerFiles } from '../../src/log/kafka/broker/jars.ts'
+import { javaFlags } from '../../src/log/kafka/broker/local.ts'
 import { namedBrokers, startFirst } from '../../src/log/kafka/broker/ways.ts'
 import { openKafkaLog } from '../../src/log/kafka/kafka.ts'
 import { findBus } from '../../src/log/open.ts'
@@ -100,6 +102,18 @@ describe('brokers', () => {
       assert.deepEqual(await brokerStatus(), { running: false })
       assert.ok(!existsSync(started.folder!))
       assert.ok(!(await answers(Number(started.brokers![0].split(':')[1]))))
+    }))
+
+  test('one that is to last has the compiler and the collector that Kafka itself starts with', () =>
+    withEnvironment(noDocker, async () => {
+      const files = await brokerFiles()
+      assert.ok(javaFlags(files).includes('-XX:TieredStopAtLevel=1'))
+      const flags = javaFlags(files, { lasting: true })
+      assert.ok(flags.includes('-XX:+UseG1GC') && !flags.some(flag => /Serial|Tiered/.test(flag)), flags.join(' '))
+      const bus = await findBus({ kind: 'kafka', logger, lasting: true })
+      await bus.log.createTopics([{ topic: 'a', partitions: 1, replicationFactor: 1, config: {} }])
+      assert.equal(await bus.log.append('a', 0, [{ key: null, value: null }]), 0)
+      await bus.stop()
     }))
 
   test('a broker that is named is not started again, and must answer', () =>

@@ -27,6 +27,8 @@ export interface LocalBrokerOptions {
   readonly properties?: Properties | ((place: Place) => Properties)
   /** Further arguments of Kafka's format command. */
   readonly format?: readonly string[]
+  /** See `javaFlags`. */
+  readonly lasting?: boolean
 }
 type Properties = Readonly<Record<string, string>>
 
@@ -50,7 +52,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Run
 
 async function startOnce(
   files: BrokerFiles,
-  { logger, properties = {}, format = [] }: LocalBrokerOptions,
+  { logger, properties = {}, format = [], lasting = false }: LocalBrokerOptions,
 ): Promise<RunningBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'feedloop-kafka-'))
   const [port, controllerPort] = await freePorts(2)
@@ -60,7 +62,7 @@ async function startOnce(
   const train = !existsSync(files.archive) && tryLock(`${files.archive}.lock`)
   const archive = `${files.archive}.${process.pid}`
   if (train) removeLeftovers(files.archive)
-  const flags = javaFlags(files, train ? archive : undefined)
+  const flags = javaFlags(files, { makeArchive: train ? archive : undefined, lasting })
   const child = spawn(files.java, [...flags, 'Broker', file, '--temporary', ...format], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Ctrl-C is for us: the broker must outlive our own orderly end, and ends by its standard input.
@@ -107,13 +109,21 @@ function removeLeftovers(archive: string): void {
       rmSync(join(dirname(archive), name), { force: true })
 }
 
-/** One class data archive is made by the first broker, when it is stopped in order. */
-export const javaFlags = (files: BrokerFiles, makeArchive?: string): string[] => [
-  // all at once: this collector goes through a heap that grows bit by bit whole each time, 50 to 90 ms in which nobody is answered
+/** Soon there, and of little CPU in its first minute. */
+const BRIEF = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+/** As Kafka's own scripts and its image start Java. The second compiler takes a core for half a minute; after that a broker takes a quarter less. */
+const LASTING = ['-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35']
+
+/** @param makeArchive one class data archive is made by the first broker, when it is stopped in order
+ * @param lasting for a broker that works for many minutes */
+export const javaFlags = (
+  files: BrokerFiles,
+  { makeArchive, lasting = false }: { readonly makeArchive?: string; readonly lasting?: boolean } = {},
+): string[] => [
+  // all at once: the serial collector goes through a heap that grows bit by bit whole each time, 50 to 90 ms in which nobody is answered
   '-Xms512m',
   '-Xmx512m',
-  '-XX:+UseSerialGC',
-  '-XX:TieredStopAtLevel=1',
+  ...(lasting ? LASTING : BRIEF),
   '-Xshare:auto',
   makeArchive ? `-XX:ArchiveClassesAtExit=${makeArchive}` : `-XX:SharedArchiveFile=${files.archive}`,
   '-Dlog4j2.level=ERROR',
