@@ -5,11 +5,11 @@
  */
 import type { Candidate, Request } from '../../schemas/records.ts'
 import type { Config, PolicyConfig } from '../config.ts'
-import type { CatalogueItem, FeatureStore } from '../features/store.ts'
+import type { FeatureStore } from '../features/store.ts'
 import type { Policy, Retrieval } from '../models/policy.ts'
 import type { StateEncoder } from '../state/encode.ts'
 import { createRandom, type Random, seedOf } from '../state/random.ts'
-import { type Condition, compileCondition, type Moment } from './condition.ts'
+import { type Condition, compileCondition, type Moment, meetsAll } from './condition.ts'
 import type { Hidden } from './constraints/hidden.ts'
 import { type CatalogueIndex, indexOf } from './retrieval/catalogue-index.ts'
 import { historyRetrieval } from './retrieval/history.ts'
@@ -111,7 +111,7 @@ function allow(
   const faultOf = (row: number): Drop | undefined => {
     if (row < 0 && catalogueReady) return 'unknown'
     if (row >= 0 && !features.isAvailable(row)) return 'unavailable'
-    return filters.length === 0 || meets(filters, row < 0 ? undefined : features.at(row), moment)
+    return filters.length === 0 || meetsAll(filters, row < 0 ? undefined : features.at(row), moment)
       ? undefined
       : 'filtered'
   }
@@ -125,9 +125,6 @@ function allow(
     dropped.size === 0 ? { itemIds: named, rows } : { itemIds: named.filter(isLeft), rows: rows.filter(isLeft) }
   return { allowed, dropped: [...dropped.values()] }
 }
-
-const meets = (filters: readonly Condition[], item: CatalogueItem | undefined, moment: Moment): boolean =>
-  filters.every(filter => filter(item, moment))
 
 function fromCatalogue(config: Config, encoder: StateEncoder) {
   const policies = new Map(config.policies.map(policy => [policy.name, policy]))

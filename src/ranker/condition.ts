@@ -34,6 +34,10 @@ export interface CompiledCondition extends Condition {
   readonly reads: ReadonlySet<Variable>
 }
 
+/** All of them hold; of an item that does not meet one, those after it are not asked. */
+export const meetsAll = (conditions: readonly Condition[], item: CatalogueItem | undefined, moment: Moment): boolean =>
+  conditions.every(condition => condition(item, moment))
+
 export const momentOf = (context: Attributes, userId: string, profile: Attributes, nowMs: number): Moment => ({
   context,
   user: { ...profile, id: userId },

@@ -5,7 +5,7 @@
 import type { Request } from '../../schemas/records.ts'
 import type { Config } from '../config.ts'
 import type { Catalogue } from './candidates.ts'
-import { compileCondition, type Moment } from './condition.ts'
+import { compileCondition, type Moment, meetsAll } from './condition.ts'
 import type { Hidden } from './constraints/hidden.ts'
 
 export interface Showing {
@@ -26,7 +26,7 @@ export function createMayBeShown(config: Config) {
     const meets = (itemId: string): boolean => {
       if (hidden(itemId) || !isToBeHad(itemId, catalogue)) return false
       const item = catalogue.features.current(itemId)
-      return filters.every(filter => filter(item, moment))
+      return meetsAll(filters, item, moment)
     }
     // A condition that fails is counted: of an item once.
     const asked = new Map<string, boolean>()

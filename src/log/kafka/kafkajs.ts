@@ -54,7 +54,7 @@ type SocketFactory = import('kafkajs').ISocketFactory
 const createKafkaJsSocketFactory = inner('network/socketFactory') as () => SocketFactory
 
 /** kafkajs's sockets, and what is written goes out at once. Else the end of a request that is longer than a segment waits until the broker's machine
- * acknowledges what came before (Nagle, RFC 896), which puts that off for 40 ms (RFC 1122, 4.2.3.2) while both sides do nothing. */
+ * acknowledges what came before (Nagle, RFC 896), which puts that off (RFC 1122, 4.2.3.2), Linux for 40 ms, while both sides do nothing. */
 export function createSocketFactory(): SocketFactory {
   const open = createKafkaJsSocketFactory()
   return options => open(options).setNoDelay(true)

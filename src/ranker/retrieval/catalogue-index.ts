@@ -6,7 +6,7 @@
 import type { PolicyConfig } from '../../config.ts'
 import type { FeatureStore } from '../../features/store.ts'
 import type { Retrieval } from '../../models/policy.ts'
-import { type CompiledCondition, compileCondition, type Moment, momentOf } from '../condition.ts'
+import { type CompiledCondition, compileCondition, type Moment, meetsAll, momentOf } from '../condition.ts'
 import { createPlaced, type Placed } from './placed.ts'
 import { createRowSet, type RowSet } from './row-set.ts'
 
@@ -58,7 +58,7 @@ function createIndex(features: FeatureStore, { candidates }: PolicyConfig): Cata
   let next: Placed | undefined
   features.follow(row => {
     const item = features.at(row)
-    if (item.available && lasting.every(condition => condition(item, moment))) eligible.add(row)
+    if (item.available && meetsAll(lasting, item, moment)) eligible.add(row)
     else eligible.delete(row)
     fresh.changed(row)
     placed?.changed(row)
@@ -70,7 +70,7 @@ function createIndex(features: FeatureStore, { candidates }: PolicyConfig): Cata
     eligible,
     fresh: fresh.rows,
     asksRequest: passing.length > 0,
-    isMet: (row, at) => passing.every(condition => condition(features.at(row), at)),
+    isMet: (row, at) => meetsAll(passing, features.at(row), at),
     get placed() {
       return placed
     },
